@@ -1,0 +1,105 @@
+"""Every error this project raises on purpose, and the codes that services branch on.
+
+A message says what is wrong and what to do about it. Errors become exit codes in one place, `ocrqueue.cli`.
+"""
+
+from dataclasses import dataclass
+
+DOCUMENT_CODES = frozenset(
+    "empty_file empty_document unsupported_format corrupt_file password_required permission_denied too_large "
+    "too_many_pages source_not_allowed source_unreachable invalid_options".split()
+)
+PAGE_CODES = frozenset("corrupt_file too_large engine_error degenerate_output".split())
+SHARED_CODES = frozenset(
+    "timeout worker_lost model_missing model_broken language_missing storage_error internal_error cancelled".split()
+)
+CODES = DOCUMENT_CODES | PAGE_CODES | SHARED_CODES
+
+
+@dataclass(frozen=True, slots=True)
+class PageError:
+    """Why one page has no text. A failed page is data: it never takes its document down."""
+
+    code: str  # one of PAGE_CODES or SHARED_CODES
+    message: str  # what was wrong, one line
+
+
+class OcrError(Exception):
+    """Base of all errors raised on purpose."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class DocumentError(OcrError):
+    """A document (or its source) cannot be opened; the job fails with `code`."""
+
+
+class PageFailure(OcrError):
+    """A page cannot be rendered or read; the page fails with `code`, its document goes on."""
+
+
+class InvalidOptions(DocumentError):
+    """An option is unknown, has a wrong type or a value that is not allowed."""
+
+    code = "invalid_options"
+
+
+class StorageError(OcrError):
+    """The spool cannot be read or written."""
+
+    code = "storage_error"
+
+
+class ModelUnavailable(OcrError):
+    """An engine cannot load its model; the page is given back, uncounted."""
+
+    code = "model_missing"
+
+
+class EngineFreed(OcrError):
+    """An engine was asked to read after it had given its model back."""
+
+    code = "engine_error"
+
+
+class QueueUnavailable(OcrError):
+    """Redis cannot be reached."""
+
+    code = "queue_unavailable"
+
+
+class QueueFull(QueueUnavailable):
+    """The queue takes no more for now; nothing of the submission was kept."""
+
+    code = "queue_full"
+
+
+class UnknownJob(OcrError):
+    """No job has this id."""
+
+    code = "unknown_job"
+
+
+class WrongState(OcrError):
+    """The job is not in a state in which this can be done."""
+
+    code = "wrong_state"
+
+
+class JobTimeout(OcrError):
+    """Waiting took longer than asked; the job goes on."""
+
+    code = "wait_timeout"
+
+
+class OcrFailed(OcrError):
+    """A job ended without any text. Takes one string, so that it crosses Celery's JSON results with its name."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, message.partition(":")[0])

@@ -1,0 +1,257 @@
+"""The ledger: the state of every job in Redis. Each step is one atomic script; `lua/prelude.lua` says what the keys hold."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import redis as redis_py
+
+from ocrqueue import names
+from ocrqueue.errors import PageError, QueueFull, UnknownJob, WrongState
+from ocrqueue.ledger import scripts
+from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageState, Source, Step
+from ocrqueue.options import Options
+
+__all__ = ["Claim", "ClaimedPage", "Job", "Ledger", "Message", "PageState", "Source", "Step"]
+
+LEASE = 45.0  # seconds that a claim lasts unless it is renewed
+ATTEMPTS = 3  # lost claims after which a page is given up
+Document = tuple[Source, Options]
+
+
+class NewerRecord(WrongState):
+    """The job's record was written by a newer version of this project; a newer worker has to take it."""
+
+
+class Ledger:
+    """The jobs in one Redis. Cheap to make; safe to share between threads.
+
+    `clock` (seconds since 1970) stands in for the server's own clock, for tests.
+    """
+
+    def __init__(
+        self, redis: "redis_py.Redis", lease: float = LEASE, attempts: int = ATTEMPTS, clock: float | None = None
+    ) -> None:
+        self.redis = redis
+        self.lease = lease
+        self.attempts = attempts
+        self.clock = clock
+        self._scripts = scripts.load(redis)
+        self._renew = redis.register_script(scripts.source("renew"))
+
+    def _argv(self, job: str, args: Sequence[object]) -> list[Any]:
+        return [job, "" if self.clock is None else self.clock, self.lease, self.attempts, *args]
+
+    def _run(self, script: str, job: str, *args: object) -> dict[str, Any] | None:
+        raw = self._scripts[script](keys=scripts.keys(job), args=self._argv(job, args))
+        return _decode(job, raw)
+
+    def _step(self, script: str, job: str, *args: object) -> Step:
+        reply = self._run(script, job, *args)
+        if reply is None:
+            return Step(False)
+        return Step(not reply.get("stale", False), _messages(job, reply), reply)
+
+    # -- making a job --------------------------------------------------------------------------------------------
+    def create(self, job: str, source: Source, options: Options) -> Step:
+        """Make the record of a job, `queued`; the same id again changes nothing.
+
+        `reply["created"]` says whether it is new, `reply["same"]` whether source and options are those it was made with.
+        Raises QueueFull where Redis is at its memory limit.
+        """
+        record = {
+            "source": source.dumps(),
+            "options": json.dumps(options.given()),
+            "name": _clean(source.name)[:80],
+            "priority": names.PRIORITIES[options.priority],
+        }
+        flat = [item for pair in record.items() for item in pair]
+        try:
+            return self._step("create", job, fingerprint(source, options), *flat)
+        except redis_py.exceptions.OutOfMemoryError as e:
+            raise QueueFull("Redis has reached its memory limit; wait until the queue has drained, or raise it") from e
+
+    # -- the two tasks that a job has one of at a time -------------------------------------------------------------
+    def begin(self, job: str, what: str, token: str, round: int = 0) -> Job | None:
+        """Claim `what` ("document" or "assemble"); None where there is nothing to do or somebody does it."""
+        reply = self._run("begin", job, what, round, token)
+        return self.job(job) if reply and reply["claimed"] else None
+
+    def open(self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object]) -> Step:
+        """The document is open: `pages` were asked for. `record`: total, engine, model, revision, queue, and what else is known now."""
+        flat = [item for pair in record.items() for item in pair]
+        return self._step("open", job, token, pages, lanes, *flat)
+
+    def refuse(self, job: str, token: str, error: PageError) -> Step:
+        """The document cannot be opened: the job fails."""
+        return self._step("refuse", job, token, error.code, _clean(error.message))
+
+    def end(self, job: str, round: int, token: str, missing: Iterable[int] = ()) -> Step:
+        """The last word on a job, by its assembly. `missing`: numbers of pages that count as ok but have no file."""
+        gone = list(missing)
+        indices = list(map(self.job(job).numbers.index, gone)) if gone else []
+        return self._step("end", job, round, token, json.dumps(indices))
+
+    # -- pages -----------------------------------------------------------------------------------------------------
+    def claim(self, job: str, lane: int, serial: int, token: str, batch: int = 1, children: int = 1) -> Claim | None:
+        """Take the next open page (up to `batch`) for a ticket; None where the ticket is old or nothing is open."""
+        reply = self._run("claim", job, lane, serial, token, batch, children)
+        if not reply or not reply["pages"]:
+            return None
+        record = self.job(job)
+        numbers = record.numbers
+        pages = zip(reply["pages"], reply["lost"], strict=True)
+        return Claim(record, token, tuple(ClaimedPage(numbers.number(i), lost) for i, lost in pages))
+
+    def finish(self, claim: Claim, results: Mapping[int, PageError | None]) -> Step:
+        """Count pages as read (None) or failed. Changes nothing where the claim is no longer live."""
+        numbers = claim.job.numbers
+        encoded = {
+            str(numbers.index(n)): ["ok"] if error is None else ["failed", error.code, _clean(error.message)]
+            for n, error in results.items()
+        }
+        return self._step("finish", claim.job.id, claim.token, json.dumps(encoded))
+
+    def release(self, job: str, token: str) -> Step:
+        """Give a claim back, uncounted: SIGTERM, or a model that cannot be loaded."""
+        return self._step("give_back", job, token, "release")
+
+    def lose(self, job: str, token: str, how: str = "lost") -> Step:
+        """A claim's owner is gone: "lost" (killed), "expired" (its lease ran out) or "timeout" (ended by its time limit)."""
+        return self._step("give_back", job, token, how)
+
+    def renew(self, claims: Iterable[tuple[str, str]]) -> None:
+        """Extend the leases of these (job, token) claims; those that are not live stay so."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for job, token in claims:
+                self._renew(keys=scripts.keys(job), args=self._argv(job, [token]), client=pipe)
+            pipe.execute()
+
+    def now(self) -> float:
+        """The server's time, in seconds since 1970: the clock of every lease."""
+        if self.clock is not None:
+            return self.clock
+        seconds, microseconds = self.redis.time()
+        return seconds + microseconds / 1e6
+
+    # -- from outside ------------------------------------------------------------------------------------------------
+    def cancel(self, job: str) -> Step:
+        """Stop a job; `reply["cancelled"]` says whether there was anything left to stop. Raises UnknownJob."""
+        return self._known("cancel", job)
+
+    def retry(self, job: str) -> Step:
+        """Open the failed and cancelled pages again, in a new round. Raises UnknownJob, WrongState."""
+        step = self._known("retry", job)
+        if not step.reply["retried"]:
+            state = step.reply["state"]
+            reason = "every page was read" if state == "done" else "it has not ended"
+            raise WrongState(f"job {job} is {state}: {reason}, so there is nothing to retry")
+        return step
+
+    def drop(self, job: str) -> None:
+        """Forget a job that has ended. Raises UnknownJob, WrongState."""
+        reply = self._known("drop", job).reply
+        if not reply["dropped"]:
+            raise WrongState(f"job {job} is {reply['state']}: cancel it first, and drop it once it has ended")
+
+    def mend(self, job: str, lanes: int, queue_empty: bool, documents_empty: bool, patience: float) -> Step:
+        """Send again what seems lost, fit the job's lanes to the live children; nothing where the job is healthy.
+
+        `lanes` 0: no live worker serves the job's queue; after `patience` seconds of that its open pages fail.
+        """
+        return self._step("mend", job, lanes, int(queue_empty), int(documents_empty), patience)
+
+    def _known(self, script: str, job: str) -> Step:
+        reply = self._run(script, job)
+        if reply is None:
+            raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
+        return Step(True, _messages(job, reply), reply)
+
+    def told(self, job: str) -> None:
+        """The end of the job has been told to everyone who wanted to hear of it."""
+        self.redis.zrem(names.UNTOLD, job)
+
+    # -- looking -------------------------------------------------------------------------------------------------
+    def job(self, job: str) -> Job:
+        """The job's record. Raises UnknownJob."""
+        record = cast("dict[str, str]", self.redis.hgetall(names.job_key(job)))
+        if not record:
+            raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
+        return Job.parse(job, record)
+
+    def pages(self, job: Job) -> Iterator[PageState]:
+        """The state of every page asked for, in order. Empty until the document is opened."""
+        with self.redis.pipeline() as pipe:
+            pipe.hmget(names.job_key(job.id), "cursor", "top", "n", "total")
+            pipe.hgetall(names.pages_key(job.id))
+            (cursor, top, asked, total), special = pipe.execute()
+        if asked is None:
+            return
+        numbers = PageNumbers(job.options.pages, int(total or 0))  # `job` may have been read before it was opened
+        for i in range(1, int(asked) + 1):
+            known = special.get(str(i))
+            if known is not None:
+                yield _page_state(numbers.number(i), known)
+            else:
+                state = "ok" if i <= int(cursor) else "open" if i <= int(top) else "cancelled"
+                yield PageState(numbers.number(i), state)
+
+    def jobs(self) -> list[str]:
+        """The ids of all known jobs, oldest first."""
+        return cast("list[str]", self.redis.zrange(names.JOBS, 0, -1))
+
+    def dead(self) -> list[tuple[str, int]]:
+        """(job, page) of all failed pages that a retry might mend, oldest first; page 0 is the document itself."""
+        found = []
+        numbers: dict[str, PageNumbers] = {}
+        for member in cast("list[str]", self.redis.zrange(names.DEAD, 0, -1)):
+            job, index = member.split(" ")
+            with contextlib.suppress(UnknownJob):  # dropped meanwhile
+                if job not in numbers:
+                    numbers[job] = self.job(job).numbers
+                found.append((job, int(index) and numbers[job].number(int(index))))
+        return found
+
+    def backlog(self) -> int:
+        """Open pages of all jobs; a job not opened yet counts as ten."""
+        return int(cast("str | None", self.redis.get(names.BACKLOG)) or 0)
+
+
+def fingerprint(source: Source, options: Options) -> str:
+    """What makes two submissions the same: the document's bytes (or where it comes from) and all options."""
+    what = source.sha256 or json.dumps(source.spec, sort_keys=True)
+    return json.dumps([what, options.given()], sort_keys=True)
+
+
+def _clean(text: str) -> str:
+    # A file name may hold bytes that are no text; neither Redis nor Lua's JSON takes what Python makes of them.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _decode(job: str, raw: object) -> dict[str, Any] | None:
+    if raw is None:
+        return None
+    reply: dict[str, Any] = json.loads(cast("str", raw))
+    if "newer" in reply:
+        raise NewerRecord(f"job {job} has a record of version {reply['newer']}; this one reads {names.VERSION}: upgrade it")
+    return reply
+
+
+def _messages(job: str, reply: Mapping[str, Any]) -> list[Message]:
+    return [
+        Message(kind, job, tuple(args), reply.get("queue") or None, int(reply["priority"]), reply.get("name") or "")
+        for kind, *args in reply.get("messages") or []
+    ]
+
+
+_STATES = {"c": "claimed", "o": "open", "x": "cancelled", "f": "failed"}
+
+
+def _page_state(number: int, value: str) -> PageState:
+    head, _, rest = value.partition(" ")
+    attempts = int(head[1:].rstrip("a"))
+    if head[0] != "f":
+        return PageState(number, _STATES[head[0]], attempts)
+    code, _, message = rest.partition(" ")
+    return PageState(number, "failed", attempts, code, message)

@@ -1,0 +1,44 @@
+-- arg: lane, serial, token, pages wanted at most, live children that share the open pages. Takes the next open pages for a ticket.
+local i, serial, token, batch, children = tonumber(arg(1)), tonumber(arg(2)), arg(3), tonumber(arg(4)), tonumber(arg(5))
+local lane = lane_get(i)
+if get('state') ~= 'running' or not lane or lane.serial ~= serial or lane.token ~= '-' then return reply({pages = {}}) end
+
+local share = math.ceil(open_count() / math.max(1, children))
+batch = math.max(1, math.min(batch, share))
+local got, lost_of, full = {}, {}, false
+
+local function take(n, lost, flag)
+  redis.call('HSET', pages, n, 'c' .. lost .. flag)
+  got[#got + 1], lost_of[#lost_of + 1] = n, tonumber(lost)
+  full = #got >= batch
+end
+
+if num('reopened') > 0 then
+  local again = {}
+  local all = redis.call('HGETALL', pages)
+  for k = 1, #all, 2 do
+    if all[k + 1]:sub(1, 1) == 'o' then again[#again + 1] = {tonumber(all[k]), all[k + 1]} end
+  end
+  table.sort(again, function(a, b) return a[1] < b[1] end)
+  for _, page in ipairs(again) do
+    local lost, flag = page[2]:match('^o(%d+)(a?)$')
+    local alone = lost ~= '0' or flag == 'a'
+    if full or (alone and #got > 0) then
+      full = true
+      break
+    end
+    add('reopened', -1)
+    take(page[1], lost, flag)
+    if alone then full = true end
+  end
+end
+while not full and num('cursor') < num('top') do
+  take(add('cursor', 1), 0, '')
+end
+
+if #got > 0 then
+  lane.token = token
+  lane_put(i, lane)
+  hold(token, 'page ' .. i .. ' ' .. table.concat(got, ','))
+end
+return reply({pages = got, lost = lost_of})

@@ -1,0 +1,9 @@
+-- Forgets a job that has ended.
+local state = get('state')
+if state == 'queued' or state == 'running' then return cjson.encode({dropped = false, state = state}) end
+local all = redis.call('HKEYS', pages)
+for _, n in ipairs(all) do redis.call('ZREM', dead, member(n)) end
+redis.call('ZREM', dead, member(0))
+for _, key in ipairs({all_jobs, open_jobs, untold}) do redis.call('ZREM', key, id) end
+redis.call('DEL', job, pages)
+return cjson.encode({dropped = true})

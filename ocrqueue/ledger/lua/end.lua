@@ -1,0 +1,21 @@
+-- arg: round, token, pages counted as read whose file is gone, as JSON. The last word on a job, by its assembly.
+local missing = cjson.decode(arg(3))
+if tonumber(arg(1)) ~= num('round') or not finished() or not let_go(arg(2), 'assemble') then return reply({stale = true}) end
+for _, n in ipairs(missing) do
+  if n <= num('cursor') and not redis.call('HGET', pages, n) then
+    add('ok', -1)
+    fail_page(n, 0, 'storage_error', 'the text of this page is no longer in the spool; retry the job')
+  end
+end
+local ok, n = num('ok'), num('n')
+local state = 'failed'
+if get('cancel') and num('cancelled') > 0 then
+  state = 'cancelled'
+elseif ok == n then
+  state = 'done'
+elseif ok > 0 then
+  state = 'partial'
+end
+end_job(state)
+settle()
+return reply({state = state})

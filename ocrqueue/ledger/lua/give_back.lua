@@ -1,0 +1,48 @@
+-- arg: token, how. "release": uncounted (SIGTERM, a model that cannot be loaded). "lost": the owner was killed or vanished, an
+-- attempt. "expired": the same, where the lease has indeed run out. "timeout": the owner was ended by its time limit.
+local token, how = arg(1), arg(2)
+if how == 'expired' then
+  local until_ = tonumber(redis.call('ZSCORE', claims, member(token)) or 0)
+  if until_ > now then return reply({stale = true}) end
+  how = 'lost'
+end
+local kind, lane, numbers = let_go(token)
+if not kind then
+  redis.call('ZREM', claims, member(token))
+  return reply({stale = true})
+end
+if kind ~= 'page' then
+  local lost = num('lost:' .. kind)
+  if how ~= 'release' then lost = add('lost:' .. kind, 1) end
+  if how == 'timeout' and kind == 'document' then
+    fail_job('timeout', 'opening the document took longer than allowed; try a smaller one or raise OCR_OPEN_SECONDS')
+  elseif lost >= attempts_allowed then
+    fail_job('worker_lost', 'the worker was lost ' .. lost .. ' times while it did the ' .. kind .. ' step; see the worker log, then retry')
+  elseif kind == 'document' then
+    send_document()
+  else
+    send_assemble()
+  end
+  settle()
+  return reply()
+end
+for _, n in ipairs(numbers) do
+  local lost, alone = claimed(n)
+  if how == 'lost' then
+    lost = lost + 1
+    if lost >= attempts_allowed then
+      fail_page(n, lost, 'worker_lost', 'the worker was lost ' .. lost .. ' times while it read this page; see the worker log, then retry')
+    else
+      reopen_page(n, lost, true)
+    end
+  elseif how == 'timeout' and #numbers == 1 then
+    fail_page(n, lost, 'timeout', 'reading this page took longer than allowed; raise OCR_PAGE_SECONDS, then retry')
+  else
+    reopen_page(n, lost, alone or how == 'timeout')
+  end
+end
+assemble_if_finished()
+next_ticket(lane)
+settle()
+tell({pages = numbers})
+return reply()

@@ -1,0 +1,20 @@
+-- arg: token, pages asked for, lanes, then field, value, ... (engine, model, revision, queue, source, ...). The document has been opened.
+if not let_go(arg(1), 'document') then return reply({stale = true}) end
+local n = tonumber(arg(2))
+local width = math.min(tonumber(arg(3)), n)
+local record = {}
+for i = 4, #ARGV - 4 do record[#record + 1] = arg(i) end
+set('state', 'running', 'n', n, 'top', n, 'cursor', 0, 'ok', 0, 'failed', 0, 'cancelled', 0, 'reopened', 0, 'width', width,
+    'lanes', 0, 'opened', stamp(now), unpack(record))
+if get('cancel') then set('top', 0, 'cancelled', n) end
+assemble_if_finished()
+if open_count() > 0 then
+  for i = 0, width - 1 do
+    lane_put(i, {serial = 0, sent = now, wait = FIRST_WAIT, token = '-'})
+    send('page', i, 0)
+  end
+  set('lanes', width)
+end
+settle()
+tell({state = 'running'})
+return reply()

@@ -1,0 +1,160 @@
+-- What every script begins with. KEYS: job, its pages, then the ledger's own. ARGV: job id, time ('' = the server's), lease, attempts.
+-- The job's hash: v round state n top cursor ok failed cancelled reopened weight width lanes cancel queue priority ...
+--   pages up to `cursor` have been claimed once, those from there to `top` are open, those from there to `n` were cancelled unread;
+--   lane:<i> = "<serial> <sent, 0: not yet> <wait> <token or ->"; claim:<token> = "document", "assemble" or "page <lane> <page,page,...>"
+-- The hash of pages holds only: c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed.
+--   <lost> counts lost claims; "a": to be claimed alone. A page up to `cursor` that is not in it was read.
+local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local claims, dead, untold, backlog = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local arg = function(i) return ARGV[4 + i] end
+local VERSION, FIRST_WAIT, LONGEST_WAIT, EMPTY_WAIT = 1, 60, 900, 20
+
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+local messages = {}
+
+local function get(field) return redis.call('HGET', job, field) end
+local function num(field) return tonumber(get(field) or 0) end
+local function add(field, by) return redis.call('HINCRBY', job, field, by) end
+local function set(...) return redis.call('HSET', job, ...) end
+local function stamp(t) return string.format('%.3f', t) end
+local function member(name) return id .. ' ' .. name end
+
+local function send(kind, ...) messages[#messages + 1] = {kind, ...} end
+
+local function tell(event)
+  redis.call('PUBLISH', 'ocr:events:' .. id, cjson.encode(event))
+end
+
+local function reply(extra)
+  local out = extra or {}
+  out.messages = messages
+  out.queue, out.priority, out.round, out.name = get('queue'), num('priority'), num('round'), get('name')
+  return cjson.encode(out)
+end
+
+-- open pages of all jobs, kept right by setting off what this job counted before against what it counts now
+local function settle()
+  local state, weight = get('state'), 0
+  if state == 'queued' then
+    weight = 10
+  elseif state == 'running' then
+    weight = num('n') - num('ok') - num('failed') - num('cancelled')
+  end
+  local before = num('weight')
+  if weight ~= before then
+    redis.call('INCRBY', backlog, weight - before)
+    set('weight', weight)
+  end
+end
+
+local function open_count() return num('reopened') + num('top') - num('cursor') end
+local function finished() return num('ok') + num('failed') + num('cancelled') == num('n') end
+
+local function lane_get(i)
+  local serial, sent, wait, token = (get('lane:' .. i) or ''):match('^(%S+) (%S+) (%S+) (%S+)$')
+  if not serial then return nil end
+  return {serial = tonumber(serial), sent = tonumber(sent), wait = tonumber(wait), token = token}
+end
+
+local function lane_put(i, lane)
+  set('lane:' .. i, string.format('%d %.3f %d %s', lane.serial, lane.sent, lane.wait, lane.token))
+end
+
+local function send_document()
+  set('sent:document', stamp(now))
+  send('document')
+end
+
+local function send_assemble()
+  set('sent:assemble', stamp(now))
+  send('assemble', num('round'))
+end
+
+local function assemble_if_finished()
+  if get('state') == 'running' and finished() then send_assemble() end
+end
+
+local function next_ticket(i)
+  local lane = lane_get(i)
+  lane.serial, lane.token, lane.sent, lane.wait = lane.serial + 1, '-', 0, FIRST_WAIT
+  if open_count() > 0 and i < num('width') then
+    lane.sent = now
+    send('page', i, lane.serial)
+  end
+  lane_put(i, lane)
+end
+
+local function hold(token, what)
+  set('claim:' .. token, what)
+  redis.call('ZADD', claims, stamp(now + lease), member(token))
+end
+
+-- gives up the claim; returns what it was about, its lane and its pages, or nothing where it is not live, or not of this kind
+local function let_go(token, kind)
+  local what = get('claim:' .. token)
+  if not what or (kind and what:match('^%a+') ~= kind) then return nil end
+  redis.call('HDEL', job, 'claim:' .. token)
+  redis.call('ZREM', claims, member(token))
+  local lane, list = what:match('^page (%d+) (.*)$')
+  if not lane then return what end
+  local numbers = {}
+  for n in list:gmatch('%d+') do numbers[#numbers + 1] = tonumber(n) end
+  return 'page', tonumber(lane), numbers
+end
+
+-- faults of the document itself: nothing that an operator could mend by trying again
+local OF_THE_DOCUMENT = {corrupt_file = true, too_large = true, language_missing = true}
+
+-- at most so many bytes, and no character cut in two: what is not UTF-8 no client could read
+local function cut(text, most)
+  while most < #text and text:byte(most + 1) >= 128 and text:byte(most + 1) < 192 do most = most - 1 end
+  return text:sub(1, most)
+end
+
+local function fail_page(n, lost, code, message)
+  redis.call('HSET', pages, n, 'f' .. lost .. ' ' .. code .. ' ' .. cut(message, 300))
+  add('failed', 1)
+  if not OF_THE_DOCUMENT[code] then redis.call('ZADD', dead, stamp(now), member(n)) end
+end
+
+local function reopen_page(n, lost, alone)
+  if get('cancel') then
+    redis.call('HSET', pages, n, 'x' .. lost)
+    add('cancelled', 1)
+  else
+    redis.call('HSET', pages, n, 'o' .. lost .. (alone and 'a' or ''))
+    add('reopened', 1)
+  end
+end
+
+local function claimed(n)
+  local lost, alone = (redis.call('HGET', pages, n) or 'c0'):match('^c(%d+)(a?)$')
+  return tonumber(lost), alone == 'a'
+end
+
+local function end_job(state, code, message)
+  set('state', state, 'ended', stamp(now))
+  if code then set('code', code, 'message', cut(message, 500)) end
+  redis.call('ZREM', open_jobs, id)
+  redis.call('ZADD', untold, stamp(now), id)
+  send('ended')
+  tell({state = state})
+end
+
+local function fail_job(code, message)
+  if code == 'worker_lost' or code == 'timeout' or code == 'internal_error' or code == 'storage_error' then
+    redis.call('ZADD', dead, stamp(now), member(0))
+  end
+  end_job('failed', code, message)
+end
+
+if redis.call('EXISTS', job) == 0 then
+  if not CREATES then return nil end
+elseif num('v') > VERSION then
+  return cjson.encode({newer = num('v')})
+end

@@ -1,0 +1,5 @@
+-- arg: token, code, message. The document cannot be opened: the job fails.
+if not let_go(arg(1), 'document') then return reply({stale = true}) end
+fail_job(arg(2), arg(3))
+settle()
+return reply()

@@ -1,0 +1,39 @@
+"""The ledger's Lua scripts, each one atomic step, loaded from the files beside this one."""
+
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.commands.core import Script
+
+from ocrqueue import names
+
+# What makes a job must stop when Redis is full; what drains the queue must not.
+_MAKES = frozenset({"create"})
+_NAMES = "create begin open refuse claim finish give_back cancel retry end drop mend".split()
+
+
+def source(name: str) -> str:
+    """The whole text of a script: flags, the common prelude, its own part."""
+    folder = files("ocrqueue.ledger") / "lua"
+    head = "#!lua\nlocal CREATES = true\n" if name in _MAKES else "#!lua flags=allow-oom\nlocal CREATES = false\n"
+    return head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+
+
+def load(redis: "Redis[Any] | Redis") -> dict[str, Script]:  # type: ignore[type-arg]
+    """All scripts, by name, for this connection; sent to the server on first use."""
+    return {name: redis.register_script(source(name)) for name in _NAMES}
+
+
+def keys(job: str) -> list[str]:
+    """The keys that every script takes, in the prelude's order."""
+    return [
+        names.job_key(job),
+        names.pages_key(job),
+        names.OPEN,
+        names.JOBS,
+        names.CLAIMS,
+        names.DEAD,
+        names.UNTOLD,
+        names.BACKLOG,
+    ]

@@ -1,0 +1,45 @@
+"""Sending what a ledger step asks for, through whatever Celery application the caller has.
+
+Messages carry names and numbers, never bytes. Losing one is harmless: the reconciler sends it again.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from ocrqueue import names
+from ocrqueue.ledger import Message
+
+
+class Sender(Protocol):
+    """The part of a Celery application that is used here."""
+
+    def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        """Publish a message."""
+        ...
+
+
+def send(app: Sender, messages: Iterable[Message]) -> None:
+    """Publish the messages of a ledger step; what Flower shows of them is kept short and readable."""
+    for message in messages:
+        if message.kind == "document":
+            _send(app, names.DOCUMENT, message, [], names.DOCUMENTS_QUEUE, f"({message.name})", task_id=message.job)
+        elif message.kind == "page" and message.queue:
+            args = [message.job, *message.args]
+            shown = f"({message.name}, lane {message.args[0]}, turn {message.args[1]})"
+            _send(app, names.PAGE, message, args, message.queue, shown, ignore_result=True)
+        elif message.kind == "assemble":
+            args = [message.job, *message.args]
+            _send(app, names.ASSEMBLE, message, args, names.DOCUMENTS_QUEUE, f"({message.name})", ignore_result=True)
+
+
+def _send(app: Sender, task: str, message: Message, args: list[Any], queue: str, shown: str, **options: Any) -> None:
+    app.send_task(
+        task,
+        args=args,
+        kwargs={"version": names.VERSION},
+        queue=queue,
+        priority=message.priority,
+        argsrepr=shown,
+        kwargsrepr="{}",
+        **options,
+    )

@@ -1,0 +1,64 @@
+"""Every Redis key, channel, queue and task name, in one place."""
+
+VERSION = 1  # of messages and of the ledger's records
+PREFIX = "ocr:"
+
+# Redis keys
+OPEN = PREFIX + "open"  # sorted set: jobs that have not ended, by time of creation
+JOBS = PREFIX + "jobs"  # sorted set: all jobs, by time of creation
+CLAIMS = PREFIX + "claims"  # sorted set: "<job> <token>", by end of lease
+DEAD = PREFIX + "dead"  # sorted set: "<job> <page>", by time of failure; page 0 is the document itself
+UNTOLD = PREFIX + "untold"  # sorted set: ended jobs whose end has not been told yet, by time of ending
+BACKLOG = PREFIX + "backlog"  # integer: open pages of all jobs; a job not opened yet counts as ten
+WORKERS = PREFIX + "workers"  # sorted set: ids of live workers, by the time their announcement ends
+RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, until when it frees nothing
+
+# Task names
+DOCUMENT = "ocr.document"
+PAGE = "ocr.page"
+ASSEMBLE = "ocr.assemble"
+FORMAT = "ocr.format"
+RECONCILE = "ocr.reconcile"
+AUDIT = "ocr.audit"
+
+# Queues
+DOCUMENTS_QUEUE = "documents"
+MAINTENANCE_QUEUE = "maintenance"
+
+# Celery's priorities on Redis: 0 goes first
+PRIORITIES = {"high": 3, "normal": 6, "low": 9}
+
+
+def job_key(job: str) -> str:
+    """The hash that is a job's record."""
+    return f"{PREFIX}job:{job}"
+
+
+def pages_key(job: str) -> str:
+    """The hash of a job's pages that are neither plainly read nor plainly open."""
+    return f"{PREFIX}job:{job}:pages"
+
+
+def events_channel(job: str) -> str:
+    """The channel on which a job's progress is published; a message only wakes whoever waits."""
+    return f"{PREFIX}events:{job}"
+
+
+def worker_key(worker: str) -> str:
+    """What a live worker serves, as JSON; expires."""
+    return f"{PREFIX}worker:{worker}"
+
+
+def child_key(worker: str, pid: int) -> str:
+    """The state of one worker child, as JSON; expires."""
+    return f"{PREFIX}child:{worker}:{pid}"
+
+
+def unable_key(worker: str, engine: str) -> str:
+    """Set while a worker does not take an engine's pages since it could not load the model; expires."""
+    return f"{PREFIX}unable:{worker}:{engine}"
+
+
+def pages_queue(engine: str, model: str | None = None) -> str:
+    """The queue of an engine's pages; engines with a choice of models have one queue a model."""
+    return f"pages.{engine}.{model}" if model else f"pages.{engine}"

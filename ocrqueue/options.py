@@ -1,0 +1,111 @@
+"""The options of a job: what a caller may ask for, checked before anything is sent."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ocrqueue.errors import InvalidOptions
+from ocrqueue.names import PRIORITIES
+
+FORMATS = ("text", "markdown", "json", "jsonl")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
+_RANGE = re.compile(r"(\d{1,7})(?:(-)(\d{1,7})?)?")
+
+
+def _fail(name: str, value: object, allowed: str) -> InvalidOptions:
+    return InvalidOptions(f"option {name}={value!r} is not allowed: {allowed}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a job asks for. Hashable and small: it travels in messages and stands in results."""
+
+    pages: str | None = None  # page ranges such as "1-3,8,10-"; None: all
+    lang: str | None = None  # language hint, such as "en" or "de"
+    engine: str = "auto"  # "auto", or an engine's name
+    model: str | None = None  # a model's name
+    dpi: int | None = None  # None: what suits the engine
+    text_layer: str = "use"  # "use" or "ignore" the text that a PDF brings along
+    priority: str = "normal"  # "low", "normal" or "high"
+    formats: tuple[str, ...] = ()  # made as soon as the job ends; others are made on demand
+    fresh: bool = False  # read again although the same pages were read before
+    notify: tuple[str, str] | None = None  # (task, queue) that hears of the job's end
+
+    def __post_init__(self) -> None:
+        for name in ("lang", "model"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and _NAME.fullmatch(value) and ".." not in value):
+                raise _fail(name, value, "a name of letters, digits and . _ / @ + -")
+        if not (isinstance(self.engine, str) and _NAME.fullmatch(self.engine)):
+            raise _fail("engine", self.engine, '"auto" or the name of an engine, such as "rapidocr"')
+        if self.pages is not None:
+            parse_ranges(self.pages)
+        if self.dpi is not None and (type(self.dpi) is not int or not 36 <= self.dpi <= 1200):
+            raise _fail("dpi", self.dpi, "a whole number from 36 to 1200")
+        if self.text_layer not in ("use", "ignore"):
+            raise _fail("text_layer", self.text_layer, '"use" or "ignore"')
+        if self.priority not in PRIORITIES:
+            raise _fail("priority", self.priority, '"low", "normal" or "high"')
+        if type(self.fresh) is not bool:
+            raise _fail("fresh", self.fresh, "true or false")
+        if unknown := [f for f in self.formats if f not in FORMATS]:
+            raise _fail("formats", unknown[0], f"any of {', '.join(FORMATS)}")
+        if self.notify is not None and not (
+            len(self.notify) == 2 and all(isinstance(n, str) and _NAME.fullmatch(n) for n in self.notify)
+        ):
+            raise _fail("notify", self.notify, "the name of a task and the name of its queue")
+
+    @classmethod
+    def parse(cls, given: object) -> "Options":
+        """Options from a message's JSON object. Raises InvalidOptions for anything unknown or of a wrong type."""
+        if not isinstance(given, Mapping):
+            raise InvalidOptions(f"options must be an object, not {type(given).__name__}")
+        values: dict[str, Any] = dict(given)
+        if unknown := sorted(str(k) for k in values.keys() - {f.name for f in fields(cls)}):
+            raise InvalidOptions(f"unknown option {unknown[0]!r}; known are {', '.join(f.name for f in fields(cls))}")
+        for name in ("formats", "notify"):
+            if values.get(name) is not None:
+                if not isinstance(values[name], list | tuple):
+                    raise _fail(name, values[name], "a list")
+                values[name] = tuple(values[name])
+        return cls(**values)
+
+    def given(self) -> dict[str, Any]:
+        """The options that differ from their defaults, ready for JSON; `parse` takes it back."""
+        default = Options()
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if value != getattr(default, name)
+        }
+
+
+def parse_ranges(text: str) -> list[tuple[int, int | None]]:
+    """Page ranges "1-3,8,10-" as [(1, 3), (8, 8), (10, None)]. Raises InvalidOptions."""
+    if not isinstance(text, str) or len(text) > 2000:
+        raise _fail("pages", text, 'ranges such as "1-3,8" or "10-"')
+    ranges: list[tuple[int, int | None]] = []
+    for part in text.replace(" ", "").split(","):
+        match = _RANGE.fullmatch(part)
+        if not match:
+            raise _fail("pages", text, 'ranges such as "1-3,8" or "10-"')
+        first = int(match[1])
+        last = None if match[2] and not match[3] else int(match[3] or match[1])
+        if first < 1 or (last is not None and last < first):
+            raise _fail("pages", text, "pages count from 1, and a range goes upwards")
+        ranges.append((first, last))
+    return ranges
+
+
+def select_pages(pages: str | None, total: int) -> list[int]:
+    """The page numbers asked for, ascending, each once, out of a document of `total` pages.
+
+    Raises InvalidOptions where none of them exists.
+    """
+    if pages is None:
+        return list(range(1, total + 1))
+    chosen = {n for first, last in parse_ranges(pages) for n in range(first, min(last or total, total) + 1)}
+    if not chosen:
+        raise _fail("pages", pages, f"the document has {total} page{'s' if total != 1 else ''}")
+    return sorted(chosen)

@@ -1,0 +1,36 @@
+"""What an engine gives back for a page: lines of text with boxes. Plain values, importable anywhere."""
+
+from dataclasses import dataclass, field
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text on a page."""
+
+    text: str
+    box: tuple[Point, Point, Point, Point]  # corners in pixels of the page image, clockwise from top left
+    confidence: float | None = None  # 0 to 1; None where the engine gives none
+    origin: str = "ocr"  # "ocr" or "text_layer"
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The text of one page, in the engine's reading order."""
+
+    lines: list[Line] = field(default_factory=list)
+    text: str | None = None  # None: the lines' texts, one a line
+    markdown: str | None = None  # None: the same as text
+
+    @property
+    def plain(self) -> str:
+        """The page's text, lines parted by newlines."""
+        return self.text if self.text is not None else "\n".join(line.text for line in self.lines)
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean confidence of the lines, each weighted by its length; None where no line has one."""
+        known = [(line.confidence, len(line.text)) for line in self.lines if line.confidence is not None]
+        weight = sum(length for _, length in known)
+        return sum(c * length for c, length in known) / weight if weight else None
