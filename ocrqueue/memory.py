@@ -1,0 +1,36 @@
+"""The memory of this process: how much is in use, and giving back what is not. For workers alone: it needs psutil."""
+
+import ctypes
+import gc
+import sys
+
+import psutil
+
+
+def memory_now() -> dict[str, int | None]:
+    """Bytes in use: `rss` of the process; `active`, `cache` and `peak` of an engine with an allocator of its own."""
+    return {"rss": psutil.Process().memory_info().rss, "active": None, "cache": None, "peak": None}
+
+
+def trim() -> None:
+    """Collect garbage, and return freed memory to the system: glibc keeps most of it, in pieces, until told."""
+    gc.collect()
+    _return_freed()
+
+
+def _return_freed() -> None:
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def give_back() -> None:
+    """Give back what a task leaves behind: collect garbage first, since MLX's cache frees nothing still referred to.
+
+    MLX is never imported for this: where it is not loaded there is nothing to clear.
+    """
+    gc.collect()
+    mlx = sys.modules.get("mlx.core")
+    if mlx is not None:
+        mlx.clear_cache()
+    _return_freed()

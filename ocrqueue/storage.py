@@ -1,0 +1,385 @@
+"""Where the spool's bytes are: a folder of this machine, or object storage behind any fsspec URL.
+
+Both give the same few steps, and in both an object is there whole or not at all. A file that does not exist raises
+FileNotFoundError; everything else that goes wrong raises StorageError with the path inside the spool and the reason.
+"""
+
+import errno
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, Protocol, cast
+from uuid import uuid4
+
+from ocrqueue.errors import StorageError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TEMPORARY = ".tmp-"
+
+
+@dataclass(slots=True)
+class Draft:
+    """An object being written; it gets its name and becomes visible when the `writing` block ends without an error."""
+
+    file: BinaryIO  # takes the bytes
+    name: str  # may be set until the block ends
+
+
+class Storage(Protocol):
+    """A tree of objects. Paths are relative, parted by slashes."""
+
+    url: str  # how messages name it
+
+    def prepare(self) -> None:
+        """Create the root where it does not exist."""
+        ...
+
+    def check(self) -> None:
+        """Write and remove a small object. Raises StorageError with what to do."""
+        ...
+
+    def writing(self, folder: str, name: str, create: bool) -> AbstractContextManager[Draft]:
+        """A new object in `folder`, which is created first where `create` says so."""
+        ...
+
+    def reading(self, path: str) -> BinaryIO:
+        """The object's bytes. Raises FileNotFoundError."""
+        ...
+
+    def local(self, path: str) -> AbstractContextManager[Path]:
+        """The object as a file of this machine, for as long as the block lasts. Raises FileNotFoundError."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """Names of what is directly in a folder, sorted; empty where there is no such folder."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove an object. Missing is fine."""
+        ...
+
+    def remove_tree(self, folder: str) -> None:
+        """Remove a folder with all that is in it. Missing is fine."""
+        ...
+
+
+def open_storage(url: str, group: str | None = None) -> Storage:
+    """The storage at a folder's path or an fsspec URL; `group` shares a folder's files with a group of users."""
+    for prefix in ("file://", "local://"):
+        url = url.removeprefix(prefix)
+    if "://" in url:
+        return ObjectStorage(url)
+    return LocalStorage(Path(url).expanduser().absolute(), group)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a StorageError says that the disk, or the quota, is full."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
+
+
+def _fail(path: str, error: BaseException) -> NoReturn:
+    """Raise StorageError for whatever went wrong at a path inside the spool."""
+    number = error.errno if isinstance(error, OSError) else None
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    advice = ""
+    if number in FULL:
+        advice = ": free some"
+    elif number == errno.ENOENT:
+        advice = ": the job has been dropped"
+    elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = ": let this user write there, or share the spool through OCR_SPOOL_GROUP"
+    raise StorageError(f"spool: {path}: {reason}{advice}") from error
+
+
+def _missing(path: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "not in the spool", path)
+
+
+class _File(io.FileIO):
+    """A file whose failing writes are StorageErrors, whoever writes."""
+
+    path = ""
+
+    def write(self, data: Any, /) -> int:  # bytes-like, as FileIO takes it
+        """Write bytes; raises StorageError."""
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            _fail(self.path, error)
+
+
+def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
+    """A new private file, and a buffered writer to it."""
+    number, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=folder)
+    raw = _File(number, "wb")
+    raw.path = path
+    return Path(name), cast("BinaryIO", io.BufferedWriter(raw, 1 << 18))
+
+
+@contextmanager
+def _draft(folder: Path | None, shown: str, name: str, commit: Callable[[Path, Draft], None]) -> Iterator[Draft]:
+    """Write to a temporary file, and `commit` it; whatever happens, no temporary file is left."""
+    try:
+        temporary, file = _temporary(folder, f"{shown}/{name}")
+    except OSError as error:
+        _fail(f"{shown}/{name}", error)
+    draft = Draft(file, name)
+    try:
+        yield draft
+        try:
+            file.flush()
+            commit(temporary, draft)
+        except OSError as error:
+            _fail(f"{shown}/{draft.name}", error)
+    finally:
+        with suppress(StorageError, OSError, ValueError):
+            file.close()
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+class LocalStorage:
+    """A folder: private to its user (modes 0700 and 0600), or shared with a group (02770 and 0660)."""
+
+    def __init__(self, root: Path, group: str | None = None) -> None:
+        self.url = str(root)
+        self._root = root
+        self._gid = _group_id(group) if group else None
+        self._folder_mode, self._file_mode = (0o2770, 0o660) if group else (0o700, 0o600)
+
+    def prepare(self) -> None:
+        """Create the root and the folders above it where they do not exist."""
+        try:
+            self._root.parent.mkdir(parents=True, exist_ok=True)
+            self._mkdir(self._root)
+        except OSError as error:
+            _fail(self.url, error)
+
+    def check(self) -> None:
+        """Write and remove a small file. Raises StorageError with what to do."""
+        self._there()
+        with self.writing("", f".check-{uuid4()}", create=False) as draft:
+            draft.file.write(b"ok")
+        self.remove(draft.name)
+
+    @contextmanager
+    def writing(self, folder: str, name: str, create: bool) -> Iterator[Draft]:
+        """A new file in `folder`; on disk before it is visible."""
+        shown = folder or self.url
+        self._make(folder, create)
+
+        def commit(temporary: Path, draft: Draft) -> None:
+            self._own(draft.file.fileno(), self._file_mode)
+            os.fsync(draft.file.fileno())
+            temporary.replace(self._root / folder / draft.name)
+
+        try:
+            with _draft(self._root / folder, shown, name, commit) as draft:
+                yield draft
+        except BaseException:
+            if create:
+                with suppress(OSError):
+                    (self._root / folder).rmdir()  # only where it is empty
+            raise
+
+    def reading(self, path: str) -> BinaryIO:
+        """The file's bytes. Raises FileNotFoundError."""
+        try:
+            return (self._root / path).open("rb")
+        except FileNotFoundError:
+            self._there()
+            raise _missing(path) from None
+        except OSError as error:
+            _fail(path, error)
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        """The file itself. Raises FileNotFoundError."""
+        self.reading(path).close()
+        yield self._root / path
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            (self._root / path).stat()
+        except FileNotFoundError:
+            self._there()
+            return False
+        except OSError as error:
+            _fail(path, error)
+        return True
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted; without files that are still being written."""
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return sorted(e.name for e in entries if not e.name.startswith("."))
+        except FileNotFoundError:
+            self._there()
+            return []
+        except OSError as error:
+            _fail(folder, error)
+
+    def remove(self, path: str) -> None:
+        """Remove a file. Missing is fine."""
+        try:
+            (self._root / path).unlink(missing_ok=True)
+        except OSError as error:
+            _fail(path, error)
+
+    def remove_tree(self, folder: str) -> None:
+        """Remove a folder with all that is in it. Missing is fine, and so is a file that comes meanwhile."""
+        for last in (False, False, True):
+            try:
+                shutil.rmtree(self._root / folder)
+            except FileNotFoundError:
+                if not (self._root / folder).exists():
+                    return
+            except OSError as error:
+                if last:
+                    _fail(folder, error)
+            else:
+                return
+
+    def _there(self) -> None:
+        """A root that has gone (not mounted) must not look like files that were never written."""
+        if not self._root.is_dir():
+            raise StorageError(f"the spool {self.url} is not there: mount or create it, or set OCR_SPOOL_URL")
+
+    def _make(self, folder: str, create: bool) -> None:
+        """Make a folder below the root; without `create` only its last part, so that a dropped job stays gone."""
+        self._there()
+        parts = [p for p in reversed(Path(folder).parents) if p != Path()] + [Path(folder)] if folder else []
+        try:
+            for part in parts if create else parts[2:]:
+                self._mkdir(self._root / part)
+        except OSError as error:
+            _fail(folder, error)
+
+    def _mkdir(self, folder: Path) -> None:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            self._own(folder, self._folder_mode)
+
+    def _own(self, file: Path | int, mode: int) -> None:
+        if self._gid is not None:
+            os.chown(file, -1, self._gid)
+        os.chmod(file, mode)  # noqa: PTH101 -- takes a descriptor too
+
+
+class ObjectStorage:
+    """Object storage behind an fsspec URL. Each object is put in one step, after it is complete on this machine."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._opened: tuple[int, Any, str] | None = None
+        self._connect()
+
+    def prepare(self) -> None:
+        """Nothing: buckets are made by whoever owns them."""
+
+    def check(self) -> None:
+        """Write and remove a small object. Raises StorageError with what to do."""
+        name = f".check-{uuid4()}"
+        try:
+            fs, root = self._connect()
+            fs.pipe_file(f"{root}/{name}", b"ok")
+            fs.rm_file(f"{root}/{name}")
+        except StorageError:
+            raise
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise StorageError(
+                f"the spool {self.url} cannot be written: {reason}; look at OCR_SPOOL_URL and its credentials"
+            ) from error
+
+    @contextmanager
+    def writing(self, folder: str, name: str, create: bool) -> Iterator[Draft]:  # noqa: ARG002 -- there are no folders
+        """A new object; written to a private file first."""
+
+        def commit(temporary: Path, draft: Draft) -> None:
+            with self._errors(f"{folder}/{draft.name}") as (fs, root):
+                fs.put_file(str(temporary), f"{root}/{folder}/{draft.name}")
+
+        with _draft(None, folder, name, commit) as draft:
+            yield draft
+
+    def reading(self, path: str) -> BinaryIO:
+        """The object's bytes. Raises FileNotFoundError."""
+        with self._errors(path) as (fs, root):
+            return cast("BinaryIO", fs.open(f"{root}/{path}", "rb"))
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        """A private copy, gone when the block ends. Raises FileNotFoundError."""
+        with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
+            copy = Path(folder) / Path(path).name
+            with self._errors(path) as (fs, root):
+                fs.get_file(f"{root}/{path}", str(copy))
+            yield copy
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+        with self._errors(path) as (fs, root):
+            return bool(fs.exists(f"{root}/{path}"))
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted."""
+        try:
+            with self._errors(folder) as (fs, root):
+                found = fs.ls(f"{root}/{folder}", detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted({name for p in found if not (name := p.rstrip("/").rpartition("/")[2]).startswith(".")})
+
+    def remove(self, path: str) -> None:
+        """Remove an object. Missing is fine."""
+        with suppress(FileNotFoundError), self._errors(path) as (fs, root):
+            fs.rm_file(f"{root}/{path}")
+
+    def remove_tree(self, folder: str) -> None:
+        """Remove all objects below a folder. Missing is fine."""
+        with suppress(FileNotFoundError), self._errors(folder) as (fs, root):
+            fs.rm(f"{root}/{folder}", recursive=True)
+
+    def _connect(self) -> tuple[Any, str]:
+        """The file system and the root in it, opened anew in each process: connections do not survive a fork."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            from fsspec.core import url_to_fs
+
+            try:
+                fs, root = url_to_fs(self.url, use_listings_cache=False)
+            except (ImportError, ValueError) as error:
+                raise StorageError(f"the spool {self.url} cannot be opened: {error}; look at OCR_SPOOL_URL") from error
+            self._opened = (os.getpid(), fs, root.rstrip("/"))
+        return self._opened[1], self._opened[2]
+
+    @contextmanager
+    def _errors(self, path: str) -> Iterator[tuple[Any, str]]:
+        """The clients behind fsspec raise errors of many kinds; here they become two."""
+        try:
+            yield self._connect()
+        except StorageError:
+            raise
+        except FileNotFoundError:
+            raise _missing(path) from None
+        except Exception as error:  # noqa: BLE001 -- each client has its own
+            _fail(path, error)
+
+
+def _group_id(group: str) -> int:
+    from grp import getgrnam
+
+    try:
+        return getgrnam(group).gr_gid
+    except KeyError:
+        raise StorageError(f"OCR_SPOOL_GROUP: no group {group!r} on this machine: create it, or set another") from None

@@ -1,0 +1,79 @@
+import io
+import json
+from typing import Any
+
+import pytest
+
+from ocrqueue import options
+from ocrqueue.errors import InvalidOptions, PageError
+from ocrqueue.formats import FORMATS, find, write
+from ocrqueue.formats.terminal import for_terminal
+from ocrqueue.pages import PageText
+from ocrqueue.results import PageFacts, failed_page, page_result, result_header
+
+HEADER = result_header(
+    job="j",
+    state="partial",
+    source={"name": "a.pdf"},
+    options={},
+    counts={"ok": 3, "failed": 1, "cancelled": 0},
+    seconds=1,
+)
+PAGES = [
+    page_result(1, PageText(text="one\ntwo", markdown="# one\n\ntwo"), PageFacts()),
+    failed_page(2, PageError("timeout", "--> over 300 s")),
+    page_result(3, PageText(), PageFacts()),
+    page_result(4, PageText(text="four"), PageFacts()),
+]
+
+
+def made(name: str, pages: list[dict[str, Any]]) -> str:
+    stream = io.StringIO()
+    write(name, iter(pages), HEADER, stream)
+    return stream.getvalue()
+
+
+def test_the_table_agrees_with_the_options() -> None:
+    assert tuple(FORMATS) == options.FORMATS
+    assert [FORMATS[name].extension for name in options.FORMATS] == [".txt", ".md", ".json", ".jsonl"]
+
+
+def test_text_parts_pages_by_form_feeds() -> None:
+    assert made("text", PAGES) == "one\ntwo\n\f\f\ffour\n"
+    assert made("text", PAGES[:1]) == "one\ntwo\n"
+
+
+def test_the_form_feeds_of_a_text_are_those_between_pages() -> None:
+    pages = [page_result(n, PageText(text="a\fb"), PageFacts()) for n in (1, 2)]
+    assert made("text", pages).split("\f") == ["ab\n", "ab\n"]
+
+
+def test_markdown_parts_pages_by_rules_and_names_what_is_missing() -> None:
+    assert made("markdown", PAGES) == ("# one\n\ntwo\n\n---\n\n<!-- page 2: timeout -->\n\n---\n\n\n---\n\nfour\n")
+
+
+def test_json_is_the_whole_result() -> None:
+    whole = json.loads(made("json", PAGES))
+    assert whole["state"] == "partial"
+    assert whole["pages"] == PAGES
+
+
+def test_jsonl_has_a_page_a_line() -> None:
+    assert [json.loads(line) for line in made("jsonl", PAGES).splitlines()] == PAGES
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_pages_make_an_empty_document(name: str) -> None:
+    text = made(name, [])
+    assert text == "" if name != "json" else json.loads(text)["pages"] == []
+
+
+def test_an_unknown_format_says_which_are_known() -> None:
+    with pytest.raises(InvalidOptions, match="unknown format 'docx': use any of text, markdown, json, jsonl"):
+        find("docx")
+
+
+def test_what_a_terminal_would_obey_is_stripped() -> None:
+    assert for_terminal("a\x1b]0;title\x07b\x1b[2J\r\x9b31m\u202ec\x00\x7f\ud800") == "a]0;titleb[2J31mc\ufffd"
+    assert for_terminal("one\tt\n\ftwo\n") == "one\tt\n\ntwo\n"
+    assert for_terminal("\u00fc \u65e5\u672c \U0001f600") == "\u00fc \u65e5\u672c \U0001f600"

@@ -1,0 +1,174 @@
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from ocrqueue.errors import PageError, StorageError
+from ocrqueue.pages import Line, PageText
+from ocrqueue.results import (
+    PageFacts,
+    cancelled_page,
+    clean_text,
+    failed_page,
+    page_result,
+    read_header,
+    read_pages,
+    result_header,
+    write_result,
+)
+
+KEYS = (
+    "page state origin cached engine model revision width height dpi rotation transform confidence seconds attempts "
+    "memory text markdown lines error"
+).split()
+BOX = ((0.04, 0.0), (10.06, 0.0), (10.0, 5.0), (0.0, 5.0))
+FACTS = PageFacts(
+    width=1654,
+    height=2339,
+    dpi=200,
+    transform=(0.36, 0, 0, 0, 0.36, 0),
+    engine="rapidocr",
+    model="pp-ocrv6-small",
+    revision="3.10.0",
+    seconds=1.23456,
+    memory={"rss": 1},
+)
+
+
+def header(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "job": "j",
+        "state": "done",
+        "source": {"name": "scan.pdf", "sha256": "0", "bytes": 1, "pages": 2},
+        "options": {},
+        "counts": {"ok": 2, "failed": 0, "cancelled": 0},
+        "seconds": 1.0,
+    }
+    return result_header(**given | changes)
+
+
+def written(pages: list[dict[str, Any]]) -> str:
+    stream = io.StringIO()
+    write_result(stream, header(), pages)
+    return stream.getvalue()
+
+
+def test_a_page_has_every_key_in_order() -> None:
+    page = page_result(3, PageText([Line("Hello", BOX, 0.98765), Line("x", BOX)]), FACTS)
+    assert list(page) == KEYS
+    assert page == {
+        "page": 3,
+        "state": "ok",
+        "origin": "ocr",
+        "cached": False,
+        "engine": "rapidocr",
+        "model": "pp-ocrv6-small",
+        "revision": "3.10.0",
+        "width": 1654,
+        "height": 2339,
+        "dpi": 200,
+        "rotation": 0,
+        "transform": [0.36, 0, 0, 0, 0.36, 0],
+        "confidence": 0.9877,
+        "seconds": 1.235,
+        "attempts": 0,
+        "memory": {"rss": 1, "active": None, "cache": None, "peak": None},
+        "text": "Hello\nx",
+        "markdown": "Hello\nx",
+        "lines": [
+            {"text": "Hello", "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]], "confidence": 0.9877, "origin": "ocr"},
+            {"text": "x", "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]], "confidence": None, "origin": "ocr"},
+        ],
+        "error": None,
+    }
+
+
+def test_failed_and_cancelled_pages_have_the_same_keys() -> None:
+    failed = failed_page(1, PageError("timeout", "over 300 s"), FACTS)
+    assert list(failed) == KEYS
+    assert (failed["state"], failed["text"], failed["lines"], failed["width"]) == ("failed", "", [], 1654)
+    assert failed["error"] == {"code": "timeout", "message": "over 300 s"}
+    cancelled = cancelled_page(2)
+    assert list(cancelled) == KEYS
+    assert (cancelled["state"], cancelled["error"]["code"]) == ("cancelled", "cancelled")
+    json.dumps([failed, cancelled], allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin"),
+    [([], "ocr"), (["ocr"], "ocr"), (["text_layer"], "text_layer"), (["ocr", "text_layer"], "mixed")],
+)
+def test_a_page_comes_from_where_its_lines_come_from(origins: list[str], origin: str) -> None:
+    page = PageText([Line("x", BOX, origin=o) for o in origins])
+    assert page_result(1, page, PageFacts())["origin"] == origin
+
+
+def test_numbers_that_json_lacks_become_null() -> None:
+    box = ((float("nan"), 0.0), (1.0, 0.0), (1.0, float("inf")), (0.0, 1.0))
+    page = page_result(1, PageText([Line("x", box, float("nan"))]), PageFacts())
+    assert page["confidence"] is None
+    assert page["lines"][0]["box"] == [[0, 0], [1, 0], [1, 0], [0, 1]]
+    json.dumps(page, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("a\tb\nc", "a\tb\nc"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("a\x00\x1b[31mb\x7f\x9b\x0c\x0b", "a[31mb"),
+        ("a\ud800b\udcff", "a\ufffdb\ufffd"),
+        ("a\uffff", "a\ufffd"),
+        ("\U0001f600 \u05d0\u202e \u00ad\u200b", "\U0001f600 \u05d0\u202e \u00ad\u200b"),
+    ],
+)
+def test_text_is_cleaned_of_what_is_no_text(text: str, clean: str) -> None:
+    assert clean_text(text) == clean
+    page = page_result(1, PageText([Line(text, BOX)], text=text, markdown=text), PageFacts())
+    assert page["text"] == page["markdown"] == page["lines"][0]["text"] == clean
+
+
+def test_cleaned_text_is_valid_xml_and_utf8() -> None:
+    text = clean_text("".join(map(chr, range(0x20000))))
+    text.encode()
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+    assert ET.fromstring(f"<t>{escaped}</t>").text == text
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_result_is_json_and_comes_back_page_by_page(count: int) -> None:
+    pages = [page_result(n, PageText([Line('a "quoted"]}\n,\u2028', BOX)]), FACTS) for n in range(1, count + 1)]
+    text = written(pages)
+    whole = json.loads(text)
+    assert list(whole) == ["schema", "job", "state", "source", "options", "counts", "seconds", "pages"]
+    assert whole["schema"] == "ocr-queue/1"
+    assert whole["pages"] == pages
+    assert read_header(io.StringIO(text, newline="\n")) == header()
+    assert list(read_pages(io.StringIO(text, newline="\n"))) == pages
+
+
+def test_pages_are_written_one_at_a_time() -> None:
+    stream, sizes = io.StringIO(), []
+
+    def pages() -> Iterator[dict[str, Any]]:
+        for number in range(1, 4):
+            sizes.append(stream.tell())
+            yield failed_page(number, PageError("timeout", "x"))
+
+    write_result(stream, header(), pages())
+    assert sizes == sorted(set(sizes))
+
+
+def test_a_header_that_lacks_a_field_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks seconds"):
+        write_result(io.StringIO(), {k: v for k, v in header().items() if k != "seconds"}, [])
+
+
+def test_a_result_that_was_cut_short_is_damaged() -> None:
+    text = written([page_result(1, PageText(), FACTS), page_result(2, PageText(), FACTS)])
+    for end in range(0, len(text) - 1, 7):
+        with pytest.raises(StorageError, match="damaged"):
+            list(read_pages(io.StringIO(text[:end])))
