@@ -1,0 +1,83 @@
+"""Assembling a job: its pages in order make the result, and the job ends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ocrqueue import formats, results
+from ocrqueue.errors import OcrError, PageError
+from ocrqueue.ledger import Job, Ledger, PageState, Step
+from ocrqueue.reading import storing
+from ocrqueue.results import PageFacts
+from ocrqueue.spool import Spool
+
+_GONE = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
+
+
+def result_name(round: int) -> str:
+    """The file of a round's result: an assembly of an old round cannot overwrite a newer one."""
+    return f"result-{round}.json"
+
+
+def output_name(format: str) -> str:
+    """The file of a format made from a job's result."""
+    return "output" + formats.FORMATS[format].extension
+
+
+def assemble(job: Job, token: str, ledger: Ledger, spool: Spool) -> Step:
+    """Write the result of a claimed job from its stored pages, and end the job. Raises StorageError."""
+    stored = set(storing(lambda: spool.page_numbers(job.id)))
+    pages = [_gone(p) if p.state == "ok" and p.number not in stored else p for p in ledger.pages(job)]
+    missing = [p.number for p in pages if p.message == _GONE.message]
+    header = results.result_header(
+        job=job.id,
+        state=_state(job, len(missing)),
+        source={**job.source.to_json(), "pages": job.total},
+        options=job.options.given(),
+        counts={"ok": job.ok - len(missing), "failed": job.failed + len(missing), "cancelled": job.cancelled},
+        seconds=ledger.now() - job.created,
+    )
+
+    def write() -> None:
+        with spool.open_write(job.id, result_name(job.round)) as stream:
+            results.write_result(stream, header, _pages(job, pages, spool))
+
+    storing(write)
+    return ledger.end(job.id, job.round, token, missing)
+
+
+def _gone(page: PageState) -> PageState:
+    return PageState(page.number, "failed", page.attempts, _GONE.code, _GONE.message)
+
+
+def _state(job: Job, missing: int) -> str:
+    """The state that `end` will give the job; all its pages are finished, so nothing changes in between."""
+    if job.cancelling and job.cancelled:
+        return "cancelled"
+    ok = job.ok - missing
+    return "done" if ok == job.pages else "partial" if ok else "failed"
+
+
+def _pages(job: Job, pages: list[PageState], spool: Spool) -> Iterator[dict[str, Any]]:
+    for page in pages:
+        facts = PageFacts(engine=job.engine, model=job.model, revision=job.revision, attempts=page.attempts)
+        if page.state == "ok":
+            yield spool.read_page(job.id, page.number)
+        elif page.state == "failed":
+            yield results.failed_page(page.number, PageError(page.code or "internal_error", page.message or ""), facts)
+        else:
+            yield results.cancelled_page(page.number, facts)
+
+
+def make_format(job: Job, format: str, spool: Spool) -> str:
+    """Make a format from the job's result; returns the file's name in the job's folder. Raises StorageError."""
+    if not job.has_ended:
+        raise OcrError(f"job {job.id} has not ended: formats are made from its result", "wrong_state")
+    name = output_name(format)
+    with spool.open_read(job.id, result_name(job.round)) as stream:
+        header = results.read_header(stream)
+    with (
+        spool.open_read(job.id, result_name(job.round)) as stream,
+        spool.open_write(job.id, name) as output,
+    ):
+        formats.write(format, results.read_pages(stream), header, output)
+    return name

@@ -1,0 +1,103 @@
+"""Opening a document: into the spool where it is not there yet, pages counted, engine and model settled once for the job."""
+
+import tempfile
+from collections.abc import Sequence
+from typing import cast
+
+from ocrqueue import names
+from ocrqueue.documents import open_document
+from ocrqueue.documents.sources import fetch_source
+from ocrqueue.engines import ENGINES, engine_class
+from ocrqueue.errors import DocumentError, InvalidOptions
+from ocrqueue.ledger import Job, Ledger, Source, Step
+from ocrqueue.limits import Limits
+from ocrqueue.options import Options, select_pages
+from ocrqueue.reading import storing
+from ocrqueue.spool import JOB, Spool
+from ocrqueue.workers import Worker, live
+
+LANES_PER_CHILD = 2  # one page being read, the next one waiting
+
+
+def accept(job: str, source: object, options: object, ledger: Ledger) -> None:
+    """Make the record of a job that came as a plain message. Raises InvalidOptions where the message is malformed."""
+    ledger.create(job, parse_source(source), Options.parse(options if options is not None else {}))
+
+
+def parse_source(source: object) -> Source:
+    """The source that a plain message names: {"path": ...}, {"url": ...} or {"spool": "source-<sha256>"}."""
+    if not isinstance(source, dict) or len(source) != 1 or not all(isinstance(v, str) and v for v in source.values()):
+        raise InvalidOptions('source must be {"path": "…"}, {"url": "…"} or {"spool": "source-<sha256>"}')
+    kind, value = next(iter(source.items()))
+    if kind == "spool":
+        return Source(name=value, file=value, sha256=value.removeprefix("source-"))
+    if kind not in ("path", "url"):
+        raise InvalidOptions(f"a source is named by path, url or spool, not by {kind!r}")
+    return Source(name=value.rstrip("/").rpartition("/")[2] or value, spec={kind: value})
+
+
+def open_job(job: Job, token: str, ledger: Ledger, spool: Spool, limits: Limits, allowed: Sequence[str]) -> Step:
+    """Open the document of a claimed job and put its pages into the ledger. Raises DocumentError, StorageError."""
+    source = job.source if job.source.file else _into_spool(job, spool, limits, allowed)
+    file = cast("str", source.file)
+    password = storing(lambda: spool.read_password(job.id))
+    try:
+        with spool.local_source(job.id, file) as path, open_document(path, limits, password) as document:
+            total = document.page_count
+    except FileNotFoundError as e:
+        raise DocumentError(f"{file} is not in the spool: submit the document again", "storage_error") from e
+    asked = select_pages(job.options.pages, total)
+    workers = live(ledger.redis)
+    record = {"total": total, "source": source.dumps(), "name": source.name[:80], **_settle_engine(job.options, workers)}
+    return ledger.open(job.id, token, len(asked), lanes(workers, str(record["queue"])), record)
+
+
+def lanes(workers: Sequence[Worker], queue: str) -> int:
+    """How many lanes a job has: two a live child that serves its queue, at least two."""
+    return LANES_PER_CHILD * max(1, sum(w.children for w in workers if queue in w.queues))
+
+
+def _into_spool(job: Job, spool: Spool, limits: Limits, allowed: Sequence[str]) -> Source:
+    """Copy the document to where workers read it, before any page is read; what it is called stays."""
+    storing(lambda: spool.write_json(job.id, JOB, job_note(job)))
+    with tempfile.TemporaryFile() as copy:
+        name = fetch_source(job.source.spec or {}, copy, allowed, limits)
+
+        def store() -> Source:
+            copy.seek(0)
+            stored = spool.put_source(job.id, copy, limits.max_bytes)
+            return Source(name, stored.file, stored.sha256, stored.bytes, job.source.spec)
+
+        return storing(store)
+
+
+def job_note(job: Job) -> dict[str, object]:
+    """What stands in the spool's job.json: enough to take the job up again should Redis forget it."""
+    return {
+        "version": names.VERSION,
+        "job": job.id,
+        "source": job.source.to_json(),
+        "options": job.options.given(),
+        "created": job.created,
+    }
+
+
+def _settle_engine(options: Options, workers: Sequence[Worker]) -> dict[str, object]:
+    """Engine, model, revision and queue, decided once for all pages of the job."""
+    served = {name: about for worker in workers for name, about in worker.engines.items()}
+    engine = options.engine
+    if engine == "auto":
+        engine = "mlx-vlm" if "mlx-vlm" in served else "rapidocr"
+        if engine not in served and len(served) == 1:
+            engine = next(iter(served))
+    if engine not in served and engine not in ENGINES:
+        known = ", ".join(sorted(set(ENGINES) | set(served)))
+        raise InvalidOptions(f"no engine is called {engine!r}: there are {known}")
+    if engine in served:
+        model, revision = str(served[engine]["model"]), str(served[engine]["revision"])
+    else:
+        default = engine_class(ENGINES[engine])().default_model()
+        model, revision = default.name, default.revision
+    if options.model not in (None, model):
+        raise DocumentError(f"the engine {engine} reads with {model}, not with {options.model}", "model_missing")
+    return {"engine": engine, "model": model, "revision": revision, "queue": names.pages_queue(engine)}

@@ -1,0 +1,42 @@
+"""`ocr.assemble`: makes the result of a job whose pages are all finished, and ends it."""
+
+import logging
+from typing import Any
+
+import worker_config as config
+from ocrqueue import names
+from ocrqueue.assembling import assemble as assemble_job
+from ocrqueue.errors import OcrError
+from ocrqueue.ledger import NewerRecord
+from ocrqueue.watchdog import time_limit
+from tasks.app import app
+from tasks.context import ledger, spool
+from tasks.document import parse_job
+from tasks.ending import dispatch
+from tasks.requests import ClaimTask
+
+log = logging.getLogger(__name__)
+
+
+@app.task(bind=True, base=ClaimTask, name=names.ASSEMBLE)
+def assemble(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any) -> None:
+    """Write the result of a round, and end the job. An old round changes nothing."""
+    if len(args) != 2 or more or type(args[1]) is not int:
+        raise self.refuse(f"arguments that are not (job, round): {[*args, *more]!r}")
+    job = parse_job(self, args[0], version)
+    try:
+        record = ledger().begin(job, "assemble", self.token, args[1])
+    except NewerRecord as e:
+        raise self.refuse(e.message) from None
+    if record is None:
+        return
+    try:
+        with time_limit(config.LIMITS.page_seconds + config.LIMITS.load_seconds):
+            step = assemble_job(record, self.token, ledger(), spool())
+    except OcrError as e:
+        log.warning("job=%s could not be assembled: %s", job, e.message)
+        step = ledger().lose(job, self.token, "lost")
+    except (Exception, MemoryError):
+        log.exception("job=%s: internal error while it was assembled", job)
+        step = ledger().lose(job, self.token, "lost")
+    dispatch(step.messages)

@@ -1,0 +1,50 @@
+"""What every task of this process works with, made on first use."""
+
+import os
+from functools import cache
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+import worker_config as config
+from ocrqueue.engines.holder import EngineHolder
+from ocrqueue.ledger import Ledger
+from ocrqueue.spool import Spool
+
+WORKER_ID = "OCR_WORKER_ID"  # how a worker's parent tells its children their worker's id, forked or spawned
+
+
+def worker_id() -> str:
+    """The id of the worker this process belongs to; new at every start."""
+    return os.environ.get(WORKER_ID, "")
+
+
+@cache
+def redis() -> Redis:
+    """A connection that outlasts a restart of the server: it tries again for about half a minute."""
+    return Redis.from_url(
+        config.SHARED.redis_py,
+        decode_responses=True,
+        socket_timeout=15,
+        socket_connect_timeout=5,
+        retry=Retry(ExponentialBackoff(cap=3, base=0.1), 14),
+    )
+
+
+@cache
+def ledger() -> Ledger:
+    """The ledger."""
+    return Ledger(redis(), attempts=config.OCR_PAGE_ATTEMPTS)
+
+
+@cache
+def spool() -> Spool:
+    """The spool."""
+    return Spool(config.SHARED.spool, config.SHARED.spool_group)
+
+
+@cache
+def engines() -> EngineHolder:
+    """The engines of this child."""
+    return EngineHolder(config.SERVED, config.LIMITS.load_seconds)

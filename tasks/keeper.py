@@ -1,0 +1,138 @@
+"""The keeper: a thread of the worker's parent process that says what the worker serves, renews the leases of the claims
+its children hold, and gives back those of children that died.
+
+A thread, since the parent's event loop stands still while the connection to the broker is made anew, and leases do not.
+"""
+
+import json
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from celery.worker import state
+from redis.exceptions import RedisError
+
+import worker_config as config
+from ocrqueue import __version__, names
+from ocrqueue.engines import engine_class
+from ocrqueue.errors import OcrError
+from ocrqueue.settings import hostname
+from ocrqueue.workers import Worker, announce, withdraw
+from tasks import context
+
+log = logging.getLogger(__name__)
+BEAT = 10.0  # seconds between renewals; a lease lasts 45
+ANNOUNCED = 45.0  # seconds that an announcement lasts
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A claim whose child is gone, or a job whose task was revoked."""
+
+    job: str
+    token: str
+    how: str  # "lost", "timeout", "release" or "cancel"
+
+
+losses: "queue.Queue[Loss | None]" = queue.Queue()
+
+
+class Keeper(threading.Thread):
+    """One per worker, from its first moment to its last."""
+
+    def __init__(self, consumer: Any, worker: str) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._consumer = consumer
+        self._worker = worker
+        self._since = time.time()
+        self._queues = set(consumer.app.amqp.queues.consume_from)
+        self._engines = {n: engine_class(p)() for n, p in config.SERVED.items() if names.pages_queue(n) in self._queues}
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        """Beat until the worker ends."""
+        next_beat = 0.0
+        while not self._ending.is_set():
+            try:
+                if time.monotonic() >= next_beat:
+                    next_beat = time.monotonic() + BEAT
+                    self._renew()
+                    self._announce()
+                loss = losses.get(timeout=max(0.0, next_beat - time.monotonic()))
+                if loss:
+                    self._give_back(loss)
+            except queue.Empty:
+                pass
+            except (RedisError, OcrError, OSError) as e:
+                log.warning("the keeper could not reach the ledger: %s; trying again", e)
+
+    def end(self) -> None:
+        """The worker ends: what its children still held goes back, uncounted."""
+        self._ending.set()
+        losses.put(None)
+        self.join(timeout=20)
+        for job, token in self._held():
+            try:
+                self._give_back(Loss(job, token, "release"))
+            except (RedisError, OcrError, OSError) as e:
+                log.warning("job=%s: its claim could not be given back (%s); it will be when its lease runs out", job, e)
+        withdraw(context.redis(), self._worker)
+
+    def _held(self) -> list[tuple[str, str]]:
+        """(job, token) of the deliveries that the pool is working on."""
+        while True:
+            try:
+                requests = list(state.active_requests)
+            except RuntimeError:  # the event loop added or removed one meanwhile
+                continue
+            return [(r.job, r.token) for r in requests if hasattr(r, "token")]
+
+    def _renew(self) -> None:
+        context.ledger().renew(self._held())
+
+    def _announce(self) -> None:
+        redis = context.redis()
+        unable = {n for n in self._engines if redis.exists(names.unable_key(self._worker, n))}
+        self._follow(unable)
+        children = self._consumer.pool.num_processes
+        engines = {
+            name: {"model": (model := engine.default_model()).name, "revision": model.revision, "batch": engine.batch}
+            for name, engine in self._engines.items()
+            if name not in unable
+        }
+        queues = self._queues - {names.pages_queue(n) for n in unable}
+        row = Worker(
+            id=self._worker, host=hostname(), pid=self._consumer.pid, version=__version__, queues=tuple(sorted(queues)),
+            engines=engines, children=children, started=self._since,
+        )  # fmt: skip
+        announce(redis, row, ANNOUNCED)
+        for process in getattr(getattr(self._consumer.pool, "_pool", None), "_pool", None) or ():
+            redis.expire(names.child_key(self._worker, process.pid), int(ANNOUNCED))
+
+    def _follow(self, unable: set[str]) -> None:
+        """Take an engine's queue again once the pause after a failed load is over; its child stopped taking it."""
+        for name in self._engines.keys() - unable:
+            queue_name = names.pages_queue(name)
+            if not self._consumer.task_consumer.consuming_from(queue_name):
+                self._consumer.call_soon(self._consumer.add_task_queue, queue_name)
+
+    def _give_back(self, loss: Loss) -> None:
+        from tasks.ending import dispatch  # imports the application, which imports this
+
+        try:
+            if loss.how == "cancel":
+                dispatch(context.ledger().cancel(loss.job).messages)
+            else:
+                dispatch(context.ledger().lose(loss.job, loss.token, loss.how).messages)
+        except RedisError:
+            if not self._ending.is_set():
+                losses.put(loss)  # until Redis is back; the lease is not renewed meanwhile
+            raise
+
+
+def child_row(loads: int, tasks: int, models: dict[str, str], last_used: float | None, rss: int | None) -> str:
+    """The state of a child, as it stands in Redis."""
+    return json.dumps({"loads": loads, "tasks": tasks, "models": models, "last_used": last_used, "rss": rss})

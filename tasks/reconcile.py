@@ -1,0 +1,17 @@
+"""`ocr.reconcile`: every 20 seconds, sent by beat."""
+
+import worker_config as config
+from ocrqueue import names
+from ocrqueue.reconciler import Reconciler
+from tasks.app import app
+from tasks.context import ledger, spool
+from tasks.ending import dispatch
+
+
+@app.task(name=names.RECONCILE)
+def reconcile() -> dict[str, int]:
+    """Find what was lost and wake what is silent; returns how many messages were sent for it."""
+    reconciler = Reconciler(ledger(), spool(), config.OCR_RECONCILE_SECONDS, config.OCR_NO_WORKER_MINUTES * 60)
+    messages = reconciler.run()
+    dispatch(messages)
+    return {"messages": len(messages)}

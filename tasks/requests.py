@@ -1,0 +1,80 @@
+"""How the worker's parent follows a task that holds a claim: a token for each delivery, and what becomes of the claim."""
+
+import logging
+import uuid
+from typing import Any
+
+from billiard.exceptions import WorkerLostError
+from celery.app.task import Task
+from celery.exceptions import Ignore
+from celery.worker import state
+from celery.worker.request import Request
+
+from ocrqueue import names
+from ocrqueue.watchdog import SIGNAL
+from tasks.keeper import Loss, losses
+
+log = logging.getLogger(__name__)
+TOKEN = "ocr_token"  # noqa: S105 -- a header's name
+
+
+class ClaimRequest(Request):
+    """A delivery of a task that works under a claim.
+
+    The token is made here, in the parent, so that the parent can renew the claim's lease and give the claim back when the
+    child is gone. Nothing is ever stored under the task's id but the end of the job, by `tasks.ending`.
+    """
+
+    store_errors = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.token = uuid.uuid4().hex
+        self._request_dict[TOKEN] = self.token
+
+    @property
+    def job(self) -> str:
+        """The id of the job this is about, as the message has it."""
+        return str(self.args[0]) if self.name != names.DOCUMENT and self.args else str(self.id)
+
+    def revoked(self) -> bool:
+        """A revoke (Flower's button, `AsyncResult.revoke`) cancels the job; the message itself still does its part."""
+        if self.id in state.revoked:
+            losses.put(Loss(self.job, "", "cancel"))
+        return False
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """The child is gone, or raised: give the claim back at once rather than when its lease runs out."""
+        error = exc_info.exception
+        if isinstance(getattr(error, "exc", error), WorkerLostError):
+            how = "release" if state.should_terminate or state.should_stop else "lost"
+            self._give_back("timeout" if SIGNAL in str(error) else how)
+            send_failed_event = False
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def on_timeout(self, soft: bool, timeout: float) -> Any:
+        """Celery's own limit, the net above the one in the child."""
+        if not soft:
+            self._give_back("timeout")
+        return super().on_timeout(soft, timeout)
+
+    def _give_back(self, how: str) -> None:
+        log.warning("job=%s: the child that worked on it is gone (%s)", self.job, how)
+        losses.put(Loss(self.job, self.token, how))
+
+
+class ClaimTask(Task):  # type: ignore[misc]
+    """A task that works under a claim."""
+
+    abstract = True
+    Request = ClaimRequest
+
+    @property
+    def token(self) -> str:
+        """The token of this delivery; a task called in any other way than through a worker has a new one."""
+        return getattr(self.request, TOKEN, None) or uuid.uuid4().hex
+
+    def refuse(self, why: str) -> Ignore:
+        """Log why a message is not for us, in one line, and be done with it."""
+        log.warning("%s[%s] refused: %s", self.name, self.request.id, why)
+        return Ignore(why)

@@ -1,0 +1,52 @@
+"""Documents whose pages say by their pixels which page they are and what the test engine is to do with them.
+
+A page is 16 stripes, white or black: 12 bits of number, 4 bits of behaviour. So a test knows each page's text for certain.
+"""
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STRIPE, BITS = 8, 16
+NORMAL, SLOW, RAISE, KILL_CHILD, HANG_IN_C, MEMORY_ERROR, KILL_WORKER, GROW, SLEEP_FOREVER = range(9)
+
+
+def page_image(number: int, behaviour: int = NORMAL) -> Image.Image:
+    """The image of one page."""
+    code = number | behaviour << 12
+    image = Image.new("L", (STRIPE * BITS, STRIPE), 255)
+    for bit in range(BITS):
+        if code >> bit & 1:
+            image.paste(0, (bit * STRIPE, 0, (bit + 1) * STRIPE, STRIPE))
+    return image.convert("1")
+
+
+def decode(image: Image.Image) -> tuple[int, int]:
+    """(number, behaviour) of a page image."""
+    grey = image.convert("L")
+    code = sum((grey.getpixel((bit * STRIPE + STRIPE // 2, STRIPE // 2)) < 128) << bit for bit in range(BITS))  # type: ignore[operator]
+    return code & 0xFFF, code >> 12
+
+
+def document(pages: int, behaviours: Mapping[int, int] | None = None, salt: int = 0) -> bytes:
+    """A TIFF of so many pages; `behaviours` by page number. `salt` makes its bytes differ and nothing else."""
+    frames = [page_image(n, (behaviours or {}).get(n, NORMAL)) for n in range(1, pages + 1)]
+    stream = io.BytesIO()
+    frames[0].save(stream, "TIFF", save_all=True, append_images=frames[1:], description=f"salt {salt}")
+    return stream.getvalue()
+
+
+def text(number: int) -> str:
+    """What the test engines read on a page."""
+    return f"page {number}"
+
+
+def write(path: "Path", pages: int, behaviours: Mapping[int, int] | None = None, salt: int = 0) -> "Path":
+    """The same, as a file."""
+    path.write_bytes(document(pages, behaviours, salt))
+    return path
