@@ -1,0 +1,51 @@
+"""Documents: bytes in, upright page images out. Pillow and PyMuPDF are loaded when a document is opened, not before."""
+
+from pathlib import Path
+
+from ocrqueue.documents.document import UNKNOWN_DPI, Document, PageImage
+from ocrqueue.documents.kinds import HEAD, sniff
+from ocrqueue.documents.transforms import Transform
+from ocrqueue.errors import DocumentError
+from ocrqueue.limits import Limits
+
+__all__ = ["UNKNOWN_DPI", "Document", "PageImage", "Transform", "open_document", "sniff"]
+
+
+def open_document(path: Path, limits: Limits, password: str | None = None) -> Document:
+    """Open a document of any kind that `sniff` knows; its name plays no part.
+
+    Raises DocumentError: `empty_file`, `empty_document`, `unsupported_format`, `corrupt_file`, `password_required`,
+    `permission_denied` (the file itself may not be read), `too_large`, `too_many_pages`, `source_unreachable`.
+    """
+    kind = sniff(_head(path, limits))
+    if kind is None:
+        raise DocumentError(
+            "this is neither a PDF nor an image that can be read: send PDF, PNG, JPEG, TIFF, WebP, GIF, BMP, "
+            "JPEG 2000, AVIF or HEIC",
+            "unsupported_format",
+        )
+    if kind == "pdf":
+        from ocrqueue.documents.pdf import open_pdf
+
+        return open_pdf(path, limits, password)
+    from ocrqueue.documents.images import open_image
+
+    return open_image(path, kind, limits)
+
+
+def _head(path: Path, limits: Limits) -> bytes:
+    """The first bytes of a file that is not too large."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except PermissionError as error:
+        raise DocumentError(f"{path.name} may not be read: change its permissions", "permission_denied") from error
+    except OSError as error:
+        raise DocumentError(f"{path.name} cannot be read: {error.strerror}", "source_unreachable") from error
+    if size == 0:
+        raise DocumentError("the file is empty: send it again", "empty_file")
+    if size > limits.max_bytes:
+        allowed = f"{limits.max_bytes:,} bytes are allowed"
+        raise DocumentError(f"the file has {size:,} bytes, {allowed}: send it in parts", "too_large")
+    return head

@@ -1,0 +1,171 @@
+"""Image files, read by Pillow. Each frame of a TIFF is a page; of an animation only the first frame is read."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from ocrqueue.documents.colours import flattened, to_eight_bits
+from ocrqueue.documents.document import UNKNOWN_DPI, Document, PageImage
+from ocrqueue.documents.transforms import ROTATION_OF, UPRIGHT, scaled, swaps_sides, to_stored
+from ocrqueue.errors import DocumentError, OcrError, PageFailure
+from ocrqueue.limits import Limits
+
+_READERS = {"jpeg2000": "JPEG2000", "heic": "HEIF"}  # where Pillow's name is not the kind in capitals
+_TAGS_FIRST = {"JPEG", "MPO", "TIFF"}  # in other formats Pillow may decode all to find the EXIF block
+_PHOTOMETRIC = 262  # TIFF 6.0: 0 means that white is stored as 0
+_PLAUSIBLE_DPI = (20.0, 4800.0)
+_STRETCH = (1.1, 4.0)  # a fax is 204 x 98 dpi; less is rounding, more is a mistake in the file
+
+
+class ImageDocument(Document):
+    """An image file; opened anew for each page, so that no decoded frame outlives it."""
+
+    def __init__(self, path: Path, kind: str, page_count: int, limits: Limits) -> None:
+        self.kind = kind
+        self.page_count = page_count
+        self._path = path
+        self._limits = limits
+
+    def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:  # noqa: ARG002 - see Document.render
+        """The frame as it is, turned upright."""
+        with _reader(self._path, self.kind, self._limits, PageFailure) as image:
+            if number > 1:
+                image.seek(number - 1)
+            _check_size(image, self._limits, PageFailure)
+            return _page_image(image, self._limits.max_pixels)
+
+
+def open_image(path: Path, kind: str, limits: Limits) -> ImageDocument:
+    """Open an image file: its header is read and its pages counted, nothing is decoded.
+
+    Raises DocumentError: `corrupt_file`, `too_large`, `too_many_pages`.
+    """
+    with _reader(path, kind, limits, DocumentError) as image:
+        page_count = _count_frames(image, limits) if kind == "tiff" else 1
+        if page_count == 1:
+            _check_size(image, limits, DocumentError)
+    return ImageDocument(path, kind, page_count, limits)
+
+
+@contextmanager
+def _reader(path: Path, kind: str, limits: Limits, failure: type[OcrError]) -> Iterator[Image.Image]:
+    """The image, opened by the reader of its kind alone; whatever goes wrong becomes a `failure`."""
+    if kind == "heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+    Image.MAX_IMAGE_PIXELS = limits.max_source_pixels  # Pillow itself refuses twice as many, in every reader
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which play no part
+            with Image.open(path, formats=[_READERS.get(kind, kind.upper())]) as image:
+                yield image
+    except OcrError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise failure("the image is too large to be decoded: send it in a smaller size", "too_large") from error
+    except Exception as error:  # Pillow's readers raise nearly anything for damaged bytes
+        reason = "no header" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())[:200]
+        raise failure(f"the image is damaged ({reason}): export or scan it again", "corrupt_file") from error
+
+
+def _count_frames(image: Image.Image, limits: Limits) -> int:
+    """The number of a TIFF's frames. One that cannot be found counts too: it fails as a page, the others go on."""
+    count = 1
+    while count <= limits.max_pages:
+        try:
+            image.seek(count)
+        except EOFError:
+            break
+        except Exception:  # noqa: BLE001 - as above; said again, and louder, when that page is read
+            count += 1
+            break
+        count += 1
+    if count > limits.max_pages:
+        allowed = f"{limits.max_pages:,} are allowed"
+        raise DocumentError(f"the image has more pages than the {allowed}: send it in parts", "too_many_pages")
+    image.seek(0)
+    return count
+
+
+def _check_size(image: Image.Image, limits: Limits, failure: type[OcrError]) -> None:
+    if image.width * image.height > limits.max_source_pixels:
+        size = f"{image.width} x {image.height} pixels"
+        allowed = f"{limits.max_source_pixels:,} in all are allowed"
+        raise failure(f"the image has {size}, {allowed}: send it in a smaller size", "too_large")
+
+
+def _page_image(image: Image.Image, max_pixels: int) -> PageImage:
+    if image.format not in _TAGS_FIRST:
+        image.load()
+    orientation = _orientation(image)
+    resolution = _resolution(image)
+    stored = image.size
+    if image.format == "TIFF" and swaps_sides(orientation):
+        stored = stored[::-1]  # Pillow gives the size that the frame has after turning
+    upright = stored
+    if swaps_sides(orientation):
+        upright, resolution = stored[::-1], resolution[::-1]
+    size, dpi = _target(upright, resolution, max_pixels)
+    image.draft(None, size[::-1] if swaps_sides(orientation) else size)  # a JPEG is decoded at a fraction where it may
+    pixels = _decoded(image)
+    if pixels.size != size:
+        pixels = pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    transform = scaled(to_stored(orientation, *stored), upright[0] / size[0], upright[1] / size[1])
+    return PageImage(flattened(pixels), dpi, ROTATION_OF[orientation], transform)
+
+
+def _decoded(image: Image.Image) -> Image.Image:
+    """All pixels, upright, in 8 bits. TIFF frames are turned by Pillow while loading, and then lose their tag."""
+    inverted = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
+    image.load()
+    pixels = to_eight_bits(image, inverted)
+    turn = _TURNS.get(_orientation(image))
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; of HEIC always 1, since its turning is part of decoding."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001 - a broken EXIF block says nothing about the pixels
+        return UPRIGHT
+    return value if value in ROTATION_OF else UPRIGHT
+
+
+def _resolution(image: Image.Image) -> tuple[float, float]:
+    """Dots per inch along x and y of the stored image; `UNKNOWN_DPI` where the file names none that makes sense."""
+    try:
+        x, y = (float(v) for v in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return UNKNOWN_DPI, UNKNOWN_DPI
+    low, high = _PLAUSIBLE_DPI
+    if not (low <= x <= high and low <= y <= high):
+        return UNKNOWN_DPI, UNKNOWN_DPI
+    if not _STRETCH[0] < max(x, y) / min(x, y) < _STRETCH[1]:
+        y = x
+    return x, y
+
+
+def _target(size: tuple[int, int], dpi: tuple[float, float], max_pixels: int) -> tuple[tuple[int, int], float]:
+    """Width, height and resolution of the page image: square pixels, and no more of them than allowed."""
+    best = max(dpi)
+    width, height = size[0] * best / dpi[0], size[1] * best / dpi[1]
+    scale = min(1.0, math.sqrt(max_pixels / (width * height)))
+    rounding = math.floor if scale < 1 else round
+    return (max(1, rounding(width * scale)), max(1, rounding(height * scale))), best * scale
