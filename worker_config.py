@@ -1,4 +1,4 @@
-"""Every setting of a worker: Celery's own in lower case, ours as OCR_*. Each of ours is an environment variable of that name.
+"""Every setting of a worker: Celery's own in lower case, ours as OCR_*, each an environment variable of that name.
 
 A `.env` in this folder is read too. A wrong value stops the start with one line that names it.
 """
@@ -40,7 +40,8 @@ LIMITS = Limits(
     load_seconds=integer("OCR_LOAD_SECONDS", 600, 1),
 )
 OCR_PAGE_ATTEMPTS = integer("OCR_PAGE_ATTEMPTS", 3, 1, 100)  # lost claims after which a page is given up
-OCR_MAX_TASKS_PER_CHILD = integer("OCR_MAX_TASKS_PER_CHILD", 200, 1)  # then the child is replaced, its memory given back
+OCR_MAX_TASKS_PER_CHILD = integer("OCR_MAX_TASKS_PER_CHILD", 200, 1)  # then the child is replaced
+OCR_SHUTDOWN_SECONDS = integer("OCR_SHUTDOWN_SECONDS", 30, 0, 3600)  # pages end within it after SIGTERM, or go back
 OCR_MAX_CHILD_MB = integer("OCR_MAX_CHILD_MB", 4096, 256)  # over it, a child is replaced after its task
 
 # -- guards ---------------------------------------------------------------------------------------------------------
@@ -61,7 +62,7 @@ OCR_FLOWER_ADDRESS = text("OCR_FLOWER_ADDRESS", "127.0.0.1", r"[\w.:-]+", "an ad
 OCR_FLOWER_PORT = integer("OCR_FLOWER_PORT", 5555, 1, 65535)
 OCR_FLOWER_PASSWORD = text("OCR_FLOWER_PASSWORD", "", r"[^\s:]+:\S+", "user:password")
 
-# == Celery =============================================================================================================
+# == Celery ==========================================================================================================
 broker_url = result_backend = SHARED.redis
 broker_connection_retry_on_startup = True  # a worker may start before Redis does
 broker_connection_max_retries = None  # and outlives it
@@ -101,14 +102,13 @@ worker_disable_prefetch = True  # a message is taken when a child is free for it
 worker_max_tasks_per_child = OCR_MAX_TASKS_PER_CHILD
 worker_max_memory_per_child = OCR_MAX_CHILD_MB * 1024
 worker_proc_alive_timeout = LIMITS.load_seconds + 20  # Celery's 4 s would kill every replacement that loads a model
-worker_soft_shutdown_timeout = 35  # pages end within it or go back
 worker_cancel_long_running_tasks_on_connection_loss = False  # a page survives a restart of Redis
 worker_hijack_root_logger = True
 worker_redirect_stdouts = False
 worker_log_format = "%(asctime)s %(levelname)s %(processName)s %(message)s"
 worker_task_log_format = worker_log_format
 
-beat_schedule_filename = str(OCR_DATA_DIR / "beat" / "schedule")
+beat_schedule_filename = str(OCR_DATA_DIR / "beat-schedule")
 beat_sync_every = 1  # a missed night is caught up after a restart
 beat_max_loop_interval = 5
 timezone = None  # local time

@@ -1,4 +1,4 @@
-"""Opening a document: into the spool where it is not there yet, pages counted, engine and model settled once for the job."""
+"""Opening a document: into the spool where it is not there yet, pages counted, engine and model settled once."""
 
 import tempfile
 from collections.abc import Sequence
@@ -48,7 +48,12 @@ def open_job(job: Job, token: str, ledger: Ledger, spool: Spool, limits: Limits,
         raise DocumentError(f"{file} is not in the spool: submit the document again", "storage_error") from e
     asked = select_pages(job.options.pages, total)
     workers = live(ledger.redis)
-    record = {"total": total, "source": source.dumps(), "name": source.name[:80], **_settle_engine(job.options, workers)}
+    record = {
+        "total": total,
+        "source": source.dumps(),
+        "name": source.name[:80],
+        **_settle_engine(job.options, workers),
+    }
     return ledger.open(job.id, token, len(asked), lanes(workers, str(record["queue"])), record)
 
 

@@ -72,7 +72,9 @@ def _read(claim: Claim, loaded: Loaded, spool: Spool, limits: Limits) -> Results
             except (PageFailure, DocumentError) as e:
                 results[page.number] = PageError(e.code, e.message)
     for (page, image), reading in zip(images, _recognise(loaded, [i for _, i in images], claim), strict=True):
-        results[page.number] = reading if isinstance(reading, PageError) else _store(claim, page, image, reading, loaded, spool)
+        results[page.number] = (
+            reading if isinstance(reading, PageError) else _store(claim, page, image, reading, loaded, spool)
+        )
     return results
 
 
@@ -98,7 +100,7 @@ def _store(
     facts = PageFacts(
         width=image.image.width,
         height=image.image.height,
-        dpi=image.dpi,
+        dpi=round(image.dpi),
         rotation=image.rotation,
         transform=image.transform,
         origin="ocr",

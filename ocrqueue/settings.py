@@ -1,7 +1,7 @@
 """Reading settings from the environment, and those that the client shares with the workers.
 
-A `.env` in the project's folder is read too, and nowhere else; what the environment says goes first. A wrong value raises
-SettingsError, one line that names the variable, the value and what is allowed.
+A `.env` in the project's folder is read too, and nowhere else; what the environment says goes first. A wrong value
+raises SettingsError, one line that names the variable, the value and what is allowed.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, validate
+from marshmallow import ValidationError
 
 from ocrqueue.embedded import redis_url
 from ocrqueue.errors import OcrError
@@ -24,7 +25,7 @@ IN_PROJECT = (PROJECT / "worker_config.py").exists()  # False where only the cli
 
 env = Env()
 if IN_PROJECT:
-    Env.read_env(str(PROJECT / ".env"), recurse=False)
+    env.read_env(str(PROJECT / ".env"), recurse=False)
 
 
 class SettingsError(OcrError):
@@ -79,7 +80,7 @@ def folder(name: str, default: Path) -> Path:
 
     def is_folder(path: Path) -> None:
         if path.exists() and not path.is_dir():
-            raise validate.ValidationError("not a folder")
+            raise ValidationError("not a folder")
 
     return read(env.path, name, default, "a folder", validate=is_folder).expanduser().resolve()
 
@@ -89,7 +90,7 @@ _REDIS_SCHEMES = ("redis", "rediss", "redis+socket", "unix")
 
 def _is_redis(url: str) -> None:
     if urlsplit(url).scheme not in _REDIS_SCHEMES:
-        raise validate.ValidationError("not a Redis URL")
+        raise ValidationError("not a Redis URL")
 
 
 def _is_group(name: str) -> None:
@@ -98,7 +99,7 @@ def _is_group(name: str) -> None:
     try:
         grp.getgrnam(name)
     except KeyError as e:
-        raise validate.ValidationError("no such group") from e
+        raise ValidationError("no such group") from e
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A time limit that holds inside C code too, where no exception can be raised: it ends the process.
 
 At the limit the Python stack goes to the log; half a second later the kernel's own timer ends the process with SIGALRM,
-which whoever watches it can tell from every other end. No handler runs and no lock is needed, so nothing can hold it up.
+which whoever watches can tell from every other end. No handler runs and no lock is needed: nothing can hold it up.
 """
 
 import faulthandler

@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 
 @app.task(bind=True, base=ClaimTask, name=names.DOCUMENT, ignore_result=False)
-def document(self: ClaimTask, *args: Any, source: Any = None, options: Any = None, version: Any = names.VERSION, **more: Any) -> None:
+def document(
+    self: ClaimTask, *args: Any, source: Any = None, options: Any = None, version: Any = names.VERSION, **more: Any
+) -> None:
     """Open the job's document; a plain message brings `source` and `options`, and makes the job."""
     job = parse_job(self, self.request.id, version)
     if args or more:

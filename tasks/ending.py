@@ -1,4 +1,4 @@
-"""What follows from a ledger step: messages are sent, and the end of a job is told to everyone who wants to hear of it."""
+"""What follows from a ledger step: messages are sent, and the end of a job is told to whoever wants to hear of it."""
 
 import logging
 from collections.abc import Iterable
@@ -71,7 +71,10 @@ def _why(job: Job) -> dict[str, str]:
     first = next((p for p in ledger().pages(job) if p.state == "failed"), None)
     if first is None:
         return {"code": "internal_error", "message": "no page could be read"}
-    return {"code": first.code or "internal_error", "message": f"no page could be read; page {first.number}: {first.message}"}
+    return {
+        "code": first.code or "internal_error",
+        "message": f"no page could be read; page {first.number}: {first.message}",
+    }
 
 
 def _store_result(job: Job, summary: dict[str, Any]) -> None:
@@ -85,7 +88,12 @@ def _store_result(job: Job, summary: dict[str, Any]) -> None:
         _event("task-failed", job.id, exception=repr(error), traceback="")
     else:
         app.backend.store_result(job.id, summary, states.SUCCESS)
-        _event("task-succeeded", job.id, result=f"{job.state}: {progress(job.ok, job.failed, job.pages)}", runtime=summary["seconds"])
+        _event(
+            "task-succeeded",
+            job.id,
+            result=f"{job.state}: {progress(job.ok, job.failed, job.pages)}",
+            runtime=summary["seconds"],
+        )
 
 
 def progress(ok: int, failed: int, pages: int | None) -> str:

@@ -6,9 +6,12 @@ A thread, since the parent's event loop stands still while the connection to the
 
 import json
 import logging
+import os
 import queue
+import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +40,11 @@ class Loss:
     how: str  # "lost", "timeout", "release" or "cancel"
 
 
+def is_ending() -> bool:
+    """Whether this worker has been told to end: Celery's flags are exit codes, and 0 is one."""
+    return state.should_stop is not None or state.should_terminate is not None
+
+
 losses: "queue.Queue[Loss | None]" = queue.Queue()
 
 
@@ -51,6 +59,7 @@ class Keeper(threading.Thread):
         self._queues = set(consumer.app.amqp.queues.consume_from)
         self._engines = {n: engine_class(p)() for n, p in config.SERVED.items() if names.pages_queue(n) in self._queues}
         self._ending = threading.Event()
+        self._patience: float | None = None  # until when pages may still end, once the worker has been told to
 
     def run(self) -> None:
         """Beat until the worker ends."""
@@ -61,7 +70,9 @@ class Keeper(threading.Thread):
                     next_beat = time.monotonic() + BEAT
                     self._renew()
                     self._announce()
-                loss = losses.get(timeout=max(0.0, next_beat - time.monotonic()))
+                if is_ending():
+                    self._hurry()
+                loss = losses.get(timeout=min(1.0, max(0.0, next_beat - time.monotonic())))
                 if loss:
                     self._give_back(loss)
             except queue.Empty:
@@ -74,21 +85,41 @@ class Keeper(threading.Thread):
         self._ending.set()
         losses.put(None)
         self.join(timeout=20)
+        self._release_all()
+        withdraw(context.redis(), self._worker)
+
+    def _hurry(self) -> None:
+        """The worker waits for the pages being read; those that take too long go back, and their children are ended."""
+        now = time.monotonic()
+        if self._patience is None:
+            self._patience = now + config.OCR_SHUTDOWN_SECONDS
+        elif now > self._patience:
+            self._patience = now + BEAT
+            self._release_all()
+            for request in self._requests():
+                with suppress(ProcessLookupError, TypeError):
+                    os.kill(request.worker_pid, signal.SIGKILL)
+
+    def _release_all(self) -> None:
         for job, token in self._held():
             try:
                 self._give_back(Loss(job, token, "release"))
             except (RedisError, OcrError, OSError) as e:
-                log.warning("job=%s: its claim could not be given back (%s); it will be when its lease runs out", job, e)
-        withdraw(context.redis(), self._worker)
+                log.warning(
+                    "job=%s: its claim could not be given back (%s); it will be when its lease runs out", job, e
+                )
 
-    def _held(self) -> list[tuple[str, str]]:
-        """(job, token) of the deliveries that the pool is working on."""
+    def _requests(self) -> list[Any]:
+        """The deliveries that the pool is working on."""
         while True:
             try:
-                requests = list(state.active_requests)
+                return [r for r in list(state.active_requests) if hasattr(r, "token")]
             except RuntimeError:  # the event loop added or removed one meanwhile
                 continue
-            return [(r.job, r.token) for r in requests if hasattr(r, "token")]
+
+    def _held(self) -> list[tuple[str, str]]:
+        """(job, token) of each."""
+        return [(r.job, r.token) for r in self._requests()]
 
     def _renew(self) -> None:
         context.ledger().renew(self._held())

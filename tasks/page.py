@@ -35,7 +35,9 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
     if loaded is None:
         return {"pages": 0}
     try:
-        claim = ledger().claim(job, lane, serial, self.token, loaded.engine.batch, _children(queue, loaded.engine.batch))
+        claim = ledger().claim(
+            job, lane, serial, self.token, loaded.engine.batch, _children(queue, loaded.engine.batch)
+        )
     except NewerRecord as e:
         raise self.refuse(e.message) from None
     if claim is None:

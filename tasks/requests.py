@@ -1,4 +1,4 @@
-"""How the worker's parent follows a task that holds a claim: a token for each delivery, and what becomes of the claim."""
+"""How the worker's parent follows a task that holds a claim: a token for each delivery, and its claim's end."""
 
 import logging
 import uuid
@@ -12,7 +12,7 @@ from celery.worker.request import Request
 
 from ocrqueue import names
 from ocrqueue.watchdog import SIGNAL
-from tasks.keeper import Loss, losses
+from tasks.keeper import Loss, is_ending, losses
 
 log = logging.getLogger(__name__)
 TOKEN = "ocr_token"  # noqa: S105 -- a header's name
@@ -21,8 +21,8 @@ TOKEN = "ocr_token"  # noqa: S105 -- a header's name
 class ClaimRequest(Request):
     """A delivery of a task that works under a claim.
 
-    The token is made here, in the parent, so that the parent can renew the claim's lease and give the claim back when the
-    child is gone. Nothing is ever stored under the task's id but the end of the job, by `tasks.ending`.
+    The token is made here, in the parent, so that the parent can renew the claim's lease and give the claim back when
+    the child is gone. Nothing is ever stored under the task's id but the end of the job, by `tasks.ending`.
     """
 
     store_errors = False
@@ -47,7 +47,7 @@ class ClaimRequest(Request):
         """The child is gone, or raised: give the claim back at once rather than when its lease runs out."""
         error = exc_info.exception
         if isinstance(getattr(error, "exc", error), WorkerLostError):
-            how = "release" if state.should_terminate or state.should_stop else "lost"
+            how = "release" if is_ending() else "lost"
             self._give_back("timeout" if SIGNAL in str(error) else how)
             send_failed_event = False
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
@@ -63,7 +63,7 @@ class ClaimRequest(Request):
         losses.put(Loss(self.job, self.token, how))
 
 
-class ClaimTask(Task):  # type: ignore[misc]
+class ClaimTask(Task):
     """A task that works under a claim."""
 
     abstract = True

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.signals import (
     after_setup_logger,
+    beat_init,
     celeryd_init,
     task_postrun,
     worker_init,
@@ -34,6 +35,12 @@ def quieten(**_: Any) -> None:
     """Celery's two lines a message name a message; ours name the job and the page."""
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@beat_init.connect
+def prepare_beat(**_: Any) -> None:
+    """Beat keeps its schedule in the data folder."""
+    config.OCR_DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
 @celeryd_init.connect
@@ -78,7 +85,7 @@ def start_child(**_: Any) -> None:
             try:
                 context.engines().get(engine)
             except ModelUnavailable as e:
-                log.error("%s: %s", e.code, e.message)
+                log.error("%s: %s", e.code, e.message)  # noqa: TRY400 -- an expected error, no traceback
     _show_child()
 
 

@@ -31,14 +31,14 @@ class Numbered:
         """The model has no weights."""
         return Model("none", "1")
 
-    def load(self, model: Model) -> None:
+    def load(self, model: Model) -> None:  # noqa: ARG002 -- the protocol's
         """Takes as long as the class says, or fails where a file tells it to."""
         if os.path.exists(os.environ.get("TEST_ENGINE_BROKEN", "/nonexistent")):  # noqa: PTH110
             raise ModelUnavailable("the test's model is broken: remove the file", "model_broken")
         time.sleep(self.load_seconds)
         self._loaded = True
 
-    def read(self, pages: Sequence[Image.Image], options: Options) -> list[PageText | PageError]:
+    def read(self, pages: Sequence[Image.Image], options: Options) -> list[PageText | PageError]:  # noqa: ARG002
         """One line a page."""
         assert self._loaded
         time.sleep(self.page_seconds)

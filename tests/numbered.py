@@ -1,6 +1,6 @@
 """Documents whose pages say by their pixels which page they are and what the test engine is to do with them.
 
-A page is 16 stripes, white or black: 12 bits of number, 4 bits of behaviour. So a test knows each page's text for certain.
+A page is 16 stripes, white or black: 12 bits of number, 4 bits of behaviour. So a test knows each page's text.
 """
 
 import io

@@ -54,7 +54,9 @@ class EngineHolder:
             raise ModelUnavailable(f"the engine {name} cannot be loaded: {e}", "model_broken") from e
         self.loads += 1
         seconds = time.monotonic() - started
-        log.info("loaded engine=%s model=%s in %.1f s, pid=%d loads=%d", name, model.name, seconds, os.getpid(), self.loads)
+        log.info(
+            "loaded engine=%s model=%s in %.1f s, pid=%d loads=%d", name, model.name, seconds, os.getpid(), self.loads
+        )
         return Loaded(engine, model, time.time())
 
     @property

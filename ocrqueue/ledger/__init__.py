@@ -1,4 +1,4 @@
-"""The ledger: the state of every job in Redis. Each step is one atomic script; `lua/prelude.lua` says what the keys hold."""
+"""The ledger: the state of every job in Redis. Each step is one atomic script; see `lua/prelude.lua` for the keys."""
 
 import contextlib
 import json
@@ -57,7 +57,7 @@ class Ledger:
     def create(self, job: str, source: Source, options: Options) -> Step:
         """Make the record of a job, `queued`; the same id again changes nothing.
 
-        `reply["created"]` says whether it is new, `reply["same"]` whether source and options are those it was made with.
+        `reply["created"]` says whether it is new, `reply["same"]` whether it was made with this source and options.
         Raises QueueFull where Redis is at its memory limit.
         """
         record = {
@@ -79,7 +79,7 @@ class Ledger:
         return self.job(job) if reply and reply["claimed"] else None
 
     def open(self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object]) -> Step:
-        """The document is open: `pages` were asked for. `record`: total, engine, model, revision, queue, and what else is known now."""
+        """The document is open: `pages` were asked for. `record`: total, engine, model, revision, queue, source."""
         flat = [item for pair in record.items() for item in pair]
         return self._step("open", job, token, pages, lanes, *flat)
 
@@ -118,7 +118,7 @@ class Ledger:
         return self._step("give_back", job, token, "release")
 
     def lose(self, job: str, token: str, how: str = "lost") -> Step:
-        """A claim's owner is gone: "lost" (killed), "expired" (its lease ran out) or "timeout" (ended by its time limit)."""
+        """A claim's owner is gone: "lost" (killed), "expired" (its lease ran out), "timeout" (ended by its limit)."""
         return self._step("give_back", job, token, how)
 
     def renew(self, claims: Iterable[tuple[str, str]]) -> None:
@@ -234,7 +234,9 @@ def _decode(job: str, raw: object) -> dict[str, Any] | None:
         return None
     reply: dict[str, Any] = json.loads(cast("str", raw))
     if "newer" in reply:
-        raise NewerRecord(f"job {job} has a record of version {reply['newer']}; this one reads {names.VERSION}: upgrade it")
+        raise NewerRecord(
+            f"job {job} has a record of version {reply['newer']}; this one reads {names.VERSION}: upgrade it"
+        )
     return reply
 
 

@@ -24,7 +24,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The document of a job: in the spool, or (until it has been copied there) a path or URL that the worker may read."""
+    """The document of a job: in the spool, or (until it has been copied there) a path or URL that a worker may read."""
 
     name: str  # as it was handed over, for people
     file: str | None = None  # "source-<sha256>" in the job's folder; None: not copied into the spool yet
@@ -146,7 +146,7 @@ class ClaimedPage:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Pages taken from the ledger by a ticket, held until its lease runs out; the lease is renewed while the work runs."""
+    """Pages taken from the ledger by a ticket, held until the lease runs out; it is renewed while the work runs."""
 
     job: Job
     token: str

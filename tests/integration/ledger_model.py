@@ -1,0 +1,382 @@
+"""What the ledger has to do, as plain Python: no Redis, no scripts, no clever storage. Slow, and easy to read.
+
+A page is an object with a state, a job a list of pages; every step changes them one by one and returns the messages
+that it asks for, as `(kind, *arguments)`. Times are whole seconds.
+"""
+
+from dataclasses import dataclass, field
+
+LEASE, ATTEMPTS = 45, 3
+WAIT, LONGEST, IDLE_WAIT = 60, 900, 20
+DOCUMENT_FAULTS = {"corrupt_file", "too_large", "language_missing"}  # a retry mends none of them
+OPERATOR_FAULTS = {"worker_lost", "timeout", "internal_error", "storage_error"}  # of a document, for `dead`
+Sent = list[tuple[object, ...]]
+
+
+@dataclass
+class Page:
+    """One page that was asked for."""
+
+    number: int
+    state: str = "open"
+    lost: int = 0
+    alone: bool = False  # never share a claim
+    fresh: bool = True  # not claimed in any round
+    code: str | None = None
+
+
+@dataclass
+class Lane:
+    """One turn of a job in the queue."""
+
+    serial: int = 0
+    sent: int = 0  # when the ticket of this serial was sent; 0: not yet
+    wait: int = WAIT
+    token: str | None = None
+
+
+@dataclass
+class Held:
+    """A live claim."""
+
+    what: str  # document, assemble or page
+    until: int
+    lane: int = 0
+    pages: list[Page] = field(default_factory=list)
+
+
+@dataclass
+class PlainJob:
+    """All that is known of a job."""
+
+    created: int
+    number: int  # of creation
+    state: str = "queued"
+    round: int = 1
+    cancelling: bool = False
+    code: str | None = None
+    pages: list[Page] = field(default_factory=list)
+    lanes: list[Lane] = field(default_factory=list)
+    width: int = 0
+    claims: dict[str, Held] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
+    wait: dict[str, int] = field(default_factory=dict)
+    unserved_since: int | None = None
+    dead: bool = False  # the document itself
+    told: bool = True
+
+    def count(self, *states: str) -> int:
+        """How many pages are in one of these states."""
+        return sum(page.state in states for page in self.pages)
+
+    @property
+    def running(self) -> bool:
+        """Whether it is."""
+        return self.state == "running"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its state is a final one."""
+        return self.state not in ("queued", "running")
+
+    @property
+    def read_out(self) -> bool:
+        """Whether no page is left to read."""
+        return not self.count("open", "claimed")
+
+    @property
+    def backlog(self) -> int:
+        """What it adds to the ledger's backlog."""
+        return 10 if self.state == "queued" else self.count("open", "claimed") if self.running else 0
+
+
+class PlainLedger:
+    """The ledger over several jobs; `now` is set from outside."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.jobs: dict[str, PlainJob] = {}
+        self.made = 0
+
+    # -- pieces ----------------------------------------------------------------------------------------------------
+    def _announce(self, job: PlainJob, what: str) -> Sent:
+        job.sent[what] = self.now
+        return [(what,) if what == "document" else (what, job.round)]
+
+    def _assembly(self, job: PlainJob) -> Sent:
+        return self._announce(job, "assemble") if job.running and job.read_out else []
+
+    def _ticket(self, job: PlainJob, i: int) -> Sent:
+        serial = job.lanes[i].serial + 1
+        goes = bool(job.count("open")) and i < job.width
+        job.lanes[i] = Lane(serial, self.now if goes else 0)
+        return [("page", i, serial)] if goes else []
+
+    def _end(self, job: PlainJob, state: str, code: str | None = None) -> Sent:
+        job.state, job.code, job.told = state, code, False
+        job.dead = job.dead or code in OPERATOR_FAULTS
+        return [("ended",)]
+
+    @staticmethod
+    def _fail(page: Page, code: str) -> None:
+        page.state, page.code = "failed", code
+
+    @staticmethod
+    def _reopen(job: PlainJob, page: Page, alone: bool) -> None:
+        page.state, page.alone = ("cancelled", page.alone) if job.cancelling else ("open", alone)
+
+    def _take(self, name: str, token: str, what: str) -> tuple[PlainJob, Held] | None:
+        job = self.jobs.get(name)
+        held = job.claims.get(token) if job else None
+        if job is None or held is None or held.what != what:
+            return None
+        del job.claims[token]
+        return job, held
+
+    # -- the document and its assembly -----------------------------------------------------------------------------
+    def create(self, name: str) -> Sent:
+        """A new job; nothing where it is known."""
+        if name in self.jobs:
+            return []
+        self.made += 1
+        self.jobs[name] = PlainJob(self.now, self.made, wait={"document": WAIT})
+        return self._announce(self.jobs[name], "document")
+
+    def begin(self, name: str, what: str, token: str, round_: int) -> bool:
+        """Claim the document or the assembly."""
+        job = self.jobs.get(name)
+        if job is None or any(held.what == what for held in job.claims.values()):
+            return False
+        wanted = job.state == "queued"
+        if what == "assemble":
+            wanted = job.running and job.read_out and round_ == job.round
+        if wanted:
+            job.claims[token] = Held(what, self.now + LEASE)
+        return wanted
+
+    def open(self, name: str, token: str, numbers: list[int], lanes: int) -> Sent | None:
+        """The pages become known. None: no live claim."""
+        if (taken := self._take(name, token, "document")) is None:
+            return None
+        job, _ = taken
+        job.state, job.width = "running", min(lanes, len(numbers))
+        job.pages = [Page(n, "cancelled" if job.cancelling else "open") for n in numbers]
+        if job.cancelling:
+            return self._assembly(job)
+        job.lanes = [Lane(0, self.now) for _ in range(job.width)]
+        return [("page", i, 0) for i in range(job.width)]
+
+    def refuse(self, name: str, token: str, code: str) -> Sent | None:
+        """The document cannot be opened. None: no live claim."""
+        taken = self._take(name, token, "document")
+        return self._end(taken[0], "failed", code) if taken else None
+
+    def end(self, name: str, round_: int, token: str, missing: list[int]) -> Sent | None:
+        """The assembly's last word. None: no live claim, or an old round."""
+        job = self.jobs.get(name)
+        if job is None or round_ != job.round or (taken := self._take(name, token, "assemble")) is None:
+            return None
+        for page in taken[0].pages:
+            if page.number in missing and page.state == "ok":
+                page.lost = 0
+                self._fail(page, "storage_error")
+        if job.cancelling and job.count("cancelled"):
+            return self._end(job, "cancelled")
+        ok = job.count("ok")
+        return self._end(job, "done" if ok == len(job.pages) else "partial" if ok else "failed")
+
+    # -- pages -----------------------------------------------------------------------------------------------------
+    def claim(self, name: str, i: int, serial: int, token: str, batch: int, children: int) -> list[tuple[int, int]]:
+        """The (number, lost claims) of the pages that a ticket gets."""
+        job = self.jobs.get(name)
+        if job is None or not job.running or i >= len(job.lanes):
+            return []
+        lane = job.lanes[i]
+        if lane.serial != serial or lane.token is not None:
+            return []
+        waiting = sorted((p for p in job.pages if p.state == "open"), key=lambda p: (p.fresh, p.number))
+        share = -(-len(waiting) // children)
+        got: list[Page] = []
+        for page in waiting[: max(1, min(batch, share))]:
+            solitary = page.lost > 0 or page.alone
+            if solitary and got:
+                break
+            got.append(page)
+            if solitary:
+                break
+        if got:
+            lane.token = token
+            job.claims[token] = Held("page", self.now + LEASE, i, got)
+        for page in got:
+            page.state, page.fresh = "claimed", False
+        return [(page.number, page.lost) for page in got]
+
+    def finish(self, name: str, token: str, results: dict[int, str | None]) -> Sent | None:
+        """Pages are read (None) or failed with a code; those without a result go back. None: no live claim."""
+        if (taken := self._take(name, token, "page")) is None:
+            return None
+        job, held = taken
+        for page in held.pages:
+            if page.number not in results:
+                self._reopen(job, page, alone=True)
+            elif (code := results[page.number]) is None:
+                page.state, page.lost, page.alone = "ok", 0, False
+            else:
+                self._fail(page, code)
+        return self._assembly(job) + self._ticket(job, held.lane)
+
+    def give_back(self, name: str, token: str, how: str) -> Sent | None:
+        """A claim ends without a result: release, lost, expired or timeout. None: no live claim."""
+        job = self.jobs.get(name)
+        held = job.claims.get(token) if job else None
+        if job is None or held is None or (how == "expired" and held.until > self.now):
+            return None
+        del job.claims[token]
+        if held.what != "page":
+            return self._give_back_task(job, held.what, how)
+        for page in held.pages:
+            self._give_back_page(job, page, how, len(held.pages))
+        return self._assembly(job) + self._ticket(job, held.lane)
+
+    def _give_back_task(self, job: PlainJob, what: str, how: str) -> Sent:
+        job.lost[what] = job.lost.get(what, 0) + (how != "release")
+        if how == "timeout" and what == "document":
+            return self._end(job, "failed", "timeout")
+        if job.lost[what] >= ATTEMPTS:
+            return self._end(job, "failed", "worker_lost")
+        return self._announce(job, what)
+
+    def _give_back_page(self, job: PlainJob, page: Page, how: str, size: int) -> None:
+        if how == "release":
+            self._reopen(job, page, page.alone)
+        elif how == "timeout":
+            if size == 1:
+                self._fail(page, "timeout")
+            else:
+                self._reopen(job, page, alone=True)
+        else:
+            page.lost += 1
+            if page.lost >= ATTEMPTS:
+                self._fail(page, "worker_lost")
+            else:
+                self._reopen(job, page, alone=True)
+
+    def renew(self, name: str, token: str) -> None:
+        """A live claim lasts another lease."""
+        job = self.jobs.get(name)
+        if job and token in job.claims:
+            job.claims[token].until = self.now + LEASE
+
+    # -- from outside ----------------------------------------------------------------------------------------------
+    def cancel(self, name: str) -> tuple[bool, Sent]:
+        """Whether there was anything to stop."""
+        job = self.jobs[name]
+        if job.has_ended or (job.running and job.read_out):
+            return False, []
+        job.cancelling = True
+        if job.state == "queued":
+            return True, self._announce(job, "document")
+        for page in job.pages:
+            if page.state == "open":
+                page.state = "cancelled"
+        return True, self._assembly(job)
+
+    def retry(self, name: str) -> Sent | None:
+        """A new round. None: not to be had."""
+        job = self.jobs[name]
+        if job.state not in ("partial", "failed", "cancelled"):
+            return None
+        job.round, job.cancelling, job.told, job.dead, job.code = job.round + 1, False, True, False, None
+        job.lost, job.unserved_since = {}, None
+        job.sent.pop("assemble", None)
+        job.wait = {"document": WAIT if not job.pages else job.wait["document"]}
+        if not job.pages:
+            job.state = "queued"
+            return self._announce(job, "document")
+        job.state = "running"
+        for page in job.pages:
+            if page.state in ("failed", "cancelled"):
+                page.state, page.lost, page.alone, page.code = "open", 0, False, None
+        while len(job.lanes) < min(job.width, job.count("open")):
+            job.lanes.append(Lane(-1))
+        sent = [message for i in range(len(job.lanes)) for message in self._ticket(job, i)]
+        return sent + self._assembly(job)
+
+    def drop(self, name: str) -> bool:
+        """Forget an ended job."""
+        if not self.jobs[name].has_ended:
+            return False
+        del self.jobs[name]
+        return True
+
+    def told(self, name: str) -> None:
+        """Whoever wanted to hear of the end has."""
+        if name in self.jobs:
+            self.jobs[name].told = True
+
+    # -- mending ---------------------------------------------------------------------------------------------------
+    def _overdue(self, sent: int, wait: int, idle: bool) -> bool:
+        return self.now - sent >= (IDLE_WAIT if idle else wait)
+
+    def mend(self, name: str, wanted: int, idle: bool, documents_idle: bool, patience: int) -> Sent:
+        """Send again what seems lost, and fit the lanes to the workers."""
+        job = self.jobs.get(name)
+        if job is None or job.has_ended:
+            return []
+        if job.state == "queued":
+            return self._mend_task(job, "document", documents_idle)
+        if job.read_out:
+            return self._mend_task(job, "assemble", documents_idle)
+        if wanted == 0:
+            return self._unserved(job, patience)
+        job.unserved_since = None
+        job.width = min(wanted, len(job.pages))
+        while len(job.lanes) < job.width:
+            job.lanes.append(Lane())
+        return [m for i in range(job.width) for m in self._mend_lane(job, i, idle)]
+
+    def _mend_task(self, job: PlainJob, what: str, idle: bool) -> Sent:
+        wait = job.wait.get(what, WAIT)
+        if any(held.what == what for held in job.claims.values()) or not self._overdue(job.sent[what], wait, idle):
+            return []
+        job.wait[what] = min(2 * wait, LONGEST)
+        return self._announce(job, what)
+
+    def _mend_lane(self, job: PlainJob, i: int, idle: bool) -> Sent:
+        lane = job.lanes[i]
+        if lane.token is not None or not job.count("open"):
+            return []
+        if lane.sent:
+            if not self._overdue(lane.sent, lane.wait, idle):
+                return []
+            lane.wait = min(2 * lane.wait, LONGEST)
+        lane.sent = self.now
+        return [("page", i, lane.serial)]
+
+    def _unserved(self, job: PlainJob, patience: int) -> Sent:
+        if job.unserved_since is None:
+            job.unserved_since = self.now
+            return []
+        if self.now - job.unserved_since < patience or not job.count("open"):
+            return []
+        for page in job.pages:
+            if page.state == "open":
+                page.fresh = False
+                self._fail(page, "model_missing")
+        return self._assembly(job)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+    def dead(self) -> set[tuple[str, int]]:
+        """(job, page) that a retry might mend; page 0 is the document."""
+        pages = {
+            (name, page.number)
+            for name, job in self.jobs.items()
+            for page in job.pages
+            if page.state == "failed" and page.code not in DOCUMENT_FAULTS
+        }
+        return pages | {(name, 0) for name, job in self.jobs.items() if job.dead}
+
+    def backlog(self) -> int:
+        """Open pages of all jobs, ten for each that is not opened."""
+        return sum(job.backlog for job in self.jobs.values())

@@ -1,0 +1,130 @@
+"""Worker children: each loads its model once, is replaced, and is ended by its page's time limit; the worker stays."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import numbered
+from tests.harness import NUMBERED, Stack, eventually
+
+LOADED = re.compile(r"loaded engine=numbered .*pid=(\d+) loads=(\d+)")
+
+
+@pytest.fixture
+def stack(short_folder: Path) -> Iterator[Stack]:
+    stack = Stack(short_folder, OCR_PAGE_SECONDS="2", OCR_RECONCILE_SECONDS="1")
+    stack.start_redis()
+    stack.start_documents(children=1)
+    yield stack
+    stack.close()
+
+
+def test_each_child_loads_once_and_is_replaced(stack: Stack) -> None:
+    stack.start_worker(children=2, OCR_MAX_TASKS_PER_CHILD="5")
+    job = stack.client().submit(numbered.document(30))
+    assert job.wait(timeout=60).state == "done"
+    loads = LOADED.findall(stack.text("worker"))
+    pids = [pid for pid, _ in loads]
+    assert len(pids) == len(set(pids)), "a child loaded its model twice"
+    assert {count for _, count in loads} == {"1"}
+    assert len(pids) > 2, "no child was replaced"
+    readers = set(re.findall(r"ForkPoolWorker-(\d+) job=", stack.text("worker")))
+    assert len(readers) > 2
+
+
+def test_a_model_that_loads_for_longer_than_four_seconds(stack: Stack) -> None:
+    stack.start_worker(engines="slow-loading=tests.engines:SlowLoading", OCR_MAX_TASKS_PER_CHILD="2", OCR_PRELOAD="1")
+    job = stack.client().submit(numbered.document(4), engine="slow-loading")
+    assert job.wait(timeout=60).state == "done"
+    assert stack.text("worker").count("loaded engine=slow-loading") >= 2  # a replacement loaded, and was left alone
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        (numbered.HANG_IN_C, "timeout"),
+        (numbered.SLEEP_FOREVER, "timeout"),
+        (numbered.KILL_CHILD, "worker_lost"),
+        (numbered.RAISE, "engine_error"),
+        (numbered.MEMORY_ERROR, "engine_error"),
+    ],
+)
+def test_a_poisonous_page_fails_alone(stack: Stack, behaviour: int, code: str) -> None:
+    stack.start_worker(children=2)
+    worker = stack.processes["worker"]
+    job = stack.client().submit(numbered.document(6, {3: behaviour}))
+    assert job.wait(timeout=60).state == "partial"
+    pages = job.result()["pages"]
+    assert [p["page"] for p in pages] == [1, 2, 3, 4, 5, 6]
+    assert [p["error"] and p["error"]["code"] for p in pages] == [None, None, code, None, None, None]
+    assert [p["text"] for p in pages if p["state"] == "ok"] == [numbered.text(n) for n in (1, 2, 4, 5, 6)]
+    assert stack.client().ledger.dead() == [(job.id, 3)]
+    assert worker.poll() is None, "the worker itself died"
+    assert stack.client().submit(numbered.document(2, salt=1)).wait(timeout=60).state == "done"
+
+
+def test_a_page_over_its_limit_leaves_its_stack_in_the_log(stack: Stack) -> None:
+    stack.start_worker()
+    job = stack.client().submit(numbered.document(1, {1: numbered.HANG_IN_C}))
+    assert job.wait(timeout=60).state == "failed"
+    log = stack.text("worker")
+    assert "_behave" in log  # the Python stack at the moment of the limit
+    assert f"job={job.id}: the child that worked on it is gone (timeout)" in log
+
+
+def test_a_batch_over_its_limit_is_read_page_by_page(stack: Stack) -> None:
+    stack.start_worker(engines="batching=tests.engines:Batching", OCR_PAGE_SECONDS="1")
+    job = stack.client().submit(numbered.document(4, {2: numbered.SLEEP_FOREVER}), engine="batching")
+    assert job.wait(timeout=60).state == "partial"
+    errors = {p["page"]: p["error"]["code"] for p in job.result()["pages"] if p["error"]}
+    assert errors == {2: "timeout"}
+
+
+def test_sigterm_ends_a_worker_and_gives_its_page_back(stack: Stack) -> None:
+    stack.start_worker(engines="slow=tests.engines:Slow")
+    job = stack.client().submit(numbered.document(6), engine="slow")
+    eventually(lambda: job.status().ok >= 1)
+    stack.kill("worker", 15)
+    status = job.status()
+    assert status.ok < 6
+    assert not stack.redis.zcard("ocr:claims"), "a page that was being read neither ended nor went back"
+    stack.start_worker("second", engines="slow=tests.engines:Slow")
+    assert job.wait(timeout=60).state == "done"
+    assert {p["attempts"] for p in job.result()["pages"]} == {0}
+
+
+def test_a_worker_that_cannot_load_its_model_takes_no_pages(stack: Stack, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.touch()
+    stack.start_worker("sick", TEST_ENGINE_BROKEN=str(broken), OCR_PRELOAD="0")
+    job = stack.client().submit(numbered.document(3))
+    eventually(lambda: "model_broken" in stack.text("sick"))
+    stack.start_worker("healthy")
+    status = job.wait(timeout=60)
+    assert status.state == "done"
+    assert {p["attempts"] for p in job.result()["pages"]} == {0}
+    assert stack.text("sick").count("model_broken") == 1
+
+
+def test_no_child_of_the_documents_worker_loads_an_engine(stack: Stack) -> None:
+    stack.start_worker(engines=NUMBERED)
+    job = stack.client().submit(numbered.document(1))
+    assert job.wait(timeout=60).state == "done"
+    assert "loaded engine" not in stack.text("documents")
+
+
+def test_nothing_of_mlx_is_mapped_into_a_worker_and_no_engine_into_its_parent(stack: Stack) -> None:
+    stack.start_worker(engines="rapidocr")
+    child = stack.children("worker")[0]
+    eventually(lambda: _maps(child, "onnxruntime"))  # so the check does see libraries
+    for name in ("worker", "documents"):
+        parent = stack.processes[name].pid
+        for library in ("mlx", "onnxruntime", "pymupdf", "cv2"):
+            assert not _maps(parent, library), f"{library} is mapped into the parent of {name}"
+
+
+def _maps(pid: int, library: str) -> list[str]:
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return [line for line in lines if f"/{library}" in line]
