@@ -8,14 +8,9 @@ from ocrqueue.errors import OcrError, PageError
 from ocrqueue.ledger import Job, Ledger, PageState, Step
 from ocrqueue.reading import storing
 from ocrqueue.results import PageFacts
-from ocrqueue.spool import Spool
+from ocrqueue.spool import Spool, result_name
 
 _GONE = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
-
-
-def result_name(round: int) -> str:
-    """The file of a round's result: an assembly of an old round cannot overwrite a newer one."""
-    return f"result-{round}.json"
 
 
 def output_name(format: str) -> str:

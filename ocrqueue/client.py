@@ -30,7 +30,7 @@ from ocrqueue.ledger import Ledger, Message, PageState, Source, fingerprint
 from ocrqueue.options import Options
 from ocrqueue.results import PageFacts
 from ocrqueue.settings import Shared, shared
-from ocrqueue.spool import JOB, Spool
+from ocrqueue.spool import JOB, Spool, result_name
 from ocrqueue.status import DeadPage, JobStatus, dead_pages, status_of
 from ocrqueue.submission import Document, Given, Wish
 
@@ -270,9 +270,9 @@ class Job:
         if status.state == "failed":
             raise self.failure()
         try:
-            with self._client.spool.open_read(self.id, _result_name(status)) as file:
+            with self._client.spool.open_read(self.id, result_name(status.round)) as file:
                 header = results.read_header(file)
-            with self._client.spool.open_read(self.id, _result_name(status)) as file:
+            with self._client.spool.open_read(self.id, result_name(status.round)) as file:
                 formats.write(format, results.read_pages(file), header, stream)
         except FileNotFoundError:
             if status.state == "cancelled":
@@ -315,6 +315,7 @@ class Job:
         with reaching(self._client.settings):
             if self._client.ledger.job(self.id).state in RETRIED:
                 self._forget_result()  # Celery would never overwrite a success
+                self._client.spool.reopen(self.id)
             step = self._client.ledger.retry(self.id)
         self._client.send(step.messages)
 
@@ -350,7 +351,3 @@ class Job:
         for page in self.failed_pages():
             return OcrFailed(f"{page.code}: no page could be read; page {page.number}: {page.message}")
         return OcrFailed(f"{status.state}: no page was read; retry the job")
-
-
-def _result_name(status: JobStatus) -> str:
-    return f"result-{status.round}.json"

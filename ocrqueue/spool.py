@@ -72,7 +72,7 @@ class Spool:
                 length += len(chunk)
                 if length > limit:
                     raise DocumentError(
-                        f"the document has more than {limit:,} bytes: send a smaller one, or raise OCR_MAX_BYTES",
+                        f"the document has more than {limit:,} bytes: send a smaller one, or raise OCR_MAX_MB",
                         "too_large",
                     )
                 digest.update(chunk)
@@ -171,6 +171,10 @@ class Spool:
             text = given.decode("latin-1")
         return text.removesuffix("\n").removesuffix("\r")
 
+    def reopen(self, job: str) -> None:
+        """Remove the mark that the job has ended; missing is fine."""
+        self._storage.remove(_path(job, END))
+
     def drop_password(self, job: str) -> None:
         """Remove the password; missing is fine."""
         self._storage.remove(_path(job, PASSWORD))
@@ -189,6 +193,11 @@ class Spool:
         if not isinstance(value, dict):
             raise StorageError(f"spool: {path}: not a JSON object: retry the job")
         return value
+
+
+def result_name(round: int) -> str:
+    """The file of a round's result: an assembly of an old round cannot overwrite a newer one."""
+    return f"result-{round}.json"
 
 
 def _encode(value: dict[str, Any]) -> bytes:

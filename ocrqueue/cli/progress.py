@@ -47,7 +47,8 @@ class Bar:
         self._bar.update(max(0, sum(status.finished for status in statuses.values()) - self._bar.n))
         waiting = next((s.waiting_for for s in statuses.values() if s.waiting_for), None)
         still = sum(not s.has_ended for s in statuses.values())
-        self._bar.set_postfix_str(for_terminal(waiting or f"{still} of {len(statuses)} jobs open"), refresh=True)
+        count = f"{still} of {len(statuses)} jobs open" if len(statuses) > 1 else ""
+        self._bar.set_postfix_str(for_terminal(waiting or count), refresh=True)
 
     def clear(self) -> None:
         """Take the bar away until the next update."""

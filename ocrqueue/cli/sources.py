@@ -78,5 +78,5 @@ def _folder(folder: Path, recursive: bool) -> Iterator[Entry]:
     if skipped:
         names = ", ".join(skipped[:_SHOWN])
         more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
-        say(f"{folder}: skipped {names}{more}: hidden, no document, or a folder (-r takes those too)")
+        say(f"{folder}: skipped {names}{more}; these are no documents, hidden, or folders (-r takes folders)")
     return (Entry(str(path), path) for path in sorted(found))

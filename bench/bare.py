@@ -1,0 +1,163 @@
+"""The bare side: plain processes that read pages with the same engine, without Celery and without Redis.
+
+`python -m bench.bare FOLDER [--class CLASS]... [--pages N] [--processes N]`. Each process loads the engine once, takes
+the next page from a shared list, reads the file from disk, renders the page, reads it, and writes the same page file,
+synced to disk.
+"""
+
+import multiprocessing
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from bench import corpus, table
+from ocrqueue.documents import Document, PageImage, open_document
+from ocrqueue.engines import ENGINES, Engine, engine_class
+from ocrqueue.errors import OcrError, PageError
+from ocrqueue.limits import Limits
+from ocrqueue.memory import memory_now
+from ocrqueue.options import Options
+from ocrqueue.pages import PageText
+from ocrqueue.results import PageFacts, page_result
+from ocrqueue.spool import JOB, Spool
+
+ENGINE = "rapidocr"
+LOAD_SECONDS = 300
+OPTIONS = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a file, to be read."""
+
+    file: Path
+    number: int
+
+    @property
+    def job(self) -> str:
+        """The folder of the spool that its result goes to."""
+        return job_of(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run of the bare side came to."""
+
+    pages: int  # read and stored
+    seconds: float  # from the first page to the last, models loaded before
+
+
+def job_of(file: Path) -> str:
+    """An id that follows from the file's path, since the spool takes nothing else."""
+    return str(uuid5(NAMESPACE_URL, file.absolute().as_uri()))
+
+
+class Reader:
+    """What one process has: an engine with its model, the document it read last, the spool."""
+
+    def __init__(self, spool: Path) -> None:
+        self._engine: Engine = engine_class(ENGINES[ENGINE])()
+        self._model = self._engine.default_model()
+        self._engine.load(self._model)
+        self._spool = Spool(str(spool))
+        self._limits = Limits()
+        self._file: Path | None = None
+        self._document: Document | None = None
+
+    def read(self, page: Page) -> bool:
+        """Read a page and store it; whether that could be done."""
+        try:
+            image = self._open(page.file).render(page.number, None, self._engine.dpi)
+        except OcrError:
+            return False
+        started = time.monotonic()
+        (text,) = self._engine.read([image.image], OPTIONS)
+        if isinstance(text, PageError):
+            return False
+        self._store(page, image, text, time.monotonic() - started)
+        return True
+
+    def _open(self, file: Path) -> Document:
+        """The file's document; kept open, as any plain program would, while pages of the same file follow."""
+        if file != self._file or self._document is None:
+            if self._document is not None:
+                self._document.close()
+                self._document = None
+            self._document = open_document(file, self._limits)
+            self._file = file
+        return self._document
+
+    def _store(self, page: Page, image: PageImage, text: PageText, seconds: float) -> None:
+        facts = PageFacts(
+            width=image.image.width,
+            height=image.image.height,
+            dpi=round(image.dpi),
+            rotation=image.rotation,
+            transform=image.transform,
+            origin="ocr",
+            engine=self._engine.name,
+            model=self._model.name,
+            revision=self._model.revision,
+            seconds=seconds,
+            memory=memory_now(),
+        )
+        self._spool.write_page(page.job, page.number, page_result(page.number, text, facts))
+
+
+_reader: Reader | None = None  # of this process
+
+
+def _start(spool: Path, loaded: Barrier) -> None:
+    global _reader
+    _reader = Reader(spool)
+    loaded.wait(LOAD_SECONDS)
+
+
+def _read(page: Page) -> bool:
+    assert _reader is not None
+    return _reader.read(page)
+
+
+def pages_of(entries: Sequence[corpus.Entry]) -> list[Page]:
+    """All pages of these documents, in order."""
+    return [Page(entry.file, number) for entry in entries for number in range(1, entry.pages + 1)]
+
+
+def run(pages: Sequence[Page], spool: Path, processes: int) -> Run:
+    """Read these pages in so many processes. The clock starts when every process has loaded its model."""
+    store = Spool(str(spool))
+    store.prepare()
+    for page in pages:
+        store.write_json(page.job, JOB, {"name": page.file.name})  # makes the folder
+    context = multiprocessing.get_context("spawn")
+    arguments = (spool, context.Barrier(processes))
+    with ProcessPoolExecutor(processes, context, _start, arguments) as pool:
+        pool.submit(int).result()  # answered by a process only after all have loaded
+        started = time.monotonic()
+        done = list(pool.map(_read, pages))
+        seconds = time.monotonic() - started
+    return Run(sum(done), seconds)
+
+
+def main() -> None:
+    """Read some pages of a folder, and say how fast."""
+    parser = ArgumentParser(prog="python -m bench.bare", description="Throughput of the engine without the queue.")
+    corpus.arguments(parser)
+    parser.add_argument("--pages", type=int, default=28, help="about so many pages, of all classes (default 28)")
+    parser.add_argument("--processes", type=int, default=2, help="default 2")
+    given = parser.parse_args()
+    pages = pages_of(corpus.mixed(corpus.load(given.folder, given.classes), given.pages))
+    with tempfile.TemporaryDirectory(prefix="ocr-bench-") as folder:
+        result = run(pages, Path(folder) / "spool", given.processes)
+    row = (given.processes, result.pages, len(pages) - result.pages, result.seconds, result.pages / result.seconds)
+    table.show(("processes", "pages", "failed", "seconds", "pages/s"), [row])
+
+
+if __name__ == "__main__":
+    main()

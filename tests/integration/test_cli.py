@@ -1,0 +1,244 @@
+"""The command line against a real server and a real spool; the workers' side is played by the ledger itself."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from ocrqueue import names
+from ocrqueue.cli import main
+from ocrqueue.client import Client
+from ocrqueue.errors import PageError
+from ocrqueue.settings import shared
+from ocrqueue.workers import Worker, announce
+from tests.harness import PROJECT
+from tests.player import Reader
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def client(redis: Redis, redis_server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """What the command line itself will find by its settings; the current folder is empty but for a document."""
+    (tmp_path / "data" / "spool").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("scan.pdf").write_bytes(b"abc")
+    monkeypatch.setenv("REDIS_URL", f"unix://{redis_server}?db=0")
+    monkeypatch.setenv("OCR_DATA_DIR", str(tmp_path / "data"))
+    client = Client(shared())
+    yield client
+    client.redis.close()
+
+
+@contextmanager
+def working(client: Client, pages: int = 3) -> Iterator[None]:
+    """Reads every job that comes, until the block ends: a document fails by its name, a page 2 too."""
+    over = threading.Event()
+
+    def work() -> None:
+        seen: set[str] = set()
+        while not over.wait(0.05):
+            for job in set(client.ledger.jobs()) - seen:
+                seen.add(job)
+                name = client.ledger.job(job).source.name
+                reader = Reader(client, client.job(job))
+                if "broken" in name:
+                    reader.refuse(PageError("corrupt_file", "it is torn; send another"))
+                    continue
+                reader.open(pages)
+                reader.read(failing=[2] if "partial" in name else [])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_one_document_goes_to_standard_output(client: Client, capsys: Output) -> None:
+    with working(client, pages=1):
+        assert main(["ocr", "scan.pdf"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "page 1\n"
+    assert "scan.pdf: done, 1 of 1 page" in err
+    assert list(Path().iterdir()) == [Path("scan.pdf")]
+
+
+def test_several_go_to_files_and_the_worst_gives_the_exit_code(client: Client, capsys: Output) -> None:
+    for name in ("partial.pdf", "broken.pdf"):
+        Path(name).write_bytes(b"abc")
+    with working(client):
+        assert main(["ocr", "scan.pdf", "partial.pdf", "broken.pdf", "-o", "out", "-f", "text", "-f", "json"]) == 4
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error: partial.pdf: page 2: engine_error: the engine failed" in err
+    assert "error: broken.pdf: corrupt_file: it is torn; send another\n" in err
+    assert sorted(p.name for p in Path("out").iterdir()) == ["partial.json", "partial.txt", "scan.json", "scan.txt"]
+    assert json.loads(Path("out", "scan.json").read_text())["state"] == "done"
+
+
+def test_a_partial_job_gives_its_text_and_exit_code_3(client: Client, capsys: Output) -> None:
+    Path("partial.pdf").write_bytes(b"abc")
+    with working(client):
+        assert main(["ocr", "partial.pdf"]) == 3
+    assert capsys.readouterr().out == "page 1\n\f\fpage 3\n"
+
+
+def test_json_is_an_object_a_source(client: Client, capsys: Output) -> None:
+    Path("broken.pdf").write_bytes(b"abc")
+    Path("empty.pdf").touch()
+    with working(client):
+        assert main(["ocr", "scan.pdf", "broken.pdf", "empty.pdf", "--json"]) == 4
+    found = {o["source"]: o for o in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert found["scan.pdf"]["state"] == "done"
+    assert found["scan.pdf"]["files"] == ["scan.txt"]
+    assert found["scan.pdf"]["error"] is None
+    assert found["broken.pdf"]["error"]["code"] == "corrupt_file"
+    assert found["broken.pdf"]["error"]["message"].startswith("it is torn")
+    assert found["empty.pdf"]["job"] is None
+    assert found["empty.pdf"]["error"]["code"] == "empty_file"
+
+
+def test_standard_input_is_a_document(client: Client, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"abc")))
+    with working(client, pages=1):
+        assert main(["ocr", "-"]) == 0
+    assert capsys.readouterr().out == "page 1\n"
+
+
+def test_without_waiting_the_ids_alone_are_printed(client: Client, capsys: Output) -> None:
+    Path("scan.png").write_bytes(b"abc")
+    assert main(["ocr", "scan.pdf", "scan.png", "--no-wait", "--priority", "high"]) == 0
+    assert capsys.readouterr().out.split() == client.ledger.jobs()
+
+
+def test_after_its_time_the_job_goes_on(client: Client, capsys: Output) -> None:
+    assert main(["ocr", "scan.pdf", "--timeout", "0.2"]) == 5
+    (job,) = client.ledger.jobs()
+    err = capsys.readouterr().err
+    assert job in err
+    assert "no worker opens documents; start one with `make up`" in err
+    assert main(["wait", job, "--timeout", "0"]) == 5
+
+
+def test_a_full_queue_is_exit_code_6(client: Client, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_MAX_QUEUED_PAGES", "10")
+    for name in ("b.pdf", "c.pdf"):
+        Path(name).write_bytes(b"abc")
+    assert main(["ocr", "scan.pdf", "b.pdf", "c.pdf", "--no-wait"]) == 6
+    out, err = capsys.readouterr()
+    assert len(out.split()) == 1
+    assert "error: b.pdf: queue_full: " in err
+    assert "1 more document was not submitted" in err
+
+
+def test_a_key_that_stands_for_something_else_is_wrong_usage(client: Client, capsys: Output) -> None:
+    assert main(["ocr", "scan.pdf", "--key", "k", "--no-wait"]) == 0
+    assert main(["ocr", "scan.pdf", "--key", "k", "--no-wait"]) == 0
+    first, second = capsys.readouterr().out.split()
+    assert first == second
+    assert main(["ocr", "scan.pdf", "--key", "k", "--no-wait", "--dpi", "300"]) == 2
+    assert "the key 'k' already stands for job" in capsys.readouterr().err
+
+
+def test_a_password_comes_from_a_file(client: Client, capsys: Output) -> None:
+    Path("secret").write_bytes(b"open sesame \n")
+    assert main(["ocr", "scan.pdf", "--no-wait", "--password-file", "secret"]) == 0
+    assert client.spool.read_password(capsys.readouterr().out.strip()) == "open sesame "
+
+
+def test_a_job_is_looked_at_fetched_and_dropped(client: Client, capsys: Output) -> None:
+    Path("partial.pdf").write_bytes(b"abc")
+    job = client.submit(Path("partial.pdf"))
+    assert main(["status", job.id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["job"] == job.id
+    assert main(["result", job.id]) == 5
+    assert "wait for it" in capsys.readouterr().err
+    with working(client):
+        assert main(["wait", job.id]) == 3
+    capsys.readouterr()
+    assert main(["result", job.id, "-f", "markdown", "-o", "out.md"]) == 3
+    assert "page 3" in Path("out.md").read_text()
+    assert main(["result", job.id, "-o", "none/out.md"]) == 2
+    capsys.readouterr()
+    assert main(["dead", "--json"]) == 0
+    dead = json.loads(capsys.readouterr().out)
+    assert (dead["job"], dead["page"], dead["code"], dead["name"]) == (job.id, 2, "engine_error", "partial.pdf")
+    assert main(["drop", job.id, str(uuid4())]) == 4
+    out, err = capsys.readouterr()
+    assert "dropped" in out
+    assert "unknown_job" in err
+    assert client.ledger.jobs() == []
+
+
+def test_jobs_are_listed_by_state(client: Client, capsys: Output) -> None:
+    kept, cancelled = client.submit(b"abc", name="a"), client.submit(b"abc", name="b\x1b[2J")
+    assert main(["cancel", cancelled.id]) == 0
+    reader = Reader(client, cancelled)
+    reader.open(1)
+    reader.read()
+    capsys.readouterr()
+    assert main(["jobs", "--state", "cancelled"]) == 0
+    out = capsys.readouterr().out
+    assert cancelled.id in out
+    assert kept.id not in out
+    assert main(["retry", cancelled.id]) == 0
+    assert main(["retry", kept.id]) == 4
+    assert main(["jobs", "--json"]) == 0
+    assert [json.loads(line)["job"] for line in capsys.readouterr().out.splitlines()[1:]] == [kept.id, cancelled.id]
+
+
+def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
+    process = subprocess.Popen(
+        [sys.executable, PROJECT / "submit.py", "ocr", "scan.pdf"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+    assert process.stderr
+    first = process.stderr.readline()
+    assert "scan.pdf: queued" in first
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    (job,) = client.ledger.jobs()
+    assert process.returncode == 130
+    assert f"the job goes on: {job}" in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_doctor_finds_what_is_wrong(client: Client, redis: Redis, capsys: Output) -> None:
+    job = client.submit(b"abc")
+    redis.hset(names.job_key(job.id), "created", time.time() - 31 * 60)
+    assert main(["doctor"]) == 4
+    out = capsys.readouterr().out
+    for wrong in ("appendonly yes", "no worker opens documents", "no worker reads pages", "reconciler does not run"):
+        assert any(line.startswith("wrong") for line in out.splitlines() if wrong in line), wrong
+    assert f"job {job.id} (document) has not moved for 30 minutes" in out
+    assert "can be written" in out
+
+
+def test_doctor_is_content_with_a_healthy_stack(client: Client, redis: Redis, capsys: Output) -> None:
+    redis.config_set("appendonly", "yes")
+    try:
+        announce(redis, Worker("w1", "host", 1, "0.1.0", ("documents",)), 30)
+        announce(redis, Worker("w2", "host", 2, "0.1.0", ("pages.rapidocr",), {"rapidocr": {"model": "tiny"}}), 30)
+        redis.hset(names.RECONCILER, "last", time.time())
+        main(["doctor"])
+        lines = capsys.readouterr().out.splitlines()
+        assert any("reads with rapidocr (tiny)" in line for line in lines)
+        assert [line for line in lines if line.startswith("wrong") and "disk" not in line] == []
+    finally:
+        redis.config_set("appendonly", "no")

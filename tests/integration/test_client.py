@@ -1,0 +1,356 @@
+"""The client against a real server and a real spool; the workers' side is played by the ledger itself."""
+
+import io
+import json
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from ocrqueue import names, workers
+from ocrqueue.client import Client, Job
+from ocrqueue.errors import (
+    DocumentError,
+    InvalidOptions,
+    JobTimeout,
+    OcrFailed,
+    PageError,
+    QueueFull,
+    QueueUnavailable,
+    StorageError,
+    UnknownJob,
+    WrongState,
+)
+from ocrqueue.ledger import Message
+from ocrqueue.settings import Shared
+from ocrqueue.workers import Worker
+from tests.harness import Stack, eventually
+from tests.player import Reader
+
+
+@pytest.fixture
+def client(redis: Redis, redis_server: Path, tmp_path: Path) -> Iterator[Client]:
+    """A client of the private server, with a spool of its own."""
+    (tmp_path / "spool").mkdir()
+    settings = Shared(
+        tmp_path, f"redis+socket://{redis_server}?virtual_host=0", False, str(tmp_path / "spool"), None, 100, 1000
+    )
+    client = Client(settings)
+    yield client
+    client.redis.close()
+
+
+def read(client: Client, job: Job, pages: int = 3, failing: Sequence[int] = ()) -> None:
+    reader = Reader(client, job)
+    reader.open(pages)
+    reader.read(failing)
+
+
+def spooled(client: Client) -> list[str]:
+    return list(client.spool.jobs())
+
+
+# -- handing over -----------------------------------------------------------------------------------------------------
+def test_a_submission_puts_bytes_record_and_message(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc", name="scan.pdf", lang="de", priority="high")
+    status = job.status()
+    assert (status.state, status.name, status.pages) == ("queued", "scan.pdf", None)
+    note = client.spool.read_json(job.id, "job.json")
+    assert note["job"] == job.id
+    assert note["options"] == {"lang": "de", "priority": "high"}
+    assert note["source"] == client.ledger.job(job.id).source.to_json()
+    with client.spool.local_source(job.id, note["source"]["file"]) as path:
+        assert path.read_bytes() == b"abc"
+    (raw,) = redis.lrange("documents\x06\x163", 0, -1)
+    message = json.loads(raw)
+    assert message["headers"]["id"] == job.id
+    assert message["headers"]["task"] == names.DOCUMENT
+    assert message["content-type"] == "application/json"
+    assert message["properties"]["priority"] == 3
+
+
+def test_a_url_is_left_to_the_worker(client: Client) -> None:
+    job = client.submit("https://host.example/a.pdf")
+    source = client.ledger.job(job.id).source
+    assert (source.name, source.file, source.spec) == ("a.pdf", None, {"url": "https://host.example/a.pdf"})
+    assert client.spool.exists(job.id, "job.json")
+
+
+def test_a_file_and_a_stream_are_read(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"abc")
+    shas = {
+        client.ledger.job(client.submit(s).id).source.sha256 for s in (tmp_path / "a.pdf", io.BytesIO(b"abc"), b"abc")
+    }
+    assert len(shas) == 1
+
+
+def test_a_key_gives_the_same_job_and_keeps_nothing_twice(client: Client, redis: Redis) -> None:
+    first = client.submit(b"abc", key="invoice 7", dpi=300)
+    before = redis.llen("documents\x06\x166")
+    assert client.submit(io.BytesIO(b"abc"), key="invoice 7", dpi=300).id == first.id
+    assert spooled(client) == [first.id]
+    assert redis.llen("documents\x06\x166") == before
+    with pytest.raises(InvalidOptions, match=r"other options \(dpi\)"):
+        client.submit(b"abc", key="invoice 7", dpi=200)
+    with pytest.raises(InvalidOptions, match="another document"):
+        client.submit(b"abcd", key="invoice 7", dpi=300)
+    assert client.submit(b"abcd", key="invoice 8").id != first.id
+
+
+def test_a_full_queue_takes_nothing_and_keeps_nothing(client: Client) -> None:
+    full = Client(replace(client.settings, max_queued_pages=20))
+    full.submit(b"1")
+    full.submit(b"2")
+    with pytest.raises(QueueFull, match="OCR_MAX_QUEUED_PAGES"):
+        full.submit(b"3")
+    assert len(spooled(client)) == 2
+    full.redis.close()
+
+
+def test_a_full_redis_takes_nothing_and_keeps_nothing(client: Client, redis: Redis) -> None:
+    used = int(redis.info("memory")["used_memory"])
+    try:
+        redis.config_set("maxmemory", int(used * 1.1))
+        with pytest.raises(QueueFull, match="of its memory limit"):
+            client.submit(b"abc")
+        redis.config_set("maxmemory", 1)
+        with pytest.raises(QueueFull):
+            client.submit(b"abc")
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert spooled(client) == []
+    assert redis.zcard(names.JOBS) == 0
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"", "empty_file"), (b"x" * 1001, "too_large")])
+def test_a_refused_document_leaves_nothing(client: Client, redis: Redis, content: bytes, code: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        client.submit(content)
+    assert caught.value.code == code
+    assert spooled(client) == []
+    assert redis.zcard(names.JOBS) == 0
+
+
+def test_a_password_goes_into_the_spool_and_nowhere_else(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc", password="open sesame")
+    assert client.spool.read_password(job.id) == "open sesame"
+    assert "sesame" not in json.dumps([redis.hgetall(names.job_key(job.id)), redis.lrange("documents\x06\x166", 0, -1)])
+
+
+def test_a_missing_spool_is_said(client: Client, tmp_path: Path) -> None:
+    away = Client(replace(client.settings, spool=str(tmp_path / "none")))
+    for source in (b"abc", "https://host.example/a.pdf"):
+        with pytest.raises(StorageError, match="is not there"):
+            away.submit(source)
+    assert away.jobs() == []
+    away.redis.close()
+
+
+def test_a_wrong_password_for_redis_is_said(client: Client, redis: Redis) -> None:
+    redis.config_set("requirepass", "right")
+    redis.execute_command("AUTH", "right")
+    away = Client(client.settings)
+    try:
+        with pytest.raises(QueueUnavailable, match="refuses this user or password"):
+            away.jobs()
+    finally:
+        redis.config_set("requirepass", "")
+        away.redis.close()
+
+
+# -- following --------------------------------------------------------------------------------------------------------
+def test_a_job_is_waited_for_and_read(client: Client) -> None:
+    job = client.submit(b"abc", name="scan.pdf")
+    reader = threading.Thread(target=read, args=(client, job))
+    reader.start()
+    seen: list[str] = []
+    status = job.wait(20, lambda s: seen.append(s.state))
+    reader.join()
+    assert (status.state, status.ok, status.finished) == ("done", 3, 3)
+    assert seen[-1] == "done"
+    assert job.text() == "page 1\n\fpage 2\n\fpage 3\n"
+    result = job.result()
+    assert (result["job"], result["state"], len(result["pages"])) == (job.id, "done", 3)
+    assert [json.loads(line)["page"] for line in job.result("jsonl").splitlines()] == [1, 2, 3]
+
+
+def test_waiting_wakes_at_once_and_not_only_when_it_looks(client: Client) -> None:
+    job = client.submit(b"abc")
+    timer = threading.Timer(0.3, read, (client, job))
+    timer.start()
+    started = time.monotonic()
+    job.wait(20)
+    timer.join()
+    assert time.monotonic() - started < 1.5
+
+
+def test_waiting_ends_after_its_time(client: Client) -> None:
+    job = client.submit(b"abc")
+    started = time.monotonic()
+    with pytest.raises(JobTimeout):
+        job.wait(0.3)
+    assert 0.3 <= time.monotonic() - started < 1.5
+    assert job.status().state == "queued"
+
+
+def test_pages_come_as_they_are_read(client: Client) -> None:
+    job = client.submit(b"abc")
+    reader = Reader(client, job)
+    reader.open(3)
+    pages = job.pages(20)
+    reader.step()
+    first = next(pages)
+    assert (first["page"], first["text"], first["state"]) == (1, "page 1", "ok")
+    reader.step(failing=[2])
+    second = next(pages)
+    assert (second["page"], second["state"], second["error"]["code"]) == (2, "failed", "engine_error")
+    reader.read()
+    assert [page["page"] for page in pages] == [3]
+
+
+def test_a_partial_job_has_the_text_of_the_others(client: Client) -> None:
+    job = client.submit(b"abc")
+    read(client, job, failing=[2])
+    assert job.wait(5).state == "partial"
+    assert job.text() == "page 1\n\f\fpage 3\n"
+    (page,) = job.failed_pages()
+    assert (page.number, page.code) == (2, "engine_error")
+    ((dead),) = client.dead()
+    assert (dead.job, dead.page, dead.code) == (job.id, 2, "engine_error")
+
+
+def test_a_failed_job_says_why(client: Client) -> None:
+    refused, unread = client.submit(b"abc"), client.submit(b"abc")
+    Reader(client, refused).refuse(PageError("corrupt_file", "it is torn; send another"))
+    read(client, unread, pages=2, failing=[1, 2])
+    for job, message in (
+        (refused, "corrupt_file: it is torn"),
+        (unread, "engine_error: no page could be read; page 1"),
+    ):
+        with pytest.raises(OcrFailed, match=message):
+            job.text()
+    with pytest.raises(OcrFailed, match="corrupt_file"):
+        list(refused.pages())
+    assert [page["state"] for page in unread.pages()] == ["failed", "failed"]
+
+
+def test_cancelling_keeps_what_was_read(client: Client) -> None:
+    job = client.submit(b"abc")
+    reader = Reader(client, job)
+    reader.open(3)
+    reader.step()
+    assert job.cancel()
+    client.redis.delete("documents\x06\x166")
+    reader.tickets.append(Message("assemble", job.id, (1,)))
+    reader.read()
+    assert job.wait(5).state == "cancelled"
+    assert job.text().startswith("page 1\n")
+    assert not job.cancel()
+
+
+def test_a_retry_takes_the_old_result_away_first(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc")
+    read(client, job, failing=[2])
+    redis.set(f"celery-task-meta-{job.id}", "{}")
+    job.retry()
+    assert job.status().state == "running"
+    assert not redis.exists(f"celery-task-meta-{job.id}")
+    assert redis.llen("pages.rapidocr\x06\x166") == 1
+
+
+def test_a_retry_of_a_job_that_is_done_changes_nothing(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc")
+    read(client, job)
+    redis.set(f"celery-task-meta-{job.id}", "{}")
+    with pytest.raises(WrongState):
+        job.retry()
+    assert redis.exists(f"celery-task-meta-{job.id}")
+
+
+def test_a_drop_leaves_nothing(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc")
+    with pytest.raises(WrongState):
+        job.drop()
+    read(client, job)
+    redis.set(f"celery-task-meta-{job.id}", "{}")
+    job.drop()
+    assert spooled(client) == []
+    assert redis.keys(f"*{job.id}*") == []
+    with pytest.raises(UnknownJob):
+        job.status()
+    with pytest.raises(UnknownJob):
+        client.job("no id")
+
+
+def test_a_job_that_redis_has_forgotten_is_waited_for(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc")
+    record = client.ledger.job(job.id)
+
+    def forget_and_take_up() -> None:
+        redis.flushall()
+        time.sleep(0.3)
+        client.ledger.create(job.id, record.source, record.options)
+        read(client, job)
+
+    timer = threading.Timer(0.3, forget_and_take_up)
+    timer.start()
+    assert job.wait(20).state == "done"
+    timer.join()
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    """A server that a test may stop and start, and nothing else."""
+    with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
+        stack = Stack(Path(folder))
+        (Path(folder) / "data" / "spool").mkdir(exist_ok=True)
+        stack.start_redis()
+        yield stack
+        stack.kill("redis")
+        stack.redis.close()
+
+
+def test_waiting_outlives_a_restart_of_redis(stack: Stack) -> None:
+    client = stack.client()
+    job = client.submit(b"abc")
+    waited_for: list[str | None] = []
+    done: list[str] = []
+    thread = threading.Thread(
+        target=lambda: done.append(job.wait(30, lambda s: waited_for.append(s.waiting_for)).state)
+    )
+    thread.start()
+    eventually(lambda: waited_for)
+    stack.kill("redis", signal.SIGTERM)
+    eventually(lambda: any(w and "trying again" in w for w in waited_for))
+    stack.start_redis()
+    read(client, job)
+    thread.join(20)
+    assert done == ["done"]
+    client.redis.close()
+
+
+# -- workers ----------------------------------------------------------------------------------------------------------
+def test_live_workers_are_those_that_said_so_lately(client: Client, redis: Redis) -> None:
+    engines = {"rapidocr": {"model": "tiny", "revision": "1", "batch": 1}}
+    worker = Worker("w1", "host", 7, "0.1.0", ("documents", "pages.rapidocr"), engines, 2, 3.0)
+    workers.announce(redis, worker, 20)
+    workers.announce(redis, replace(worker, id="w2"), 0.05)
+    time.sleep(0.1)
+    assert workers.live(redis) == [worker]
+    workers.withdraw(redis, "w1")
+    assert workers.live(redis) == []
+
+
+def test_status_says_which_worker_is_missing(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc")
+    assert "no worker opens documents" in str(job.status().waiting_for)
+    workers.announce(redis, Worker("w1", "host", 7, "0.1.0", ("documents",)), 20)
+    assert job.status().waiting_for is None
+    Reader(client, job).open(3)
+    assert "no worker reads pages.rapidocr" in str(job.status().waiting_for)

@@ -1,0 +1,99 @@
+"""What the command line says, and its exit codes."""
+
+import pytest
+
+from ocrqueue.cli.progress import Lines
+from ocrqueue.cli.report import code_of_error, code_of_state, progress_of, report, report_pages, worst
+from ocrqueue.errors import (
+    DocumentError,
+    InvalidOptions,
+    JobTimeout,
+    OcrError,
+    OcrFailed,
+    QueueFull,
+    QueueUnavailable,
+    UnknownJob,
+    WrongState,
+)
+from ocrqueue.ledger import PageState
+from ocrqueue.status import JobStatus
+
+
+def status(**changes: object) -> JobStatus:
+    values: dict[str, object] = dict.fromkeys(JobStatus.__dataclass_fields__)
+    values |= {
+        "id": "j",
+        "name": "scan.pdf",
+        "state": "running",
+        "ok": 0,
+        "failed": 0,
+        "cancelled": 0,
+        "cancelling": False,
+    }
+    return JobStatus(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [([], 0), ([0, 0], 0), ([0, 5], 5), ([5, 3], 3), ([3, 4, 5], 4), ([4, 6, 3], 6), ([0, 3, 0], 3)],
+)
+def test_of_several_exit_codes_the_worst_is_given(codes: list[int], expected: int) -> None:
+    assert worst(codes) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (InvalidOptions("x"), 2),
+        (DocumentError("x", "too_large"), 4),
+        (OcrFailed("corrupt_file: x"), 4),
+        (UnknownJob("x"), 4),
+        (WrongState("x"), 4),
+        (JobTimeout("x"), 5),
+        (QueueUnavailable("x"), 6),
+        (QueueFull("x"), 6),
+    ],
+)
+def test_each_error_has_its_exit_code(error: OcrError, expected: int) -> None:
+    assert code_of_error(error) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("queued", 0), ("running", 0), ("done", 0), ("partial", 3), ("failed", 4), ("cancelled", 4)]
+)
+def test_each_state_has_its_exit_code(state: str, expected: int) -> None:
+    assert code_of_state(state) == expected
+
+
+def test_an_error_is_one_line_with_subject_and_code(capsys: pytest.CaptureFixture[str]) -> None:
+    report(DocumentError("it is\ntorn; send another", "corrupt_file"), "broken.pdf")
+    assert capsys.readouterr().err == "error: broken.pdf: corrupt_file: it is torn; send another\n"
+
+
+def test_the_code_of_a_failed_job_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    report(OcrFailed("corrupt_file: it is torn; send another"), "broken.pdf")
+    assert capsys.readouterr().err == "error: broken.pdf: corrupt_file: it is torn; send another\n"
+
+
+def test_failed_pages_are_named_up_to_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+    report_pages("a.pdf", [PageState(n, "failed", 0, "timeout", "too slow") for n in range(1, 31)])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: a.pdf: page 1: timeout: too slow"
+    assert len(lines) == 21
+    assert "10 more" in lines[-1]
+
+
+def test_a_line_is_printed_when_the_state_changes_and_not_for_every_page(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for state, ok in (("queued", 0), ("running", 0), ("running", 1), ("running", 2), ("done", 3)):
+        lines.update({"j": status(state=state, pages=None if state == "queued" else 3, ok=ok)})
+    assert capsys.readouterr().err.splitlines() == [
+        "scan.pdf: queued",
+        "scan.pdf: running, 0 of 3 pages",
+        "scan.pdf: done, 3 of 3 pages",
+    ]
+
+
+def test_progress_says_what_is_waited_for() -> None:
+    line = progress_of(status(pages=8, ok=2, failed=1, waiting_for="no worker reads pages.rapidocr"))
+    assert line == "running, 3 of 8 pages, 1 failed, no worker reads pages.rapidocr"

@@ -1,0 +1,95 @@
+"""Which documents are meant, and where their texts go."""
+
+import os
+import stat
+from pathlib import Path
+
+import click
+import pytest
+
+from ocrqueue.cli.outputs import plan, whole_file
+from ocrqueue.cli.sources import Entry, expand
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"x")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_folder_gives_its_documents_sorted_and_names_what_it_skips(capsys: pytest.CaptureFixture[str]) -> None:
+    touch("in/b.pdf", "in/a.PNG", "in/.hidden.pdf", "in/notes.txt", "in/sub/c.pdf")
+    assert [str(e.path) for e in expand(["in"], recursive=False)] == ["in/a.PNG", "in/b.pdf"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(name in line for name in ("in/sub/", "in/.hidden.pdf", "in/notes.txt"))
+
+
+def test_recursion_takes_the_folders_below_but_no_hidden_ones() -> None:
+    touch("in/b.pdf", "in/sub/c.pdf", "in/.git/d.pdf")
+    assert [str(e.path) for e in expand(["in"], recursive=True)] == ["in/b.pdf", "in/sub/c.pdf"]
+
+
+def test_a_named_file_is_taken_whatever_it_is_called() -> None:
+    touch("no_extension", "-odd name.pdf")
+    assert [e.stem for e in expand(["no_extension", "./-odd name.pdf"], recursive=False)] == [
+        "no_extension",
+        "-odd name",
+    ]
+
+
+def test_urls_and_standard_input_have_names() -> None:
+    entries = expand(["https://me:se@cret@host.example/a%20b.pdf?x=1", "-", "http://host.example"], recursive=False)
+    assert [entry.stem for entry in entries] == ["a b", "stdin", "host"]
+    assert entries[0].shown == "https://host.example/a%20b.pdf?x=1"
+
+
+def test_a_url_cannot_name_a_file_elsewhere() -> None:
+    (entry,) = expand(["https://host.example/..%2F..%2Fetc%2Fpasswd"], recursive=False)
+    (files,) = plan([entry], ["text"], Path("out"))
+    assert files["text"].parent == Path("out")
+
+
+def test_each_format_has_its_extension() -> None:
+    (files,) = plan([Entry("a.b.pdf", Path("a.b.pdf"))], ["text", "markdown", "json", "jsonl"], Path("out"))
+    assert [str(path) for path in files.values()] == ["out/a.b.txt", "out/a.b.md", "out/a.b.json", "out/a.b.jsonl"]
+
+
+def test_two_sources_for_one_file_are_refused_also_through_a_link() -> None:
+    touch("x/a.pdf", "y/a.png")
+    with pytest.raises(click.UsageError, match="both be written"):
+        plan(expand(["x", "y"], recursive=False), ["text"], Path())
+    Path("a.txt").symlink_to("x/a.pdf")
+    with pytest.raises(click.UsageError, match="is a source"):
+        plan([Entry("x/a.pdf", Path("x/a.pdf"))], ["text"], Path())
+
+
+def test_a_file_is_there_whole_or_as_it_was() -> None:
+    Path("a.txt").write_text("before")
+
+    def fail() -> None:
+        with whole_file(Path("a.txt")) as stream:
+            stream.write("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert Path("a.txt").read_text() == "before"
+    with whole_file(Path("a.txt")) as stream:
+        stream.write("after")
+    assert Path("a.txt").read_text() == "after"
+    assert list(Path().iterdir()) == [Path("a.txt")]
+
+
+def test_a_file_has_the_modes_that_are_usual_here() -> None:
+    before = os.umask(0o027)
+    try:
+        with whole_file(Path("a.txt")) as stream:
+            stream.write("x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(Path("a.txt").stat().st_mode) == 0o640

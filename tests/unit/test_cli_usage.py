@@ -1,0 +1,93 @@
+"""Wrong usage: refused on one line, with exit code 2, before anything is asked of a server."""
+
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server, and an empty folder to write to."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setenv("OCR_DATA_DIR", str(tmp_path / "data"))
+    for name in ("a.pdf", "a.png", "b.pdf"):
+        Path(name).write_bytes(b"%PDF-1.7")
+    Path("in", "deep").mkdir(parents=True)
+    Path("in", "notes.txt").touch()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("ocr", "Missing argument"),
+        ("ocr none.pdf", "no such file"),
+        ("ocr a.pdf --frob", "No such option"),
+        ("frob", "No such command"),
+        ("ocr a.pdf -f hocr", "not there yet"),
+        ("ocr a.pdf -f frob", "no format 'frob'"),
+        ("ocr a.pdf --pages 3-1", "a range goes upwards"),
+        ("ocr a.pdf --dpi 5000", "36 to 1200"),
+        ("ocr a.pdf --dpi many", "not a valid integer"),
+        ("ocr a.pdf --text-layer maybe", '"use" or "ignore"'),
+        ("ocr a.pdf --priority urgent", '"high"'),
+        ("ocr a.pdf --timeout -1", "--timeout"),
+        ("ocr a.pdf b.pdf --key k", "one source"),
+        ("ocr a.pdf a.png", "both be written to a.txt"),
+        ("ocr a.pdf a.pdf", "both be written to"),
+        ("ocr in", "no document"),
+        ("ocr a.pdf --password-file none", "cannot be read"),
+        ("ocr a.pdf -o b.pdf", "b.pdf"),
+        ("jobs --state odd", "odd"),
+        ("result", "Missing argument"),
+    ],
+)
+def test_wrong_usage(arguments: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments.split()) == 2
+    out, err = capsys.readouterr()
+    error = err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert said in error
+    assert not out
+
+
+def test_a_result_is_never_written_over_a_source(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("c.txt").write_text("a source, whatever it is called")
+    assert main(["ocr", "c.txt", "a.pdf"]) == 2
+    assert "is a source" in capsys.readouterr().err
+    assert Path("c.txt").read_text().startswith("a source")
+
+
+def test_a_setting_that_is_wrong_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OCR_MAX_MB", "much")
+    assert main(["jobs"]) == 2
+    assert "OCR_MAX_MB='much'" in capsys.readouterr().err
+
+
+def test_without_arguments_it_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "doctor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", ["jobs", "dead", "ocr a.pdf", "status 6f1f3a52-0d0b-4a3e-9c55-1b8c6f0f6a10"])
+def test_without_a_server_it_says_where_and_what_to_do(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments.split()) == 6
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "none.sock cannot be reached" in line
+    assert "make up" in line
+    assert not Path("data").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "wait", "result", "cancel", "retry", "drop"])
+def test_what_is_no_id_is_no_job(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "../../etc"]) == 4
+    assert "unknown_job" in capsys.readouterr().err
+
+
+def test_doctor_without_a_server_finds_that_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 4
+    assert "wrong  Redis at" in capsys.readouterr().out
