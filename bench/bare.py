@@ -138,7 +138,7 @@ def run(pages: Sequence[Page], spool: Path, processes: int) -> Run:
     context = multiprocessing.get_context("spawn")
     arguments = (spool, context.Barrier(processes))
     with ProcessPoolExecutor(processes, context, _start, arguments) as pool:
-        pool.submit(int).result()  # answered by a process only after all have loaded
+        list(pool.map(int, range(processes)))  # starts them all; answered only after all have loaded
         started = time.monotonic()
         done = list(pool.map(_read, pages))
         seconds = time.monotonic() - started

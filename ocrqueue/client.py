@@ -26,7 +26,7 @@ from ocrqueue.connection import TIMEOUT, connect, reaching
 from ocrqueue.errors import InvalidOptions, OcrFailed, PageError, QueueFull, StorageError, UnknownJob
 from ocrqueue.following import Statuses, follow
 from ocrqueue.ledger import Job as Record
-from ocrqueue.ledger import Ledger, Message, PageState, Source, fingerprint
+from ocrqueue.ledger import Ledger, Message, NewerRecord, PageState, Source, fingerprint
 from ocrqueue.options import Options
 from ocrqueue.results import PageFacts
 from ocrqueue.settings import Shared, shared
@@ -100,7 +100,7 @@ class Client:
         with reaching(self.settings):
             live = workers.live(self.redis)
             for job in self.ledger.jobs():
-                with suppress(UnknownJob):  # dropped meanwhile
+                with suppress(UnknownJob, NewerRecord):  # dropped meanwhile, or not for us
                     found.append(status_of(self.ledger.job(job), live))
         return found
 

@@ -5,12 +5,13 @@ which nothing moves. Every run looks at each open job once, and at no queue but 
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from ocrqueue import names
 from ocrqueue.errors import OcrError
-from ocrqueue.ledger import Ledger, Message, Source
+from ocrqueue.ledger import Ledger, Message, NewerRecord, Source
 from ocrqueue.opening import LANES_PER_CHILD
 from ocrqueue.options import Options
 from ocrqueue.spool import END, JOB, Spool
@@ -66,7 +67,10 @@ class Reconciler:
         messages: list[Message] = []
         for member in cast("list[str]", self.ledger.redis.zrange(names.CLAIMS, "-inf", str(now), byscore=True)):
             job, token = member.split(" ")
-            step = self.ledger.lose(job, token, "expired")
+            try:
+                step = self.ledger.lose(job, token, "expired")
+            except NewerRecord:
+                continue  # a newer reconciler's
             if step.done:
                 log.warning("job=%s: the lease of a claim ran out; its pages are open again", job)
             elif not step.reply:
@@ -85,7 +89,9 @@ class Reconciler:
         for job, queue in queues.items():
             wanted = LANES_PER_CHILD * children.get(queue, 0)
             empty = not lengths.get(queue, 0)
-            messages += self.ledger.mend(job, wanted, empty, not lengths[names.DOCUMENTS_QUEUE], self.patience).messages
+            with suppress(NewerRecord):  # a newer reconciler's
+                idle = not lengths[names.DOCUMENTS_QUEUE]
+                messages += self.ledger.mend(job, wanted, empty, idle, self.patience).messages
         return messages
 
     def _queues(self, jobs: list[str]) -> dict[str, str]:

@@ -12,12 +12,19 @@ from ocrqueue.engines.holder import EngineHolder
 from ocrqueue.ledger import Ledger
 from ocrqueue.spool import Spool
 
-WORKER_ID = "OCR_WORKER_ID"  # how a worker's parent tells its children their worker's id, forked or spawned
+# How a worker's parent tells its children, forked or spawned, whose they are.
+WORKER_ID = "OCR_WORKER_ID"
+WORKER_NAME = "OCR_WORKER_NAME"
 
 
 def worker_id() -> str:
     """The id of the worker this process belongs to; new at every start."""
     return os.environ.get(WORKER_ID, "")
+
+
+def worker_name() -> str | None:
+    """The name under which Celery and Flower know the worker."""
+    return os.environ.get(WORKER_NAME)
 
 
 @cache

@@ -14,7 +14,7 @@ from ocrqueue.ledger import Job, Message
 from ocrqueue.messages import send
 from ocrqueue.spool import END
 from tasks.app import app
-from tasks.context import ledger, spool
+from tasks.context import ledger, spool, worker_name
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def tell(job: str) -> None:
     if record.state == "done":
         spool().drop_password(job)
     _notify(record, summary)
-    ledger().told(job)
+    ledger().told(job, record.round)
     log.info(
         "job=%s %s pages=%s ok=%d failed=%d cancelled=%d seconds=%.1f",
         job, record.state, record.pages, record.ok, record.failed, record.cancelled, summary["seconds"],
@@ -107,7 +107,7 @@ def show_progress(job: str, reply: dict[str, Any]) -> None:
 
 
 def _event(kind: str, job: str, **fields: Any) -> None:
-    with app.events.default_dispatcher() as dispatcher:
+    with app.events.default_dispatcher(hostname=worker_name()) as dispatcher:
         dispatcher.send(kind, uuid=job, **fields)
 
 

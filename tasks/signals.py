@@ -44,9 +44,10 @@ def prepare_beat(**_: Any) -> None:
 
 
 @celeryd_init.connect
-def name_worker(**_: Any) -> None:
+def name_worker(sender: str, **_: Any) -> None:
     """A worker's id is new at every start, so that nothing of an earlier one is taken for it."""
     os.environ[context.WORKER_ID] = uuid.uuid4().hex
+    os.environ[context.WORKER_NAME] = sender
 
 
 @worker_init.connect

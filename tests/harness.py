@@ -151,8 +151,9 @@ class Stack:
     def submit(self, *args: str, **options: object) -> "subprocess.CompletedProcess[str]":
         """The command line, as a user types it."""
         command = [sys.executable, "submit.py", *args]
+        options.setdefault("env", self.env)
         return subprocess.run(  # type: ignore[call-overload, no-any-return]
-            command, cwd=PROJECT, env=self.env, capture_output=True, text=True, timeout=90, **options
+            command, cwd=PROJECT, capture_output=True, text=True, timeout=90, **options
         )
 
     def close(self) -> None:

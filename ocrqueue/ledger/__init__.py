@@ -13,7 +13,7 @@ from ocrqueue.ledger import scripts
 from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageState, Source, Step
 from ocrqueue.options import Options
 
-__all__ = ["Claim", "ClaimedPage", "Job", "Ledger", "Message", "PageState", "Source", "Step"]
+__all__ = ["Claim", "ClaimedPage", "Job", "Ledger", "Message", "NewerRecord", "PageState", "Source", "Step"]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 ATTEMPTS = 3  # lost claims after which a page is given up
@@ -38,7 +38,6 @@ class Ledger:
         self.attempts = attempts
         self.clock = clock
         self._scripts = scripts.load(redis)
-        self._renew = redis.register_script(scripts.source("renew"))
 
     def _argv(self, job: str, args: Sequence[object]) -> list[Any]:
         return [job, "" if self.clock is None else self.clock, self.lease, self.attempts, *args]
@@ -125,7 +124,7 @@ class Ledger:
         """Extend the leases of these (job, token) claims; those that are not live stay so."""
         with self.redis.pipeline(transaction=False) as pipe:
             for job, token in claims:
-                self._renew(keys=scripts.keys(job), args=self._argv(job, [token]), client=pipe)
+                self._scripts["renew"](keys=scripts.keys(job), args=self._argv(job, [token]), client=pipe)
             pipe.execute()
 
     def now(self) -> float:
@@ -168,16 +167,18 @@ class Ledger:
             raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
         return Step(True, _messages(job, reply), reply)
 
-    def told(self, job: str) -> None:
-        """The end of the job has been told to everyone who wanted to hear of it."""
-        self.redis.zrem(names.UNTOLD, job)
+    def told(self, job: str, round: int) -> None:
+        """The end of this round of the job has been told to everyone who wanted to hear of it."""
+        self._run("told", job, round)
 
     # -- looking -------------------------------------------------------------------------------------------------
     def job(self, job: str) -> Job:
-        """The job's record. Raises UnknownJob."""
+        """The job's record. Raises UnknownJob, NewerRecord."""
         record = cast("dict[str, str]", self.redis.hgetall(names.job_key(job)))
         if not record:
             raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
+        if int(record["v"]) > names.VERSION:
+            raise _newer(job, int(record["v"]))
         return Job.parse(job, record)
 
     def pages(self, job: Job) -> Iterator[PageState]:
@@ -234,10 +235,12 @@ def _decode(job: str, raw: object) -> dict[str, Any] | None:
         return None
     reply: dict[str, Any] = json.loads(cast("str", raw))
     if "newer" in reply:
-        raise NewerRecord(
-            f"job {job} has a record of version {reply['newer']}; this one reads {names.VERSION}: upgrade it"
-        )
+        raise _newer(job, reply["newer"])
     return reply
+
+
+def _newer(job: str, version: int) -> NewerRecord:
+    return NewerRecord(f"job {job} has a record of version {version}; this program reads {names.VERSION}: upgrade it")
 
 
 def _messages(job: str, reply: Mapping[str, Any]) -> list[Message]:

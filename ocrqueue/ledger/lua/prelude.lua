@@ -48,7 +48,7 @@ local function settle()
   local before = num('weight')
   if weight ~= before then
     redis.call('INCRBY', backlog, weight - before)
-    set('weight', weight)
+    set('weight', weight, 'moved', stamp(now))
   end
 end
 
