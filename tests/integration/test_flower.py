@@ -1,0 +1,94 @@
+"""Flower shows what people want to see, and on loopback alone unless it has a password."""
+
+import base64
+import json
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import numbered
+from tests.harness import Stack, eventually
+
+SLOW = "slow=tests.engines:Slow"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def stack(short_folder: Path) -> Iterator[Stack]:
+    stack = Stack(short_folder)
+    stack.start_redis()
+    yield stack
+    stack.close()
+
+
+def get(url: str, user: str | None = None) -> tuple[int, str]:
+    request = urllib.request.Request(url)
+    if user:
+        request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, ""
+    except OSError:
+        return 0, ""
+
+
+def start_flower(stack: Stack, **env: str) -> str:
+    port = free_port()
+    stack.spawn("flower", [sys.executable, "-m", "tasks.flower"], OCR_FLOWER_PORT=str(port), **env)
+    url = f"http://127.0.0.1:{port}"
+    eventually(lambda: get(url)[0], 30)
+    return url
+
+
+def test_a_job_is_running_while_it_runs_and_shows_its_pages(stack: Stack, tmp_path: Path) -> None:
+    url = start_flower(stack)
+    stack.start_documents(children=1)
+    stack.start_worker(engines=SLOW, children=2)
+    client = stack.client()
+    document = numbered.write(tmp_path / "long report.tif", 8)
+    job = client.submit(document, engine="slow")
+    eventually(lambda: job.status().ok >= 2)
+    running = eventually(lambda: page if "of 8 pages read" in (page := get(f"{url}/task/{job.id}")[1]) else None)
+    assert "ocr.document" in running
+    assert "(long report.tif)" in running
+    assert "PROGRESS" in running
+    assert job.wait(timeout=60).state == "done"
+    ended = eventually(lambda: page if "SUCCESS" in (page := get(f"{url}/task/{job.id}")[1]) else None)
+    assert "done: 8 of 8 pages read" in ended
+    failed = client.submit(b"no document", name="notes.txt")
+    assert failed.wait(timeout=60).state == "failed"
+    eventually(lambda: "unsupported_format" in get(f"{url}/task/{failed.id}")[1])
+    cancelled = client.submit(numbered.document(30), engine="slow", name="unwanted.tif")
+    cancelled.cancel()
+    assert cancelled.wait(timeout=60).state == "cancelled"
+    eventually(lambda: "REVOKED" in get(f"{url}/task/{cancelled.id}")[1])
+    workers = get(f"{url}/workers?json=1")[1]
+    assert {w["hostname"] for w in json.loads(workers)["data"]} == {"worker@test", "documents@test"}
+
+
+def test_it_listens_on_loopback_alone(stack: Stack) -> None:
+    url = start_flower(stack)
+    open_sockets = psutil.Process(stack.processes["flower"].pid).net_connections("inet")
+    assert {s.laddr.ip for s in open_sockets if s.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+    assert get(f"{url}/api/workers")[0] == 401  # not opened to whatever page a browser shows
+
+
+def test_with_a_password_it_asks_for_it_and_no_process_list_shows_it(stack: Stack) -> None:
+    url = start_flower(stack, OCR_FLOWER_PASSWORD="anna:hunter2")
+    assert get(f"{url}/tasks")[0] == 401
+    assert get(f"{url}/tasks", "anna:hunter2")[0] == 200
+    command = Path(f"/proc/{stack.processes['flower'].pid}/cmdline").read_text()
+    assert "hunter2" not in command

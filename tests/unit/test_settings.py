@@ -1,0 +1,97 @@
+"""A wrong setting stops the start with one line that names the variable, the value and what is allowed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, words
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_defaults_hold_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_X", "  ")
+    assert integer("OCR_X", 7, 1) == 7
+    assert words("OCR_X", ("a",), "a|b", "a or b") == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("-1", lambda: integer("OCR_X", 7, 1)),
+        ("many", lambda: integer("OCR_X", 7, 1, 9)),
+        ("perhaps", lambda: boolean("OCR_X", True)),
+        ("c", lambda: choice("OCR_X", "a", ("a", "b"))),
+        ("25:00", lambda: text("OCR_X", "03:00", r"[01]\d:[0-5]\d", "a local time such as 03:00")),
+        ("a,,c", lambda: words("OCR_X", (), "a|b", "a or b")),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, value: str, read: object) -> None:
+    monkeypatch.setenv("OCR_X", value)
+    with pytest.raises(SettingsError) as raised:
+        read()  # type: ignore[operator]
+    message = str(raised.value)
+    assert message.startswith(f"OCR_X={value!r} is not allowed: ")
+    assert "\n" not in message
+
+
+def test_values_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_X", "a, b")
+    assert words("OCR_X", (), "a|b", "a or b") == ("a", "b")
+    monkeypatch.setenv("OCR_X", "off")
+    assert boolean("OCR_X", True) is False
+
+
+def test_a_password_in_a_wrong_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "http://user:hunter2@host/0")
+    with pytest.raises(SettingsError) as raised:
+        shared()
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_redis_url_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "unix:///run/redis.sock?db=2")
+    found = shared()
+    assert found.redis == "redis+socket:///run/redis.sock?virtual_host=2"
+    assert found.redis_py == "unix:///run/redis.sock?db=2"
+    assert not found.embedded
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OCR_CHILDREN", "0"),
+        ("OCR_MAX_TASKS_PER_CHILD", "none"),
+        ("OCR_WORKER_ENGINES", "tesseract"),
+        ("OCR_ALLOWED_SOURCES", "inbox"),
+        ("OCR_AUDIT_AT", "3 o'clock"),
+        ("OCR_FLOWER_PASSWORD", "no-colon"),
+        ("REDIS_URL", "localhost:6379"),
+        ("OCR_SPOOL_GROUP", "no-such-group-here"),
+    ],
+)
+def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "tasks.app", "worker"],
+        cwd=PROJECT, env={**os.environ, name: value}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert name in lines[0]
+    assert value in lines[0]
+
+
+def test_flower_asks_for_a_password_before_it_listens_to_others() -> None:
+    env = {**os.environ, "OCR_FLOWER_ADDRESS": "0.0.0.0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tasks.flower"], cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert done.stderr.strip() == (
+        "ocr: OCR_FLOWER_ADDRESS='0.0.0.0' opens Flower to others: "
+        "set OCR_FLOWER_PASSWORD=user:password too, or leave the address at 127.0.0.1"
+    )
