@@ -169,8 +169,8 @@ def _jobs(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
 
 def _moved(client: Client, job: JobStatus) -> float:
     """When the job last got on, in the server's time."""
-    known = cast("list[str | None]", client.redis.hmget(names.job_key(job.id), "moved", "opened"))
-    return max([job.created, *(float(stamp) for stamp in known if stamp)])
+    moved = cast("str | None", client.redis.hget(names.job_key(job.id), "moved"))
+    return float(moved or job.created)
 
 
 def _flower() -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Following jobs until they end: messages only wake, the ledger is read every two seconds all the same."""
 
+import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, suppress
@@ -70,25 +71,24 @@ class _Wake:
         self._pubsub: PubSub | None = None
 
     def wait(self, seconds: float) -> set[str]:
-        """The jobs that were heard of, at the first message or after so many seconds."""
+        """The jobs heard of: shortly after the first message, and at once where one of them has ended."""
         end = time.monotonic() + seconds
+        heard: set[str] = set()
         try:
-            heard = self._hear(end)
-            if heard:
-                time.sleep(min(GATHER, max(0.0, end - time.monotonic())))
-                while more := self._get(0):
-                    heard.add(more)
+            while (left := end - time.monotonic()) > 0:
+                message = self._connected().get_message(timeout=left)
+                if not message:
+                    continue
+                if not heard:
+                    end = min(end, time.monotonic() + GATHER)
+                heard.add(self._jobs[message["channel"]])
+                if json.loads(message["data"]).get("state", "running") != "running":
+                    break  # a job has ended: whoever waits for it waits no longer
             return heard
         except (RedisError, OSError):
             self.close()
             time.sleep(max(0.0, min(1.0, end - time.monotonic())))
             return set()
-
-    def _hear(self, end: float) -> set[str]:
-        while (left := end - time.monotonic()) > 0:
-            if job := self._get(left):
-                return {job}
-        return set()
 
     def listen(self) -> None:
         """Miss nothing from here on; where Redis is away, `wait` tries again."""
@@ -101,10 +101,6 @@ class _Wake:
             pubsub.subscribe(*self._jobs)
             self._pubsub = pubsub
         return self._pubsub
-
-    def _get(self, seconds: float) -> str | None:
-        message = self._connected().get_message(timeout=seconds)
-        return self._jobs.get(message["channel"]) if message else None
 
     def close(self) -> None:
         """Give the connection back."""

@@ -65,7 +65,10 @@ def _read(claim: Claim, loaded: Loaded, spool: Spool, limits: Limits) -> Results
     results: Results = {}
     images: list[tuple[ClaimedPage, PageImage]] = []
     password = storing(lambda: spool.read_password(job.id))
-    with spool.local_source(job.id, job.source.file) as path, open_document(path, limits, password) as document:
+    with (
+        spool.local_source(job.id, job.source.file) as path,
+        open_document(path, limits, password, job.total) as document,
+    ):
         for page in claim.pages:
             try:
                 images.append((page, document.render(page.number, job.options.dpi, loaded.engine.dpi)))

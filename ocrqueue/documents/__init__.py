@@ -11,8 +11,10 @@ from ocrqueue.limits import Limits
 __all__ = ["UNKNOWN_DPI", "Document", "PageImage", "Transform", "open_document", "sniff"]
 
 
-def open_document(path: Path, limits: Limits, password: str | None = None) -> Document:
+def open_document(path: Path, limits: Limits, password: str | None = None, pages: int | None = None) -> Document:
     """Open a document of any kind that `sniff` knows; its name plays no part.
+
+    `pages` is their number where it is known already: counting the frames of a long TIFF takes a while.
 
     Raises DocumentError: `empty_file`, `empty_document`, `unsupported_format`, `corrupt_file`, `password_required`,
     `permission_denied` (the file itself may not be read), `too_large`, `too_many_pages`, `source_unreachable`.
@@ -30,7 +32,7 @@ def open_document(path: Path, limits: Limits, password: str | None = None) -> Do
         return open_pdf(path, limits, password)
     from ocrqueue.documents.images import open_image
 
-    return open_image(path, kind, limits)
+    return open_image(path, kind, limits, pages)
 
 
 def _head(path: Path, limits: Limits) -> bytes:

@@ -39,11 +39,13 @@ class ImageDocument(Document):
             return _page_image(image, self._limits.max_pixels)
 
 
-def open_image(path: Path, kind: str, limits: Limits) -> ImageDocument:
-    """Open an image file: its header is read and its pages counted, nothing is decoded.
+def open_image(path: Path, kind: str, limits: Limits, pages: int | None = None) -> ImageDocument:
+    """Open an image file: its header is read and its pages counted (unless they were before), nothing is decoded.
 
     Raises DocumentError: `corrupt_file`, `too_large`, `too_many_pages`.
     """
+    if pages is not None:
+        return ImageDocument(path, kind, pages, limits)
     with _reader(path, kind, limits, DocumentError) as image:
         page_count = _count_frames(image, limits) if kind == "tiff" else 1
         if page_count == 1:

@@ -221,7 +221,8 @@ def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
 
 def test_doctor_finds_what_is_wrong(client: Client, redis: Redis, capsys: Output) -> None:
     job = client.submit(b"abc")
-    redis.hset(names.job_key(job.id), "created", time.time() - 31 * 60)
+    long_ago = time.time() - 31 * 60
+    redis.hset(names.job_key(job.id), mapping={"created": long_ago, "moved": long_ago})
     assert main(["doctor"]) == 4
     out = capsys.readouterr().out
     for wrong in ("appendonly yes", "no worker opens documents", "no worker reads pages", "reconciler does not run"):
