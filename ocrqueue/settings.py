@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError, validate
 from marshmallow import ValidationError
 
-from ocrqueue.embedded import redis_url
+from ocrqueue.address import redis_url
 from ocrqueue.errors import OcrError
 
 T = TypeVar("T")

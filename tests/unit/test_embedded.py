@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 
 from ocrqueue import embedded
+from ocrqueue.address import redis_url, socket_path
 from ocrqueue.embedded import (
     EmbeddedError,
     find_server,
     is_live,
     private_folder,
-    redis_url,
     server_command,
-    socket_path,
 )
 
 
