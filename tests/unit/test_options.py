@@ -1,0 +1,66 @@
+"""Options are checked before anything is sent, and unknown ones refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocrqueue.errors import InvalidOptions
+from ocrqueue.options import Options, parse_ranges, select_pages
+
+
+def test_what_is_given_comes_back() -> None:
+    options = Options(pages="1-3,8-", engine="rapidocr", dpi=300, formats=("text", "json"), notify=("a.b", "queue"))
+    assert Options.parse(options.given()) == options
+    assert Options().given() == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"colour": "red"},
+        {"dpi": "300"},
+        {"dpi": 5},
+        {"dpi": True},
+        {"pages": "3-1"},
+        {"pages": "0"},
+        {"pages": "1,,2"},
+        {"pages": 3},
+        {"engine": "../../etc"},
+        {"engine": 5},
+        {"model": "../secret"},
+        {"lang": "e n"},
+        {"priority": "urgent"},
+        {"priority": ["high"]},
+        {"formats": ["docx"]},
+        {"formats": "text"},
+        {"fresh": "yes"},
+        {"notify": ["only one"]},
+        {"text_layer": "maybe"},
+        ["pages"],
+        "pages=1",
+    ],
+)
+def test_wrong_options_are_refused(given: object) -> None:
+    with pytest.raises(InvalidOptions) as raised:
+        Options.parse(given)
+    assert "\n" not in raised.value.message
+
+
+def test_page_selection() -> None:
+    assert parse_ranges("1-3, 8,10-") == [(1, 3), (8, 8), (10, None)]
+    assert select_pages("8,1-3,2", 9) == [1, 2, 3, 8]
+    assert select_pages("4-", 6) == [4, 5, 6]
+    assert select_pages(None, 3) == [1, 2, 3]
+    with pytest.raises(InvalidOptions, match="the document has 1 page$"):
+        select_pages("2", 1)
+
+
+@given(st.sets(st.integers(1, 60), min_size=1), st.integers(1, 60))
+def test_a_selection_is_ascending_and_within_the_document(numbers: set[int], total: int) -> None:
+    pages = ",".join(map(str, numbers))
+    expected = sorted(n for n in numbers if n <= total)
+    if expected:
+        assert select_pages(pages, total) == expected
+    else:
+        with pytest.raises(InvalidOptions):
+            select_pages(pages, total)
