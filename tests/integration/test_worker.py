@@ -1,24 +1,42 @@
 """Worker children: each loads its model once, is replaced, and is ended by its page's time limit; the worker stays."""
 
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ocrqueue.workers import live, withdraw
 from tests import numbered
 from tests.harness import NUMBERED, Stack, eventually
 
 LOADED = re.compile(r"loaded engine=numbered .*pid=(\d+) loads=(\d+)")
 
 
+@pytest.fixture(scope="module")
+def shared_stack() -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        stack = Stack(Path(folder), OCR_PAGE_SECONDS="2")
+        stack.start_redis()
+        stack.start_documents(children=1)
+        yield stack
+        stack.close()
+
+
 @pytest.fixture
-def stack(short_folder: Path) -> Iterator[Stack]:
-    stack = Stack(short_folder, OCR_PAGE_SECONDS="2", OCR_RECONCILE_SECONDS="1")
-    stack.start_redis()
-    stack.start_documents(children=1)
-    yield stack
-    stack.close()
+def stack(shared_stack: Stack) -> Iterator[Stack]:
+    """The module's stack without a page worker; each test starts its own."""
+    yield shared_stack
+    for name in set(shared_stack.processes) - {"redis", "documents"}:
+        shared_stack.kill(name)
+        shared_stack.log(name).unlink()
+    for worker in live(shared_stack.redis):
+        if "documents" not in worker.queues:
+            withdraw(shared_stack.redis, worker.id)
+    client = shared_stack.client()
+    for job in client.jobs():
+        client.job(job.id).drop()
 
 
 def test_each_child_loads_once_and_is_replaced(stack: Stack) -> None:
