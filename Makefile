@@ -6,10 +6,11 @@
 FILE ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo up test check bench lock clean
+.PHONY: help setup demo demo-mlx up test check bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
+	@echo "make demo-mlx          the same with a very small vision-language model on MLX"
 	@echo "make up                runs the stack until Ctrl-C: Redis, workers, beat, Flower"
 	@echo "make test              runs the tests"
 	@echo "make check             what CI runs: ruff, mypy, tests"
@@ -21,6 +22,9 @@ setup:
 
 demo: setup
 	@$(BIN)/python -m scripts.demo $(if $(FILE),"$(FILE)")
+
+demo-mlx: setup
+	@$(BIN)/python -m scripts.demo_mlx
 
 up: setup
 	@exec $(BIN)/python -m ocrqueue.stack

@@ -4,14 +4,20 @@ A `.env` in this folder is read too. A wrong value stops the start with one line
 """
 
 import os
+import sys
 
 from celery.schedules import crontab
 from kombu import Exchange, Queue
 
 from ocrqueue import names
 from ocrqueue.engines import ENGINES
+from ocrqueue.engines.mlx_settings import mlx_settings
 from ocrqueue.limits import Limits
-from ocrqueue.settings import boolean, integer, shared, text, words
+from ocrqueue.models.settings import model_settings
+from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, words
+
+START_METHODS = ("spawn",) if sys.platform == "darwin" else ("fork", "spawn")
+MACHINE_MB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
 
 # -- where things are ---------------------------------------------------------------------------------------------
 SHARED = shared()  # what the client must agree on: REDIS_URL, OCR_DATA_DIR, OCR_SPOOL_URL, OCR_SPOOL_GROUP, ...
@@ -19,15 +25,25 @@ OCR_DATA_DIR = SHARED.data_dir  # all that a running stack writes
 
 # -- what a worker serves -----------------------------------------------------------------------------------------
 # Engines by name; `name=package.module:Class` adds one that is not in the table of ocrqueue/engines.
+# Where OCR_MODEL names a model, mlx-vlm is served too.
+MLX = mlx_settings()  # OCR_MODEL, OCR_MODEL_DIR, OCR_TRUSTED_MODELS, OCR_MLX_...: see ocrqueue/engines/mlx_settings.py
 OCR_WORKER_ENGINES = words(
     "OCR_WORKER_ENGINES",
-    ("rapidocr",),
+    ("rapidocr", "mlx-vlm") if MLX.model else ("rapidocr",),
     rf"({'|'.join(ENGINES)})|[a-z0-9-]+=[\w.]+:\w+",
     f"names out of {', '.join(ENGINES)}, or name=package.module:Class, parted by commas",
 )
 SERVED = {name: path or ENGINES[name] for name, _, path in (entry.partition("=") for entry in OCR_WORKER_ENGINES)}
-OCR_CHILDREN = integer("OCR_CHILDREN", os.cpu_count() or 1, 1, 256)  # one page each at a time, on one core each
+if "mlx-vlm" in SERVED and not MLX.model:
+    raise SettingsError("OCR_WORKER_ENGINES names mlx-vlm: set OCR_MODEL to the model it is to read with")
+QUEUES = {name: names.pages_queue(name, MLX.model_name if name == "mlx-vlm" else None) for name in SERVED}
+# Children that read a page each at a time. On one core each; with a vision-language model one has the machine.
+OCR_CHILDREN = integer("OCR_CHILDREN", 1 if "mlx-vlm" in SERVED else os.cpu_count() or 1, 1, 256)
 OCR_PRELOAD = boolean("OCR_PRELOAD", True)  # load the model when a child starts, not with its first page
+OCR_IDLE_SECONDS = integer("OCR_IDLE_SECONDS", 1800, 0)  # an idle child frees its model after this; 0: never
+OCR_RELEASE = choice("OCR_RELEASE", "idle", ("idle", "task"))  # task: the model is freed after every task
+# How children start. On macOS a forked child cannot use the GPU, so there it is always spawn.
+OCR_START_METHOD = choice("OCR_START_METHOD", "spawn" if sys.platform == "darwin" else "fork", START_METHODS)
 
 # -- what a document and a page may cost --------------------------------------------------------------------------
 LIMITS = Limits(
@@ -39,10 +55,17 @@ LIMITS = Limits(
     page_seconds=integer("OCR_PAGE_SECONDS", 300, 1),
     load_seconds=integer("OCR_LOAD_SECONDS", 600, 1),
 )
+OCR_LEASE_SECONDS = integer("OCR_LEASE_SECONDS", 45, 3, 3600)  # a vanished worker's pages are free after this
 OCR_PAGE_ATTEMPTS = integer("OCR_PAGE_ATTEMPTS", 3, 1, 100)  # lost claims after which a page is given up
 OCR_MAX_TASKS_PER_CHILD = integer("OCR_MAX_TASKS_PER_CHILD", 200, 1)  # then the child is replaced
 OCR_SHUTDOWN_SECONDS = integer("OCR_SHUTDOWN_SECONDS", 30, 0, 3600)  # pages end within it after SIGTERM, or go back
-OCR_MAX_CHILD_MB = integer("OCR_MAX_CHILD_MB", 4096, 256)  # over it, a child is replaced after its task
+# Over it, a child is ended at once. A vision-language model may take three quarters of the machine's memory.
+OCR_MAX_CHILD_MB = integer("OCR_MAX_CHILD_MB", max(4096, MACHINE_MB * 3 // 4) if "mlx-vlm" in SERVED else 4096, 256)
+
+# -- the model directory --------------------------------------------------------------------------------------------
+# OCR_MODEL_DIR (default: models/ in the data folder), OCR_MODEL_DIR_MAX_GB, OCR_MODEL_UNUSED_DAYS, OCR_OLD_PREFIXES,
+# OCR_PRUNE (auto, trash or report), OCR_TRASH_DAYS: read by the command line as well, see ocrqueue/models/settings.py
+MODELS = model_settings(OCR_DATA_DIR)
 
 # -- guards ---------------------------------------------------------------------------------------------------------
 # Folders and URL prefixes that a worker may read besides the spool.
@@ -83,9 +106,7 @@ task_serializer = result_serializer = "json"
 result_expires = OCR_KEEP_JOBS_DAYS * 86_400
 result_extended = True
 
-task_queues = [
-    Queue(names.pages_queue(name), Exchange(names.pages_queue(name)), names.pages_queue(name)) for name in SERVED
-]
+task_queues = [Queue(name, Exchange(name), name) for name in QUEUES.values()]
 task_default_queue = names.MAINTENANCE_QUEUE
 task_default_priority = names.PRIORITIES["normal"]  # on Redis 0 is the highest, and otherwise the default
 task_acks_late = False  # the ledger knows what is open; late acknowledgement ends a worker when Redis restarts
@@ -97,10 +118,11 @@ task_send_sent_event = worker_send_task_events = True  # for Flower
 task_time_limit = LIMITS.load_seconds + LIMITS.page_seconds + 60  # the net above the limits inside a child
 
 worker_concurrency = OCR_CHILDREN
+worker_pool_start_method = OCR_START_METHOD
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = True  # a message is taken when a child is free for it: jobs take turns
 worker_max_tasks_per_child = OCR_MAX_TASKS_PER_CHILD
-worker_max_memory_per_child = OCR_MAX_CHILD_MB * 1024
+worker_max_memory_per_child = OCR_MAX_CHILD_MB * 1024 * 3 // 4  # over it, replaced after a task
 worker_proc_alive_timeout = LIMITS.load_seconds + 20  # Celery's 4 s would kill every replacement that loads a model
 worker_cancel_long_running_tasks_on_connection_loss = False  # a page survives a restart of Redis
 worker_hijack_root_logger = True

@@ -21,7 +21,8 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from ocrqueue import formats, messages, names, results, submission, workers
+from ocrqueue import children, formats, messages, names, results, submission, workers
+from ocrqueue.children import Answer, Child
 from ocrqueue.connection import TIMEOUT, connect, reaching
 from ocrqueue.errors import InvalidOptions, OcrFailed, PageError, QueueFull, StorageError, UnknownJob
 from ocrqueue.following import Statuses, follow
@@ -124,6 +125,21 @@ class Client:
             messages.send(self._celery, outgoing)
         except (OperationalError, RedisError, OSError) as e:
             log.warning("a message was not sent (%s); the workers will send it again", type(e).__name__)
+
+    # -- the workers -----------------------------------------------------------------------------------------------
+    def children(self) -> list[Child]:
+        """The worker children, as each was after its last task. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            return children.children(self.redis)
+
+    def unload(self, seconds: float = 330) -> Iterator[Answer]:
+        """Have every worker child free its models; each one's answer as it comes. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            yield from children.unload(self.redis, self._ask_workers, seconds)
+
+    def _ask_workers(self, count: int) -> list[dict[str, Any]]:
+        found = self._celery.control.broadcast(names.UNLOAD, reply=True, limit=count, timeout=5)
+        return cast("list[dict[str, Any]]", found or [])
 
     @cached_property
     def _celery(self) -> "Celery":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from ocrqueue import names, settings, workers
+from ocrqueue import blas, names, settings, workers
 from ocrqueue.client import MEMORY_SHARE, Client, JobStatus
 from ocrqueue.connection import address
 from ocrqueue.errors import QueueUnavailable, StorageError
@@ -39,6 +39,7 @@ def examine() -> Iterator[Finding]:
     except QueueUnavailable as e:
         yield Finding(WRONG, e.message)
         yield from _spool(client)
+        yield from _blas()
         return
     live = workers.live(client.redis)
     jobs = client.jobs()
@@ -50,6 +51,7 @@ def examine() -> Iterator[Finding]:
     yield from _same_spool(client, jobs)
     yield from _jobs(client, jobs)
     yield from _flower()
+    yield from _blas()
 
 
 def _check(fine: bool, good: str, bad: str) -> Finding:
@@ -184,3 +186,14 @@ def _flower() -> Iterator[Finding]:
         yield Finding(NOTE, f"Flower does not run at {host}:{port}; it only shows, and nothing needs it")
     else:
         yield Finding(OK, f"Flower shows the queue at http://{host}:{port}")
+
+
+def _blas() -> Iterator[Finding]:
+    """MLX on the CPU of a Linux machine: wrong where a model is to be read with, else a note."""
+    if not blas.is_wanted():
+        return
+    if found := blas.find_blas():
+        yield Finding(OK, f"MLX multiplies with {found}")
+    else:
+        level = WRONG if os.environ.get("OCR_MODEL") else NOTE
+        yield Finding(level, f"MLX reads ten times slower than it could on this machine's CPU: {blas.ADVICE}")

@@ -62,6 +62,12 @@ class ModelUnavailable(OcrError):
     code = "model_missing"
 
 
+class ModelDirectoryError(OcrError):
+    """The model directory, or something in it, cannot be worked on."""
+
+    code = "model_directory"
+
+
 class EngineFreed(OcrError):
     """An engine was asked to read after it had given its model back."""
 

@@ -11,7 +11,13 @@ DEAD = PREFIX + "dead"  # sorted set: "<job> <page>", by time of failure; page 0
 UNTOLD = PREFIX + "untold"  # sorted set: ended jobs whose end has not been told yet, by time of ending
 BACKLOG = PREFIX + "backlog"  # integer: open pages of all jobs; a job not opened yet counts as ten
 WORKERS = PREFIX + "workers"  # sorted set: ids of live workers, by the time their announcement ends
+CHILD = PREFIX + "child:"  # beginning of the keys of children
 RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, until when it frees nothing
+
+# Celery's remote control
+UNLOAD = "ocr_unload"  # every child frees its models
+
+MODEL_DIRECTORIES = PREFIX + "models"  # sorted set: ids of model directories, by when a worker was last seen with one
 
 # Task names
 DOCUMENT = "ocr.document"
@@ -51,7 +57,7 @@ def worker_key(worker: str) -> str:
 
 def child_key(worker: str, pid: int) -> str:
     """The state of one worker child, as JSON; expires."""
-    return f"{PREFIX}child:{worker}:{pid}"
+    return f"{CHILD}{worker}:{pid}"
 
 
 def unable_key(worker: str, engine: str) -> str:
@@ -59,6 +65,22 @@ def unable_key(worker: str, engine: str) -> str:
     return f"{PREFIX}unable:{worker}:{engine}"
 
 
+def night_key(what: str, date: str) -> str:
+    """Set by whoever does a night's work, so that it is done once; expires."""
+    return f"{PREFIX}night:{what}:{date}"
+
+
+def models_queue(directory: str) -> str:
+    """The queue of a model directory; the page workers of the machines that have it take it."""
+    return f"models.{directory}"
+
+
 def pages_queue(engine: str, model: str | None = None) -> str:
     """The queue of an engine's pages; engines with a choice of models have one queue a model."""
     return f"pages.{engine}.{model}" if model else f"pages.{engine}"
+
+
+def engine_of(queue: str) -> str:
+    """The engine whose pages go through a queue; empty where it is no queue of pages."""
+    kind, _, rest = queue.partition(".")
+    return rest.partition(".")[0] if kind == "pages" else ""

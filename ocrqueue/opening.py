@@ -1,7 +1,9 @@
 """Opening a document: into the spool where it is not there yet, pages counted, engine and model settled once."""
 
+import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import cast
 
 from ocrqueue import names
@@ -30,6 +32,8 @@ def parse_source(source: object) -> Source:
         raise InvalidOptions('source must be {"path": "…"}, {"url": "…"} or {"spool": "source-<sha256>"}')
     kind, value = next(iter(source.items()))
     if kind == "spool":
+        if not re.fullmatch("source-[0-9a-f]{64}", value):
+            raise InvalidOptions(f"a source in the spool is called source-<sha256>, not {value[:80]!r}")
         return Source(name=value, file=value, sha256=value.removeprefix("source-"))
     if kind not in ("path", "url"):
         raise InvalidOptions(f"a source is named by path, url or spool, not by {kind!r}")
@@ -38,6 +42,8 @@ def parse_source(source: object) -> Source:
 
 def open_job(job: Job, token: str, ledger: Ledger, spool: Spool, limits: Limits, allowed: Sequence[str]) -> Step:
     """Open the document of a claimed job and put its pages into the ledger. Raises DocumentError, StorageError."""
+    if not storing(lambda: spool.exists(job.id, JOB)):  # a plain message; the client writes it before it sends
+        storing(lambda: spool.write_json(job.id, JOB, job_note(job)))
     source = job.source if job.source.file else _into_spool(job, spool, limits, allowed)
     file = cast("str", source.file)
     password = storing(lambda: spool.read_password(job.id))
@@ -64,7 +70,6 @@ def lanes(workers: Sequence[Worker], queue: str) -> int:
 
 def _into_spool(job: Job, spool: Spool, limits: Limits, allowed: Sequence[str]) -> Source:
     """Copy the document to where workers read it, before any page is read; what it is called stays."""
-    storing(lambda: spool.write_json(job.id, JOB, job_note(job)))
     with tempfile.TemporaryFile() as copy:
         name = fetch_source(job.source.spec or {}, copy, allowed, limits)
 
@@ -87,22 +92,51 @@ def job_note(job: Job) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """An engine with the model that a live worker reads with."""
+
+    engine: str
+    model: str
+    revision: str
+    queue: str
+
+
 def _settle_engine(options: Options, workers: Sequence[Worker]) -> dict[str, object]:
     """Engine, model, revision and queue, decided once for all pages of the job."""
-    served = {name: about for worker in workers for name, about in worker.engines.items()}
-    engine = options.engine
+    served = [
+        _Offer(name, str(about["model"]), str(about["revision"]), str(about.get("queue") or names.pages_queue(name)))
+        for worker in sorted(workers, key=lambda w: (w.started, w.id))
+        for name, about in worker.engines.items()
+    ]
+    engine = _choose_engine(options, served)
+    offers = [offer for offer in served if offer.engine == engine]
+    offer = next((o for o in offers if options.model in (None, o.model)), None) or _unserved(engine, options, offers)
+    return asdict(offer)
+
+
+def _choose_engine(options: Options, served: Sequence[_Offer]) -> str:
+    engine, known = options.engine, {offer.engine for offer in served}
     if engine == "auto":
-        engine = "mlx-vlm" if "mlx-vlm" in served else "rapidocr"
-        if engine not in served and len(served) == 1:
-            engine = next(iter(served))
-    if engine not in served and engine not in ENGINES:
-        known = ", ".join(sorted(set(ENGINES) | set(served)))
-        raise InvalidOptions(f"no engine is called {engine!r}: there are {known}")
-    if engine in served:
-        model, revision = str(served[engine]["model"]), str(served[engine]["revision"])
-    else:
+        fitting = {offer.engine for offer in served if options.model in (None, offer.model)} or known
+        engine = "mlx-vlm" if "mlx-vlm" in fitting else "rapidocr"
+        if engine not in fitting and len(fitting) == 1:
+            engine = next(iter(fitting))
+    if engine not in known and engine not in ENGINES:
+        raise InvalidOptions(f"no engine is called {engine!r}: there are {', '.join(sorted(set(ENGINES) | known))}")
+    return engine
+
+
+def _unserved(engine: str, options: Options, offers: Sequence[_Offer]) -> _Offer:
+    """What a job waits for where no live worker offers it: a model that its worker will name, or the engine's own."""
+    if engine == "mlx-vlm" and options.model:
+        return _Offer(engine, options.model, "", names.pages_queue(engine, options.model))
+    if engine == "mlx-vlm":
+        raise DocumentError("no worker reads with mlx-vlm: start one with OCR_MODEL, or name a model", "model_missing")
+    model = offers[0].model if offers else None
+    if model is None:
         default = engine_class(ENGINES[engine])().default_model()
-        model, revision = default.name, default.revision
+        model, offers = default.name, [_Offer(engine, default.name, default.revision, names.pages_queue(engine))]
     if options.model not in (None, model):
         raise DocumentError(f"the engine {engine} reads with {model}, not with {options.model}", "model_missing")
-    return {"engine": engine, "model": model, "revision": revision, "queue": names.pages_queue(engine)}
+    return offers[0]

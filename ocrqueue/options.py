@@ -45,7 +45,7 @@ class Options:
             raise _fail("dpi", self.dpi, "a whole number from 36 to 1200")
         if self.text_layer not in ("use", "ignore"):
             raise _fail("text_layer", self.text_layer, '"use" or "ignore"')
-        if self.priority not in PRIORITIES:
+        if not (isinstance(self.priority, str) and self.priority in PRIORITIES):
             raise _fail("priority", self.priority, '"low", "normal" or "high"')
         if type(self.fresh) is not bool:
             raise _fail("fresh", self.fresh, "true or false")

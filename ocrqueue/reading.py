@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from ocrqueue.cancelling import cancellable
 from ocrqueue.documents import PageImage, open_document
 from ocrqueue.engines.holder import Loaded
 from ocrqueue.errors import DocumentError, OcrError, PageError, PageFailure, StorageError
@@ -40,12 +41,15 @@ class Reading:
     memory: dict[str, int | None]
 
 
-def read_claim(claim: Claim, loaded: Loaded, spool: Spool, limits: Limits) -> Results:
+def read_claim(
+    claim: Claim, loaded: Loaded, spool: Spool, limits: Limits, is_cancelled: Callable[[], bool] = lambda: False
+) -> Results:
     """Read every page of the claim and store what was read. Ends the process where the pages take too long.
 
-    Raises nothing for what is wrong with a page or its document: that is the page's result.
+    Raises nothing for what is wrong with a page or its document: that is the page's result. A page that the engine
+    stopped since its job `is_cancelled` has none: it goes back unread.
     """
-    with time_limit(limits.page_seconds * len(claim.pages)):
+    with time_limit(limits.page_seconds * len(claim.pages)), cancellable(is_cancelled):
         try:
             return _read(claim, loaded, spool, limits)
         except OcrError as e:
@@ -75,9 +79,10 @@ def _read(claim: Claim, loaded: Loaded, spool: Spool, limits: Limits) -> Results
             except (PageFailure, DocumentError) as e:
                 results[page.number] = PageError(e.code, e.message)
     for (page, image), reading in zip(images, _recognise(loaded, [i for _, i in images], claim), strict=True):
-        results[page.number] = (
-            reading if isinstance(reading, PageError) else _store(claim, page, image, reading, loaded, spool)
-        )
+        if isinstance(reading, Reading):
+            results[page.number] = _store(claim, page, image, reading, loaded, spool)
+        elif reading.code != "cancelled":
+            results[page.number] = reading
     return results
 
 

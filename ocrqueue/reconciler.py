@@ -7,7 +7,7 @@ which nothing moves. Every run looks at each open job once, and at no queue but 
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from ocrqueue import names
 from ocrqueue.errors import OcrError
@@ -124,14 +124,15 @@ class Reconciler:
             if redis.exists(names.job_key(job)) or self.spool.exists(job, END):
                 continue
             try:
-                messages += self._take_up(job, now)
+                note = self.spool.read_json(job, JOB)
+                if now - float(note["created"]) >= _GRACE_SECONDS:
+                    messages += self._take_up(job, note)
+                else:  # look again soon
+                    redis.hset(names.RECONCILER, "swept", str(now - _SWEEP_SECONDS + _GRACE_SECONDS))
             except (OcrError, FileNotFoundError, KeyError, TypeError, ValueError) as e:
                 log.warning("job=%s: its folder in the spool cannot be taken up: %s", job, e)
         return messages
 
-    def _take_up(self, job: str, now: float) -> list[Message]:
-        note = self.spool.read_json(job, JOB)
-        if now - float(note["created"]) < _GRACE_SECONDS:
-            return []
+    def _take_up(self, job: str, note: dict[str, Any]) -> list[Message]:
         log.warning("job=%s: Redis had forgotten it; taken up again from the spool", job)
         return self.ledger.create(job, Source(**note["source"]), Options.parse(note["options"])).messages

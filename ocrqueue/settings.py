@@ -128,6 +128,8 @@ def shared() -> Shared:
     allowed = "a URL such as redis://host:6379/0, rediss://host/0 or unix:///path?db=0"
     given = read(env.str, "REDIS_URL", "", allowed, validate=_is_redis)
     given = given.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+    if given.startswith("rediss://") and "ssl_cert_reqs=" not in given:  # Celery takes no rediss:// without it
+        given += ("&" if "?" in given else "?") + "ssl_cert_reqs=required"
     return Shared(
         data_dir=data_dir,
         redis=given or redis_url(data_dir),

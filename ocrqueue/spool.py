@@ -144,6 +144,10 @@ class Spool:
             with suppress(UnknownJob):
                 yield _checked(name)
 
+    def changed(self, job: str) -> float | None:
+        """When anything of a job was last written, in seconds since 1970; None where it has no folder."""
+        return self._storage.newest(_folder(job))
+
     def drop(self, job: str) -> None:
         """Remove everything of a job; missing is fine. job.json goes first, so that nobody takes the job up again."""
         self._storage.remove(_path(job, JOB))

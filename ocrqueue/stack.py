@@ -1,11 +1,13 @@
 """A whole stack on one machine: every line of the Procfile, kept running until Ctrl-C (`make up`).
 
 supervisord starts again what ends, with a growing pause, and keeps a log of each process under `<data>/logs`.
+`python -m ocrqueue.stack NAME` becomes one process of the Procfile, for other supervisors; see `deploy/`.
 """
 
 import fcntl
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from ocrqueue.embedded import EmbeddedError, private_folder
 from ocrqueue.settings import SettingsError, Shared, integer, shared
@@ -214,11 +216,23 @@ def prepare() -> tuple[list[Process], Shared]:
     return processes, settings
 
 
+def become(name: str, processes: list[Process]) -> NoReturn:
+    """Become one process of the Procfile. Raises StackError where it has none of this name."""
+    command = next((shlex.split(p.command) for p in processes if p.name == name), None)
+    if command is None:
+        known = ", ".join(p.name for p in processes)
+        raise StackError(f"{name!r} is not a process of the Procfile: there are {known}; redis only without REDIS_URL")
+    os.environ["PATH"] = _path()
+    os.execvp(command[0], command)  # noqa: S606 -- no shell
+
+
 def main() -> int:
-    """Run the stack; the exit code."""
+    """Run the stack, or become one process of it; the exit code."""
     _on_stop(sys.exit)
     try:
         processes, settings = prepare()
+        if len(sys.argv) > 1:
+            become(sys.argv[1], processes)
         print(f"runs     {', '.join(p.name for p in processes)}")
         print(f"logs     {settings.data_dir / 'logs'}")
         print(f"Flower   http://127.0.0.1:{integer('OCR_FLOWER_PORT', 5555, 1, 65535)}")

@@ -63,6 +63,10 @@ class Storage(Protocol):
         """Names of what is directly in a folder, sorted; empty where there is no such folder."""
         ...
 
+    def newest(self, folder: str) -> float | None:
+        """When anything below a folder last changed, in seconds since 1970; None where there is nothing."""
+        ...
+
     def remove(self, path: str) -> None:
         """Remove an object. Missing is fine."""
         ...
@@ -77,6 +81,8 @@ def open_storage(url: str, group: str | None = None) -> Storage:
     for prefix in ("file://", "local://"):
         url = url.removeprefix(prefix)
     if "://" in url:
+        from ocrqueue.object_storage import ObjectStorage
+
         return ObjectStorage(url)
     return LocalStorage(Path(url).expanduser().absolute(), group)
 
@@ -86,7 +92,7 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
 
 
-def _fail(path: str, error: BaseException) -> NoReturn:
+def fail(path: str, error: BaseException) -> NoReturn:
     """Raise StorageError for whatever went wrong at a path inside the spool."""
     number = error.errno if isinstance(error, OSError) else None
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
@@ -100,7 +106,8 @@ def _fail(path: str, error: BaseException) -> NoReturn:
     raise StorageError(f"spool: {path}: {reason}{advice}") from error
 
 
-def _missing(path: str) -> FileNotFoundError:
+def missing(path: str) -> FileNotFoundError:
+    """The error for an object that is not there."""
     return FileNotFoundError(errno.ENOENT, "not in the spool", path)
 
 
@@ -114,7 +121,7 @@ class _File(io.FileIO):
         try:
             return super().write(data) or 0
         except OSError as error:
-            _fail(self.path, error)
+            fail(self.path, error)
 
 
 def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
@@ -126,12 +133,12 @@ def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
 
 
 @contextmanager
-def _draft(folder: Path | None, shown: str, name: str, commit: Callable[[Path, Draft], None]) -> Iterator[Draft]:
+def drafted(folder: Path | None, shown: str, name: str, commit: Callable[[Path, Draft], None]) -> Iterator[Draft]:
     """Write to a temporary file, and `commit` it; whatever happens, no temporary file is left."""
     try:
         temporary, file = _temporary(folder, f"{shown}/{name}")
     except OSError as error:
-        _fail(f"{shown}/{name}", error)
+        fail(f"{shown}/{name}", error)
     draft = Draft(file, name)
     try:
         yield draft
@@ -139,7 +146,7 @@ def _draft(folder: Path | None, shown: str, name: str, commit: Callable[[Path, D
             file.flush()
             commit(temporary, draft)
         except OSError as error:
-            _fail(f"{shown}/{draft.name}", error)
+            fail(f"{shown}/{draft.name}", error)
     finally:
         with suppress(StorageError, OSError, ValueError):
             file.close()
@@ -162,7 +169,7 @@ class LocalStorage:
             self._root.parent.mkdir(parents=True, exist_ok=True)
             self._mkdir(self._root)
         except OSError as error:
-            _fail(self.url, error)
+            fail(self.url, error)
 
     def check(self) -> None:
         """Write and remove a small file. Raises StorageError with what to do."""
@@ -183,7 +190,7 @@ class LocalStorage:
             temporary.replace(self._root / folder / draft.name)
 
         try:
-            with _draft(self._root / folder, shown, name, commit) as draft:
+            with drafted(self._root / folder, shown, name, commit) as draft:
                 yield draft
         except BaseException:
             if create:
@@ -197,9 +204,9 @@ class LocalStorage:
             return (self._root / path).open("rb")
         except FileNotFoundError:
             self._there()
-            raise _missing(path) from None
+            raise missing(path) from None
         except OSError as error:
-            _fail(path, error)
+            fail(path, error)
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
@@ -215,7 +222,7 @@ class LocalStorage:
             self._there()
             return False
         except OSError as error:
-            _fail(path, error)
+            fail(path, error)
         return True
 
     def names(self, folder: str) -> list[str]:
@@ -227,14 +234,25 @@ class LocalStorage:
             self._there()
             return []
         except OSError as error:
-            _fail(folder, error)
+            fail(folder, error)
+
+    def newest(self, folder: str) -> float | None:
+        """When anything below a folder last changed, the folder itself included."""
+        try:
+            paths = [self._root / folder, *(self._root / folder).rglob("*")]
+            return max(path.lstat().st_mtime for path in paths)
+        except FileNotFoundError:
+            self._there()
+            return None
+        except OSError as error:
+            fail(folder, error)
 
     def remove(self, path: str) -> None:
         """Remove a file. Missing is fine."""
         try:
             (self._root / path).unlink(missing_ok=True)
         except OSError as error:
-            _fail(path, error)
+            fail(path, error)
 
     def remove_tree(self, folder: str) -> None:
         """Remove a folder with all that is in it. Missing is fine, and so is a file that comes meanwhile."""
@@ -246,7 +264,7 @@ class LocalStorage:
                     return
             except OSError as error:
                 if last:
-                    _fail(folder, error)
+                    fail(folder, error)
             else:
                 return
 
@@ -263,7 +281,7 @@ class LocalStorage:
             for part in parts if create else parts[2:]:
                 self._mkdir(self._root / part)
         except OSError as error:
-            _fail(folder, error)
+            fail(folder, error)
 
     def _mkdir(self, folder: Path) -> None:
         with suppress(FileExistsError):
@@ -274,106 +292,6 @@ class LocalStorage:
         if self._gid is not None:
             os.chown(file, -1, self._gid)
         os.chmod(file, mode)  # noqa: PTH101 -- takes a descriptor too
-
-
-class ObjectStorage:
-    """Object storage behind an fsspec URL. Each object is put in one step, after it is complete on this machine."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self._opened: tuple[int, Any, str] | None = None
-        self._connect()
-
-    def prepare(self) -> None:
-        """Nothing: buckets are made by whoever owns them."""
-
-    def check(self) -> None:
-        """Write and remove a small object. Raises StorageError with what to do."""
-        name = f".check-{uuid4()}"
-        try:
-            fs, root = self._connect()
-            fs.pipe_file(f"{root}/{name}", b"ok")
-            fs.rm_file(f"{root}/{name}")
-        except StorageError:
-            raise
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-            raise StorageError(
-                f"the spool {self.url} cannot be written: {reason}; look at OCR_SPOOL_URL and its credentials"
-            ) from error
-
-    @contextmanager
-    def writing(self, folder: str, name: str, create: bool) -> Iterator[Draft]:  # noqa: ARG002 -- there are no folders
-        """A new object; written to a private file first."""
-
-        def commit(temporary: Path, draft: Draft) -> None:
-            with self._errors(f"{folder}/{draft.name}") as (fs, root):
-                fs.put_file(str(temporary), f"{root}/{folder}/{draft.name}")
-
-        with _draft(None, folder, name, commit) as draft:
-            yield draft
-
-    def reading(self, path: str) -> BinaryIO:
-        """The object's bytes. Raises FileNotFoundError."""
-        with self._errors(path) as (fs, root):
-            return cast("BinaryIO", fs.open(f"{root}/{path}", "rb"))
-
-    @contextmanager
-    def local(self, path: str) -> Iterator[Path]:
-        """A private copy, gone when the block ends. Raises FileNotFoundError."""
-        with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
-            copy = Path(folder) / Path(path).name
-            with self._errors(path) as (fs, root):
-                fs.get_file(f"{root}/{path}", str(copy))
-            yield copy
-
-    def exists(self, path: str) -> bool:
-        """Whether there is such an object."""
-        with self._errors(path) as (fs, root):
-            return bool(fs.exists(f"{root}/{path}"))
-
-    def names(self, folder: str) -> list[str]:
-        """Names in a folder, sorted."""
-        try:
-            with self._errors(folder) as (fs, root):
-                found = fs.ls(f"{root}/{folder}", detail=False)
-        except FileNotFoundError:
-            return []
-        return sorted({name for p in found if not (name := p.rstrip("/").rpartition("/")[2]).startswith(".")})
-
-    def remove(self, path: str) -> None:
-        """Remove an object. Missing is fine."""
-        with suppress(FileNotFoundError), self._errors(path) as (fs, root):
-            fs.rm_file(f"{root}/{path}")
-
-    def remove_tree(self, folder: str) -> None:
-        """Remove all objects below a folder. Missing is fine."""
-        with suppress(FileNotFoundError), self._errors(folder) as (fs, root):
-            fs.rm(f"{root}/{folder}", recursive=True)
-
-    def _connect(self) -> tuple[Any, str]:
-        """The file system and the root in it, opened anew in each process: connections do not survive a fork."""
-        if self._opened is None or self._opened[0] != os.getpid():
-            from fsspec.core import url_to_fs
-
-            try:
-                fs, root = url_to_fs(self.url, use_listings_cache=False)
-            except (ImportError, ValueError) as error:
-                raise StorageError(f"the spool {self.url} cannot be opened: {error}; look at OCR_SPOOL_URL") from error
-            self._opened = (os.getpid(), fs, root.rstrip("/"))
-        return self._opened[1], self._opened[2]
-
-    @contextmanager
-    def _errors(self, path: str) -> Iterator[tuple[Any, str]]:
-        """The clients behind fsspec raise errors of many kinds; here they become two."""
-        try:
-            yield self._connect()
-        except StorageError:
-            raise
-        except FileNotFoundError:
-            raise _missing(path) from None
-        except Exception as error:  # noqa: BLE001 -- each client has its own
-            _fail(path, error)
 
 
 def _group_id(group: str) -> int:

@@ -7,14 +7,23 @@ from celery import Celery
 from ocrqueue.settings import SettingsError
 
 try:
-    import worker_config
+    import worker_config  # noqa: F401 -- read now, so that a wrong setting ends the start with one line
 except SettingsError as e:
     sys.exit(f"ocr: {e.message}")
 
 app = Celery(
     "ocrqueue",
-    include=["tasks.document", "tasks.page", "tasks.assemble", "tasks.format", "tasks.reconcile", "tasks.audit"],
+    task_cls="tasks.requests:CheckedTask",
+    include=[
+        "tasks.signals",
+        "tasks.control",
+        "tasks.revoke",
+        "tasks.document",
+        "tasks.page",
+        "tasks.assemble",
+        "tasks.format",
+        "tasks.reconcile",
+        "tasks.audit",
+    ],
 )
-app.config_from_object(worker_config)
-
-from tasks import signals  # noqa: E402, F401 -- connects them; needs the application
+app.config_from_object("worker_config")  # by its name: a spawned child is handed the application, not the module

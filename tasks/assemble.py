@@ -6,7 +6,7 @@ from typing import Any
 import worker_config as config
 from ocrqueue import names
 from ocrqueue.assembling import assemble as assemble_job
-from ocrqueue.errors import OcrError
+from ocrqueue.errors import OcrError, PageError
 from ocrqueue.ledger import NewerRecord
 from ocrqueue.watchdog import time_limit
 from tasks.app import app
@@ -35,8 +35,9 @@ def assemble(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: 
             step = assemble_job(record, self.token, ledger(), spool())
     except OcrError as e:
         log.warning("job=%s could not be assembled: %s", job, e.message)
-        step = ledger().lose(job, self.token, "lost")
-    except (Exception, MemoryError):
+        step = ledger().lose(job, self.token, "lost", PageError(e.code, e.message))
+    except (Exception, MemoryError) as e:
         log.exception("job=%s: internal error while it was assembled", job)
-        step = ledger().lose(job, self.token, "lost")
+        error = PageError("internal_error", f"{type(e).__name__}: {e}; see the worker log")
+        step = ledger().lose(job, self.token, "lost", error)
     dispatch(step.messages)

@@ -10,6 +10,7 @@ from redis.retry import Retry
 import worker_config as config
 from ocrqueue.engines.holder import EngineHolder
 from ocrqueue.ledger import Ledger
+from ocrqueue.models import ModelStore
 from ocrqueue.spool import Spool
 
 # How a worker's parent tells its children, forked or spawned, whose they are.
@@ -42,13 +43,19 @@ def redis() -> Redis:
 @cache
 def ledger() -> Ledger:
     """The ledger."""
-    return Ledger(redis(), attempts=config.OCR_PAGE_ATTEMPTS)
+    return Ledger(redis(), lease=config.OCR_LEASE_SECONDS, attempts=config.OCR_PAGE_ATTEMPTS)
 
 
 @cache
 def spool() -> Spool:
     """The spool."""
     return Spool(config.SHARED.spool, config.SHARED.spool_group)
+
+
+@cache
+def models() -> ModelStore:
+    """The model directory of this machine."""
+    return ModelStore(config.MODELS)
 
 
 @cache

@@ -8,8 +8,9 @@ from celery.exceptions import Ignore
 
 import worker_config as config
 from ocrqueue import names, opening
-from ocrqueue.errors import DocumentError, OcrError, PageError
-from ocrqueue.ledger import Job, NewerRecord, Step
+from ocrqueue.errors import InvalidOptions, OcrError, PageError
+from ocrqueue.ledger import Job, NewerRecord, Source, Step
+from ocrqueue.options import Options
 from ocrqueue.watchdog import time_limit
 from tasks.app import app
 from tasks.context import ledger, spool
@@ -20,25 +21,41 @@ log = logging.getLogger(__name__)
 
 
 @app.task(bind=True, base=ClaimTask, name=names.DOCUMENT, ignore_result=False)
-def document(
-    self: ClaimTask, *args: Any, source: Any = None, options: Any = None, version: Any = names.VERSION, **more: Any
-) -> None:
+def document(self: ClaimTask, *args: Any, version: Any = names.VERSION, **given: Any) -> None:
     """Open the job's document; a plain message brings `source` and `options`, and makes the job."""
     job = parse_job(self, self.request.id, version)
-    if args or more:
-        raise self.refuse(f"arguments that are not known: {[*args, *more]!r}")
-    if source is not None:
-        try:
-            opening.accept(job, source, options, ledger())
-        except OcrError as e:
-            raise self.refuse(f"{e.code}: {e.message}") from None
     try:
-        record = ledger().begin(job, "document", self.token)
+        _begin(self, job, args, given)
+    except Ignore:
+        raise
+    except Exception:
+        log.exception("job=%s: internal error; its document is opened again", job)
+    raise Ignore  # what is stored under this id is the job's end, and nothing else
+
+
+def _begin(task: ClaimTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+    wrong = _accept(task, job, args, given) if args or given else None
+    try:
+        record = ledger().begin(job, "document", task.token)
     except NewerRecord as e:
-        raise self.refuse(e.message) from None
+        raise task.refuse(e.message) from None
     if record:
-        dispatch(_open(record, self.token).messages)
-    raise Ignore  # the job's end is what is stored under this id
+        dispatch(_open(record, task.token, wrong).messages)
+
+
+def _accept(task: ClaimTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:
+    """Make the job of a plain message, of a malformed one too, so that its sender hears under its id what was wrong."""
+    try:
+        if args or given.keys() - {"source", "options"}:
+            raise InvalidOptions(f"arguments that are not source, options and version: {[*args, *given]!r}"[:300])
+        opening.accept(job, given.get("source"), given.get("options"), ledger())
+    except InvalidOptions as e:
+        if not ledger().create(job, Source("malformed message"), Options()).reply["created"]:
+            raise task.refuse(f"{e.code}: {e.message}") from None  # the job that is there is another's
+        return e
+    except OcrError as e:
+        raise task.refuse(f"{e.code}: {e.message}") from None
+    return None
 
 
 def parse_job(task: ClaimTask, job: object, version: object) -> str:
@@ -54,8 +71,10 @@ def parse_job(task: ClaimTask, job: object, version: object) -> str:
     return canonical
 
 
-def _open(record: Job, token: str) -> Step:
+def _open(record: Job, token: str, wrong: OcrError | None) -> Step:
     try:
+        if wrong:
+            raise wrong
         with time_limit(config.LIMITS.open_seconds):
             return opening.open_job(record, token, ledger(), spool(), config.LIMITS, config.OCR_ALLOWED_SOURCES)
     except OcrError as e:
@@ -67,6 +86,3 @@ def _open(record: Job, token: str) -> Step:
         log.exception("job=%s: internal error", record.id)
         error = PageError("internal_error", f"{type(e).__name__}: {e}; see the worker log")
     return ledger().refuse(record.id, token, error)
-
-
-__all__ = ["DocumentError", "document", "parse_job"]

@@ -6,13 +6,15 @@ from typing import Any
 
 from celery import states
 from celery.exceptions import TaskRevokedError
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import names
-from ocrqueue.errors import OcrFailed, UnknownJob
+from ocrqueue.errors import OcrError, OcrFailed, UnknownJob
 from ocrqueue.ledger import Job, Message
 from ocrqueue.messages import send
-from ocrqueue.spool import END
+from ocrqueue.spool import END, JOB
 from tasks.app import app
 from tasks.context import ledger, spool, worker_name
 
@@ -25,7 +27,10 @@ def dispatch(messages: Iterable[Message]) -> None:
     send(app, messages)
     for message in messages:
         if message.kind == "ended":
-            tell(message.job)
+            try:
+                tell(message.job)
+            except (OcrError, OSError, RedisError, OperationalError) as e:
+                log.warning("job=%s: its end could not be told: %s; trying again", message.job, e)
 
 
 def tell(job: str) -> None:
@@ -41,7 +46,8 @@ def tell(job: str) -> None:
         for format in record.options.formats:
             app.send_task(names.FORMAT, args=[job, format], queue=names.DOCUMENTS_QUEUE, ignore_result=True)
     _store_result(record, summary)
-    spool().write_json(job, END, summary)
+    if spool().exists(job, JOB):  # a refused message leaves nothing there
+        spool().write_json(job, END, summary)
     if record.state == "done":
         spool().drop_password(job)
     _notify(record, summary)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 @app.task(bind=True, base=ClaimTask, name=names.FORMAT)
 def format(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any) -> str | None:
     """Make a format; returns its file's name in the job's folder."""
-    if len(args) != 2 or more or args[1] not in FORMATS:
+    if len(args) != 2 or more or not isinstance(args[1], str) or args[1] not in FORMATS:
         raise self.refuse(f"arguments that are not (job, format): {[*args, *more]!r}")
     job = parse_job(self, args[0], version)
     try:

@@ -4,7 +4,6 @@ its children hold, and gives back those of children that died.
 A thread, since the parent's event loop stands still while the connection to the broker is made anew, and leases do not.
 """
 
-import json
 import logging
 import os
 import queue
@@ -21,14 +20,15 @@ from redis.exceptions import RedisError
 import worker_config as config
 from ocrqueue import __version__, names
 from ocrqueue.engines import engine_class
-from ocrqueue.errors import OcrError
+from ocrqueue.errors import ModelUnavailable, OcrError
 from ocrqueue.settings import hostname
 from ocrqueue.workers import Worker, announce, withdraw
-from tasks import context
+from tasks import context, warden
+from tasks.ending import dispatch
 
 log = logging.getLogger(__name__)
-BEAT = 10.0  # seconds between renewals; a lease lasts 45
-ANNOUNCED = 45.0  # seconds that an announcement lasts
+BEAT = config.OCR_LEASE_SECONDS / 4.5  # seconds between renewals
+ANNOUNCED = float(config.OCR_LEASE_SECONDS)  # seconds that an announcement lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Keeper(threading.Thread):
         self._worker = worker
         self._since = time.time()
         self._queues = set(consumer.app.amqp.queues.consume_from)
-        self._engines = {n: engine_class(p)() for n, p in config.SERVED.items() if names.pages_queue(n) in self._queues}
+        self._engines = {n: engine_class(p)() for n, p in config.SERVED.items() if config.QUEUES[n] in self._queues}
         self._ending = threading.Event()
         self._patience: float | None = None  # until when pages may still end, once the worker has been told to
 
@@ -129,30 +129,35 @@ class Keeper(threading.Thread):
         unable = {n for n in self._engines if redis.exists(names.unable_key(self._worker, n))}
         self._follow(unable)
         children = self._consumer.pool.num_processes
-        engines = {
-            name: {"model": (model := engine.default_model()).name, "revision": model.revision, "batch": engine.batch}
-            for name, engine in self._engines.items()
-            if name not in unable
-        }
-        queues = self._queues - {names.pages_queue(n) for n in unable}
+        engines = {name: offer for name in self._engines.keys() - unable if (offer := self._offer(name))}
+        queues = self._queues - {config.QUEUES[n] for n in self._engines.keys() - engines.keys()}
         row = Worker(
             id=self._worker, host=hostname(), pid=self._consumer.pid, version=__version__, queues=tuple(sorted(queues)),
             engines=engines, children=children, started=self._since,
         )  # fmt: skip
         announce(redis, row, ANNOUNCED)
-        for process in getattr(getattr(self._consumer.pool, "_pool", None), "_pool", None) or ():
-            redis.expire(names.child_key(self._worker, process.pid), int(ANNOUNCED))
+        for pid in warden.children(self._consumer.pool):
+            redis.expire(names.child_key(self._worker, pid), int(ANNOUNCED))
+
+    def _offer(self, name: str) -> dict[str, Any] | None:
+        """What is said of an engine; None while its model is not there."""
+        engine = self._engines[name]
+        try:
+            model = engine.default_model()
+        except ModelUnavailable as e:
+            log.warning("%s: %s", e.code, e.message)
+            return None
+        queue_name = config.QUEUES[name]
+        return {"model": model.name, "revision": model.revision, "batch": engine.batch, "queue": queue_name}
 
     def _follow(self, unable: set[str]) -> None:
         """Take an engine's queue again once the pause after a failed load is over; its child stopped taking it."""
         for name in self._engines.keys() - unable:
-            queue_name = names.pages_queue(name)
+            queue_name = config.QUEUES[name]
             if not self._consumer.task_consumer.consuming_from(queue_name):
                 self._consumer.call_soon(self._consumer.add_task_queue, queue_name)
 
     def _give_back(self, loss: Loss) -> None:
-        from tasks.ending import dispatch  # imports the application, which imports this
-
         try:
             if loss.how == "cancel":
                 dispatch(context.ledger().cancel(loss.job).messages)
@@ -162,8 +167,3 @@ class Keeper(threading.Thread):
             if not self._ending.is_set():
                 losses.put(loss)  # until Redis is back; the lease is not renewed meanwhile
             raise
-
-
-def child_row(loads: int, tasks: int, models: dict[str, str], last_used: float | None, rss: int | None) -> str:
-    """The state of a child, as it stands in Redis."""
-    return json.dumps({"loads": loads, "tasks": tasks, "models": models, "last_used": last_used, "rss": rss})

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import names
@@ -31,7 +32,7 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
         raise self.refuse(f"arguments that are not (job, lane, serial): {[*args, *more]!r}")
     job, lane, serial = parse_job(self, args[0], version), args[1], args[2]
     queue = (self.request.delivery_info or {}).get("routing_key", "")
-    loaded = _load(queue.partition(".")[2], Message("page", job, (lane, serial), queue))
+    loaded = _load(names.engine_of(queue), Message("page", job, (lane, serial), queue))
     if loaded is None:
         return {"pages": 0}
     try:
@@ -42,13 +43,21 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
         raise self.refuse(e.message) from None
     if claim is None:
         return {"pages": 0}
-    step = ledger().finish(claim, read_claim(claim, loaded, spool(), config.LIMITS))
+    results = read_claim(claim, loaded, spool(), config.LIMITS, lambda: _is_cancelled(job))
+    step = ledger().finish(claim, results)
     if step.done:
         dispatch(step.messages)
         show_progress(job, dict(step.reply))
     else:
         log.warning("job=%s: the claim was given up meanwhile; what was read does not count", job)
     return {"pages": len(claim.pages)}
+
+
+def _is_cancelled(job: str) -> bool:
+    try:
+        return ledger().is_cancelled(job)
+    except RedisError:  # a page survives a restart of Redis
+        return False
 
 
 def _load(engine: str, ticket: Message) -> Loaded | None:
@@ -66,7 +75,9 @@ def give_up(connection: "Redis", engine: str, why: ModelUnavailable) -> None:
     log.error("%s: %s; no pages for this engine here for %d s", why.code, why.message, UNABLE_SECONDS)
     connection.set(names.unable_key(worker_id(), engine), why.message, ex=UNABLE_SECONDS)
     if current := app.current_worker_task:
-        app.control.cancel_consumer(names.pages_queue(engine), destination=[current.request.hostname])
+        app.control.cancel_consumer(
+            config.QUEUES.get(engine, names.pages_queue(engine)), destination=[current.request.hostname]
+        )
 
 
 _known_children: dict[str, tuple[float, int]] = {}  # queue -> (when asked, live children)

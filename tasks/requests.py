@@ -1,7 +1,9 @@
-"""How the worker's parent follows a task that holds a claim: a token for each delivery, and its claim's end."""
+"""What the worker's parent does with a delivery: refuses what is malformed, and follows a task that holds a claim."""
 
 import logging
+import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
@@ -9,9 +11,12 @@ from celery.app.task import Task
 from celery.exceptions import Ignore
 from celery.worker import state
 from celery.worker.request import Request
+from celery.worker.strategy import default
+from kombu.exceptions import ContentDisallowed, DecodeError
 
 from ocrqueue import names
 from ocrqueue.watchdog import SIGNAL
+from tasks import warden
 from tasks.keeper import Loss, is_ending, losses
 
 log = logging.getLogger(__name__)
@@ -29,8 +34,10 @@ class ClaimRequest(Request):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.time_limits = (None, None)  # not the sender's to choose
         self.token = uuid.uuid4().hex
         self._request_dict[TOKEN] = self.token
+        self._received = time.monotonic()
 
     @property
     def job(self) -> str:
@@ -59,11 +66,45 @@ class ClaimRequest(Request):
         return super().on_timeout(soft, timeout)
 
     def _give_back(self, how: str) -> None:
+        if how == "timeout" and warden.stood_still(self._received):
+            how = "release"  # a lid was closed, or everything stopped: the time that ran out is not the page's
         log.warning("job=%s: the child that worked on it is gone (%s)", self.job, how)
         losses.put(Loss(self.job, self.token, how))
 
 
-class ClaimTask(Task):
+def strategy(task: Task, app: Any, consumer: Any, **kwargs: Any) -> Callable[..., Any]:
+    """Celery's way from a message to a task, behind a check: a body of another shape would end the whole worker."""
+    handle = default(task, app, consumer, **kwargs)
+
+    def handle_message(message: Any, body: Any, *args: Any) -> Any:
+        if why := _malformed(message):
+            log.warning("%s refused: a malformed message: %s", task.name, why)
+            return message.reject_log_error(log, consumer.connection_errors)
+        return handle(message, body, *args)
+
+    return handle_message
+
+
+def _malformed(message: Any) -> str | None:
+    """What is wrong with a message, whatever it says: Celery's protocol 2, in JSON."""
+    try:
+        payload = message.payload
+    except (ContentDisallowed, DecodeError) as e:
+        return " ".join(str(e).split())
+    match payload:
+        case [list(), dict(), dict() | None]:
+            return None if isinstance(message.headers.get("id"), str) else "its header `id` is no text"
+    return "its body is not [[arguments], {named arguments}, {}]"
+
+
+class CheckedTask(Task):
+    """A task of this project."""
+
+    abstract = True
+    Strategy = "tasks.requests:strategy"
+
+
+class ClaimTask(CheckedTask):
     """A task that works under a claim."""
 
     abstract = True

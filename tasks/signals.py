@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import uuid
 from typing import Any
 
@@ -10,24 +11,23 @@ from celery.signals import (
     beat_init,
     celeryd_init,
     task_postrun,
+    task_prerun,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
     worker_shutdown,
 )
+from kombu import Exchange, Queue
 
 import worker_config as config
 from ocrqueue import names
-from ocrqueue.errors import ModelUnavailable, StorageError
-from ocrqueue.memory import give_back, memory_now
-from tasks import context
-from tasks.keeper import ANNOUNCED, Keeper, child_row
+from ocrqueue.errors import ModelDirectoryError, StorageError
+from tasks import child, context, warden
+from tasks.keeper import Keeper
 
 log = logging.getLogger(__name__)
-SERVED = "OCR_SERVED"  # how a worker's parent tells its children which engines' queues it takes
 _keeper: Keeper | None = None
-_tasks = 0  # done by this child
 
 
 @after_setup_logger.connect
@@ -59,13 +59,27 @@ def prepare(sender: Any, **_: Any) -> None:
     except StorageError as e:
         raise SystemExit(f"ocr: {e.message}") from None
     queues = sender.app.amqp.queues.consume_from
-    os.environ[SERVED] = ",".join(name for name in config.SERVED if names.pages_queue(name) in queues)
+    os.environ[child.SERVED] = ",".join(name for name, queue in config.QUEUES.items() if queue in queues)
+    if os.environ[child.SERVED]:
+        take_models_queue(sender.app)
+    signal.signal(child.TOLD, signal.SIG_IGN)  # a child that is still starting must not end of it
+
+
+def take_models_queue(app: Any) -> None:
+    """A worker that reads pages also takes the messages for this machine's model directory."""
+    try:
+        queue = names.models_queue(context.models().id)
+    except ModelDirectoryError as e:
+        log.warning("%s; it is not audited", e.message)
+    else:
+        app.amqp.queues.select_add(Queue(queue, Exchange(queue), queue))
 
 
 @worker_ready.connect
 def start_keeper(sender: Any, **_: Any) -> None:
-    """The parent starts to keep its children's claims."""
+    """The parent starts to keep its children's claims, and to measure them."""
     global _keeper
+    warden.start(sender.pool)
     _keeper = Keeper(sender, context.worker_id())
     _keeper.start()
 
@@ -79,39 +93,23 @@ def end_keeper(**_: Any) -> None:
 
 @worker_process_init.connect
 def start_child(**_: Any) -> None:
-    """A child loads its models once, before its first page. Raises nothing: Celery would swallow it."""
-    served = [name for name in os.environ.get(SERVED, "").split(",") if name]
-    if config.OCR_PRELOAD:
-        for engine in served:
-            try:
-                context.engines().get(engine)
-            except ModelUnavailable as e:
-                log.error("%s: %s", e.code, e.message)  # noqa: TRY400 -- an expected error, no traceback
-    _show_child()
+    """A child loads its models once, before its first page."""
+    child.start()
+
+
+@task_prerun.connect
+def before_task(**_: Any) -> None:
+    """A child is busy."""
+    child.before_task()
+
+
+@task_postrun.connect
+def after_task(task: Any = None, args: Any = None, **_: Any) -> None:
+    """Every task gives its memory back."""
+    child.after_task(task, args)
 
 
 @worker_process_shutdown.connect
 def end_child(**_: Any) -> None:
     """Models are freed."""
-    context.engines().free()
-
-
-@task_postrun.connect
-def after_task(**_: Any) -> None:
-    """Every task gives its memory back."""
-    global _tasks
-    _tasks += 1
-    give_back()
-    _show_child()
-
-
-def _show_child() -> None:
-    """The child's row in Redis, for whoever watches memory."""
-    engines = context.engines()
-    models = {name: model.name for name, model in engines.loaded.items()}
-    row = child_row(engines.loads, _tasks, models, engines.last_used, memory_now()["rss"])
-    key = names.child_key(context.worker_id(), os.getpid())
-    try:
-        context.redis().set(key, row, ex=int(ANNOUNCED))
-    except OSError as e:
-        log.warning("the state of this child could not be shown: %s", e)
+    child.end()

@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -171,3 +172,15 @@ class Stack:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         self.processes.clear()
+
+
+@contextmanager
+def running(**env: str) -> Iterator[Stack]:
+    """A stack with its Redis up, in a folder whose path is short enough for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        stack = Stack(Path(folder), **env)
+        try:
+            stack.start_redis()
+            yield stack
+        finally:
+            stack.close()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ENGINES = {
     "rapidocr": "ocrqueue.engines.rapidocr:RapidOcr",
+    "mlx-vlm": "ocrqueue.engines.mlx_vlm:MlxVlm",
 }
 
 

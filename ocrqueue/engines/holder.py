@@ -60,6 +60,11 @@ class EngineHolder:
         return Loaded(engine, model, time.time())
 
     @property
+    def since(self) -> float | None:
+        """When the oldest model in memory was loaded, in seconds since 1970."""
+        return min((held.since for held in self._loaded.values()), default=None)
+
+    @property
     def loaded(self) -> dict[str, Model]:
         """The models in memory, by engine."""
         return {name: held.model for name, held in self._loaded.items()}
@@ -67,4 +72,6 @@ class EngineHolder:
     def free(self) -> None:
         """Every engine gives its model back; the next page loads it again."""
         while self._loaded:
-            self._loaded.popitem()[1].engine.free_resources()
+            name, held = self._loaded.popitem()
+            held.engine.free_resources()
+            log.info("freed engine=%s model=%s, pid=%d", name, held.model.name, os.getpid())

@@ -116,9 +116,12 @@ class Ledger:
         """Give a claim back, uncounted: SIGTERM, or a model that cannot be loaded."""
         return self._step("give_back", job, token, "release")
 
-    def lose(self, job: str, token: str, how: str = "lost") -> Step:
-        """A claim's owner is gone: "lost" (killed), "expired" (its lease ran out), "timeout" (ended by its limit)."""
-        return self._step("give_back", job, token, how)
+    def lose(self, job: str, token: str, how: str = "lost", why: PageError | None = None) -> Step:
+        """A claim's owner is gone: "lost" (killed), "expired" (its lease ran out), "timeout" (ended by its limit).
+
+        `why`: what the job fails with instead of `worker_lost`, where this was the last attempt at its assembly.
+        """
+        return self._step("give_back", job, token, how, *((why.code, _clean(why.message)) if why else ()))
 
     def renew(self, claims: Iterable[tuple[str, str]]) -> None:
         """Extend the leases of these (job, token) claims; those that are not live stay so."""
@@ -138,6 +141,10 @@ class Ledger:
     def cancel(self, job: str) -> Step:
         """Stop a job; `reply["cancelled"]` says whether there was anything left to stop. Raises UnknownJob."""
         return self._known("cancel", job)
+
+    def is_cancelled(self, job: str) -> bool:
+        """Whether a cancel was asked for. Cheap."""
+        return bool(self.redis.hexists(names.job_key(job), "cancel"))
 
     def retry(self, job: str) -> Step:
         """Open the failed and cancelled pages again, in a new round. Raises UnknownJob, WrongState."""

@@ -1,4 +1,4 @@
--- arg: token, how. "release": uncounted (SIGTERM, a model that cannot be loaded). "lost": the owner was killed or vanished, an
+-- arg: token, how, and for the end of a job: code, message. "release": uncounted (SIGTERM, a model that cannot be loaded). "lost": the owner was killed or vanished, an
 -- attempt. "expired": the same, where the lease has indeed run out. "timeout": the owner was ended by its time limit.
 local token, how = arg(1), arg(2)
 if how == 'expired' then
@@ -17,7 +17,8 @@ if kind ~= 'page' then
   if how == 'timeout' and kind == 'document' then
     fail_job('timeout', 'opening the document took longer than allowed; try a smaller one or raise OCR_OPEN_SECONDS')
   elseif lost >= attempts_allowed then
-    fail_job('worker_lost', 'the worker was lost ' .. lost .. ' times while it did the ' .. kind .. ' step; see the worker log, then retry')
+    fail_job(arg(3) or 'worker_lost',
+      arg(4) or 'the worker was lost ' .. lost .. ' times while it did the ' .. kind .. ' step; see the worker log, then retry')
   elseif kind == 'document' then
     send_document()
   else

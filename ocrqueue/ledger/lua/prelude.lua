@@ -8,7 +8,9 @@ local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local claims, dead, untold, backlog = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
-local VERSION, FIRST_WAIT, LONGEST_WAIT, EMPTY_WAIT = 1, 60, 900, 20
+local VERSION = 1
+-- seconds until a silent ticket is sent again: 60, then twice as long each time, or 20 where its queue is empty (lease 45)
+local FIRST_WAIT, LONGEST_WAIT, EMPTY_WAIT = lease * 4 / 3, lease * 20, lease * 4 / 9
 
 if not now then
   local time = redis.call('TIME')

@@ -1,0 +1,70 @@
+"""Throughput of batches of 1, 4 and 16 pages, with the tiny model and with a randomly initialised one of real size.
+
+`python -m bench.mlx_batches [--megabytes N] [--pages N] [--tokens N]`. Runs on whatever back end MLX has here: Metal,
+CUDA (`pip install mlx[cuda12]`) or the CPU. The large model reads nothing: every page writes `--tokens` tokens.
+"""
+
+import os
+import tempfile
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+
+from bench import table
+from bench.stack import machine
+from ocrqueue.engines.mlx_decoding import Bounds, write_batch, write_one
+from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.memory import give_back
+from tests import tiny
+
+SIZES = (1, 4, 16)
+
+
+def measure(folder: Path, pages: int, tokens: int) -> list[tuple[float, float, int]]:
+    """For each size of batch: pages a second, tokens a second, and bytes at the peak."""
+    import mlx.core as mx
+
+    os.environ |= {"OCR_MODEL": str(folder), "OCR_MLX_PROMPT": tiny.PROMPT}
+    engine = MlxVlm()
+    engine.load(engine.default_model())
+    loaded = engine._loaded
+    assert loaded is not None
+    bounds = Bounds(tokens, float("inf"), lambda: False)
+    shown = [engine._show(loaded, page, 1_600_000)[0] for page in tiny.pages(tiny.texts(pages))]
+    found = []
+    for size in SIZES:
+        write_batch(loaded, shown[:size], bounds)  # compiles its shapes
+        give_back()
+        mx.reset_peak_memory()
+        written, started = 0, time.perf_counter()
+        for first in range(0, pages, size):
+            part = shown[first : first + size]
+            rows = write_batch(loaded, part, bounds) if size > 1 else [write_one(loaded, part[0], bounds)]
+            written += sum(len(row.tokens) for row in rows)
+        seconds = time.perf_counter() - started
+        found.append((pages / seconds, written / seconds, mx.get_peak_memory()))
+    engine.free_resources()
+    return found
+
+
+def main() -> None:
+    """Run the measurement."""
+    import mlx.core as mx
+
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=1000, help="of the large model's weights (float32)")
+    parser.add_argument("--pages", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=64)
+    given = parser.parse_args()
+    rows: list[list[table.Cell]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        models = {"tiny": tiny.FOLDER, f"random, {given.megabytes} MB": tiny.large_model(Path(folder), given.megabytes)}
+        for name, model in models.items():
+            for size, (speed, tokens, peak) in zip(SIZES, measure(model, given.pages, given.tokens), strict=True):
+                rows.append([name, size, speed, tokens, peak / 2**20])
+    table.show(["model", "batch", "pages/s", "tokens/s", "peak, MB"], rows)
+    print(f"\n{machine(os.cpu_count())}, MLX on {mx.default_device()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""A model that stays loaded beside a process per request that loads it each time, in turn, with the tiny model.
+
+`python -m bench.mlx_loading [--rounds N] [--pages N]`. Each round reads `--pages` pages (10) one by one in a child that
+keeps its model, then in as many processes of which each imports MLX, loads the model, reads one page and ends.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from statistics import mean, median
+
+from bench import table
+from bench.stack import machine
+from tests import tiny
+
+_KEEP = """
+import sys
+from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.memory import give_back
+from ocrqueue.options import Options
+from tests import tiny
+engine = MlxVlm()
+engine.load(engine.default_model())
+for line in sys.stdin:
+    page, = tiny.pages([line.strip()])
+    print(engine.read([page], Options())[0].plain, flush=True)
+    give_back()
+"""
+ENVIRONMENT = {"OCR_MODEL": str(tiny.FOLDER), "OCR_MLX_PROMPT": tiny.PROMPT}
+
+
+def start() -> "subprocess.Popen[str]":
+    """A process that reads the text of each line it is given, from an image of it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _KEEP],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT},
+    )  # fmt: skip
+
+
+def ask(process: "subprocess.Popen[str]", text: str) -> bool:
+    """Whether it reads this text exactly."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(text + "\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip() == text
+
+
+def per_request(texts: list[str]) -> float:
+    """Pages a second with a process for each."""
+    started = time.perf_counter()
+    for text in texts:
+        with start() as process:
+            assert ask(process, text)
+            assert process.stdin
+            process.stdin.close()
+    return len(texts) / (time.perf_counter() - started)
+
+
+def kept(process: "subprocess.Popen[str]", texts: list[str]) -> float:
+    """Pages a second with the model in memory."""
+    started = time.perf_counter()
+    assert all(ask(process, text) for text in texts)
+    return len(texts) / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Run the measurement."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pages", type=int, default=10)
+    given = parser.parse_args()
+    texts = [text.split("\n")[0] for text in tiny.texts(given.pages)]
+    with start() as process:
+        kept(process, texts)  # imports and first shapes
+        rounds = [(kept(process, texts), per_request(texts)) for _ in range(given.rounds)]
+        assert process.stdin
+        process.stdin.close()
+    ways = {"the model stays loaded": [r[0] for r in rounds], "a process per request": [r[1] for r in rounds]}
+    rows: list[list[table.Cell]] = [
+        [name, median(speeds), mean(speeds), min(speeds), max(speeds)] for name, speeds in ways.items()
+    ]
+    table.show(["", "pages/s, median", "mean", "least", "most"], rows)
+    print(f"\n{machine(os.cpu_count())}; {given.rounds} rounds of {given.pages} pages each, in turn")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""The models that open jobs name: they are in use, though nobody may have them loaded."""
+
+from typing import cast
+
+from redis import Redis
+
+from ocrqueue import names
+from ocrqueue.connection import connect, reaching
+from ocrqueue.settings import shared
+
+
+def open_models(redis: Redis) -> frozenset[tuple[str, str]]:
+    """(model, revision) of every job that has not ended. Raises redis.RedisError."""
+    jobs = cast("list[str]", redis.zrange(names.OPEN, 0, -1))
+    with redis.pipeline(transaction=False) as pipe:
+        for job in jobs:
+            pipe.hmget(names.job_key(job), "model", "revision")
+        found = cast("list[list[str | None]]", pipe.execute())
+    return frozenset((model, revision or "") for model, revision in found if model)
+
+
+def needed_by() -> frozenset[tuple[str, str]]:
+    """The same, of the queue that the settings name. Raises QueueUnavailable."""
+    settings = shared()
+    with reaching(settings), connect(settings) as redis:
+        return open_models(redis)

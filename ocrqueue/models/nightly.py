@@ -1,0 +1,93 @@
+"""The night's work on one model directory: audit, prune, report."""
+
+import json
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ocrqueue.models.audit import Audit, Needed
+from ocrqueue.models.layout import write_whole
+from ocrqueue.models.prune import Pruning
+from ocrqueue.models.store import ModelStore
+from ocrqueue.models.tables import audit_table, named, prune_lines, pruned_line
+
+log = logging.getLogger(__name__)
+VERIFY_AFTER = 6.5 * 86_400  # seconds after which a file is read in full again: once a week, whatever the minute
+VERIFY_SECONDS = 1200.0  # a night, of a worker's child; the next night goes on
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a night's work came to."""
+
+    audit: Audit
+    pruning: Pruning
+    report: Path  # a folder
+
+    def summary(self) -> dict[str, Any]:
+        """In a few words: the task's result."""
+        problems = {named(model): model.problems[0] for model in self.audit.models if model.problems}
+        return {
+            "directory": self.audit.directory,
+            "models": len(self.audit.models),
+            "by_status": self.audit.by_status,
+            "size": self.audit.size,
+            "pruned": [named(model) for model in self.pruning.moved],
+            "dry_run": self.pruning.dry_run,
+            "left": [named(model) for model in self.pruning.models if not model.moved],
+            "freed": self.pruning.freed,
+            "over": self.pruning.over,
+            "emptied": len(self.pruning.emptied),
+            "problems": dict(list(problems.items())[:20]),
+            "report": str(self.report),
+        }
+
+
+def run_night(store: ModelStore, needed: Needed, reports: Path) -> Night:
+    """Audit, with the hashes that are due; prune, or only say what would go; write the report.
+
+    Each pruned model is a line in the log. Raises ModelDirectoryError, and OSError where the report cannot be written.
+    """
+    audit = store.audit(needed, VERIFY_AFTER, VERIFY_SECONDS)
+    pruning = store.prune(store.settings.prune == "report", needed)
+    for model in pruning.models:
+        log.info("%s", pruned_line(model, pruning.dry_run))
+    return Night(audit, pruning, write_report(reports, audit, pruning))
+
+
+def write_report(reports: Path, audit: Audit, pruning: Pruning) -> Path:
+    """`<reports>/<time>/models.json` and `models.txt`; `<reports>/latest` leads to the newest. Raises OSError."""
+    folder = _new_folder(reports, f"{datetime.fromtimestamp(audit.when).astimezone():%Y-%m-%dT%H%M%S}")
+    about = {
+        **audit.to_json(),
+        "prune": {
+            "dry_run": pruning.dry_run,
+            "models": [model.to_json() for model in pruning.models],
+            "emptied": list(pruning.emptied),
+            "freed": pruning.freed,
+            "over": pruning.over,
+        },
+    }
+    lines = [*audit_table(audit), "", *prune_lines(pruning)]
+    write_whole(folder / "models.json", json.dumps(about, indent=1).encode())
+    write_whole(folder / "models.txt", "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    link = reports / f".{LATEST}-{os.getpid()}"
+    with suppress(FileNotFoundError):
+        link.unlink()
+    link.symlink_to(folder.name)
+    link.replace(reports / LATEST)
+    return folder
+
+
+def _new_folder(reports: Path, name: str) -> Path:
+    for number in range(1000):
+        folder = reports / (f"{name}-{number}" if number else name)
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise FileExistsError(f"{reports} has a thousand reports of {name}: remove some")

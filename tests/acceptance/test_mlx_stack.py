@@ -1,0 +1,64 @@
+"""A user's way with a vision-language model: a model directory, OCR_MODEL, the stack, the command line."""
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from tests.harness import Stack, eventually
+
+LINES = ("HELLO MLX", "READ ME 42")
+
+
+@pytest.fixture(scope="module")
+def mlx() -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        models = Path(folder) / "models"
+        models.mkdir()
+        tiny.copy_to(models)
+        stack = Stack(Path(folder), OCR_MODEL=tiny.NAME, OCR_MODEL_DIR=str(models), OCR_MLX_PROMPT=tiny.PROMPT)
+        stack.start_redis()
+        stack.start_documents(children=1)
+        stack.start_worker(engines="rapidocr,mlx-vlm")
+        yield stack
+        stack.close()
+
+
+def read(stack: Stack, image: Path) -> str:
+    done = stack.submit("ocr", str(image), "--fresh")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_read_unload_read_lose_the_child_read(mlx: Stack, tmp_path: Path) -> None:
+    image, wanted = tmp_path / "page.png", "\n".join(LINES)
+    tiny.render(*LINES).save(image)
+    assert read(mlx, image) == wanted  # --engine auto takes the model that a live worker serves
+    (pid,) = mlx.children("worker")
+    assert f"{pid}: freed" in mlx.submit("models", "unload").stdout
+    assert read(mlx, image) == wanted
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: mlx.children("worker") not in ([], [pid]))
+    assert read(mlx, image) == wanted
+    rows = [json.loads(row) for row in mlx.submit("models", "memory", "--json").stdout.splitlines()]
+    assert {row["models"].get("mlx-vlm") for row in rows if row["pid"] in mlx.children("worker")} == {tiny.NAME}
+
+
+def test_several_pages_at_once(mlx: Stack, tmp_path: Path) -> None:
+    wanted, file = tiny.texts(6), tmp_path / "pages.tiff"
+    file.write_bytes(tiny.document(tiny.pages(wanted)))
+    done = mlx.submit("ocr", str(file), "-f", "json", "-o", str(tmp_path), "--engine", "mlx-vlm", "--model", tiny.NAME)
+    assert done.returncode == 0, done.stderr
+    pages = json.loads((tmp_path / "pages.json").read_text())["pages"]
+    assert [(page["text"], page["model"]) for page in pages] == [(text, tiny.NAME) for text in wanted]
+
+
+def test_the_model_in_use_is_known(mlx: Stack) -> None:
+    done = mlx.submit("models", "list", "--json")
+    (model,) = [json.loads(row) for row in done.stdout.splitlines()]
+    assert (model["name"], model["status"]) == (tiny.NAME, "IN_USE")

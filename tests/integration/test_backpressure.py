@@ -1,0 +1,80 @@
+"""Backpressure: a submission is refused, clearly and without a trace, and what was taken before goes on to its end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.client import Client
+from ocrqueue.errors import QueueFull
+from tests import numbered
+from tests.harness import Stack, eventually, running
+
+SLOW = "slow=tests.engines:Slow"
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with running() as stack:
+        yield stack
+
+
+def left(stack: Stack) -> tuple[list[Path], dict[str, str | None]]:
+    """Whatever a submission could leave: files, and keys with their contents (workers' own keys come and go)."""
+    spool = stack.folder / "data" / "spool"
+    keys = [
+        k for k in stack.redis.keys("*") if not k.startswith(("ocr:worker", "ocr:child", "ocr:reconciler", "_kombu"))
+    ]
+    return sorted(spool.rglob("*")), {key: stack.redis.dump(key) for key in sorted(keys)}  # type: ignore[misc]
+
+
+def refused(stack: Stack, client: Client, says: str) -> None:
+    """A submission of each kind is refused and leaves nothing."""
+    before = left(stack)
+    with pytest.raises(QueueFull, match=says):
+        client.submit(numbered.document(2))
+    with pytest.raises(QueueFull, match=says):
+        client.submit(numbered.document(2), key="invoice 7")
+    with pytest.raises(QueueFull, match=says):
+        client.submit("https://example.org/a.pdf")
+    assert left(stack) == before
+
+
+def test_over_the_limit_of_queued_pages(stack: Stack) -> None:
+    (stack.folder / "data" / "spool").mkdir(mode=0o700)
+    client = stack.client(max_queued_pages=20)
+    jobs = [
+        client.submit(numbered.document(3, salt=n), engine="slow", key=f"{n}") for n in range(2)
+    ]  # count as ten each
+    refused(stack, client, "20 pages are waiting and 20 are allowed")
+    stack.env["OCR_MAX_QUEUED_PAGES"] = "20"
+    path = numbered.write(stack.folder / "a.tif", 1)
+    run = stack.submit("ocr", str(path), "--no-wait")
+    assert (run.returncode, run.stdout) == (6, "")
+    (line,) = run.stderr.splitlines()
+    assert "20 pages are waiting" in line
+    assert client.submit(numbered.document(3), engine="slow", key="0").id == jobs[0].id  # it is in already
+    stack.start_worker(engines=SLOW, children=2)  # first: whoever opens a document must know the engine
+    stack.start_documents()
+    assert {job.wait(timeout=30).state for job in jobs} == {"done"}
+    assert client.ledger.backlog() == 0
+    assert client.submit(numbered.document(1), engine="slow").wait(timeout=30).state == "done"
+
+
+def test_with_redis_near_its_memory_limit(stack: Stack) -> None:
+    stack.start_documents()
+    stack.start_worker(engines=SLOW, children=2)
+    client = stack.client()
+    job = client.submit(numbered.document(12), engine="slow", formats=["text"])
+    eventually(lambda: job.status().ok)
+    used = stack.redis.info("memory")["used_memory"]
+    stack.redis.config_set("maxmemory", int(used / 0.85))
+    with pytest.raises(QueueFull, match="of its memory limit"):
+        client.submit(numbered.document(1))
+    spool = stack.folder / "data" / "spool" / "jobs"
+    assert [folder.name for folder in spool.iterdir()] == [job.id]
+    assert client.ledger.jobs() == [job.id]
+    assert job.status().state == "running", "the job ended too soon to show anything"
+    assert job.wait(timeout=30).state == "done"
+    stack.redis.config_set("maxmemory", 0)
+    assert client.submit(numbered.document(1), engine="slow").wait(timeout=30).state == "done"

@@ -1,0 +1,162 @@
+"""The engine `mlx-vlm` on a small real model: it reads, alone and in batches, and ends what does not end by itself."""
+
+import gc
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
+from PIL import Image
+
+from ocrqueue.cancelling import cancellable
+from ocrqueue.engines.mlx_decoding import Bounds, write_batch, write_one
+from ocrqueue.engines.mlx_settings import mlx_settings
+from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.errors import EngineFreed, PageError
+from ocrqueue.memory import give_back, memory_now
+from ocrqueue.options import Options
+from ocrqueue.pages import PageText
+from tests import tiny
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+UNBOUND = Bounds(4096, float("inf"), lambda: False)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[MlxVlm]:
+    with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT=tiny.PROMPT):
+        engine = MlxVlm()
+    engine.load(engine.default_model())
+    yield engine
+    engine.free_resources()
+
+
+def read(engine: MlxVlm, *pages: Image.Image) -> list[str]:
+    """The text of each page, or the code of what went wrong."""
+    found = engine.read(pages, Options())
+    return [page.plain if isinstance(page, PageText) else page.code for page in found]
+
+
+def test_pages_are_read_exactly(engine: MlxVlm) -> None:
+    wanted = tiny.texts(16)
+    assert [read(engine, page)[0] for page in tiny.pages(wanted)] == wanted
+    assert read(engine, Image.new("RGB", (200, 60), "white")) == [""]
+    assert read(engine) == []
+
+
+def test_it_reads_what_mlx_vlm_itself_reads(engine: MlxVlm) -> None:
+    from mlx_vlm import generate
+
+    assert engine._loaded is not None
+    model, processor, prompt = engine._loaded.model, engine._loaded.processor, engine._loaded.prompt
+    for page in tiny.pages(tiny.texts(6)):
+        shown = engine._show(engine._loaded, page, 1_600_000)[0]
+        stock = generate(model, processor, prompt, [shown], max_tokens=60, temperature=0)
+        assert read(engine, page) == [stock.text]
+
+
+def test_a_batch_writes_the_same_tokens_as_one_by_one(engine: MlxVlm) -> None:
+    assert engine._loaded is not None
+    pages = [engine._show(engine._loaded, p, 1_600_000)[0] for p in [*tiny.pages(tiny.texts(22)), tiny.black()]]
+    pages.append(Image.new("RGB", (96, 48), "white"))
+    alone = [write_one(engine._loaded, page, UNBOUND).tokens for page in pages]
+    assert len({page.size for page in pages}) > 3
+    order = list(range(len(pages)))
+    for size in (2, 3, 8):
+        random.Random(size).shuffle(order)
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            together = write_batch(engine._loaded, [pages[n] for n in batch], UNBOUND)
+            assert [page.tokens for page in together] == [alone[n] for n in batch]
+
+
+def test_a_page_that_fails_does_not_take_its_batch_along(engine: MlxVlm) -> None:
+    wanted = tiny.texts(3)
+    first, second, third = tiny.pages(wanted)
+    closed = Image.new("RGB", (10, 10))
+    closed.close()
+    too_thin = Image.new("RGB", (20_000, 10))
+    found = read(engine, first, closed, second, too_thin, third, tiny.black())
+    assert found == [wanted[0], "engine_error", wanted[1], "engine_error", wanted[2], "degenerate_output"]
+
+
+def test_runaway_generation_is_stopped_and_tried_once_more(engine: MlxVlm, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    (failed,) = engine.read([tiny.black()], Options())
+    assert isinstance(failed, PageError)
+    assert failed.code == "degenerate_output"
+    assert "repeated itself" in failed.message
+    (mended,) = engine.read([tiny.black(tiny.MENDS)], Options())
+    assert isinstance(mended, PageText)
+    assert caplog.text.count("a page did not end (runaway after 160 tokens): once more") == 2
+
+
+def test_a_page_has_a_token_limit(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_settings", replace(engine._settings, max_tokens=5))
+    short, (long,) = read(engine, tiny.render("ABC")), engine.read([tiny.render("ABCDEFGH")], Options())
+    assert short == ["ABC"]
+    assert isinstance(long, PageError)
+    assert (long.code, "OCR_MLX_MAX_TOKENS" in long.message) == ("degenerate_output", True)
+
+
+def test_a_page_has_a_time_limit_that_spares_the_child(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_settings", replace(engine._settings, page_seconds=0))
+    assert read(engine, tiny.render("ABC")) == ["timeout"]
+    assert read(engine, *tiny.pages(["ABC", "DEF"])) == ["timeout", "timeout"]
+
+
+def test_a_cancelled_job_stops_its_page(engine: MlxVlm) -> None:
+    with cancellable(lambda: True):
+        assert read(engine, tiny.black()) == ["cancelled"]
+        assert read(engine, *tiny.pages(["ABC", "DEF"])) == ["cancelled", "cancelled"]
+    assert read(engine, tiny.render("ABC")) == ["ABC"]
+
+
+def test_memory_goes_back_after_reading(engine: MlxVlm) -> None:
+    give_back()
+    before = memory_now()
+    peaks = set()
+    for size in (1, 4):
+        read(engine, *tiny.pages(tiny.texts(size)))
+        gc.collect()
+        during = memory_now()
+        assert during["cache"], "nothing was in the cache, so clearing it shows nothing"
+        peaks.add(during["peak"])
+        give_back()
+        after = memory_now()
+        assert after["cache"] == 0
+        assert after["active"] is not None
+        assert before["active"] is not None
+        assert abs(after["active"] - before["active"]) <= before["active"] / 100
+    assert len(peaks) == 2, "the peak is not counted anew for each task"
+
+
+def test_a_freed_engine_says_so_and_loads_again() -> None:
+    with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT=tiny.PROMPT):
+        engine = MlxVlm()
+    with pytest.raises(EngineFreed, match="given its model back"):
+        engine.read([tiny.render("ABC")], Options())
+    for _ in range(2):
+        engine.load(engine.default_model())
+        assert read(engine, tiny.render("AGAIN 42")) == ["AGAIN 42"]
+        engine.free_resources()
+        with pytest.raises(EngineFreed, match=r"call load\(\) before read\(\)"):
+            engine.read([], Options())
+
+
+def test_mlx_settings_of_the_memory_it_may_keep() -> None:
+    with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_CACHE_MB="0"):
+        settings = mlx_settings()
+    import mlx.core as mx
+
+    usual = mx.set_cache_limit(2**25)
+    try:
+        engine = MlxVlm(settings)
+        engine.load(engine.default_model())
+        engine.read([tiny.render("ABC")], Options())
+        assert mx.get_cache_memory() == 0
+        engine.free_resources()
+    finally:
+        mx.set_cache_limit(usual)

@@ -1,0 +1,193 @@
+"""The engine `mlx-vlm` in real workers: loaded once per child, cleared after every task, freed when it should be."""
+
+import json
+import os
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import numbered, tiny
+from tests.harness import Stack, eventually
+
+LOADED = re.compile(r"loaded engine=mlx-vlm .*pid=(\d+) loads=(\d+)")
+MEMORY = re.compile(r"memory rss=(\d+) active=(\d+) cache=(\d+) peak=(\d+) tasks=(\d+) loads=(\d+)")
+QUEUE = f"pages.mlx-vlm.{tiny.NAME}"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Stack]:
+    """Redis and the documents worker; each test starts a worker of its own."""
+    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        stack = Stack(Path(folder), OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT=tiny.PROMPT, OCR_PAGE_SECONDS="60")
+        stack.start_redis()
+        stack.start_documents(children=1)
+        yield stack
+        stack.close()
+
+
+@pytest.fixture
+def stack(shared: Stack) -> Iterator[Stack]:
+    yield shared
+    for name in set(shared.processes) - {"redis", "documents"}:
+        shared.kill(name, signal.SIGTERM)
+        shared.log(name).unlink()
+
+
+def start(stack: Stack, **env: str) -> None:
+    """A worker for the tiny model, once its child has shown itself."""
+    stack.start_worker(engines="mlx-vlm", **env)
+    eventually(lambda: [c for c in stack.client().children() if c.models or env.get("OCR_RELEASE")], 60)
+
+
+def read(stack: Stack, wanted: list[str], **options: object) -> list[dict[str, object]]:
+    """The pages of a job with these texts, each read exactly."""
+    job = stack.client().submit(tiny.document(tiny.pages(wanted)), engine="mlx-vlm", fresh=True, **options)  # type: ignore[arg-type]
+    assert job.wait(timeout=60).state == "done"
+    pages: list[dict[str, object]] = job.result()["pages"]
+    assert [page["text"] for page in pages] == wanted
+    return pages
+
+
+def test_loaded_once_per_child_cleared_after_every_task_and_replaced(stack: Stack) -> None:
+    worker = stack.start_worker(engines="mlx-vlm", OCR_MAX_TASKS_PER_CHILD="4")
+    assert QUEUE in worker.queues
+    pages = read(stack, tiny.texts(40))
+    assert {(page["engine"], page["model"]) for page in pages} == {("mlx-vlm", tiny.NAME)}
+    for page in pages:
+        memory = page["memory"]
+        assert isinstance(memory, dict)
+        assert memory["cache"] > 0  # at the end of read(), before clearing
+        assert memory["rss"] > memory["peak"] > memory["active"] > 4_000_000
+    loads = LOADED.findall(stack.text("worker"))
+    assert len(loads) > 2, "no child was replaced"
+    assert {count for _, count in loads} == {"1"}
+    assert len({pid for pid, _ in loads}) == len(loads)
+    notes = [tuple(map(int, note)) for note in MEMORY.findall(stack.text("worker"))]
+    assert len(notes) >= 10
+    assert {cache for _, _, cache, *_ in notes} == {0}
+    active = [active for _, active, *_ in notes]
+    assert max(active) - min(active) <= min(active) / 100
+
+
+def test_without_clearing_the_cache_is_not_empty(stack: Stack) -> None:
+    command = [
+        part.replace("tasks.app", "tests.unclearing") for part in stack._celery("worker", "-l", "INFO", "-c", "1")
+    ]
+    stack._start("worker", [*command, "-n", "worker@test"], OCR_WORKER_ENGINES="mlx-vlm")
+    read(stack, tiny.texts(8))
+    caches = [int(note[2]) for note in eventually(lambda: MEMORY.findall(stack.text("worker")), 10)]
+    assert min(caches) > 0
+
+
+def test_models_unload_and_memory(stack: Stack) -> None:
+    start(stack)
+    wanted = tiny.texts(3)
+    read(stack, wanted)
+    before = json.loads(stack.submit("models", "memory", "--json").stdout.splitlines()[-1])
+    (pid,) = stack.children("worker")
+    (child,) = [c for c in stack.client().children() if c.pid == pid]
+    assert child.models == {"mlx-vlm": tiny.NAME}
+    assert (child.loads, child.cache) == (1, 0)
+    assert child.tasks >= 1
+    assert child.rss
+    assert child.active
+    assert child.peak
+    assert child.loaded_since
+    assert child.last_used
+    assert before.keys() >= {"pid", "models", "tasks", "rss", "active", "cache", "peak", "loaded_since", "last_used"}
+    done = stack.submit("models", "unload")
+    assert done.returncode == 0
+    assert f"{pid}: freed" in done.stdout
+    assert len(done.stdout.splitlines()) == 2  # the documents worker's child too
+    (child,) = [c for c in stack.client().children() if c.pid == pid]
+    assert (child.models, child.loaded_since, child.cache) == ({}, None, 0)
+    assert child.active is not None
+    assert child.active < 4096
+    assert str(pid) in stack.submit("models", "memory").stdout
+    read(stack, wanted)
+    assert LOADED.findall(stack.text("worker")) == [(str(pid), "1"), (str(pid), "2")]
+
+
+def test_a_child_in_the_middle_of_a_page_frees_its_model_right_after_it(stack: Stack) -> None:
+    stack.start_worker(engines="slow=tests.engines:Slow", OCR_PRELOAD="1")
+    eventually(lambda: [c for c in stack.client().children() if c.models])
+    job = stack.client().submit(numbered.document(4), engine="slow")
+    eventually(lambda: job.status().ok >= 1)
+    answers = list(stack.client().unload(30))
+    assert {answer.outcome for answer in answers} == {"freed"}
+    assert job.wait(timeout=60).state == "done"
+    assert "its models are freed, as it was told" in stack.text("worker")
+    assert stack.text("worker").count("loaded engine=slow") == 2
+
+
+def test_an_idle_child_frees_its_model(stack: Stack) -> None:
+    start(stack, OCR_IDLE_SECONDS="1")
+    eventually(lambda: "idle for 1 s: its models are freed" in stack.text("worker"), 20)
+    (pid,) = stack.children("worker")
+    eventually(lambda: [c for c in stack.client().children() if c.pid == pid and not c.models])
+    read(stack, tiny.texts(2))
+    assert [loads for _, loads in LOADED.findall(stack.text("worker"))] == ["1", "2"]
+
+
+def test_a_model_may_be_freed_after_every_task(stack: Stack) -> None:
+    start(stack, OCR_RELEASE="task", OCR_MLX_BATCH="1")
+    read(stack, tiny.texts(3))
+    notes = eventually(lambda: (n := MEMORY.findall(stack.text("worker"))) and len(n) >= 3 and n, 10)
+    assert all(int(active) < 4096 and cache == "0" for _, active, cache, *_ in notes)
+    assert [loads for *_, loads in notes][:3] == ["1", "2", "3"]
+
+
+def test_children_that_are_spawned(stack: Stack) -> None:
+    start(stack, OCR_START_METHOD="spawn")
+    read(stack, tiny.texts(6))
+    assert "SpawnPoolWorker" in stack.text("worker")
+    outcomes = {a.outcome for a in stack.client().unload(30)}
+    assert outcomes == {"freed"}
+    read(stack, tiny.texts(2))
+
+
+def test_a_cancelled_job_stops_its_page_while_it_is_generated(stack: Stack) -> None:
+    start(stack)
+    children = stack.children("worker")
+    job = stack.client().submit(tiny.document([tiny.black((960, 960))]), engine="mlx-vlm")  # half a minute of text
+    eventually(lambda: stack.redis.zcard("ocr:claims"))
+    time.sleep(1)
+    job.cancel()
+    status = job.wait(timeout=10)
+    assert (status.state, status.cancelled, status.ok) == ("cancelled", 1, 0)
+    assert stack.children("worker") == children
+    read(stack, tiny.texts(1))
+
+
+def test_nothing_of_mlx_is_in_the_parent_and_the_child_lets_the_folder_go(stack: Stack, tmp_path: Path) -> None:
+    folder = tiny.copy_to(tmp_path)
+    start(stack, OCR_MODEL=str(folder), OCR_MODEL_DIR=str(tmp_path / "none"))
+    read(stack, tiny.texts(1))
+    (pid,) = stack.children("worker")
+    parent = psutil.Process(stack.processes["worker"].pid)
+    if hasattr(parent, "memory_maps"):
+        assert [m.path for m in psutil.Process(pid).memory_maps() if "mlx" in m.path]  # so the check does see it
+        assert [m.path for m in parent.memory_maps() if "mlx" in m.path or "transformers" in m.path] == []
+        assert [m.path for m in psutil.Process(pid).memory_maps() if m.path.startswith(str(folder))] == []
+    assert [f.path for f in psutil.Process(pid).open_files() if f.path.startswith(str(folder))] == []
+    assert {a.outcome for a in stack.client().unload(30)} == {"freed"}
+    os.rename(folder, tmp_path / "away")  # noqa: PTH104
+    assert "model_broken" not in stack.text("worker")
+
+
+def test_a_broken_model_is_said_and_its_pages_wait_for_another_worker(stack: Stack, tmp_path: Path) -> None:
+    folder = tiny.copy_to(tmp_path)
+    (folder / "chat_template.jinja").unlink()
+    stack.start_worker("sick", engines="mlx-vlm", OCR_MODEL=str(folder))
+    eventually(lambda: "model_broken: the model tiny-ocr-vlm cannot be loaded: its chat template" in stack.text("sick"))
+    job = stack.client().submit(tiny.document(tiny.pages(["ABC"])), engine="mlx-vlm", fresh=True)
+    eventually(lambda: "no pages for this engine here for 60 s" in stack.text("sick"), 20)
+    start(stack)
+    assert job.wait(timeout=60).state == "done"
+    assert job.result()["pages"][0]["attempts"] == 0

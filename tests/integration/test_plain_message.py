@@ -1,0 +1,264 @@
+"""Plain messages: any program that can write JSON to Redis hands a document over and gets the result."""
+
+import base64
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests import numbered
+from tests.harness import Stack, eventually, running
+
+# A service of somebody else's: kombu to send, redis to fetch. It reads the broker's URL, a job id and a path.
+SERVICE = """
+import json, sys, time
+from kombu import Connection
+from redis import Redis
+
+broker, socket, job, path = sys.argv[1:]
+arguments = {"source": {"path": path}, "options": {"pages": "2-3", "priority": "high"}, "version": 1}
+with Connection(broker) as connection, connection.Producer(serializer="json") as producer:
+    producer.publish(
+        [[], arguments, {}],
+        exchange="",
+        routing_key="documents",
+        priority=3,
+        headers={"task": "ocr.document", "id": job},
+    )
+redis = Redis(unix_socket_path=socket)
+until = time.monotonic() + 30
+while not (answer := redis.get(f"celery-task-meta-{job}")) and time.monotonic() < until:
+    time.sleep(0.05)
+print(answer.decode())
+known = {name.partition(".")[0] for name in sys.modules}
+assert not known & {"ocrqueue", "tasks", "tests", "worker_config", "celery"}
+"""
+
+# What any language sends, with `LPUSH documents <this>`. `body` is the JSON [[], arguments, {}] in base64.
+ENVELOPE = """
+{
+  "body": "<base64>",
+  "content-type": "application/json",
+  "content-encoding": "utf-8",
+  "headers": {"task": "ocr.document", "id": "<job>"},
+  "properties": {
+    "body_encoding": "base64",
+    "delivery_tag": "<job>",
+    "delivery_info": {"exchange": "", "routing_key": "documents"}
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running() as stack:
+        allowed = stack.folder / "inbox"
+        allowed.mkdir()
+        stack.start_documents(OCR_ALLOWED_SOURCES=str(allowed))
+        stack.start_worker()
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def inbox(stack: Stack) -> Path:
+    """A folder that the workers may read."""
+    return stack.folder / "inbox"
+
+
+def push(
+    stack: Stack,
+    body: object,
+    task: str = "ocr.document",
+    job: str | None = None,
+    queue: str = "documents",
+    **changes: Any,
+) -> str:
+    """Send a message as a program would that knows Redis and JSON, and nothing else."""
+    job = job or str(uuid4())
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    envelope = json.loads(ENVELOPE)
+    envelope["body"] = base64.b64encode(raw).decode()
+    envelope["headers"] = {"task": task, "id": job}
+    envelope["properties"]["delivery_tag"] = str(uuid4())
+    envelope["properties"]["delivery_info"]["routing_key"] = queue
+    stack.redis.lpush(queue, json.dumps(envelope | changes))
+    return job
+
+
+def answer(stack: Stack, job: str) -> dict[str, Any]:
+    """What stands under the job's id in Redis once it has ended."""
+    return json.loads(eventually(lambda: stack.redis.get(f"celery-task-meta-{job}")))
+
+
+def test_a_service_that_knows_kombu_alone(stack: Stack, inbox: Path) -> None:
+    path = numbered.write(inbox / "letter.tif", 4)
+    script = stack.folder / "service.py"
+    script.write_text(SERVICE)
+    job = str(uuid4())
+    broker = stack.client().settings.redis
+    run = subprocess.run(
+        [sys.executable, "-I", str(script), broker, str(stack.socket), job, str(path)],
+        cwd=inbox, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    seconds = found["result"].pop("seconds")
+    assert 0 <= seconds < 60
+    assert (found["status"], found["task_id"]) == ("SUCCESS", job)
+    assert found["result"] == {
+        "job": job,
+        "name": "letter.tif",
+        "state": "done",
+        "pages": 2,
+        "counts": {"ok": 2, "failed": 0, "cancelled": 0},
+        "error": None,
+    }
+    assert stack.client().job(job).text() == "page 2\n\fpage 3\n"
+
+
+def test_the_raw_json_of_another_language(stack: Stack, inbox: Path) -> None:
+    path = numbered.write(inbox / "scan.tif", 1)
+    job = str(uuid4())
+    arguments = {"source": {"path": str(path)}, "options": {}, "version": 1}
+    body = base64.b64encode(json.dumps([[], arguments, {}]).encode()).decode()
+    stack.redis.lpush("documents", ENVELOPE.replace("<base64>", body).replace("<job>", job))
+    found = answer(stack, job)
+    assert (found["status"], found["result"]["state"]) == ("SUCCESS", "done")
+    assert stack.client().job(job).text() == "page 1\n"
+
+
+def test_the_same_message_twice_is_one_job(stack: Stack, inbox: Path) -> None:
+    path = numbered.write(inbox / "twice.tif", 3)
+    job = str(uuid4())
+    for _ in range(3):
+        push(stack, [[], {"source": {"path": str(path)}}, {}], job=job)
+    assert answer(stack, job)["result"]["counts"] == {"ok": 3, "failed": 0, "cancelled": 0}
+    assert stack.client().ledger.jobs().count(job) == 1
+    assert stack.text("worker").count(f"job={job} page=1 read") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"source": {"path": "/etc/hostname"}}, "source_not_allowed: this worker may not read '/etc/hostname'"),
+        ({"source": {"path": "INBOX/../../etc/hostname"}}, "source_not_allowed: "),
+        ({"source": {"path": "INBOX/none.tif"}}, "source_unreachable: "),
+        ({"source": {"url": "http://127.0.0.1:1/a.tif"}}, "source_not_allowed: "),
+        ({"source": {"url": "file:///etc/hostname"}}, "invalid_options: "),
+        ({"source": {"spool": "../../../../etc/hostname"}}, "invalid_options: a source in the spool"),
+        ({"source": {"spool": "source-" + 64 * "0"}}, "storage_error: "),
+        ({"source": {"ftp": "host/a.tif"}}, "invalid_options: a source is named by path, url or spool"),
+        ({"source": {"path": "/a", "url": "http://b/"}}, "invalid_options: source must be "),
+        ({"source": "/a"}, "invalid_options: source must be "),
+        ({"source": None}, "invalid_options: source must be "),
+        ({"options": {}}, "invalid_options: source must be "),
+        ({"source": {"path": "/a"}, "options": {"colour": "red"}}, "invalid_options: unknown option 'colour'"),
+        ({"source": {"path": "/a"}, "options": {"dpi": "high"}}, "invalid_options: option dpi='high' is not allowed"),
+        ({"source": {"path": "/a"}, "options": {"priority": []}}, "invalid_options: option priority=[]"),
+        ({"source": {"path": "/a"}, "options": {"formats": [{}]}}, "invalid_options: option formats="),
+        ({"source": {"path": "/a"}, "options": ["fresh"]}, "invalid_options: options must be an object"),
+        ({"sauce": {"path": "/a"}}, "invalid_options: arguments that are not source, options and version"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_answered(stack: Stack, inbox: Path, arguments: dict[str, Any], says: str) -> None:
+    told = json.loads(json.dumps(arguments).replace("INBOX", str(inbox)))
+    job = push(stack, [[], told, {}])
+    found = answer(stack, job)
+    assert (found["status"], found["result"]["exc_type"]) == ("FAILURE", "OcrFailed")
+    (message,) = found["result"]["exc_message"]
+    assert message.startswith(says)
+    assert "\n" not in message
+    assert stack.client().job(job).status().state == "failed"
+
+
+def test_arguments_in_a_row_are_answered_too(stack: Stack) -> None:
+    job = push(stack, [[{"path": "/a"}], {}, {}])
+    assert answer(stack, job)["result"]["exc_message"][0].startswith("invalid_options: arguments that are not source")
+
+
+def test_a_malformed_message_does_nothing_to_a_job_that_is_there(stack: Stack, inbox: Path) -> None:
+    path = numbered.write(inbox / "mine.tif", 2)
+    job = push(stack, [[], {"source": {"path": str(path)}}, {}])
+    assert answer(stack, job)["status"] == "SUCCESS"
+    push(stack, [[], {"source": 7}, {}], job=job)
+    eventually(lambda: f"ocr.document[{job}] refused: invalid_options" in stack.text("documents"))
+    assert answer(stack, job)["status"] == "SUCCESS"
+
+
+PICKLED_FILE = Path(tempfile.gettempdir()) / "ocr-pickled"
+PICKLE = f"cos\nsystem\n(S'touch {PICKLED_FILE}'\ntR.".encode()
+PICKLED = "application/x-python-serialize"
+SHAPE = "its body is not [[arguments], {named arguments}, {}]"
+JOB = "0e9f3a0e-0d9b-4b62-8f0c-6ad1a1a0b1c2"
+BAD: list[tuple[str, str, Callable[[Stack], object]]] = [
+    # (which worker's log says it, what it says, how it is sent)
+    ("documents", "a message of version 2;", lambda s: push(s, [[], {"source": {"path": "/a"}, "version": 2}, {}])),
+    ("documents", "a message of version '1';", lambda s: push(s, [[], {"source": {"path": "/a"}, "version": "1"}, {}])),
+    ("documents", "a message of version True;", lambda s: push(s, [[], {"version": True}, {}])),
+    ("documents", "the job's id is '../../x'", lambda s: push(s, [[], {"source": {"path": "/a"}}, {}], job="../../x")),
+    ("documents", f"the job's id is {JOB.upper()!r}", lambda s: push(s, [[], {}, {}], job=JOB.upper())),
+    ("documents", "not (job, round): ['a']", lambda s: push(s, [["a"], {}, {}], "ocr.assemble")),
+    ("documents", "not (job, round): ['a', '1']", lambda s: push(s, [["a", "1"], {}, {}], "ocr.assemble")),
+    ("documents", "the job's id is ['b']", lambda s: push(s, [[["b"], 1], {}, {}], "ocr.assemble")),
+    ("documents", "not (job, format): ['c', 'exe']", lambda s: push(s, [["c", "exe"], {}, {}], "ocr.format")),
+    ("documents", "not (job, format): ['c', {}]", lambda s: push(s, [["c", {}], {}, {}], "ocr.format")),
+    ("documents", f"job={JOB}: the format text could not be made: no job",
+     lambda s: push(s, [[JOB, "text"], {}, {}], "ocr.format")),
+    ("worker", "not (job, lane, serial): []", lambda s: push(s, [[], {}, {}], "ocr.page", queue="pages.numbered")),
+    ("worker", "not (job, lane, serial): ['d', -1, 0]",
+     lambda s: push(s, [["d", -1, 0], {}, {}], "ocr.page", queue="pages.numbered")),
+    ("worker", "the job's id is 'e'", lambda s: push(s, [["e", 0, 0], {}, {}], "ocr.page", queue="pages.numbered")),
+    ("worker", "'more'", lambda s: push(s, [["f", 0, 0], {"more": 1}, {}], "ocr.page", queue="pages.numbered")),
+    # before a task is made of it
+    ("documents", "content of type pickle", lambda s: push(s, PICKLE, **{"content-type": PICKLED})),
+    ("documents", "Unterminated string", lambda s: push(s, b'[[], {"source": "cut off')),
+    ("documents", SHAPE, lambda s: push(s, ["of", "two"])),
+    ("documents", SHAPE, lambda s: push(s, "word")),
+    ("documents", SHAPE, lambda s: push(s, 19)),
+    ("documents", SHAPE, lambda s: push(s, None)),
+    ("documents", SHAPE, lambda s: push(s, [[], 5, {}])),
+    ("documents", SHAPE, lambda s: push(s, [5, {}, {}])),
+    ("documents", SHAPE, lambda s: push(s, {"task": "ocr.document", "id": JOB, "args": [], "kwargs": {}})),
+    ("documents", SHAPE, lambda s: push(s, ["of", "two"], "ocr.reconcile")),
+    ("documents", "`id` is no text", lambda s: push(s, [[], {}, {}], headers={"task": "ocr.document", "id": None})),
+    ("documents", "`id` is no text", lambda s: push(s, [[], {}, {}], headers={"task": "ocr.document"})),
+    ("documents", "`id` is no text", lambda s: push(s, [[], {}, {}], headers={"task": "ocr.document", "id": [1]})),
+    ("documents", "unregistered task of type 'ocr.nothing'", lambda s: push(s, [[], {}, {}], "ocr.nothing", JOB)),
+    ("documents", "unknown message", lambda s: push(s, [[], {}, {}], headers={"no task": 1})),
+]  # fmt: skip
+
+
+def test_messages_that_are_not_ours_are_refused_and_the_workers_go_on(stack: Stack, inbox: Path) -> None:
+    start = {name: len(stack.text(name)) for name in ("documents", "worker")}
+    jobs, keys = set(stack.client().ledger.jobs()), set(stack.redis.keys("celery-task-meta-*"))
+    for _, _, send in BAD:
+        send(stack)
+    for where, says, _ in BAD:
+        wanted = sum(where == w and says == t for w, t, _ in BAD)
+        eventually(lambda w=where, t=says, n=wanted: stack.text(w)[start[w] :].count(t) == n)  # type: ignore[misc]
+    path = numbered.write(inbox / "after.tif", 4)
+    job = push(stack, [[], {"source": {"path": str(path)}}, {}])
+    assert answer(stack, job)["status"] == "SUCCESS"
+    assert set(stack.client().ledger.jobs()) - jobs == {job}
+    answered = {f"celery-task-meta-{job}", f"celery-task-meta-{JOB}"}  # the second by Celery: no such task
+    assert set(stack.redis.keys("celery-task-meta-*")) - keys == answered
+    assert not PICKLED_FILE.exists()
+    for name in ("documents", "worker"):
+        assert stack.processes[name].poll() is None
+        log = stack.text(name)[start[name] :]
+        assert log.count("Traceback") == log.count("KeyError: 'ocr.nothing'")  # Celery's own
+
+
+def test_the_limits_are_not_the_senders_to_choose(stack: Stack, inbox: Path) -> None:
+    path = numbered.write(inbox / "limits.tif", 1)
+    job = str(uuid4())
+    headers = {"task": "ocr.document", "id": job, "timelimit": "none", "expires": "2001-01-01T00:00:00Z"}
+    push(stack, [[], {"source": {"path": str(path)}}, {}], headers=headers)
+    assert answer(stack, job)["status"] == "SUCCESS"

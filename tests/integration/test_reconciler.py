@@ -1,0 +1,253 @@
+"""The reconciler: lost messages, records and owners, and ends that were not told. Here beat runs it every second."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import psutil
+import pytest
+import redis as redis_py
+
+from ocrqueue import names
+from ocrqueue.client import Job
+from ocrqueue.ledger import Ledger
+from ocrqueue.reconciler import Reconciler
+from ocrqueue.spool import END, JOB, Spool
+from tests import numbered
+from tests.harness import Stack, eventually, running
+from tests.integration.ledger_steps import JOB as ID
+from tests.integration.ledger_steps import later, opened, states, turn
+
+SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # kombu's four lists of a queue
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running() as stack:
+        stack.start_worker(children=2)
+        stack.start_documents(children=2)
+        stack.start_beat(1)
+        yield stack
+
+
+def lose(stack: Stack, queue: str) -> int:
+    """Throw away what waits in a queue; how many messages that was."""
+    lists = [queue + suffix for suffix in SUFFIXES]
+    with stack.redis.pipeline() as pipe:
+        for name in lists:
+            pipe.llen(name)
+        pipe.delete(*lists)
+        return sum(pipe.execute()[:-1])
+
+
+def pass_time(stack: Stack, job: Job, seconds: float) -> None:
+    """Let the job's messages be that much older."""
+    key = names.job_key(job.id)
+    for field, value in stack.redis.hgetall(key).items():
+        if field.startswith("sent:"):
+            stack.redis.hset(key, field, float(value) - seconds)
+        elif field.startswith("lane:"):
+            serial, when, wait, token = value.split(" ")
+            stack.redis.hset(key, field, f"{serial} {float(when) - seconds:.3f} {wait} {token}")
+
+
+def test_lost_tickets_are_sent_again(stack: Stack) -> None:
+    job = stack.client().submit(numbered.document(5), engine="rapidocr")  # which nobody reads yet
+    lost = 0
+
+    def both() -> bool:
+        nonlocal lost
+        lost += lose(stack, "pages.rapidocr")
+        return lost == 2
+
+    eventually(both)
+    stack.start_worker("late", engines="rapidocr=tests.engines:Numbered")
+    assert job.status().ok == 0
+    pass_time(stack, job, 20)
+    assert job.wait(timeout=30).state == "done"
+    assert {page["attempts"] for page in job.result()["pages"]} == {0}
+
+
+def test_lost_messages_of_document_and_assembly_are_sent_again(stack: Stack) -> None:
+    client = stack.client()
+    reading = client.submit(numbered.document(4, dict.fromkeys(range(1, 5), numbered.SLOW)))
+    eventually(lambda: reading.status().ok)
+    os.killpg(stack.processes["documents"].pid, signal.SIGSTOP)
+    queued = client.submit(numbered.document(3, salt=1))
+    eventually(lambda: reading.status().finished == 4)
+    stack.kill("documents")  # what it had taken off the queue when it was stopped is lost with it
+    lose(stack, names.DOCUMENTS_QUEUE)
+    assert (queued.status().state, reading.status().state) == ("queued", "running")
+    stack.start_documents()
+    for job in (queued, reading):
+        pass_time(stack, job, 20)
+    for job in (queued, reading):
+        assert job.wait(timeout=30).state == "done"
+
+
+def test_a_job_that_redis_has_forgotten_is_taken_up_from_the_spool(stack: Stack) -> None:
+    client = stack.client()
+    job = client.submit(numbered.document(6, dict.fromkeys(range(1, 7), numbered.SLOW)), name="letter.tif")
+    ended = client.submit(numbered.document(1, salt=1))
+    assert ended.wait(timeout=30).state == "done"
+    eventually(lambda: client.spool.exists(ended.id, END))
+    eventually(lambda: job.status().ok)
+    note = client.spool.read_json(job.id, JOB)
+    client.spool.write_json(job.id, JOB, note | {"created": note["created"] - 200})  # it is not on its way into Redis
+    for forgotten in (job, ended):
+        stack.redis.delete(names.job_key(forgotten.id), names.pages_key(forgotten.id))
+        stack.redis.zrem(names.OPEN, forgotten.id)
+        stack.redis.zrem(names.JOBS, forgotten.id)
+    stack.redis.hset(names.RECONCILER, "run_id", "of the server before")
+    eventually(lambda: client.ledger.jobs().count(job.id))
+    status = job.wait(timeout=30)
+    assert (status.state, status.ok, status.name) == ("done", 6, "letter.tif")
+    assert f"job={job.id}: Redis had forgotten it; taken up again from the spool" in stack.text("documents")
+    assert ended.id not in client.ledger.jobs()
+
+
+def test_an_end_that_was_not_told_is_told(stack: Stack) -> None:
+    client = stack.client()
+    job = client.submit(numbered.document(1))
+    assert job.wait(timeout=30).state == "done"
+    eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
+    stack.redis.delete(f"celery-task-meta-{job.id}")
+    client.spool.reopen(job.id)
+    stack.redis.zadd(names.UNTOLD, {job.id: 1})  # as it is where the child died just before it told, a while ago
+    eventually(lambda: stack.redis.exists(f"celery-task-meta-{job.id}"))
+    eventually(lambda: client.spool.exists(job.id, END))
+    eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
+
+
+def test_an_end_that_cannot_be_told_keeps_nothing_else_waiting(stack: Stack) -> None:
+    client = stack.client()
+    bad, good = (client.submit(numbered.document(1, salt=n)) for n in range(2))
+    for job in (bad, good):
+        assert job.wait(timeout=30).state == "done"
+        eventually(lambda job=job: not stack.redis.zscore(names.UNTOLD, job.id))  # type: ignore[misc]
+    end = stack.folder / "data" / "spool" / "jobs" / bad.id / END
+    end.unlink()
+    end.mkdir()  # in the way of the file
+    stack.redis.delete(f"celery-task-meta-{good.id}")
+    stack.redis.zadd(names.UNTOLD, {bad.id: 1, good.id: 2})
+    eventually(lambda: stack.redis.exists(f"celery-task-meta-{good.id}"))
+    assert stack.redis.zscore(names.UNTOLD, bad.id) == 1
+    assert f"job={bad.id}: its end could not be told: " in stack.text("documents")
+    end.rmdir()
+    eventually(lambda: not stack.redis.zscore(names.UNTOLD, bad.id))
+
+
+def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:
+    """The whole machine is gone: nobody is left to give the page back, so its lease has to run out."""
+    client = stack.client()
+    stack.start_worker("doomed", engines="slow=tests.engines:Slow")
+    job = client.submit(numbered.document(2), engine="slow")
+    doomed = stack.processes.pop("doomed")
+    (claim,) = eventually(lambda: held_by_the_stopped(stack, doomed.pid))
+    os.killpg(doomed.pid, signal.SIGKILL)
+    doomed.wait()
+    stack.start_worker("heir", engines="slow=tests.engines:Slow")
+    ledger = Ledger(client.redis, lease=0)  # the server has been up for long enough
+    stack.redis.zadd(names.CLAIMS, {claim: 1})
+    client.send(Reconciler(ledger, client.spool, 20, 3600).run())
+    assert job.wait(timeout=30).state == "done"
+    assert sorted(page["attempts"] for page in job.result()["pages"]) == [0, 1]
+
+
+def held_by_the_stopped(stack: Stack, worker: int) -> list[str]:
+    """Stop a worker with its children in the middle of a page; the claim it holds then, or nothing, and it goes on."""
+    os.killpg(worker, signal.SIGSTOP)
+    eventually(lambda: all(p.status() == psutil.STATUS_STOPPED for p in family(worker)))
+    claims = cast("list[str]", stack.redis.zrange(names.CLAIMS, 0, -1))
+    if not claims:
+        os.killpg(worker, signal.SIGCONT)
+    return claims
+
+
+def family(worker: int) -> list[psutil.Process]:
+    parent = psutil.Process(worker)
+    return [parent, *parent.children(recursive=True)]
+
+
+# -- on its own, with a clock that stands still ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reconciler(redis: "redis_py.Redis", tmp_path: Path) -> Reconciler:
+    """Looks every 20 seconds; the server has been up for a lease."""
+    spool = Spool(str(tmp_path / "spool"))
+    spool.prepare()
+    return Reconciler(Ledger(redis, lease=1, clock=1_700_000_000), spool, tick=20, patience=3600)
+
+
+def test_a_claim_is_freed_when_its_lease_has_run_out_and_not_before(reconciler: Reconciler, redis) -> None:
+    ledger = reconciler.ledger
+    eventually(lambda: redis.info("server")["uptime_in_seconds"] >= 1)
+    opened(ledger, pages=2)
+    turn(ledger, "vanished")
+    later(ledger, 0.5)
+    assert reconciler.run() == []
+    later(ledger, 0.4)
+    ledger.renew([(ID, "vanished")])
+    later(ledger, 0.9)
+    assert reconciler.run() == []
+    later(ledger, 0.2)
+    (message,) = reconciler.run()
+    assert (message.kind, message.args) == ("page", (0, 1))  # the lane's next ticket
+    assert states(ledger) == ["open", "open"]
+    assert turn(ledger, "heir").pages[0].attempts == 1
+
+
+def test_nothing_is_freed_right_after_everything_stood_still(reconciler: Reconciler, redis) -> None:
+    ledger = reconciler.ledger
+    eventually(lambda: redis.info("server")["uptime_in_seconds"] >= 1)
+    opened(ledger, pages=2)
+    reconciler.run()
+    turn(ledger, "asleep")
+    later(ledger, 100)  # the machine slept, the owners of leases with it
+    assert sent_pages(reconciler) == []
+    later(ledger, 0.5)
+    ledger.renew([(ID, "asleep")])  # the owner woke, too
+    later(ledger, 0.9)
+    assert sent_pages(reconciler) == []
+    assert states(ledger) == ["claimed", "open"]
+
+
+def sent_pages(reconciler: Reconciler) -> list[object]:
+    return [message for message in reconciler.run() if message.kind == "page"]
+
+
+def test_the_spool_is_looked_through_now_and_then_and_after_a_restart(reconciler: Reconciler, redis) -> None:
+    ledger, spool = reconciler.ledger, reconciler.spool
+    reconciler.run()
+    note = {"source": {"name": "a.tif", "spec": {"path": "/a.tif"}}, "options": {"dpi": 99}, "created": ledger.now()}
+    spool.write_json(ID, JOB, note)
+    later(ledger, 119)
+    redis.hdel(names.RECONCILER, "swept")
+    assert reconciler.run() == []  # it may be on its way into Redis
+    later(ledger, 10)
+    assert reconciler.run() == []  # looked a moment ago
+    later(ledger, 590)
+    (message,) = reconciler.run()
+    assert (message.kind, message.job) == ("document", ID)
+    record = ledger.job(ID)
+    assert (record.state, record.source.name, record.options.dpi) == ("queued", "a.tif", 99)
+
+    redis.flushall()
+    redis.hset(names.RECONCILER, mapping={"run_id": "another", "swept": ledger.now()})
+    (message,) = reconciler.run()
+    assert (message.kind, message.job) == ("document", ID)
+
+    redis.flushall()
+    spool.write_json(ID, END, {})
+    assert reconciler.run() == []
+
+
+def test_a_folder_that_makes_no_sense_is_passed_over(reconciler: Reconciler, caplog) -> None:
+    for n, note in enumerate(({}, {"created": "now"}, {"created": 0, "source": [], "options": {}})):
+        reconciler.spool.write_json(ID.replace("5f0c", f"5f0{n}"), JOB, note)
+    reconciler.spool.write_json(ID, JOB, {"created": 0, "source": {"name": "a", "spec": {}}, "options": {}})
+    assert [message.job for message in reconciler.run()] == [ID]
+    assert caplog.text.count("its folder in the spool cannot be taken up") == 3

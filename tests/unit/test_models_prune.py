@@ -1,0 +1,406 @@
+"""What a prune moves, what it leaves, and that restore brings it back whole."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
+from ocrqueue.models import ModelStore, Pruning
+from ocrqueue.models.locks import locked
+from ocrqueue.models.settings import ModelSettings, model_settings
+from tests.models import DAY, NOW, A, B, C, Directory, bytes_of, files, tree
+
+RECENT, LONG_AGO = NOW - DAY, NOW - 200 * DAY
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    return Directory(tmp_path / "models")
+
+
+def moved(done: Pruning) -> list[str]:
+    assert not [m for m in done.models if not m.moved], done.models
+    return [f"{m.name}@{m.revision[:1]}" for m in done.moved]
+
+
+def entry_files(directory: Directory) -> Path:
+    (entry,) = directory.layout.trash.iterdir()
+    return entry / "files"
+
+
+def test_a_folder_goes_and_comes_back(directory: Directory) -> None:
+    path = directory.folder("old_GLM")
+    before = tree(directory.root)
+    store = directory.store()
+    assert [m.name for m in store.prune().moved] == ["old_GLM"]
+    assert not path.exists()
+    assert store.restore("old_GLM").name == "old_GLM"
+    assert tree(directory.root) == before
+    assert not store.trashed()
+
+
+def test_a_repository_goes_and_comes_back(directory: Directory) -> None:
+    directory.cached("org/model", pulled=LONG_AGO)
+    directory.cached("org/other", pulled=RECENT)
+    before = tree(directory.root)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/model@a"]
+    assert [m.name for m in store.list_local()] == ["org/other"]
+    store.restore("org/model")
+    assert tree(directory.root) == before
+    assert [m.status for m in store.list_local()] == ["CURRENT", "CURRENT"]  # not pruned again the next night
+
+
+def test_a_superseded_revision_leaves_the_blobs_that_the_new_one_needs(directory: Directory) -> None:
+    old = directory.cached("org/model", A, {**files(), "a.txt": b"only in the old one"}, pulled=RECENT)
+    new = directory.cached("org/model", B, {**files(), "b.txt": b"only in the new one"}, pulled=RECENT)
+    was_old, was_new, before = bytes_of(old), bytes_of(new), tree(directory.root)
+    store = directory.store()
+    done = store.prune()
+    assert moved(done) == ["org/model@a"]
+    assert done.freed == len(b"only in the old one")
+    assert not old.exists()
+    assert bytes_of(new) == was_new
+    entry = entry_files(directory) / "models--org--model"
+    assert bytes_of(entry / "snapshots" / A) == was_old  # complete in itself
+    weights = (entry / "snapshots" / A / "model.safetensors").resolve()
+    assert weights.samefile(new / "model.safetensors")  # linked, not copied
+    store.restore("org/model")
+    assert tree(directory.root) == before
+
+
+def test_several_revisions_of_one_repository_at_once(directory: Directory) -> None:
+    for revision in (A, B, C):
+        directory.cached("org/model", revision, {**files(), "own.txt": revision.encode()}, pulled=RECENT)
+    before = tree(directory.root)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/model@a", "org/model@b"]
+    for revision in (A, B):
+        store.restore(f"org/model@{revision[:6]}")
+    assert tree(directory.root) == before
+
+
+def test_all_revisions_of_one_repository_at_once(directory: Directory) -> None:
+    for revision in (A, B):
+        directory.cached("org/model", revision, {**files(), "own.txt": revision.encode()}, main=False, pulled=LONG_AGO)
+    before = tree(directory.root)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/model@a", "org/model@b"]
+    assert not (directory.root / "models--org--model").exists()
+    store.restore(f"org/model@{B}")
+    store.restore(f"org/model@{A}")
+    assert tree(directory.root) == before
+
+
+def test_a_repository_whose_weights_others_share_by_links(directory: Directory) -> None:
+    one = directory.cached("org/one", content=files(), shared=True, pulled=LONG_AGO)
+    two = directory.cached("org/two", content=files(), shared=True, pulled=RECENT)
+    was = bytes_of(one)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/one@a"]
+    assert bytes_of(two) == was
+    trashed = entry_files(directory) / "models--org--one" / "snapshots" / A
+    assert bytes_of(trashed) == was
+    assert not (trashed / "model.safetensors").resolve().is_symlink()
+    shutil.rmtree(directory.root / "blobs")  # whatever becomes of the shared file meanwhile
+    store.restore("org/one")
+    assert bytes_of(one) == was
+
+
+def test_the_last_user_of_a_shared_file_takes_it_along(directory: Directory) -> None:
+    one = directory.cached("org/one", content=files(), shared=True, pulled=LONG_AGO)
+    two = directory.cached("org/two", content=files(), shared=True, pulled=LONG_AGO)
+    was = bytes_of(one)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/one@a", "org/two@a"]
+    assert not list((directory.root / "blobs").glob("??/*[0-9a-f]"))
+    store.restore("org/one")
+    store.restore("org/two")
+    assert bytes_of(one) == bytes_of(two) == was
+
+
+def test_a_superseded_revision_with_a_shared_file(directory: Directory) -> None:
+    other = directory.cached("org/other", content=files(), shared=True, pulled=RECENT)
+    old = directory.cached("org/model", A, files(), shared=True, pulled=RECENT)
+    new = directory.cached("org/model", B, files("new"), shared=True, pulled=RECENT)
+    was_old, was_new, was_other = bytes_of(old), bytes_of(new), bytes_of(other)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/model@a"]
+    assert (bytes_of(new), bytes_of(other)) == (was_new, was_other)
+    store.restore("org/model")
+    assert (bytes_of(old), bytes_of(new), bytes_of(other)) == (was_old, was_new, was_other)
+
+
+def test_a_folder_that_links_into_the_cache_keeps_its_bytes(directory: Directory) -> None:
+    snapshot = directory.cached("org/model", pulled=LONG_AGO)
+    folder = directory.folder("mine", {"config.json": b"{}"}, used=RECENT)
+    (folder / "model.safetensors").symlink_to(os.path.relpath((snapshot / "model.safetensors").resolve(), folder))
+    was, was_model = bytes_of(folder), bytes_of(snapshot)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/model@a"]
+    assert bytes_of(folder) == was
+    store.restore("org/model")
+    assert bytes_of(snapshot) == was_model
+
+
+def test_a_folder_that_others_link_into_stays(directory: Directory) -> None:
+    folder = directory.folder("old_GLM")
+    other = directory.folder("mine", {"config.json": b"{}"}, used=RECENT)
+    (other / "model.safetensors").symlink_to(folder / "model.safetensors")
+    (left,) = directory.store().prune().models
+    assert not left.moved
+    assert "needs its files" in str(left.why_not)
+    assert (other / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("damage", ["blob", "reference"])
+def test_a_repository_that_the_hub_calls_corrupted(directory: Directory, damage: str) -> None:
+    old = directory.cached("org/model", A, {**files(), "a.txt": b"a"}, pulled=LONG_AGO)
+    new = directory.cached("org/model", B, {**files(), "b.txt": b"b"}, pulled=RECENT)
+    if damage == "blob":
+        (old / "a.txt").resolve().unlink()
+    else:
+        (old.parents[1] / "refs" / "v1").write_text(C)
+    was = bytes_of(new)
+    store = directory.store()
+    assert moved(store.prune()) == ["org/model@a"]
+    assert bytes_of(new) == was
+    store.restore("org/model")
+    assert (old / "model.safetensors").exists()
+
+
+def test_a_reference_goes_with_its_revision(directory: Directory) -> None:
+    old = directory.cached("org/model", A, files("old"), pulled=RECENT)
+    directory.cached("org/model", B, pulled=RECENT)
+    (old.parents[1] / "refs" / "v1").write_text(A)
+    before = tree(directory.root)
+    store = directory.store()
+    store.prune()
+    assert not (old.parents[1] / "refs" / "v1").exists()
+    store.restore("org/model")
+    assert tree(directory.root) == before
+
+
+def test_what_is_never_moved(directory: Directory, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.bin"
+    outside.write_bytes(b"not ours")
+    directory.cached("org/held", pulled=LONG_AGO)
+    directory.cached("org/kept", pulled=LONG_AGO)
+    directory.cached("org/wanted", pulled=LONG_AGO)
+    directory.cached("org/needed", pulled=LONG_AGO)
+    directory.cached("org/foreign")
+    directory.cached("org/pulling", pulled=LONG_AGO)
+    (directory.cached("org/leads-out", pulled=LONG_AGO) / "x.bin").symlink_to(outside)
+    (directory.root / "old_unknown").mkdir()
+    store = directory.store(wanted="org/wanted", max_bytes=0)
+    store.keep("org/kept")
+    with store.hold("org/held"), locked(directory.layout.lock_file("org/pulling@pull")):
+        before = tree(directory.root)
+        assert not store.prune(needed=[("org/needed", A)]).models
+    assert tree(directory.root) == before
+    assert outside.read_bytes() == b"not ours"
+
+
+def test_what_comes_into_use_between_audit_and_move_stays(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory.cached("org/model", pulled=LONG_AGO)
+    store = directory.store()
+    from ocrqueue.models import prune
+
+    held = []
+    plan = prune.Removal.plan
+
+    def meanwhile(*args: object) -> object:
+        held.append(store.hold("org/model"))
+        return plan(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prune.Removal, "plan", meanwhile)
+    (left,) = store.prune().models
+    assert (left.moved, left.why_not) == (False, "it came into use meanwhile")
+    assert held[0].path.exists()
+
+
+@pytest.mark.parametrize("limit", [None, 0, 2500])
+def test_a_dry_run_says_exactly_what_a_real_one_does(directory: Directory, limit: int | None) -> None:
+    directory.folder("old_GLM")
+    directory.cached("org/shared", content=files(), shared=True, pulled=LONG_AGO)
+    directory.cached("org/other", content=files(), shared=True, pulled=RECENT)
+    directory.cached("org/model", A, {**files(), "a": b"a"}, pulled=RECENT)
+    directory.cached("org/model", B, {**files(), "b": b"b"}, pulled=RECENT)
+    store = directory.store(max_bytes=limit)
+    before = tree(directory.root)
+    dry = store.prune(dry_run=True)
+    assert tree(directory.root) == before
+    assert not store.trashed()
+    real = store.prune()
+    assert [m.to_json() | {"entry": None} for m in real.models] == [m.to_json() for m in dry.models]
+    assert (real.freed, real.over, real.emptied) == (dry.freed, dry.over, dry.emptied)
+    assert real.models
+
+
+def test_short_of_space_the_least_recently_used_go(directory: Directory) -> None:
+    for n, name in enumerate(("org/a", "org/b", "org/c")):
+        directory.cached(name, pulled=RECENT + n)
+    whole = directory.store().audit().size
+    done = directory.store(max_bytes=whole - 1).prune()
+    assert moved(done) == ["org/a@a"]
+    assert "space is short" in done.moved[0].reason
+    assert done.over == 0
+    assert directory.store().audit().size <= whole - 1
+
+
+def test_nobody_loses_a_model_where_it_cannot_fit_anyway(directory: Directory) -> None:
+    directory.cached("org/mine", pulled=RECENT)
+    directory.cached("org/foreign")
+    done = directory.store(max_bytes=100).prune()
+    assert not done.models
+    assert done.over == directory.store().audit().size - 100
+
+
+def test_the_trash_is_emptied_by_age(directory: Directory) -> None:
+    directory.folder("old_GLM")
+    directory.store().prune()
+    assert not directory.store(NOW + 6 * DAY).prune().emptied
+    dry = directory.store(NOW + 7 * DAY).prune(dry_run=True)
+    assert dry.emptied
+    assert list(directory.layout.trash.iterdir())
+    assert directory.store(NOW + 7 * DAY).prune().emptied == dry.emptied
+    assert not list(directory.layout.trash.iterdir())
+
+
+def test_the_trash_is_emptied_at_once_where_the_disk_is_nearly_full(directory: Directory) -> None:
+    directory.folder("old_GLM")
+    directory.store().prune()
+    tight = ModelStore(ModelSettings(directory.root), lambda: NOW + 60, lambda _: (4, 100))
+    assert tight.prune().emptied
+    assert not tight.trashed()
+
+
+def test_emptying_leaves_what_others_share(directory: Directory) -> None:
+    directory.cached("org/model", A, pulled=RECENT)
+    new = directory.cached("org/model", B, {**files("org/model"), "b": b"b"}, pulled=RECENT)
+    was = bytes_of(new)
+    assert directory.store().prune().moved
+    directory.store(NOW + 8 * DAY).prune()
+    assert not directory.store().trashed()
+    assert bytes_of(new) == was
+
+
+def test_restore_of_what_is_there_again(directory: Directory) -> None:
+    directory.cached("org/model", pulled=LONG_AGO)
+    store = directory.store()
+    store.prune()
+    directory.cached("org/model", pulled=RECENT)
+    with pytest.raises(ModelDirectoryError, match="there already"):
+        store.restore("org/model")
+    assert store.trashed()
+
+
+def test_restore_of_a_whole_repository_beside_a_new_revision(directory: Directory) -> None:
+    old = directory.cached("org/model", A, {**files(), "a": b"a"}, pulled=LONG_AGO)
+    was = bytes_of(old)
+    store = directory.store()
+    store.prune()
+    new = directory.cached("org/model", B, {**files(), "b": b"b"}, pulled=RECENT)
+    was_new = bytes_of(new)
+    store.restore("org/model")
+    assert (bytes_of(old), bytes_of(new)) == (was, was_new)
+    assert (new.parents[1] / "refs" / "main").read_text() == B
+
+
+def test_restore_of_what_was_never_there(directory: Directory) -> None:
+    with pytest.raises(ModelUnavailable, match="the trash has no model org/model"):
+        directory.store().restore("org/model")
+
+
+def test_a_model_in_the_trash_is_no_longer_ours(directory: Directory) -> None:
+    directory.cached("org/model", pulled=LONG_AGO)
+    directory.store().prune()
+    directory.cached("org/model")  # another tool pulls it anew
+    assert directory.store().list_local()[0].status == "FOREIGN"
+
+
+def test_without_hard_links_a_revision_that_shares_is_only_reported(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(95, "Operation not supported", "x")
+
+    directory.cached("org/model", A, pulled=RECENT)
+    directory.cached("org/model", B, {**files("org/model"), "b": b"b"}, pulled=RECENT)
+    before = tree(directory.root)
+    monkeypatch.setattr(os, "link", refuse)
+    for dry_run in (True, False):
+        (left,) = directory.store().prune(dry_run).models
+        assert not left.moved
+        assert "Operation not supported" in str(left.why_not)
+    assert tree(directory.root) == before
+    assert not directory.store().trashed()
+
+
+def test_an_unreadable_keep_list_stops_a_prune(directory: Directory) -> None:
+    directory.folder("old_GLM")
+    directory.layout.keep.write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelDirectoryError, match="keep list"):
+        directory.store().prune()
+    assert (directory.root / "old_GLM").exists()
+
+
+def test_a_state_folder_that_leads_elsewhere_is_refused(directory: Directory, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    shutil.rmtree(directory.layout.state, ignore_errors=True)
+    directory.layout.state.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelDirectoryError, match="is a link"):
+        directory.store().prune()
+
+
+def test_two_prunes_at_once_wait_for_each_other(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ocrqueue.models import locks
+
+    monkeypatch.setattr(locks, "_DIRECTORY_SECONDS", 0.1)
+    directory.layout.prepare()
+    with locks.directory_lock(directory.layout), pytest.raises(ModelDirectoryError, match="another prune"):
+        directory.store().prune()
+
+
+def test_the_journal_says_what_was_moved(directory: Directory) -> None:
+    directory.folder("old_GLM")
+    directory.store().prune()
+    (entry,) = directory.layout.trash.iterdir()
+    record = json.loads((entry / "entry.json").read_text())
+    assert (record["state"], record["name"], record["gate"]["source"]) == ("trashed", "old_GLM", "old_GLM")
+
+
+# -- settings -------------------------------------------------------------------------------------------------
+def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert model_settings(tmp_path) == ModelSettings(tmp_path / "models")
+    for name, value in {
+        "OCR_MODEL_DIR": f"{tmp_path}/m", "OCR_OLD_PREFIXES": "old_, alt_", "OCR_MODEL_UNUSED_DAYS": "5",
+        "OCR_MODEL_DIR_MAX_GB": "3", "OCR_TRASH_DAYS": "0", "OCR_PRUNE": "report", "OCR_MODEL": "a/b",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    assert model_settings(tmp_path) == ModelSettings(tmp_path / "m", "report", ("old_", "alt_"), 5, 3 * 10**9, 0, "a/b")
+
+
+@pytest.mark.parametrize("how", ["HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"])
+def test_the_cache_that_all_tools_share_is_only_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    below = {
+        "HF_HUB_CACHE": "",
+        "HF_HOME": "hub",
+        "XDG_CACHE_HOME": "huggingface/hub",
+        "HOME": ".cache/huggingface/hub",
+    }
+    for name in below:
+        if name != "HOME":
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(how, str(tmp_path))
+    monkeypatch.setenv("OCR_MODEL_DIR", str(tmp_path / below[how]))
+    assert model_settings(tmp_path).prune == "report"
+    monkeypatch.setenv("OCR_PRUNE", "trash")
+    assert model_settings(tmp_path).prune == "trash"
