@@ -47,6 +47,11 @@ def is_ending() -> bool:
 
 losses: "queue.Queue[Loss | None]" = queue.Queue()
 
+# Held while this thread publishes. A child made at that moment, to replace the one that died, would inherit the locks
+# of Celery's event dispatcher and of kombu's pools as they are: taken, for ever.
+_publishing = threading.RLock()
+os.register_at_fork(before=_publishing.acquire, after_in_parent=_publishing.release, after_in_child=_publishing.release)
+
 
 class Keeper(threading.Thread):
     """One per worker, from its first moment to its last."""
@@ -154,15 +159,15 @@ class Keeper(threading.Thread):
         """Take an engine's queue again once the pause after a failed load is over; its child stopped taking it."""
         for name in self._engines.keys() - unable:
             queue_name = config.QUEUES[name]
-            if not self._consumer.task_consumer.consuming_from(queue_name):
+            if not is_ending() and not self._consumer.task_consumer.consuming_from(queue_name):
                 self._consumer.call_soon(self._consumer.add_task_queue, queue_name)
 
     def _give_back(self, loss: Loss) -> None:
         try:
-            if loss.how == "cancel":
-                dispatch(context.ledger().cancel(loss.job).messages)
-            else:
-                dispatch(context.ledger().lose(loss.job, loss.token, loss.how).messages)
+            ledger = context.ledger()
+            step = ledger.cancel(loss.job) if loss.how == "cancel" else ledger.lose(loss.job, loss.token, loss.how)
+            with _publishing:
+                dispatch(step.messages)
         except RedisError:
             if not self._ending.is_set():
                 losses.put(loss)  # until Redis is back; the lease is not renewed meanwhile

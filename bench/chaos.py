@@ -1,0 +1,300 @@
+"""Faults at random while documents are read; then everything heals, and every page is looked for.
+
+`python -m bench.chaos [--seconds N | --faults N] [--seed N] [--lease N] [--no-reconciler] [--unchecked-claims]`
+
+Jobs of 1 to 50 pages of a fast test engine with known text come while processes are killed (`kill -9`), stopped for
+seconds, and connections cut. In the end each job must be in a final state, each page counted once with its text, and a
+page dead only where this run's own log shows three faults that hit its claims. The last two flags take away what makes
+that hold; then the run must fail. Exit code 1 where it does.
+"""
+
+import random
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from statistics import median
+
+from redis.exceptions import RedisError
+
+from bench import table
+from ocrqueue import names
+from ocrqueue.client import Client, Job
+from ocrqueue.errors import JobTimeout, OcrError
+from tests import numbered
+from tests.faults import Relay, Supervised, send_all, supervised
+
+ENGINE = "quick"
+ENGINES = f"{ENGINE}=tests.engines:Quick"
+READERS = ("one", "two")  # workers with a child each: what one leaves, the other takes
+HEAL_SECONDS = 180.0  # for everything that is still open once the last fault is over
+BETWEEN = (0.4, 2.4)  # seconds from one fault to the next
+OPEN_JOBS = 4  # that are in the queue at a time
+CLASSES = (
+    "child killed", "worker killed", "worker stopped", "documents killed", "documents stopped", "redis killed",
+    "redis stopped", "beat killed", "cut",
+)  # fmt: skip
+HARMLESS_TO_PAGES = {"documents killed", "documents stopped", "beat killed"}
+HARMLESS_TO_DOCUMENTS = {"child killed", "worker killed", "worker stopped", "beat killed"}
+
+
+@dataclass(slots=True)
+class Fault:
+    """What was done, and to whose claims."""
+
+    kind: str
+    at: float  # seconds since the run began
+    held: set[tuple[str, str]]  # (job, page; or "document", "assemble") of the claims held at that moment
+    mended: float | None = None  # seconds until every page of those claims was counted
+
+
+@dataclass(slots=True)
+class Chaos:
+    """One run."""
+
+    stack: Supervised
+    relay: Relay
+    rng: random.Random
+    classes: Sequence[str] = CLASSES
+    heal_seconds: float = HEAL_SECONDS
+    jobs: list[tuple[Job, int]] = field(default_factory=list)  # and their pages
+    faults: list[Fault] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    deck: list[str] = field(default_factory=list)
+    waiting: list[tuple[Fault, float]] = field(default_factory=list)
+
+    def run(self, goes_on: Callable[[int, float], bool]) -> None:
+        """Submit and break things as long as `goes_on(faults, seconds)`."""
+        while goes_on(len(self.faults), time.monotonic() - self.started):
+            self._submit()
+            self._look()
+            time.sleep(self.rng.uniform(*BETWEEN))
+            self._break()
+        self._look()
+
+    # -- jobs --------------------------------------------------------------------------------------------------------
+    def _submit(self) -> None:
+        client = self.stack.client()
+        with suppress(OcrError, RedisError):  # Redis may be away: nothing was taken, nothing is owed
+            while len(client.ledger.redis.zrange(names.OPEN, 0, -1)) < OPEN_JOBS:
+                pages = self.rng.randint(1, 50)
+                document = numbered.document(pages, salt=len(self.jobs))
+                self.jobs.append((client.submit(document, engine=ENGINE), pages))
+
+    # -- faults ------------------------------------------------------------------------------------------------------
+    def _break(self) -> None:
+        if not self.deck:  # each class once in a round, in an order of its own
+            self.deck = self.rng.sample(self.classes, len(self.classes))
+        kind = self.deck.pop()
+        if len(self.faults) % 2:  # every second fault falls while a page is being read
+            self._wait_for_a_page()
+        fault = Fault(kind, time.monotonic() - self.started, self._held())
+        self.faults.append(fault)
+        self.waiting.append((fault, time.monotonic()))
+        self._do(kind)
+        fault.held |= self._held()
+
+    def _wait_for_a_page(self) -> None:
+        end = time.monotonic() + 5
+        while not any(page.isdigit() for _, page in self._held()) and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def _held(self) -> set[tuple[str, str]]:
+        """(job, page) of the claims that are held now."""
+        found = set()
+        with suppress(RedisError):
+            for member in self.stack.redis.zrange(names.CLAIMS, 0, -1):
+                job, token = str(member).split(" ")
+                what = str(self.stack.redis.hget(names.job_key(job), f"claim:{token}") or "")
+                if what:
+                    found.add((job, what.rsplit(" ", maxsplit=1)[-1]))
+        return found
+
+    def _do(self, kind: str) -> None:
+        name, _, what = kind.partition(" ")
+        reader = self.rng.choice(READERS)
+        name = reader if name == "worker" else name
+        if kind == "cut":
+            self.relay.cut(lambda _: self.rng.random() < 0.7)
+        elif name == "child":
+            send_all(self.stack.children(reader)[:1], signal.SIGKILL)
+        elif what == "killed":
+            self.stack.strike(name)
+        else:
+            self._stop(name)
+
+    def _stop(self, name: str) -> None:
+        family = self.stack.family(name)
+        send_all(family, signal.SIGSTOP)
+        time.sleep(self.rng.uniform(0.5, 2.5 * float(self.stack.env["OCR_LEASE_SECONDS"])))
+        send_all(family, signal.SIGCONT)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+    def _look(self) -> None:
+        """Note how long it took until the pages that a fault hit were counted."""
+        still = []
+        for fault, since in self.waiting:
+            try:
+                open_pages = any(self._is_open(job, page) for job, page in fault.held)
+            except (OcrError, RedisError):
+                open_pages = True
+            if open_pages:
+                still.append((fault, since))
+            else:
+                fault.mended = time.monotonic() - since
+        self.waiting = still
+
+    def _is_open(self, job: str, page: str) -> bool:
+        if not page.isdigit():
+            return not self.stack.client().ledger.job(job).pages
+        value = self.stack.redis.hget(names.pages_key(job), page)
+        return value is not None and str(value)[0] in "co"
+
+    def heal(self) -> Iterator[str]:
+        """No more faults: wait for every job; what is wrong."""
+        end = time.monotonic() + self.heal_seconds
+        while not self.stack._answers() and time.monotonic() < end:
+            time.sleep(0.1)
+        client = self.stack.client()
+        for job, pages in self.jobs:
+            while time.monotonic() < end + 1:
+                self._look()
+                with suppress(JobTimeout):
+                    job.wait(timeout=1)
+                    break
+            yield from self._verify(client, job, pages)
+        for name in (names.CLAIMS, names.OPEN):
+            if left := self.stack.redis.zcard(name):
+                yield f"stuck: {left} in {name}"
+        if backlog := int(self.stack.redis.get(names.BACKLOG) or 0):
+            yield f"counted twice or never: {backlog} pages of backlog are left"
+
+    def _verify(self, client: Client, job: Job, pages: int) -> Iterator[str]:
+        status = job.status()
+        if not status.has_ended:
+            yield f"stuck: job {job.id} is {status.state}: {status.ok}+{status.failed} of {pages}"
+            return
+        record = client.ledger.job(job.id)
+        counts = (record.ok, record.failed, record.cancelled)
+        if record.pages is None:
+            yield from (f"{line}: {record.code}: {record.message}" for line in self._dead(job.id, ["document"]))
+            return
+        if sum(counts) != pages or record.pages != pages:
+            yield f"counted twice or never: job {job.id} has {counts} of {pages}"
+        if status.state == "failed":
+            yield from self._dead(job.id, range(1, pages + 1))
+            return
+        found = job.result()["pages"]
+        if [p["page"] for p in found] != list(range(1, pages + 1)):
+            yield f"lost: job {job.id} has {len(found)} of {pages} pages"
+        for page in found:
+            if page["state"] == "ok" and page["text"] != numbered.text(page["page"]):
+                yield f"wrong text: job {job.id} page {page['page']}"
+        yield from self._dead(job.id, [p["page"] for p in found if p["state"] != "ok"])
+
+    def _dead(self, job: str, failed: Iterable[int | str]) -> Iterator[str]:
+        for what in failed:
+            harmless = HARMLESS_TO_PAGES if what != "document" else HARMLESS_TO_DOCUMENTS
+            hits = sum((job, str(what)) in f.held for f in self.faults if f.kind not in harmless)
+            if hits < 3:
+                yield f"dead without three faults: job {job} {what} ({hits})"
+
+    # -- telling -----------------------------------------------------------------------------------------------------
+    def report(self, wrong: list[str], heal_seconds: float) -> None:
+        """The tables."""
+        count = Counter(f.kind for f in self.faults)
+        hit = Counter(f.kind for f in self.faults if any(page.isdigit() for _, page in f.held))
+        times = {
+            kind: sorted(f.mended for f in self.faults if f.kind == kind and f.held and f.mended is not None)
+            for kind in CLASSES
+        }
+        rows: list[list[table.Cell]] = [
+            [kind, count[kind], hit[kind], *(_seconds(f(times[kind])) if times[kind] else "-" for f in (median, max))]
+            for kind in CLASSES
+        ]
+        every = sorted(t for kind in CLASSES for t in times[kind])
+        rows.append(["all", count.total(), hit.total(), *(_seconds(f(every)) if every else "-" for f in (median, max))])
+        table.show(["fault", "drawn", "while pages were read", "s until counted, median", "worst"], rows)
+        ended = [self.stack.client().ledger.job(j.id) for j, _ in self.jobs]
+        print(
+            f"\n{len(self.jobs)} jobs, {sum(p for _, p in self.jobs)} pages: {sum(j.ok for j in ended)} read, "
+            f"{sum(j.failed for j in ended)} dead; {_kinds(wrong)}; restarts: "
+            f"{', '.join(f'{n} {c}' for n, c in sorted(self.stack.restarts.items()))}; "
+            f"{time.monotonic() - self.started:.0f} s in all, {heal_seconds:.0f} of them to heal"
+        )
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _kinds(wrong: list[str]) -> str:
+    count = Counter(line.partition(":")[0] for line in wrong)
+    return ", ".join(f"{count[kind]} {kind}" for kind in ("lost", "counted twice or never", "stuck", "wrong text", *[
+        kind for kind in count if kind.startswith("dead")
+    ]))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a run goes."""
+
+    seed: int
+    goes_on: Callable[[int, float], bool]  # faults drawn, seconds gone -> whether there are more to come
+    classes: Sequence[str] = CLASSES
+    lease: int = 4  # OCR_LEASE_SECONDS
+    heal_seconds: float = HEAL_SECONDS
+    reconciler: bool = True  # False: nobody looks for what is lost
+    checked: bool = True  # False: `finish` counts without a live claim
+
+
+def chaos(plan: Plan) -> list[str]:
+    """Run, report; what was wrong in the end."""
+    limits = {"OCR_PAGE_SECONDS": "60", "OCR_MAX_TASKS_PER_CHILD": "500"}
+    with supervised(OCR_LEASE_SECONDS=str(plan.lease), **limits) as stack:
+        relay = stack.relay()
+        stack.env |= {"REDIS_URL": relay.url} | ({} if plan.checked else {"TEST_UNCHECKED_CLAIMS": "1"})
+        stack.start_documents(children=1)
+        for name in READERS:
+            stack.start_worker(name, engines=ENGINES)
+        if plan.reconciler:
+            stack.start_beat()
+        stack.supervise()
+        run = Chaos(stack, relay, random.Random(plan.seed), plan.classes, plan.heal_seconds)
+        run.run(plan.goes_on)
+        healing = time.monotonic()
+        wrong = list(run.heal())
+        run.report(wrong, time.monotonic() - healing)
+        return wrong
+
+
+def main() -> int:
+    """Run it; 1 where something was wrong in the end."""
+    parser = ArgumentParser(description="random faults")
+    parser.add_argument("--seconds", type=float, default=60, help="how long faults go on")
+    parser.add_argument("--faults", type=int, help="how many faults instead")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lease", type=int, default=4, help="OCR_LEASE_SECONDS")
+    parser.add_argument("--heal", type=float, default=HEAL_SECONDS, help="seconds to heal within")
+    parser.add_argument("--no-reconciler", action="store_true")
+    parser.add_argument("--unchecked-claims", action="store_true")
+    given = parser.parse_args()
+
+    def goes_on(faults: int, seconds: float) -> bool:
+        return faults < int(given.faults) if given.faults else seconds < float(given.seconds)
+
+    plan = Plan(
+        given.seed, goes_on, CLASSES, given.lease, given.heal, not given.no_reconciler, not given.unchecked_claims
+    )
+    wrong = chaos(plan)
+    print("\n".join(wrong[:50]))
+    print("FAILED" if wrong else "everything is accounted for")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
