@@ -6,6 +6,14 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A part of a line whose place is known: a word, or a character where words are not parted by spaces."""
+
+    text: str
+    box: tuple[Point, Point, Point, Point]  # as a line's
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of text on a page."""
 
@@ -13,6 +21,7 @@ class Line:
     box: tuple[Point, Point, Point, Point]  # corners in pixels of the page image, clockwise from top left
     confidence: float | None = None  # 0 to 1; None where the engine gives none
     origin: str = "ocr"  # "ocr" or "text_layer"
+    words: tuple[Word, ...] = ()  # in order; empty where the engine gives none. Used for layout, not stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,15 @@ def open_document(path: Path, limits: Limits, password: str | None = None, pages
     return open_image(path, kind, limits, pages)
 
 
+def preload() -> None:
+    """Load the libraries now that the first document would load."""
+    from PIL import Image
+
+    from ocrqueue.documents import images, pdf  # noqa: F401
+
+    Image.init()
+
+
 def _head(path: Path, limits: Limits) -> bytes:
     """The first bytes of a file that is not too large."""
     try:

@@ -9,6 +9,8 @@ from ocrqueue.documents.transforms import Transform
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from ocrqueue.documents.text_layer import TextLayer
+
 UNKNOWN_DPI = 72.0
 
 
@@ -16,10 +18,20 @@ UNKNOWN_DPI = 72.0
 class PageImage:
     """A page as an engine sees it. Whoever asked for it closes `image`."""
 
-    image: "Image"  # RGB, upright according to the file's own tags
+    image: "Image"  # RGB; from `render`, upright according to the file's own tags
     dpi: float  # resolution of `image`; 72 (a pixel a point) for an image file that names no plausible one
-    rotation: int  # 0, 90, 180 or 270: degrees the page was turned clockwise to be upright
+    rotation: float  # degrees the page was turned clockwise to be upright, 0 to 360; from `render` 0, 90, 180 or 270
     transform: Transform  # from pixels of `image` to the page in the file, see `Document.render`
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return self.image.height
 
 
 class Document(ABC):
@@ -42,6 +54,13 @@ class Document(ABC):
 
         Raises PageFailure: `corrupt_file` or `too_large`.
         """
+
+    def text_layer(self, number: int, dpi: int | None, engine_dpi: int) -> "TextLayer | None":  # noqa: ARG002
+        """The text that page `number` (from 1) brings along; None where there is none, or none to be trusted.
+
+        Takes what `render` takes. Raises nothing: a page whose layer cannot be read is one without.
+        """
+        return None
 
     def close(self) -> None:  # noqa: B027 - most kinds hold nothing open
         """Give file handles and caches back. May be called more than once."""

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -21,6 +22,21 @@ _PLAUSIBLE_DPI = (20.0, 4800.0)
 _STRETCH = (1.1, 4.0)  # a fax is 204 x 98 dpi; less is rounding, more is a mistake in the file
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A page as its file has it. Not to be used once the file is closed."""
+
+    image: Image.Image  # not decoded yet where its reader allows that
+    orientation: int  # 1 to 8, of the EXIF standard
+    stored: tuple[int, int]  # width and height in the file
+    upright: tuple[int, int]  # width and height as it is to be seen
+    resolution: tuple[float, float]  # dots per inch along x and y as it is to be seen
+
+    def pixels(self) -> Image.Image:
+        """All of it, upright, in mode L, RGB or RGBA."""
+        return _decoded(self.image)
+
+
 class ImageDocument(Document):
     """An image file; opened anew for each page, so that no decoded frame outlives it."""
 
@@ -32,11 +48,17 @@ class ImageDocument(Document):
 
     def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:  # noqa: ARG002 - see Document.render
         """The frame as it is, turned upright."""
+        with self.frame(number) as frame:
+            return _page_image(frame, self._limits.max_pixels)
+
+    @contextmanager
+    def frame(self, number: int) -> Iterator[Frame]:
+        """The page `number` (from 1) as its file has it. Raises PageFailure, also for what goes wrong in the block."""
         with _reader(self._path, self.kind, self._limits, PageFailure) as image:
             if number > 1:
                 image.seek(number - 1)
             _check_size(image, self._limits, PageFailure)
-            return _page_image(image, self._limits.max_pixels)
+            yield _frame(image)
 
 
 def open_image(path: Path, kind: str, limits: Limits, pages: int | None = None) -> ImageDocument:
@@ -101,7 +123,7 @@ def _check_size(image: Image.Image, limits: Limits, failure: type[OcrError]) -> 
         raise failure(f"the image has {size}, {allowed}: send it in a smaller size", "too_large")
 
 
-def _page_image(image: Image.Image, max_pixels: int) -> PageImage:
+def _frame(image: Image.Image) -> Frame:
     if image.format not in _TAGS_FIRST:
         image.load()
     orientation = _orientation(image)
@@ -109,15 +131,19 @@ def _page_image(image: Image.Image, max_pixels: int) -> PageImage:
     stored = image.size
     if image.format == "TIFF" and swaps_sides(orientation):
         stored = stored[::-1]  # Pillow gives the size that the frame has after turning
-    upright = stored
     if swaps_sides(orientation):
-        upright, resolution = stored[::-1], resolution[::-1]
-    size, dpi = _target(upright, resolution, max_pixels)
+        return Frame(image, orientation, stored, stored[::-1], resolution[::-1])
+    return Frame(image, orientation, stored, stored, resolution)
+
+
+def _page_image(frame: Frame, max_pixels: int) -> PageImage:
+    image, orientation, upright = frame.image, frame.orientation, frame.upright
+    size, dpi = _target(upright, frame.resolution, max_pixels)
     image.draft(None, size[::-1] if swaps_sides(orientation) else size)  # a JPEG is decoded at a fraction where it may
-    pixels = _decoded(image)
+    pixels = frame.pixels()
     if pixels.size != size:
         pixels = pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    transform = scaled(to_stored(orientation, *stored), upright[0] / size[0], upright[1] / size[1])
+    transform = scaled(to_stored(orientation, *frame.stored), upright[0] / size[0], upright[1] / size[1])
     return PageImage(flattened(pixels), dpi, ROTATION_OF[orientation], transform)
 
 

@@ -1,9 +1,11 @@
-"""PDFs, rendered by PyMuPDF: the one module that imports it. Nothing in a PDF is run, followed or fetched."""
+"""PDFs, rendered by PyMuPDF; `pdf_text` and `pdf_painting` use it too. Nothing in a PDF is run, followed or fetched."""
 
 import contextlib
 import io
+import logging
 import math
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,15 @@ import pymupdf
 from PIL import Image
 
 from ocrqueue.documents.document import Document, PageImage
-from ocrqueue.documents.transforms import ORIENTATION_OF, scaled, to_stored
+from ocrqueue.documents.pdf_layer import Usable, usable_text
+from ocrqueue.documents.pdf_text import Quad
+from ocrqueue.documents.text_layer import TextLayer
+from ocrqueue.documents.transforms import ORIENTATION_OF, Transform, chained, inverse, scaled, to_stored
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
 from ocrqueue.limits import Limits
+from ocrqueue.pages import Line, Word
+
+log = logging.getLogger(__name__)
 
 pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
@@ -46,15 +54,29 @@ class PdfDocument(Document):
 
     def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:
         """The page with its annotations and filled-in form fields, on white."""
-        with _guarded(PageFailure, f"page {number}"):
+        with guarded(PageFailure, f"page {number}"):
             page = self.pdf[number - 1]
             _check_page(page, self._limits)
             pymupdf.TOOLS.reset_mupdf_warnings()
-            zoom = (dpi or _scan_dpi(page) or engine_dpi) / _POINTS
-            zoom = min(zoom, _largest_zoom(page.rect, self._limits.max_pixels))
+            zoom = _zoom(page, dpi or _scan_dpi(page) or engine_dpi, self._limits)
             pixmap = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), colorspace=pymupdf.csRGB, alpha=False)
             _check_images(page, pymupdf.TOOLS.mupdf_warnings())
             return _page_image(page, pixmap, zoom)
+
+    def text_layer(self, number: int, dpi: int | None, engine_dpi: int) -> TextLayer | None:
+        """The text that page `number` brings along, where it is what a reader sees."""
+        started = time.monotonic()
+        try:
+            page = self.pdf[number - 1]
+            _check_page(page, self._limits)
+            usable = usable_text(page)
+            if usable is None:
+                return None
+            zoom = _zoom(page, dpi or engine_dpi, self._limits)
+            return _text_layer(page, usable, zoom, started)
+        except Exception as error:  # noqa: BLE001 - see `_guarded`; the page is read instead
+            log.warning("page=%d its own text cannot be used: %s", number, _reason(error))
+            return None
 
     def close(self) -> None:
         """Close the file and empty MuPDF's store of decoded images and fonts."""
@@ -68,7 +90,7 @@ def open_pdf(path: Path, limits: Limits, password: str | None) -> PdfDocument:
 
     Raises DocumentError: `corrupt_file`, `empty_document`, `password_required`, `too_large`, `too_many_pages`.
     """
-    with _guarded(DocumentError, "the PDF"):
+    with guarded(DocumentError, "the PDF"):
         pdf = pymupdf.open(str(path), filetype="pdf")
         try:
             _unlock(pdf, password)
@@ -81,7 +103,7 @@ def open_pdf(path: Path, limits: Limits, password: str | None) -> PdfDocument:
 
 
 @contextlib.contextmanager
-def _guarded(failure: type[OcrError], what: str) -> Iterator[None]:
+def guarded(failure: type[OcrError], what: str) -> Iterator[None]:
     """Turns whatever goes wrong inside into a `failure`."""
     try:
         yield
@@ -103,7 +125,9 @@ def _unlock(pdf: Any, password: str | None) -> None:
     if not pdf.needs_pass:
         return
     if password is None:
-        raise DocumentError("the PDF asks for a password: send it along", "password_required")
+        raise DocumentError(
+            "the PDF asks for a password: send it along (--password-file, or password=…)", "password_required"
+        )
     if not pdf.authenticate(password):
         raise DocumentError("the password does not open this PDF: send the right one", "password_required")
 
@@ -141,6 +165,10 @@ def _largest_zoom(rect: Any, max_pixels: int) -> float:
     """The largest zoom at which (zoom w + 1) (zoom h + 1) is no more than max_pixels: MuPDF rounds sides up."""
     total, area = rect.width + rect.height, rect.width * rect.height
     return float((math.sqrt(total * total + 4 * area * (max_pixels - 1)) - total) / (2 * area))
+
+
+def _zoom(page: Any, dpi: float, limits: Limits) -> float:
+    return min(dpi / _POINTS, _largest_zoom(page.rect, limits.max_pixels))
 
 
 def _scan_dpi(page: Any) -> float | None:
@@ -190,9 +218,39 @@ def _is_cut(jpeg: bytes) -> bool:
 def _page_image(page: Any, pixmap: Any, zoom: float) -> PageImage:
     size = (pixmap.width, pixmap.height)
     image = Image.frombytes("RGB", size, pixmap.samples_mv, "raw", "RGB", pixmap.stride)
-    rotation = _rotation(page)
-    to_page = to_stored(ORIENTATION_OF[rotation], *_unrotated_size(page))
-    return PageImage(image, zoom * _POINTS, rotation, scaled(to_page, 1 / zoom, 1 / zoom))
+    return PageImage(image, zoom * _POINTS, _rotation(page), _transform(page, zoom))
+
+
+def _transform(page: Any, zoom: float) -> Transform:
+    to_page = to_stored(ORIENTATION_OF[_rotation(page)], *_unrotated_size(page))
+    return scaled(to_page, 1 / zoom, 1 / zoom)
+
+
+def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextLayer:
+    size = (page.rect * pymupdf.Matrix(zoom, zoom)).irect
+    return TextLayer(
+        width=size.width,
+        height=size.height,
+        dpi=zoom * _POINTS,
+        rotation=_rotation(page),
+        transform=_transform(page, zoom),
+        lines=tuple(
+            Line(
+                run.text,
+                _pixels(run.quad, zoom),
+                origin="text_layer",
+                words=tuple(Word(text, _pixels(quad, zoom)) for text, quad in run.words),
+            )
+            for run in usable.runs
+        ),
+        is_whole=not usable.unread,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _pixels(quad: Quad, zoom: float) -> Quad:
+    a, b, c, d = ((x * zoom, y * zoom) for x, y in quad)
+    return a, b, c, d
 
 
 def _unrotated_size(page: Any) -> tuple[float, float]:
@@ -201,9 +259,23 @@ def _unrotated_size(page: Any) -> tuple[float, float]:
     return (height, width) if _rotation(page) in (90, 270) else (width, height)
 
 
+def to_user_space(page: Any) -> Transform:
+    """From points of the unrotated page, as `Document.render` has them, to what the page's own operators count in."""
+    matrix = _page_matrix(page)
+    to_view = (matrix.a, matrix.c, matrix.e, matrix.b, matrix.d, matrix.f)
+    to_unrotated = to_stored(ORIENTATION_OF[_rotation(page)], *_unrotated_size(page))
+    return chained(inverse(to_unrotated), inverse(to_view))
+
+
 def _rotation(page: Any) -> int:
     """Degrees clockwise by which MuPDF turns the page. PyMuPDF's `page.rotation` says 0 for odd values of /Rotate."""
+    matrix = _page_matrix(page)
+    return round(math.degrees(math.atan2(matrix.b, matrix.a))) % 360
+
+
+def _page_matrix(page: Any) -> Any:
+    """From the page's user space to the page as it is seen, in points from its top left corner."""
     matrix = pymupdf.mupdf.FzMatrix()
     pdf_page = pymupdf.mupdf.pdf_page_from_fz_page(page.this)
     pymupdf.mupdf.pdf_page_transform(pdf_page, pymupdf.mupdf.FzRect(), matrix)
-    return round(math.degrees(math.atan2(matrix.b, matrix.a))) % 360
+    return matrix

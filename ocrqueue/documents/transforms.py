@@ -16,10 +16,24 @@ def apply(transform: Transform, x: float, y: float) -> tuple[float, float]:
     return a * x + b * y + c, d * x + e * y + f
 
 
+def inverse(transform: Transform) -> Transform:
+    """The transform that takes points back. Raises ZeroDivisionError where none does."""
+    a, b, c, d, e, f = transform
+    det = a * e - b * d
+    return e / det, -b / det, (b * f - c * e) / det, -d / det, a / det, (c * d - a * f) / det
+
+
 def scaled(transform: Transform, sx: float, sy: float) -> Transform:
     """The transform of points whose coordinates are first multiplied by sx and sy."""
     a, b, c, d, e, f = transform
     return a * sx, b * sy, c, d * sx, e * sy, f
+
+
+def chained(first: Transform, then: Transform) -> Transform:
+    """The transform that does one and then the other."""
+    a, b, c, d, e, f = first
+    g, h, i, j, k, m = then
+    return g * a + h * d, g * b + h * e, g * c + h * f + i, j * a + k * d, j * b + k * e, j * c + k * f + m
 
 
 def to_stored(orientation: int, width: float, height: float) -> Transform:
@@ -43,3 +57,8 @@ def to_stored(orientation: int, width: float, height: float) -> Transform:
 def swaps_sides(orientation: int) -> bool:
     """Whether width and height change places when an image of this orientation is made upright."""
     return orientation >= 5
+
+
+def between(first: Transform, second: Transform) -> Transform:
+    """From the points that `first` takes to those that `second` takes to the same place. ZeroDivisionError if flat."""
+    return chained(first, inverse(second))

@@ -1,0 +1,143 @@
+"""Upright pages: which are turned and how long it takes to find out; pages turned on purpose; what reading gains.
+
+`python -m bench.upright FOLDER [--class CLASS]... [--pages N] [--turned N] [--read]`. Only documents of the class
+`rotated` may be turned by a quarter or more; what the file's own tags say is done already when the pages are looked at.
+`--turned` takes so many upright documents and turns the first page of each; `--read` reads the documents of the class
+`rotated`, as they lie and put right.
+"""
+
+import os
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from bench import corpus, table
+from bench.scoring import cer, word_f1
+from bench.stack import machine
+from ocrqueue.documents import PageImage, open_document
+from ocrqueue.documents.transforms import IDENTITY
+from ocrqueue.engines import ENGINES, Engine, engine_class
+from ocrqueue.limits import Limits
+from ocrqueue.options import Options
+from ocrqueue.pages import PageText
+from ocrqueue.upright import upright
+from ocrqueue.upright.direction import turn_needed
+from ocrqueue.upright.turning import turned
+
+DPI = 200  # of the engine rapidocr
+LIMITS = Limits()
+TURNED = "rotated"  # the class whose documents do not lie upright
+TURNS = (90, 180, 270, -10, -7, -3, -1, 1, 3, 7, 10, 93, 177, 263)
+NEAR = 0.5  # degrees that a turn may be wrong by
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found on one page as the file's tags show it."""
+
+    cls: str
+    name: str
+    degrees: float  # that it is to be turned by, -180 to 180
+    seconds: float  # of one thread
+
+
+def rendered(entry: corpus.Entry, pages: int | None) -> Iterator[PageImage]:
+    """The document's first pages, as they are before they are looked at."""
+    with open_document(entry.file, LIMITS) as document:
+        for number in range(1, min(document.page_count, pages or document.page_count) + 1):
+            yield document.render(number, None, DPI)
+
+
+def look(entry: corpus.Entry, pages: int | None) -> list[Finding]:
+    """Every page of a document, looked at."""
+    found = []
+    for number, page in enumerate(rendered(entry, pages), 1):
+        started = time.thread_time()
+        degrees = turn_needed(page.image)
+        seconds = time.thread_time() - started
+        found.append(Finding(entry.cls, f"{entry.file.name} {number}", _signed(degrees), seconds))
+    return found
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """A line for each class, and every page that is turned by more than a little."""
+    rows: list[list[table.Cell]] = []
+    for cls in [*sorted({f.cls for f in findings}), "all"]:
+        those = [f for f in findings if cls in (f.cls, "all")]
+        quarters, skewed = sum(abs(f.degrees) > 45 for f in those), sum(0 < abs(f.degrees) <= 45 for f in those)
+        seconds = [f.seconds for f in those]
+        rows.append([cls, len(those), quarters, skewed, fmean(seconds), median(seconds), max(seconds)])
+    table.show(("class", "pages", "by quarters", "by less", "s a page", "median", "most"), rows)
+    wrong = [f for f in findings if f.cls != TURNED and abs(f.degrees) > 45]
+    print(f"\nupright pages turned by a quarter or more: {len(wrong)}", *(f"{f.name}: {f.degrees:.1f}" for f in wrong))
+    table.show(("page", "degrees"), [[f.name, f.degrees] for f in findings if f.cls == TURNED])
+
+
+def turn_on_purpose(entries: Sequence[corpus.Entry]) -> None:
+    """The first page of each document, turned by each of `TURNS`; how often just that was found."""
+    right = dict.fromkeys(TURNS, 0)
+    missed = []
+    for entry in entries:
+        page = next(rendered(entry, 1))
+        before = turn_needed(page.image)
+        for degrees in TURNS:
+            image = turned(PageImage(page.image, page.dpi, 0, IDENTITY), degrees % 360, LIMITS.max_pixels).image
+            error = _signed(turn_needed(image) + degrees - before)
+            right[degrees] += abs(error) <= NEAR
+            if abs(error) > NEAR:
+                missed.append(f"{entry.file.name} turned by {degrees}: {error:.1f} off")
+    table.show(("turned by", "pages", "found"), [[f"{d}°", len(entries), right[d]] for d in TURNS])
+    print("\n" + "\n".join(missed or ["none missed"]))
+
+
+def read(entries: Sequence[corpus.Entry]) -> None:
+    """Word F1 of documents, as they lie and put right."""
+    engine: Engine = engine_class(ENGINES["rapidocr"])()
+    engine.load(engine.default_model())
+    rows: list[list[table.Cell]] = []
+    for entry in entries:
+        truth = entry.truth.read_text()
+        texts = [
+            "\n".join(_text(engine, turn(page)) for page in rendered(entry, None)) for turn in (lambda p: p, _put_right)
+        ]
+        scores = [word_f1(text, truth, entry.lang, ignore_case=entry.ignores_case) for text in texts]
+        in_order = [cer(text, truth, entry.lang, ignore_case=entry.ignores_case) for text in texts]
+        rows.append([entry.file.name, *in_order, *scores])
+    table.show(("document", "CER as it lies", "CER put right", "word F1 as it lies", "word F1 put right"), rows)
+
+
+def _put_right(page: PageImage) -> PageImage:
+    return upright(page, LIMITS.max_pixels, "page")
+
+
+def _text(engine: Engine, page: PageImage) -> str:
+    (found,) = engine.read([page.image], Options())
+    return found.plain if isinstance(found, PageText) else ""
+
+
+def _signed(degrees: float) -> float:
+    return (degrees + 180) % 360 - 180
+
+
+def main() -> None:
+    """Look, turn, read, print."""
+    parser = ArgumentParser(prog="python -m bench.upright", description="Pages that do not lie upright.")
+    corpus.arguments(parser)
+    parser.add_argument("--pages", type=int, help="only the first so many pages of each document")
+    parser.add_argument("--turned", type=int, default=0, metavar="N", help="turn the first pages of so many documents")
+    parser.add_argument("--read", action="store_true", help=f"read the documents of the class {TURNED}")
+    given = parser.parse_args()
+    entries = corpus.load(given.folder, given.classes)
+    show_findings([finding for entry in entries for finding in look(entry, given.pages)])
+    if given.turned:
+        others = [entry for entry in entries if entry.cls != TURNED]
+        turn_on_purpose(others[:: max(1, len(others) // given.turned)][: given.turned])
+    if given.read:
+        read([entry for entry in entries if entry.cls == TURNED])
+    print(f"\n{machine(os.cpu_count())}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What is painted on a PDF page, in which order and where, in points of the upright page."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pymupdf
+from pymupdf import extra, mupdf
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+_DPI = 150  # of the small image that tells whether there is ink
+_MAX_PIXELS = 20_000_000  # of that image
+_MIN_CONTRAST = 16  # of 255, of a letter with what is around it
+
+
+class Painting:
+    """The page as a small grey image, rendered when it is first asked for."""
+
+    def __init__(self, displayed: Any) -> None:
+        self._displayed = displayed
+        size = displayed.rect
+        self._zoom = min(_DPI / 72, math.sqrt(_MAX_PIXELS / (size.width * size.height)))
+        self._pixels: np.ndarray[Any, Any] | None = None
+
+    def part(self, box: Box) -> "np.ndarray[Any, Any]":
+        """The pixels in a box, of 0 to 255; may be empty."""
+        if self._pixels is None:
+            matrix = pymupdf.Matrix(self._zoom, self._zoom)
+            pixmap = self._displayed.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY, alpha=0)
+            rows = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(pixmap.height, pixmap.stride)
+            self._pixels = rows[:, : pixmap.width].copy()
+        left, top = (max(0, math.floor(v * self._zoom)) for v in box[:2])
+        right, bottom = (math.ceil(v * self._zoom) for v in box[2:])
+        return self._pixels[top : max(bottom, top), left : max(right, left)]
+
+    def paint_over(self, boxes: Iterable[Box]) -> None:
+        """Fill boxes with what is most of them."""
+        for box in boxes:
+            part = self.part(box)
+            if part.size:
+                part[:] = np.bincount(part.ravel(), minlength=256).argmax()
+
+    def has_ink(self, box: Box) -> bool | None:
+        """Whether anything stands out in a box; None where only its outermost pixels do."""
+        part = self.part(box)
+        if not _stands_out(part):
+            return False
+        return True if _stands_out(part[1:-1, 1:-1]) else None
+
+
+def _stands_out(pixels: "np.ndarray[Any, Any]") -> bool:
+    return bool(pixels.size) and int(pixels.max()) - int(pixels.min()) >= _MIN_CONTRAST
+
+
+def painted_on(displayed: Any) -> list[tuple[str, Box]]:
+    """What a display list paints, in order: a kind of MuPDF's, such as "fill-image", and its box before clipping."""
+    found: list[tuple[str, Box]] = []
+    _run_device(displayed, pymupdf.JM_new_bbox_device(found, False))
+    return found
+
+
+def order_of_text(displayed: Any) -> dict[tuple[int, int], int]:
+    """When the character at an origin (in tenths of a point) was painted last, as an index of `painted_on`."""
+    found: list[dict[str, Any]] = []
+    device = extra.JM_new_texttrace_device(found)
+    device.ptm = mupdf.FzMatrix()
+    _run_device(displayed, device)
+    return {place_of(char[2]): span["seqno"] for span in found for char in span["chars"]}
+
+
+def place_of(origin: tuple[float, float]) -> tuple[int, int]:
+    """The origin of a character in tenths of a point."""
+    return round(origin[0] * 10), round(origin[1] * 10)
+
+
+def opaque_images(page: Any, painted: list[tuple[str, Box]]) -> set[tuple[int, ...]]:
+    """Where images without a mask lie, in whole points of the upright page."""
+    if not any(kind == "fill-image" for kind, _ in painted):
+        return set()
+    turn = page.rotation_matrix
+    return {
+        rounded((pymupdf.Rect(image["bbox"]) * turn).normalize())
+        for image in page.get_image_info(xrefs=False)
+        if not image.get("has-mask")
+    }
+
+
+def _run_device(displayed: Any, device: Any) -> None:
+    everywhere = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
+    mupdf.fz_run_display_list(displayed.this, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+
+
+def rounded(box: Iterable[float]) -> tuple[int, ...]:
+    """A box in whole points."""
+    return tuple(round(v) for v in box)
+
+
+def around(boxes: Iterable[Box]) -> Box:
+    """The box around some boxes."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)

@@ -1,0 +1,271 @@
+"""Gutters: where a region of a page parts into columns, though headings, insets and joined lines run across.
+
+At a gutter each piece is left of it, right of it or across it. Lines across with nothing beside them (headings, text
+over the full width) part the region into bands. A band with enough lines on both sides that read as text is columns;
+what lies across the gutter inside it is an inset (a caption, a pulled quotation).
+"""
+
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+from ocrqueue.layout.pieces import Piece
+from ocrqueue.layout.rows import beside
+from ocrqueue.layout.splitting import Splitter
+
+_SHRINK = 0.5  # sizes a box is drawn in at both ends: detectors draw them too long, and gutters may be narrow
+_CANDIDATES = 8  # gutters looked at closely in one region
+_FEWEST = 3  # lines on each side that make columns
+_TEXT_WIDTH = 8.0  # sizes: the width of lines of running text, at least
+_IN_LONG_LINES = 0.6  # of the characters of running text
+_MANY = 8  # lines of text that are hardly the cells of a table
+_FILLED = 0.6  # of the lines
+_ALIGNED = 0.3  # of a side's lines: more that are level with one of the other make rows
+_ALIGNED_TEXT = 0.6  # the same beside running text, which has a line nearly everywhere
+_LEVEL = 0.2  # sizes: middles no farther apart are of one row of a table, not at one height by chance
+_INSETS = 0.15  # of the lines of both sides: more insets, and it is no gutter
+_SAMPLE = 40  # characters of a line that are looked at
+_LETTERS = 0.5  # of the characters of running text that are letters, at least
+_SAME_SIZE = 1.5  # ratio up to which a line across may be two lines of the columns
+_GAP = 0.6  # sizes of white that part a heading below the columns from them
+
+
+@dataclass(slots=True)
+class Band:
+    """A part of a region between two heights: pieces to be read together, or two columns."""
+
+    whole: list[Piece] = field(default_factory=list)
+    left: list[Piece] = field(default_factory=list)
+    right: list[Piece] = field(default_factory=list)
+    insets: list[Piece] = field(default_factory=list)
+
+    @property
+    def is_columns(self) -> bool:
+        """Whether it is two columns."""
+        return bool(self.left)
+
+
+def part(pieces: Sequence[Piece], splitter: Splitter) -> list[Band] | None:
+    """The bands of a region at its best gutter, from top to bottom; None where it has no gutter.
+
+    The pieces are sorted by their middles, as are the bands'. A band is smaller than the region, or two columns.
+    """
+    if len(pieces) < 2 * _FEWEST:
+        return None
+    size = median(piece.size for piece in pieces)
+    best: tuple[float, list[Band]] | None = None
+    for left, right in _candidates(pieces, size):
+        bands = _bands(_sides(pieces, (left, right), size, splitter))
+        score = sum(len(b.left) + len(b.right) - 2 * len(b.insets) for b in bands if b.is_columns)
+        if score > 0 and (best is None or score > best[0]):
+            best = score, bands
+    return best[1] if best else None
+
+
+def _candidates(pieces: Sequence[Piece], size: float) -> list[tuple[float, float]]:
+    """Upright strips that fewer lines cross than their surroundings, those with most lines ending at them first."""
+    events: list[tuple[float, int]] = []
+    for piece in pieces:
+        shrink = min(_SHRINK * piece.size, piece.width / 2)
+        events += [(piece.left + shrink, 1), (piece.right - shrink, -1)]
+    events.sort()
+    found: list[tuple[int, float, float]] = []
+    crossing = 0
+    for (x, step), (following, next_step) in pairwise(events):
+        crossing += step
+        if step < 0 and next_step > 0:
+            found.append((crossing, x, following))
+    lefts = sorted(piece.left for piece in pieces)
+    rights = sorted(piece.right for piece in pieces)
+
+    def weight(strip: tuple[int, float, float]) -> float:
+        _, left, right = strip
+        begin = bisect(lefts, right + size) - bisect(lefts, left - size)
+        end = bisect(rights, right + size) - bisect(rights, left - size)
+        return min(begin, end)
+
+    found = [strip for strip in found if weight(strip) >= 1]
+    found.sort(key=lambda strip: (strip[0] - weight(strip), strip[1]))
+    return [(left, right) for _, left, right in found[:_CANDIDATES]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The pieces of a region at a gutter, each list sorted by middles."""
+
+    left: list[Piece]
+    right: list[Piece]
+    across: list[Piece]
+
+
+def _sides(pieces: Sequence[Piece], gutter: tuple[float, float], size: float, splitter: Splitter) -> _Sides:
+    left, right = gutter
+    sides = _Sides([], [], [])
+    x = (left + right) / 2
+    across: list[Piece] = []
+    for piece in pieces:
+        side = _side(piece, x)
+        (across if side == 0 else sides.left if side < 0 else sides.right).append(piece)
+    begin = min((piece.left for piece in sides.left), default=0.0)
+    end = max((piece.right for piece in sides.right), default=0.0)
+    for piece in across:
+        halves = None
+        if piece.size <= _SAME_SIZE * size and begin - piece.size <= piece.left and piece.right <= end + piece.size:
+            halves = splitter.split(piece, left, right)
+        if halves and _side(halves[0], x) < 0 < _side(halves[1], x):
+            sides.left.append(halves[0])
+            sides.right.append(halves[1])
+        else:
+            sides.across.append(piece)
+    sides.left.sort(key=_middle)
+    sides.right.sort(key=_middle)
+    return sides
+
+
+def _side(piece: Piece, x: float) -> int:
+    """-1 left of x, 1 right of it, 0 across."""
+    shrink = min(_SHRINK * piece.size, piece.width / 2)
+    if piece.right - shrink <= x:
+        return -1
+    return 1 if piece.left + shrink >= x else 0
+
+
+def _bands(sides: _Sides) -> list[Band]:
+    """The region cut at what lies across with nothing beside it. Columns trimmed; other bands joined."""
+    insets, separators = _insets(sides)
+    bands: list[Band] = []
+    heights = [piece.middle for piece in separators]
+    runs = zip(_cut(sides.left, heights), _cut(sides.right, heights), _cut(insets, heights), strict=True)
+    for index, (left, right, across) in enumerate(runs):
+        if index:
+            bands.append(Band([separators[index - 1]]))
+        bands += _band(left, right, across, index > 0, index < len(separators))
+    return _joined(bands)
+
+
+def _insets(sides: _Sides) -> tuple[list[Piece], list[Piece]]:
+    """What lies across, in two: with a line of a column beside it, and without."""
+    beside_them: list[Piece] = []
+    alone: list[Piece] = []
+    columns = [(side, [p.middle for p in side]) for side in (sides.left, sides.right)]
+    for piece in sides.across:
+        near = any(_has_beside(piece, side, middles) for side, middles in columns)
+        (beside_them if near else alone).append(piece)
+    return beside_them, alone
+
+
+def _has_beside(piece: Piece, side: Sequence[Piece], middles: Sequence[float]) -> bool:
+    at = bisect(middles, piece.middle)
+    return any(beside(piece, other) for other in side[max(at - 2, 0) : at + 2])
+
+
+def _cut(pieces: Sequence[Piece], heights: Sequence[float]) -> Iterator[list[Piece]]:
+    """The pieces above the first height, between it and the second, and so on; both sorted."""
+    start = 0
+    middles = [piece.middle for piece in pieces]
+    for height in heights:
+        end = bisect(middles, height, start)
+        yield list(pieces[start:end])
+        start = end
+    yield list(pieces[start:])
+
+
+def _band(
+    left: list[Piece], right: list[Piece], insets: list[Piece], has_above: bool, has_below: bool
+) -> Iterator[Band]:
+    """One run between separators, as columns with what belongs above and below, or whole."""
+    above: list[Piece] = []
+    below: list[Piece] = []
+    if left and right:
+        left, tail = _tail(left, right) if has_below else (left, [])
+        right, rest = _tail(right, left) if has_below and not tail else (right, [])
+        below = tail + rest
+        above, right = _head(right, left) if has_above else ([], right)
+    if are_columns(left, right, insets):
+        if above:
+            yield Band(above)
+        yield Band([], left, right, insets)
+        if below:
+            yield Band(below)
+    elif whole := sorted([*above, *left, *right, *insets, *below], key=_middle):
+        yield Band(whole)
+
+
+def _tail(side: list[Piece], other: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """A side, and what of it stands below the end of the other one and below a gap: a heading of what follows."""
+    end = max(p.bottom for p in other)
+    for i in range(len(side) - 1, 0, -1):
+        if side[i].middle < end:
+            break
+        if side[i].top - max(p.bottom for p in side[max(i - 3, 0) : i]) > _GAP * side[i].size:
+            return side[:i], side[i:]
+    return side, []
+
+
+def _head(side: list[Piece], other: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """What of a side stands above the beginning of the other one and above a gap; and the side."""
+    begin = min(p.top for p in other)
+    for i in range(len(side) - 1):
+        if side[i].middle > begin:
+            break
+        if min(p.top for p in side[i + 1 : i + 4]) - side[i].bottom > _GAP * side[i].size:
+            return side[: i + 1], side[i + 1 :]
+    return [], side
+
+
+def _joined(bands: Sequence[Band]) -> list[Band]:
+    """Neighbouring bands that are no columns as one."""
+    joined: list[Band] = []
+    for band in bands:
+        if joined and not band.is_columns and not joined[-1].is_columns:
+            joined[-1].whole += band.whole
+        else:
+            joined.append(band)
+    for band in joined:
+        band.whole.sort(key=_middle)
+    return joined
+
+
+def are_columns(left: Sequence[Piece], right: Sequence[Piece], insets: Sequence[Piece] = ()) -> bool:
+    """Whether two sides are read one after the other, and not row by row as a table or a receipt is."""
+    if min(len(left), len(right)) < _FEWEST or len(insets) > _INSETS * (len(left) + len(right)):
+        return False
+    shared = min(left[-1].bottom, right[-1].bottom) - max(left[0].top, right[0].top)
+    if shared <= min(left[0].size, right[0].size):
+        return False
+    running = [side for side in (left, right) if _is_running_text(side)]
+    if len(running) > 1 and all(len(side) >= _MANY or _is_filled(side) for side in running):
+        return True
+    limit = _ALIGNED_TEXT if any(len(side) >= _MANY for side in running) else _ALIGNED
+    return max(_aligned(left, right), _aligned(right, left)) < limit
+
+
+def _is_filled(side: Sequence[Piece]) -> bool:
+    """Whether most lines end at the right edge, as those of a paragraph do and those of a table's cells do not."""
+    edge = max(piece.right for piece in side)
+    return sum(edge - piece.right < piece.size for piece in side) >= _FILLED * len(side)
+
+
+def _is_running_text(side: Sequence[Piece]) -> bool:
+    """Whether most of the text stands in long lines, and is words: figures and their labels count little."""
+    long = [piece.line.text[:_SAMPLE] for piece in side if piece.width >= _TEXT_WIDTH * piece.size]
+    length = sum(len(piece.line.text[:_SAMPLE]) for piece in side)
+    letters = sum(char.isalpha() for text in long for char in text)
+    return sum(map(len, long)) >= _IN_LONG_LINES * length and letters >= _LETTERS * sum(map(len, long))
+
+
+def _aligned(side: Sequence[Piece], other: Sequence[Piece]) -> float:
+    """The share of a side's pieces that are level with one of the other side."""
+    middles = [piece.middle for piece in other]
+    found = 0
+    for piece in side:
+        at = bisect(middles, piece.middle)
+        near = min((abs(m - piece.middle) for m in middles[max(at - 1, 0) : at + 1]), default=0.0)
+        found += near <= _LEVEL * piece.size
+    return found / len(side)
+
+
+def _middle(piece: Piece) -> float:
+    return piece.middle

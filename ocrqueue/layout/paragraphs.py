@@ -1,0 +1,245 @@
+"""Paragraphs: which rows belong together, and what they are: text, a heading, an item of a list, a table, lines."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import groupby, pairwise
+from statistics import median
+
+from ocrqueue.layout.pieces import Piece
+from ocrqueue.layout.reading_order import Block
+from ocrqueue.layout.rows import Row
+from ocrqueue.layout.tables import Table, table_of
+
+_CELL_GAP = 1.0  # sizes of white that part the cells of a row
+_WIDER = 1.35  # times the usual distance of rows: a gap between paragraphs
+_LOOSEST = 2.5  # sizes: a distance of rows that parts paragraphs where too few rows tell what is usual
+_OTHER_SIZE = 1.3  # ratio of sizes from which on rows are of different paragraphs
+_INDENT = 0.6  # sizes
+_DEEPEST_INDENT = 6.0  # sizes; more is centred or moved for other reasons
+_SHORT = 0.8  # of the block's width: a line that ends a sentence and is shorter ends a paragraph
+_FULL = 0.6  # of the block's width: lines of running text are longer
+_HEADING = 1.25  # times the size of the page's text
+_HEADING_ROWS = 3
+_HEADING_LENGTH = 150  # characters
+_HEADING_LETTERS = 3
+_LEVELS = (1.7, 1.4)  # times the size of the page's text: from there on level 1, level 2
+_ENDS = frozenset(".!?:;。！？：")
+_CLOSERS = "\"'’”»)]）」』 "  # may follow the end of a sentence
+_HYPHENS = frozenset("-\u2010\u00ad⸗")
+_BULLET = re.compile(r"(?:[•●○◦▪■‣⁃]\s*|[-–—*·]\s+)(?=\S)")
+_NUMBER = re.compile(r"(\d{1,3})[.)]\s+(?=\S)")
+_SURE_BULLET = re.compile(r"[•●○◦▪■‣⁃]")
+Edges = tuple[float, float]  # left and right of a block
+
+
+class Kind(Enum):
+    """What a paragraph is."""
+
+    TEXT = "text"  # lines that may be joined
+    LINES = "lines"  # lines that stay lines: an address, a receipt, verse
+    HEADING = "heading"
+    ITEM = "item"  # of a list
+    TABLE = "table"
+
+
+@dataclass(slots=True)
+class Paragraph:
+    """Rows that belong together."""
+
+    rows: list[Row]
+    kind: Kind
+    level: int = 0  # of a heading, from 1
+    marker: str = ""  # of an item, as it stands in the text
+    table: Table | None = None
+
+
+def paragraphs_of(blocks: Sequence[Block]) -> list[Paragraph]:
+    """The paragraphs of a page's blocks, in order."""
+    body = _body_size(blocks)
+    found: list[Paragraph] = []
+    for block in blocks:
+        edges = min(row[0].left for row in block), max(piece.right for row in block for piece in row)
+        paragraphs = [
+            _classified(part, edges, body) for rows in _groups(block, edges) for part in _without_tables(rows)
+        ]
+        _settle_items(paragraphs)
+        if found and paragraphs and _goes_on(found[-1], paragraphs[0]):
+            found[-1].rows += paragraphs.pop(0).rows
+        found += paragraphs
+    return found
+
+
+def row_text(row: Row) -> str:
+    """A row's text; two blanks part its cells."""
+    text = row[0].line.text
+    for before, piece in pairwise(row):
+        text += ("  " if _is_cell_gap(before, piece) else " ") + piece.line.text
+    return text
+
+
+def cells_of(row: Row) -> list[Row]:
+    """A row's pieces, grouped into cells."""
+    cells = [[row[0]]]
+    for before, piece in pairwise(row):
+        if _is_cell_gap(before, piece):
+            cells.append([piece])
+        else:
+            cells[-1].append(piece)
+    return cells
+
+
+def row_size(row: Row) -> float:
+    """The size of a row's text, each piece weighted by its length."""
+    total = sum(len(piece.line.text) + 1 for piece in row)
+    return sum(piece.size * (len(piece.line.text) + 1) for piece in row) / total
+
+
+def _is_cell_gap(before: Piece, piece: Piece) -> bool:
+    return piece.left - before.right > _CELL_GAP * min(before.size, piece.size)
+
+
+def _body_size(blocks: Sequence[Block]) -> float:
+    """The size in the middle of all the page's characters."""
+    sizes = sorted((p.size, len(p.line.text)) for block in blocks for row in block for p in row)
+    half = sum(length for _, length in sizes) / 2
+    for size, length in sizes:
+        half -= length
+        if half <= 0:
+            return size
+    return 1.0
+
+
+def _groups(block: Block, edges: Edges) -> Iterator[list[Row]]:
+    """The rows of a block, cut where a paragraph begins."""
+    usual = _usual_distance(block)
+    group: list[Row] = []
+    for index, row in enumerate(block):
+        following = block[index + 1] if index + 1 < len(block) else None
+        if group and _begins(group, row, following, edges, usual):
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
+
+
+def _usual_distance(block: Block) -> float:
+    distances = [_middle(b) - _middle(a) for a, b in pairwise(block) if not _differ(row_size(a), row_size(b))]
+    if len(distances) > 2:
+        return max(median(distances), 1.0)
+    return _LOOSEST / _WIDER * median(row_size(row) for row in block)
+
+
+def _begins(group: list[Row], row: Row, following: Row | None, edges: Edges, usual: float) -> bool:
+    """Whether a paragraph begins with a row."""
+    before, size = group[-1], row_size(row)
+    if _middle(row) - _middle(before) > _WIDER * max(usual, size) or _differ(size, row_size(before)):
+        return True
+    if _is_marked(row):
+        return True
+    if len(cells_of(before)) > 1 or len(cells_of(row)) > 1:
+        return False
+    if _is_indented(row, before, size):
+        if _is_marked(group[0]):
+            return False
+        hangs = following is not None and abs(following[0].left - row[0].left) < _INDENT * size
+        return not hangs and before[0].left < edges[0] + _INDENT * size
+    if _is_indented(before, row, size) and len(group) > 1 and _is_indented(group[1], group[0], size):
+        return True  # back from a hanging indent
+    width = edges[1] - edges[0]
+    return before[-1].right < edges[0] + _SHORT * width and _ends_sentence(before)
+
+
+def _is_marked(row: Row) -> bool:
+    """Whether a row begins as an item of a list does."""
+    text = row[0].line.text
+    return bool(_BULLET.match(text) or _NUMBER.match(text))
+
+
+def _is_indented(row: Row, other: Row, size: float) -> bool:
+    return _INDENT * size < row[0].left - other[0].left < _DEEPEST_INDENT * size
+
+
+def _without_tables(rows: list[Row]) -> Iterator[list[Row]]:
+    """The rows, cut before and after each run of them that is a table."""
+    begin = 0
+    for has_cells, run in groupby(range(len(rows)), key=lambda i: len(cells_of(rows[i])) > 1):
+        first, *_, last = [*(numbers := list(run)), numbers[-1]]
+        if has_cells and table_of([cells_of(row) for row in rows[first : last + 1]]):
+            if begin < first:
+                yield rows[begin:first]
+            yield rows[first : last + 1]
+            begin = last + 1
+    if begin < len(rows):
+        yield rows[begin:]
+
+
+def _classified(rows: list[Row], edges: Edges, body: float) -> Paragraph:
+    """The rows as a paragraph of one kind."""
+    text = " ".join(row_text(row) for row in rows)
+    in_cells = sum(len(cells_of(row)) > 1 for row in rows)
+    if in_cells == len(rows) and (table := table_of([cells_of(row) for row in rows])):
+        return Paragraph(rows, Kind.TABLE, table=table)
+    if 2 * in_cells >= len(rows):
+        return Paragraph(rows, Kind.LINES)
+    if match := _BULLET.match(text) or _NUMBER.match(text):
+        return Paragraph(rows, Kind.ITEM, marker=match.group())
+    if level := _level(rows, text, body):
+        return Paragraph(rows, Kind.HEADING, level=level)
+    full = sum(row[-1].right - row[0].left >= _FULL * (edges[1] - edges[0]) for row in rows[:-1])
+    return Paragraph(rows, Kind.TEXT if 2 * full >= len(rows) - 1 else Kind.LINES)
+
+
+def _level(rows: list[Row], text: str, body: float) -> int:
+    """The level of a heading; 0 for what is none."""
+    ratio = median(row_size(row) for row in rows) / body
+    letters = sum(map(str.isalpha, text))
+    if (
+        ratio < _HEADING
+        or len(rows) > _HEADING_ROWS
+        or len(text) > _HEADING_LENGTH
+        or letters < max(_HEADING_LETTERS, len(text) / 2)
+    ):
+        return 0
+    return next((level for level, least in enumerate(_LEVELS, 1) if ratio >= least), len(_LEVELS) + 1)
+
+
+def _settle_items(paragraphs: list[Paragraph]) -> None:
+    """What only looks like an item, a dash or a number with no other near it, becomes text."""
+    marks = [paragraph.marker for paragraph in paragraphs]
+    for index, paragraph in enumerate(paragraphs):
+        if paragraph.kind is Kind.ITEM and not _SURE_BULLET.match(paragraph.marker):
+            near = marks[max(index - 1, 0) : index] + marks[index + 1 : index + 2]
+            if not any(_follow(paragraph.marker, other) for other in near):
+                paragraph.kind = Kind.TEXT
+
+
+def _follow(marker: str, other: str) -> bool:
+    number, next_number = _NUMBER.match(marker + "x"), _NUMBER.match(other + "x")
+    if number and next_number:
+        return abs(int(number[1]) - int(next_number[1])) == 1
+    return bool(other) and marker.strip() == other.strip()
+
+
+def _goes_on(last: Paragraph, first: Paragraph) -> bool:
+    """Whether a paragraph goes on in the next column."""
+    if first.kind is not Kind.TEXT or last.kind not in (Kind.TEXT, Kind.ITEM):
+        return False
+    if _differ(row_size(last.rows[-1]), row_size(first.rows[0])):
+        return False
+    end = last.rows[-1][-1].line.text
+    return first.rows[0][0].line.text[:1].islower() and (end[-1:] in _HYPHENS or not _ends_sentence(last.rows[-1]))
+
+
+def _ends_sentence(row: Row) -> bool:
+    return row[-1].line.text.rstrip(_CLOSERS)[-1:] in _ENDS
+
+
+def _differ(a: float, b: float) -> bool:
+    return max(a, b) > _OTHER_SIZE * min(a, b)
+
+
+def _middle(row: Row) -> float:
+    return sum(piece.middle for piece in row) / len(row)

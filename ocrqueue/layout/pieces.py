@@ -1,0 +1,106 @@
+"""Pieces: lines of text as upright rectangles, whatever their quads look like, so that layout can compare edges."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ocrqueue.pages import Line, Point
+
+_FAR = 1e6  # pixels; coordinates beyond are an engine's mistake
+_MAX_SKEW = math.radians(15)  # of text still meant to be upright; more is a turned line, which says nothing of the page
+_LONG = 5  # heights: a line's quad is true to its direction from here on
+_VERTICAL = 1.5  # heights of a width: a line written downwards
+_EAST_ASIAN = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How pixels become layout coordinates, where text runs to the right and lines follow each other downwards."""
+
+    angle: float = 0.0  # radians, clockwise, by which the page's text leans
+    vertical: bool = False  # written downwards, columns from right to left
+
+    def place(self, point: Point) -> Point:
+        """A point of the page image in layout coordinates."""
+        x, y = (min(max(float(v), -_FAR), _FAR) if math.isfinite(v) else 0.0 for v in point)
+        if self.vertical:
+            return y, -x
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        return x * cos + y * sin, y * cos - x * sin
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A line in layout coordinates."""
+
+    line: Line
+    left: float
+    top: float
+    right: float
+    bottom: float
+    size: float  # height of the line across its direction, at least 1
+
+    @property
+    def width(self) -> float:
+        """Along the line."""
+        return self.right - self.left
+
+    @property
+    def middle(self) -> float:
+        """Halfway between top and bottom."""
+        return (self.top + self.bottom) / 2
+
+
+def frame_of(lines: Sequence[Line]) -> Frame:
+    """How the text of a page runs: downwards where most of it does and is East Asian; else its lean, by long lines."""
+    tall = sum(len(line.text) for line in lines if _is_tall(line))
+    if tall * 2 > sum(len(line.text) for line in lines):
+        return Frame(vertical=True)
+    leans = sorted(lean for line in lines if (lean := _lean(line)) is not None)
+    return Frame(angle=median(leans)) if len(leans) > 2 else Frame()
+
+
+def piece_of(line: Line, frame: Frame) -> Piece:
+    """A line as a piece; odd boxes give small or empty ones."""
+    left, top, right, bottom = bounds(line.box, frame)
+    _, across = _sides(line) if not frame.vertical else reversed(_sides(line))
+    size = min(across, bottom - top) if across else bottom - top
+    return Piece(line, left, top, right, bottom, max(size, 1.0))
+
+
+def bounds(box: Iterable[Point], frame: Frame) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a quad in layout coordinates."""
+    placed = [frame.place(point) for point in box] or [(0.0, 0.0)]
+    xs, ys = [x for x, _ in placed], [y for _, y in placed]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def is_east_asian(char: str) -> bool:
+    """Whether a character is of a script written without blanks or downwards: Han, Kana, Hangul."""
+    code = ord(char)
+    return code >= _EAST_ASIAN[0][0] and any(low <= code <= high for low, high in _EAST_ASIAN)
+
+
+def _sides(line: Line) -> tuple[float, float]:
+    """Mean lengths of top and bottom, and of left and right; 0 for what cannot be measured."""
+    if len(line.box) != 4:
+        return 0.0, 0.0
+    a, b, c, d = (Frame().place(point) for point in line.box)
+    return (math.dist(a, b) + math.dist(d, c)) / 2, (math.dist(a, d) + math.dist(b, c)) / 2
+
+
+def _is_tall(line: Line) -> bool:
+    along, across = _sides(line)
+    return len(line.text) > 1 and across > _VERTICAL * along and any(map(is_east_asian, line.text))
+
+
+def _lean(line: Line) -> float | None:
+    """The angle of a line long enough to have one."""
+    along, across = _sides(line)
+    if along < _LONG * max(across, 1.0):
+        return None
+    (ax, ay), (bx, by) = (Frame().place(point) for point in line.box[:2])
+    (dx, dy), (cx, cy) = (Frame().place(point) for point in line.box[3:1:-1])
+    angle = math.atan2(by - ay + cy - dy, bx - ax + cx - dx)
+    return angle if abs(angle) < _MAX_SKEW else None

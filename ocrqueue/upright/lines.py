@@ -1,0 +1,92 @@
+"""Pieces of text lines, cut out of a page as they look once it is turned."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ocrqueue.documents.transforms import Transform, apply, chained, scaled
+from ocrqueue.upright.geometry import turned_size, warp_matrix, way_back
+from ocrqueue.upright.ink import Ink
+
+TILE = (288, 48)  # the largest width, and the height that PP-OCR's networks take
+_LONG = 3.0  # heights that a line is wide at the least
+_HEIGHTS = (0.7, 3.0)  # of a line, in ems
+_FILLED = 0.3  # of a line's box, at the least
+_MARGIN = 0.2  # of a line's height, above and below
+
+Box = tuple[int, int, int, int]  # x, y, width, height
+
+
+def tiles(ink: Ink, degrees: float, count: int) -> list[Any]:
+    """Beginnings of up to `count` lines of the page turned clockwise by `degrees`: RGB, uint8, within `TILE`.
+
+    They come from all over the page, the longest of each part first. There are none where no lines lie level then.
+    """
+    matrix = warp_matrix(way_back(ink.size, degrees))
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    level = cv2.warpAffine(ink.mask, matrix, turned_size(ink.size, degrees), flags=flags)
+    back = chained(way_back(ink.size, degrees), (ink.factor, 0, 0, 0, ink.factor, 0))
+    return [_tile(ink, box, back) for box in _boxes(level, ink.em, count)]
+
+
+def _boxes(level: Any, em: float, count: int) -> list[Box]:
+    reach = max(3, round(em * 1.2)) | 1
+    lines = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8), borderValue=0)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    found: list[list[Box]] = [[] for _ in range(count)]
+    for x, y, width, height, area in stats[1:].tolist():
+        fits = _HEIGHTS[0] * em <= height <= _HEIGHTS[1] * em and width >= _LONG * height
+        if fits and area >= _FILLED * width * height:
+            found[y * count // level.shape[0]].append((x, y, width, height))
+    for band in found:
+        band.sort(key=lambda box: -min(box[2] / box[3], TILE[0] / TILE[1]))
+    depth = max(len(band) for band in found)
+    return [band[i] for i in range(depth) for band in found if len(band) > i][:count]
+
+
+def _tile(ink: Ink, box: Box, back: Transform) -> Any:
+    """One piece, from the page at its full size; `back` leads there from the turned mask."""
+    x, y, width, height = box
+    top, tall = y - _MARGIN * height, height * (1 + 2 * _MARGIN)
+    left, wide = x - tall / 8, min(width + tall / 4, tall * TILE[0] / TILE[1])
+    corners = [apply(back, left + dx, top + dy) for dx in (0, wide) for dy in (0, tall)]
+    x0, y0 = (max(0, int(min(c[i] for c in corners)) - 2) for i in (0, 1))
+    x1, y1 = (min(ink.page.size[i], int(max(c[i] for c in corners)) + 3) for i in (0, 1))
+    step = max(1, int(tall * ink.factor / TILE[1]))
+    pixels = np.asarray(ink.page.crop((x0, y0, x1, y1)).reduce(step))
+    zoom = tall / TILE[1]
+    to_part = scaled(chained(chained((1, 0, left, 0, 1, top), back), (1, 0, -x0, 0, 1, -y0)), zoom, zoom)
+    matrix = warp_matrix(chained(to_part, (1 / step, 0, 0, 0, 1 / step, 0)))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (max(1, round(wide / zoom)), TILE[1])
+    return cv2.warpAffine(pixels, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def unstacked(tile: Any) -> Any:
+    """A line of vertical writing, which lies in its tile, set from left to right: each character turned clockwise."""
+    paper = np.median(tile, axis=(0, 1)).astype(np.uint8)
+    inked = (np.abs(tile.astype(np.int16) - paper).max(axis=2) > _INKED).any(axis=0)
+    side = TILE[1]
+    cells = []
+    for start, end in _characters(inked, round(side / (1 + 2 * _MARGIN))):
+        cell = np.full((side, side, 3), paper, np.uint8)
+        character = np.rot90(tile[:, start:end], -1)
+        above = (side - len(character)) // 2
+        cell[above : above + len(character)] = character
+        cells.append(cell)
+    return np.hstack(cells) if cells else tile
+
+
+_INKED = 60  # levels by which ink differs from a tile's paper
+
+
+def _characters(inked: Any, em: int) -> list[tuple[int, int]]:
+    """Start and end of each character in columns that are inked or not, none much wider than an em."""
+    found: list[tuple[int, int]] = []
+    for column in np.nonzero(inked)[0].tolist():
+        if found and column - found[-1][0] < em + 2:
+            found[-1] = (found[-1][0], column + 1)
+        else:
+            found.append((column, column + 1))
+    return found

@@ -1,0 +1,50 @@
+"""Drawn pages without a drawing: lines of text with boxes where a printer would have put them."""
+
+from dataclasses import replace
+from math import cos, radians, sin
+
+from ocrqueue.layout import arrange
+from ocrqueue.pages import Line, PageText, Word
+
+SIZE = 20.0  # height of a line
+PITCH = 30.0  # from one line to the next
+EM = 10.0  # width of a character
+
+
+def box(left, top, right, bottom):
+    return (left, top), (right, top), (right, bottom), (left, bottom)
+
+
+def line(text, left, top, size=SIZE, width=None):
+    return Line(text, box(left, top, left + (width or len(text) * EM * size / SIZE), top + size), 0.9)
+
+
+def column(name, left, top, count, width=400):
+    """Lines of running text that fill a column: "left 0 ..." and so on."""
+    return [line(f"{name} {i} " + "lorem ipsum dolor sit", left, top + i * PITCH, width=width) for i in range(count)]
+
+
+def with_words(given, *parts):
+    """The line with words where `parts` (text, left, right) say."""
+    top, bottom = given.box[0][1], given.box[2][1]
+    return replace(given, words=tuple(Word(text, box(left, top, right, bottom)) for text, left, right in parts))
+
+
+def turned(lines, degrees):
+    """The lines as they stand on paper that lies askew."""
+    c, s = cos(radians(degrees)), sin(radians(degrees))
+    return [replace(x, box=tuple((px * c - py * s, px * s + py * c) for px, py in x.box)) for x in lines]
+
+
+def order(lines, image=None):
+    """The texts in reading order, whatever order the lines are given in."""
+    return [x.text for x in arrange(PageText(shuffled(lines)), image).lines]
+
+
+def shuffled(lines):
+    """Another order, always the same: row by row over the whole page, as engines give them."""
+    return sorted(lines, key=lambda x: (round(x.box[0][1] / 10), x.box[0][0]))
+
+
+def texts(lines):
+    return [x.text for x in lines]

@@ -1,0 +1,13 @@
+"""What several tests of one subject begin with."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.models import Directory
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    """An empty model directory."""
+    return Directory(tmp_path / "models")

@@ -1,0 +1,142 @@
+"""The text and the Markdown that a page's layout makes."""
+
+import pytest
+
+from ocrqueue.layout import arrange
+from ocrqueue.layout.markdown import escape, join_lines
+from ocrqueue.pages import Line, PageText
+from tests.pagemaker import PITCH, box, column, line
+
+
+def page(*rows, left=100, width=600):
+    """A page of full lines, each at the usual distance; None leaves one out, a pair has (text, left)."""
+    lines = []
+    for i, row in enumerate(rows):
+        if row is not None:
+            text, start = row if isinstance(row, tuple) else (row, left)
+            lines.append(line(text, start, 100 + i * PITCH, width=left + width - start))
+    return arrange(PageText(lines))
+
+
+def test_a_line_stays_a_line_in_text_and_an_empty_one_parts_paragraphs():
+    made = page("The first paragraph", "has two lines.", None, "The second has one.")
+    assert made.text == "The first paragraph\nhas two lines.\n\nThe second has one."
+    assert made.markdown == "The first paragraph has two lines.\n\nThe second has one."
+
+
+def test_an_indented_line_begins_a_paragraph():
+    made = page("The first paragraph", "has two lines.", ("The second", 130), "has two as well.", "And ends here")
+    assert made.markdown == "The first paragraph has two lines.\n\nThe second has two as well. And ends here"
+
+
+def test_a_word_parted_at_the_end_of_a_line_is_made_whole_in_markdown_alone():
+    made = page("The sea was calm and the child-", "ren slept, said Jean-", "Pierre.")
+    assert made.markdown == "The sea was calm and the children slept, said Jean-Pierre."
+    assert made.text is not None
+    assert made.text.count("\n") == 2
+
+
+def test_a_sentence_goes_on_in_the_next_column():
+    left, right = column("left", 100, 200, 8), column("right", 540, 200, 8)
+    left[-1] = line("and here it does not", 100, left[-1].box[0][1], width=400)
+    right[0] = line("end but goes on", 540, 200, width=400)
+    made = arrange(PageText(left + right))
+    assert made.markdown is not None
+    assert "it does not end but goes on" in made.markdown
+
+
+def test_lines_of_scripts_without_blanks_are_joined_without_one():
+    assert join_lines(["我是", "学生"]) == "我是学生"
+    assert join_lines(["한국어", "문장"]) == "한국어 문장"
+
+
+def test_large_short_lines_are_headings():
+    lines = [line("The Title", 100, 100, size=40), line("A Chapter", 100, 180, size=30), line("A Part", 100, 240, 26)]
+    made = arrange(PageText(lines + column("text", 100, 300, 6)))
+    assert made.markdown is not None
+    assert made.markdown.startswith("# The Title\n\n## A Chapter\n\n### A Part\n\ntext 0")
+
+
+def test_a_large_number_is_no_heading():
+    made = arrange(PageText([line("80.90", 100, 100, size=40), *column("text", 100, 200, 6)]))
+    assert made.markdown is not None
+    assert made.markdown.startswith("80.90\n\n")
+
+
+def test_bullets_and_numbers_make_lists():
+    made = page("Take with you:", "• bread", ("and butter", 120), "• wine", None, "1. Go", "2. Come back")
+    assert made.markdown == "Take with you:\n\n- bread and butter\n- wine\n\n1. Go\n2. Come back"
+
+
+def test_a_lone_dash_or_number_is_no_list():
+    assert page("1. A heading like this one", "- said he -").markdown == "1\\. A heading like this one\n\n\\- said he -"
+
+
+def table_rows():
+    rows = ["Name", "Age", "Town"], ["Ada", "36", "London"], ["Emil", "7", "Lönne|berga"], ["Grace", "85", "Arlington"]
+    for i, row in enumerate(rows):
+        for text, left in zip(row, (100, 300, 500), strict=True):
+            yield line(text, left, 100 + i * PITCH)
+
+
+def test_rows_of_cells_make_a_table():
+    made = arrange(PageText(list(table_rows())))
+    assert made.markdown == (
+        "| Name | Age | Town |\n| --- | --- | --- |\n| Ada | 36 | London |\n"
+        "| Emil | 7 | Lönne\\|berga |\n| Grace | 85 | Arlington |"
+    )
+    assert made.text is not None
+    assert made.text.splitlines()[1] == "Ada  36  London"
+
+
+def test_rows_without_columns_stay_lines():
+    rows = [line("Total", 100, 100), line("5.00", 400, 100), line("Thank you", 200, 130), line("Change", 180, 160),
+            line("1", 320, 160)]  # fmt: skip
+    assert arrange(PageText(rows)).markdown == "Total 5.00  \nThank you  \nChange 1"
+
+
+def test_short_lines_are_not_run_together():
+    address = [line(text, 100, 100 + i * PITCH) for i, text in enumerate(["Emil", "Katthult", "Lönneberga in Sweden"])]
+    made = arrange(PageText([*address, *column("text", 100, 400, 6)]))
+    assert made.markdown is not None
+    assert made.markdown.startswith("Emil  \nKatthult  \nLönneberga in Sweden\n\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("# no heading", "\\# no heading"),
+        ("#1 of many", "#1 of many"),
+        ("1. no list", "1\\. no list"),
+        ("12) no list", "12\\) no list"),
+        ("1.50 is a price", "1.50 is a price"),
+        ("- no list", "\\- no list"),
+        ("+ no list", "\\+ no list"),
+        ("-5.59", "-5.59"),
+        ("> no quotation", "\\> no quotation"),
+        ("---", "\\---"),
+        ("===", "\\==="),
+        ("- - -", "\\- - -"),
+        ("a <b> & c &amp; d", "a \\<b> & c \\&amp; d"),
+        ("2 * 3 * 4", "2 \\* 3 \\* 4"),
+        ("_so_ but file_name", "\\_so\\_ but file_name"),
+        ("[1](x) ![y]", "\\[1\\](x) !\\[y\\]"),
+        ("`code` ~~gone~~", "\\`code\\` \\~\\~gone\\~\\~"),
+        ("C:\\temp", "C:\\\\temp"),
+        ("   indented   text", "indented text"),
+    ],
+)
+def test_text_that_would_mean_something_is_escaped(text, escaped):
+    assert escape(text) == escaped
+
+
+def test_each_line_that_stays_one_is_escaped_at_its_beginning():
+    receipt = [line("#Total", 100, 100), line("2", 400, 100), line("# of items", 100, 130), line("3", 400, 130)]
+    assert arrange(PageText(receipt)).markdown == "#Total 2  \n\\# of items 3"
+
+
+def test_columns_written_downwards_make_paragraphs():
+    downwards = [
+        Line(text, box(900 - 40 * n, 100, 930 - 40 * n, 500)) for n, text in enumerate(["私はその", "人を常に", "先生"])
+    ]
+    assert arrange(PageText(downwards)).markdown == "私はその人を常に先生"

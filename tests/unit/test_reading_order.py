@@ -1,0 +1,194 @@
+"""In which order the lines of a page are read."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from ocrqueue.layout import arrange
+from ocrqueue.pages import Line, PageText, Word
+from tests.pagemaker import PITCH, box, column, line, order, texts, turned, with_words
+
+LEFT = column("left", 100, 200, 12)
+RIGHT = column("right", 540, 215, 12)
+
+
+def test_columns_are_read_one_after_the_other():
+    assert order(LEFT + RIGHT) == texts(LEFT + RIGHT)
+
+
+def test_four_columns():
+    page = [x for n in range(4) for x in column(f"column {n}", 100 + 440 * n, 200 + 4 * n, 10)]
+    assert order(page) == texts(page)
+
+
+def test_columns_on_paper_that_lies_askew():
+    assert order(turned(LEFT + RIGHT, 3)) == texts(LEFT + RIGHT)
+
+
+def test_a_narrow_gutter_under_boxes_drawn_too_long():
+    left = [replace(x, box=box(x.box[0][0], x.box[0][1], 507, x.box[2][1])) for x in LEFT]
+    right = column("right", 504, 215, 12)
+    assert order(left + right) == texts(left + right)
+
+
+def test_a_heading_over_both_columns_comes_first_and_one_between_parts_them():
+    top = [line("A heading over both of the columns", 300, 100, size=40)]
+    between = [line("A second heading over both columns", 300, 600, size=40)]
+    below = column("lower left", 100, 700, 8), column("lower right", 540, 700, 8)
+    page = [*top, *LEFT, *RIGHT, *between, *below[0], *below[1]]
+    assert order(page) == texts(page)
+
+
+def test_text_over_the_full_width_above_and_below_columns():
+    above, below = column("above", 100, 20, 4, width=840), column("below", 100, 640, 4, width=840)
+    assert order(above + LEFT + RIGHT + below) == texts(above + LEFT + RIGHT + below)
+
+
+def test_a_short_heading_of_what_follows_is_no_part_of_the_left_column():
+    heading = [line("Further notes", 100, 600)]
+    below = column("below", 100, 640, 4, width=840)
+    assert order(LEFT + RIGHT + heading + below) == texts(LEFT + RIGHT + heading + below)
+
+
+def test_an_inset_across_the_gutter_comes_after_the_columns():
+    left = [x for i, x in enumerate(column("left", 100, 200, 30)) if i not in (14, 15)]
+    right = [x for i, x in enumerate(column("right", 540, 200, 30)) if i not in (14, 15)]
+    narrow = [line(f"beside {i} the caption", 100, 200 + i * PITCH, width=250) for i in (14, 15)]
+    caption = [line("A caption here", 430, 200 + i * PITCH, width=180) for i in (14, 15)]
+    page = left[:14] + narrow + left[14:] + right + caption
+    assert order(page) == texts(page)
+
+
+def test_running_heads_and_feet_stay_outside():
+    head = [line("12", 100, 100), line("The Title of the Book", 600, 100)]
+    foot = [line("Magazine, May 1993", 100, 640)]
+    assert order(head + LEFT + RIGHT + foot) == texts(head + LEFT + RIGHT + foot)
+
+
+def test_a_line_across_the_gutter_is_divided_by_its_words():
+    joined = line("the end of one the start of two", 100, 560, width=840)
+    joined = with_words(
+        joined, ("the", 100, 150), ("end", 160, 210), ("of", 220, 260), ("one", 440, 498), ("the", 542, 600),
+        ("start", 610, 700), ("of", 710, 740), ("two", 750, 938),
+    )  # fmt: skip
+    page = arrange(PageText([*LEFT, *RIGHT, joined]))
+    assert texts(page.lines) == [*texts(LEFT), "the end of one", *texts(RIGHT), "the start of two"]
+    first, second = page.lines[12], page.lines[25]
+    assert first.box == box(100, 560, 520, 580)
+    assert second.box == box(520, 560, 940, 580)
+    assert (first.confidence, first.origin, texts(first.words)) == (0.9, "ocr", ["the", "end", "of", "one"])
+
+
+def test_a_printed_rule_between_joined_lines_counts_as_gutter():
+    joined = with_words(
+        line("left part | right part", 100, 170, width=840),
+        ("left", 100, 250), ("part", 270, 490), ("|", 515, 520), ("right", 545, 700), ("part", 720, 938),
+    )  # fmt: skip
+    assert order([joined, *LEFT, *RIGHT]) == ["left part |", *texts(LEFT), "right part", *texts(RIGHT)]
+
+
+def test_a_line_without_words_is_divided_at_the_white_of_the_image():
+    joined = line("the end of one the start of two", 100, 560, width=840)
+    image = Image.new("L", (1000, 800), 255)
+    draw = ImageDraw.Draw(image)
+    for left, right in ((102, 300), (306, 500), (540, 700), (706, 936)):
+        draw.rectangle((left, 563, right, 577), fill=0)
+    assert order([*LEFT, *RIGHT, joined], image)[12] == "the end of one"
+
+
+def test_a_line_of_the_full_width_is_not_divided_at_one_of_its_blanks():
+    words = [(f"word{i}", 100 + i * 84, 172 + i * 84) for i in range(10)]
+    wide = with_words(line(" ".join(w for w, _, _ in words), 100, 170, width=840), *words)
+    assert order([wide, *LEFT, *RIGHT])[0] == wide.text
+
+
+def test_a_large_heading_is_not_divided_at_the_gutter():
+    words = ("What", 300, 380), ("Kids", 400, 490), ("Need", 550, 640), ("Most", 660, 740)
+    heading = with_words(line("What Kids Need Most", 300, 100, size=60, width=440), *words)
+    assert order([heading, *LEFT, *RIGHT])[0] == heading.text
+
+
+def test_a_receipt_is_read_row_by_row():
+    items = ["Coffee", "Cake with cream", "Total", "Cash", "Change", "Tax in per cent", "Tax"]
+    rows = [(line(item, 100, 200 + 30 * i), line(f"{i}.50", 400, 203 + 30 * i)) for i, item in enumerate(items)]
+    assert order([x for row in rows for x in row]) == [x.text for row in rows for x in row]
+    assert arrange(PageText([x for row in rows for x in row])).plain.splitlines()[0] == "Coffee  0.50"
+
+
+def test_a_table_is_read_row_by_row():
+    cells = [line(f"cell {row} of {name}", left, 200 + 40 * row) for row in range(8) for name, left in
+             (("the first", 100), ("the second", 400), ("three", 700))]  # fmt: skip
+    assert order(cells) == texts(cells)
+
+
+def test_a_table_in_a_column_of_two():
+    cells = [line(f"{row}{name}", left, 600 + 30 * row) for row in range(4) for name, left in (("a", 100), ("b", 300))]
+    right = column("right", 540, 215, 18)
+    assert order(LEFT + cells + right) == texts(LEFT + cells + right)
+
+
+def test_side_notes_do_not_interrupt_the_text():
+    text = column("text", 300, 200, 20, width=600)
+    notes = [line(note, 100, 207 + 23 * i, size=14) for i, note in enumerate(["of ships", "and sails", "and wax"])]
+    assert order(text + notes) in (texts(notes + text), texts(text + notes))
+
+
+def test_columns_written_downwards_are_read_from_right_to_left():
+    downwards = [Line(f"第{n}行の文字", box(900 - 40 * n, 100, 930 - 40 * n, 500)) for n in range(8)]
+    assert order(downwards) == texts(downwards)
+
+
+def test_latin_text_in_tall_boxes_is_not_written_downwards():
+    tall = [Line(f"row {n}", box(100 + 200 * n, 100, 130 + 200 * n, 300)) for n in range(4)]
+    assert order(tall) == texts(tall)
+
+
+def test_lines_of_a_text_layer_are_read_the_same_way():
+    layer = [replace(x, confidence=None, origin="text_layer") for x in LEFT + RIGHT]
+    page = arrange(PageText(layer[::-1]))
+    assert page.lines == layer
+    assert page.confidence is None
+
+
+def test_a_page_with_text_of_its_own_is_left_alone():
+    for page in (PageText(RIGHT + LEFT, text="x"), PageText(RIGHT + LEFT, markdown="# x"), PageText([])):
+        assert arrange(page) is page
+
+
+numbers = st.one_of(
+    st.floats(-100, 3000),
+    st.integers(0, 2000).map(float),
+    st.sampled_from([0.0, -1e9, 1e300, float("nan"), float("inf")]),
+)
+points = st.tuples(numbers, numbers)
+rectangles = st.builds(lambda x, y, w, h: box(x, y, x + w, y + h), *[st.floats(0, 2000)] * 2, *[st.floats(0, 500)] * 2)
+boxes = st.one_of(rectangles, st.tuples(points, points, points, points))
+contents = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(["a b c", "1. x", "縦書き"])
+words = st.lists(st.builds(Word, st.sampled_from(["a", "b", "c", "|", ""]), boxes), max_size=4).map(tuple)
+lines = st.builds(Line, contents, boxes, st.none() | st.floats(0, 1), st.sampled_from(["ocr", "text_layer"]), words)
+
+
+def characters(page):
+    return sorted(char for x in page.lines for char in x.text if not char.isspace())
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(lines, max_size=25))
+def test_whatever_the_boxes_no_character_is_lost_or_made_up(found):
+    page = PageText(found)
+    arranged = arrange(page, Image.new("L", (300, 300), 255))
+    assert characters(arranged) == characters(page)
+    assert "".join(arranged.plain.split()) == "".join("".join(x.text for x in arranged.lines).split())
+    assert arrange(page) == arrange(page)
+
+
+@pytest.mark.parametrize("count", [200, 5000])
+def test_many_lines_take_time_in_proportion(count):
+    page = PageText([line(f"line {i} of some length", i % 10 * 330, i // 10 * 25 + i % 7) for i in range(count)])
+    began = time.process_time()
+    arrange(page)
+    assert time.process_time() - began < 0.002 * count
