@@ -1,8 +1,8 @@
 """The bare side: plain processes that read pages with the same engine, without Celery and without Redis.
 
 `python -m bench.bare FOLDER [--class CLASS]... [--pages N] [--processes N]`. Each process loads the engine once, takes
-the next page from a shared list, reads the file from disk, renders the page, reads it, and writes the same page file,
-synced to disk.
+the next page from a shared list, reads the file from disk, renders the page, puts it upright, reads it, and writes the
+same page file, synced to disk.
 """
 
 import multiprocessing
@@ -11,7 +11,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
@@ -20,12 +20,14 @@ from bench import corpus, table
 from ocrqueue.documents import Document, PageImage, open_document
 from ocrqueue.engines import ENGINES, Engine, engine_class
 from ocrqueue.errors import OcrError, PageError
+from ocrqueue.layout import arrange
 from ocrqueue.limits import Limits
-from ocrqueue.memory import memory_now
+from ocrqueue.memory import memory_now, settle
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.results import PageFacts, page_result
 from ocrqueue.spool import JOB, Spool
+from ocrqueue.upright import upright
 
 ENGINE = "rapidocr"
 LOAD_SECONDS = 300
@@ -65,6 +67,7 @@ class Reader:
         self._engine: Engine = engine_class(ENGINES[ENGINE])()
         self._model = self._engine.default_model()
         self._engine.load(self._model)
+        settle()  # as a worker's child does
         self._spool = Spool(str(spool))
         self._limits = Limits()
         self._file: Path | None = None
@@ -73,9 +76,10 @@ class Reader:
     def read(self, page: Page) -> bool:
         """Read a page and store it; whether that could be done."""
         try:
-            image = self._open(page.file).render(page.number, None, self._engine.dpi)
+            rendered = self._open(page.file).render(page.number, None, self._engine.dpi)
         except OcrError:
             return False
+        image = upright(rendered, self._limits.max_pixels, f"{page.file.name} page={page.number}")
         started = time.monotonic()
         (text,) = self._engine.read([image.image], OPTIONS)
         if isinstance(text, PageError):
@@ -94,12 +98,8 @@ class Reader:
         return self._document
 
     def _store(self, page: Page, image: PageImage, text: PageText, seconds: float) -> None:
-        facts = PageFacts(
-            width=image.image.width,
-            height=image.image.height,
-            dpi=round(image.dpi),
-            rotation=image.rotation,
-            transform=image.transform,
+        facts = replace(
+            PageFacts.of(image),
             origin="ocr",
             engine=self._engine.name,
             model=self._model.name,
@@ -107,7 +107,7 @@ class Reader:
             seconds=seconds,
             memory=memory_now(),
         )
-        self._spool.write_page(page.job, page.number, page_result(page.number, text, facts))
+        self._spool.write_page(page.job, page.number, page_result(page.number, arrange(text, image.image), facts))
 
 
 _reader: Reader | None = None  # of this process

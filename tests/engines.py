@@ -1,5 +1,6 @@
 """Engines for tests: they read numbered pages and do what the page tells them to, failures included."""
 
+import ctypes
 import os
 import re
 import signal
@@ -31,6 +32,10 @@ class Numbered:
         """The model has no weights."""
         return Model("none", "1")
 
+    def fingerprint(self) -> str:
+        """Nothing but the class changes what is read; a test may pretend that something else did."""
+        return type(self).__name__ + os.environ.get("TEST_ENGINE_FINGERPRINT", "")
+
     def load(self, model: Model) -> None:  # noqa: ARG002 -- the protocol's
         """Takes as long as the class says, or fails where a file tells it to."""
         if os.path.exists(os.environ.get("TEST_ENGINE_BROKEN", "/nonexistent")):  # noqa: PTH110
@@ -42,6 +47,7 @@ class Numbered:
         """One line a page."""
         assert self._loaded
         time.sleep(self.page_seconds)
+        _count(len(pages))
         return [self._read(page) for page in pages]
 
     def free_resources(self) -> None:
@@ -61,6 +67,13 @@ class Slow(Numbered):
 
     name = "slow"
     page_seconds = 0.5
+
+
+class Steady(Numbered):
+    """Takes about as long for a page as a real engine."""
+
+    name = "steady"
+    page_seconds = 2.0
 
 
 class Quick(Numbered):
@@ -83,6 +96,26 @@ class SlowLoading(Numbered):
 
     name = "slow-loading"
     load_seconds = 6.0
+
+
+class BlockingLoad(Numbered):
+    """Loads for TEST_LOAD_SECONDS inside C without ever letting another thread of its process run."""
+
+    name = "blocking-load"
+
+    def load(self, model: Model) -> None:
+        """Holds the GIL all the time, as a reader of a slow disk may."""
+        end = time.monotonic() + float(os.environ["TEST_LOAD_SECONDS"])
+        while (left := end - time.monotonic()) > 0:
+            ctypes.PyDLL(None).usleep(int(min(left, 30) * 1e6))
+        super().load(model)
+
+
+def _count(pages: int) -> None:
+    """Write a byte for each page that is read, where a test wants to know."""
+    if path := os.environ.get("TEST_ENGINE_READS"):
+        with open(path, "ab") as file:  # noqa: PTH123
+            file.write(b"." * pages)
 
 
 def _behave(behaviour: int) -> None:

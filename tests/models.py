@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ocrqueue.models import ModelSettings, ModelStore
+from ocrqueue.models import LocalModel, ModelSettings, ModelStore, Pruning
 from ocrqueue.models.layout import Layout
 from ocrqueue.models.stamps import write_stamp
 
 NOW = 1_900_000_000.0
 DAY = 86_400.0
+RECENT, LONG_AGO = NOW - DAY, NOW - 200 * DAY
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 
@@ -135,3 +136,21 @@ def tree(folder: Path) -> dict[str, str]:
         elif path.is_file():
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+def one(directory: Directory, **settings: Any) -> LocalModel:
+    """The only model there is."""
+    (model,) = directory.store(**settings).list_local()
+    return model
+
+
+def moved(done: Pruning) -> list[str]:
+    """What a prune moved, which is all that it meant to."""
+    assert not [m for m in done.models if not m.moved], done.models
+    return [f"{m.name}@{m.revision[:1]}" for m in done.moved]
+
+
+def entry_files(directory: Directory) -> Path:
+    """The files of the only entry of the trash."""
+    (entry,) = directory.layout.trash.iterdir()
+    return entry / "files"

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,6 +41,14 @@ class Engine(Protocol):
         """The model it uses where no other is named. Cheap: loads nothing."""
         ...
 
+    def fingerprint(self) -> str:
+        """Versions and settings that change what it reads, besides the model: pages are cached under it. Cheap.
+
+        Loads nothing, and is the same before and after `load`. An engine without this method is served, but its pages
+        are not cached.
+        """
+        ...
+
     def load(self, model: Model) -> None:
         """Load the weights, once per child. Raises ModelUnavailable with what to do."""
         ...
@@ -50,6 +60,15 @@ class Engine(Protocol):
     def free_resources(self) -> None:
         """Give everything back: memory, file handles, mappings."""
         ...
+
+
+@cache
+def installed(distribution: str) -> str:
+    """The version of an installed package, without importing it; empty where it is not there."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
 
 
 def engine_class(path: str) -> type[Engine]:

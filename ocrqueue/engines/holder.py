@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ocrqueue.engines import Engine, Model, engine_class
 from ocrqueue.errors import ModelUnavailable
+from ocrqueue.memory import settle, unsettle
 from ocrqueue.watchdog import time_limit
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class EngineHolder:
             raise
         except Exception as e:
             raise ModelUnavailable(f"the engine {name} cannot be loaded: {e}", "model_broken") from e
+        settle()
         self.loads += 1
         seconds = time.monotonic() - started
         log.info(
@@ -71,6 +73,7 @@ class EngineHolder:
 
     def free(self) -> None:
         """Every engine gives its model back; the next page loads it again."""
+        unsettle()
         while self._loaded:
             name, held = self._loaded.popitem()
             held.engine.free_resources()

@@ -35,12 +35,15 @@ def olmocr(answer: str, view: View) -> PageText:
 
 
 def grounded(answer: str, view: View) -> PageText:
-    """DeepSeek-OCR: `<|ref|>kind<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`, then the text; boxes from 0 to 999."""
+    """DeepSeek-OCR: `<|ref|>kind<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`, then the text; boxes from 0 to 999.
+
+    Where there are several boxes in the list, the line's is the one around all of them.
+    """
     mark = re.compile(r"<\|ref\|>(.*?)<\|/ref\|>\s*<\|det\|>\s*\[(.*?)\]\s*<\|/det\|>", re.DOTALL)
     lines, parts = [], []
     for kind, where, body in _blocks(mark, answer):
         content = body.strip() or ("" if kind is None or kind in _PICTURES else kind.strip())
-        if content and (box := _box(re.findall(_NUMBER, where or "")[:4], view, 999)):
+        if content and (box := _box(_around(re.findall(_NUMBER, where or "")), view, 999)):
             lines.append(Line(_plain(content), box))
         parts.append(content)
     return _page(lines, _joined(parts))
@@ -56,10 +59,17 @@ def dots(answer: str, view: View) -> PageText:
         content = str(cell.get("text") or "").strip()
         if not content:
             continue
-        parts.append(f"$$\n{content}\n$$" if cell.get("category") == "Formula" and "$" not in content else content)
+        parts.append(_formula(content) if cell.get("category") == "Formula" else content)
         if box := _box(cell.get("bbox") or [], view, None):
             lines.append(Line(_plain(content), box))
     return _page(lines, _joined(parts)) if parts else text("" if _is_json(answer) else answer, view)
+
+
+def _formula(content: str) -> str:
+    """LaTeX as a block of Markdown, where it is none yet."""
+    if "$" in content:
+        return content
+    return f"$$\n{content.removeprefix(chr(92) + '[').removesuffix(chr(92) + ']').strip()}\n$$"
 
 
 def nemotron(answer: str, view: View) -> PageText:
@@ -88,17 +98,20 @@ def _from_canvas(x: float, y: float, view: View, canvas: tuple[int, int] = (1664
 def florence(answer: str, view: View) -> PageText:
     """Florence-2's regions: the text and then eight `<loc_n>`, four corners in thousandths of width and height."""
     answer = re.sub(r"</?s>|<pad>", "", answer)
-    lines = []
-    for content, place in _before(r"(?:<loc_\d+>){8}", answer):
-        numbers = [int(n) for n in re.findall(r"\d+", place[0])]
-        points = [_share(x, y, view, 1000) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
-        if content.strip():
-            lines.append(Line(content.strip(), (points[0], points[1], points[2], points[3])))
+    lines = _quadrangles(r"(?:<loc_\d+>){8}", answer, view)
     return PageText(lines) if lines else text(re.sub(r"<loc_\d+>", "", answer), view)
 
 
 def spotting(answer: str, view: View) -> PageText:
-    """HunyuanOCR asked for text with its place: `text(x1,y1),(x2,y2)`, in thousandths of width and height."""
+    """Text with its place, in thousandths of width and height: HunyuanOCR's and PaddleOCR-VL's answers.
+
+    HunyuanOCR writes `text(x1,y1),(x2,y2)`; PaddleOCR-VL, asked for `Spotting:`, the text and then eight `<|LOC_n|>`
+    (four corners), with or without `<|TEXT_START|>`, `<|TEXT_END|>`, `<|LOC_BEGIN|>` and `<|LOC_END|>` around them.
+    """
+    if "<|LOC_" in answer:
+        answer = re.sub(r"<\|(?:TEXT_START|TEXT_END|LOC_BEGIN|LOC_END|LOC_SEP)\|>", "", answer)
+        lines = _quadrangles(r"(?:<\|LOC_\d+\|>){8}", answer, view)
+        return PageText(lines) if lines else text(re.sub(r"<\|LOC_\d+\|>", "", answer), view)
     pattern = r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)"
     lines = [
         Line(content.strip(" \n,;"), box)
@@ -108,32 +121,61 @@ def spotting(answer: str, view: View) -> PageText:
     return PageText(lines) if lines else text(answer, view)
 
 
+def _quadrangles(mark: str, answer: str, view: View) -> list[Line]:
+    """Lines that are each followed by a mark of eight numbers, four corners in thousandths of width and height."""
+    lines = []
+    for content, place in _before(mark, answer):
+        numbers = [int(n) for n in re.findall(r"\d+", place[0])]
+        points = [_share(x, y, view, 1000) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+        if content.strip():
+            lines.append(Line(content.strip(), (points[0], points[1], points[2], points[3])))
+    return lines
+
+
+_DOCTAGS = (
+    "doctag text paragraph title caption footnote formula code list_item page_footer page_header picture chart table "
+    "otsl document_index inline reference form key_value_region checkbox_selected checkbox_unselected page_break "
+    r"smiles ordered_list unordered_list section_header_level_\d loc_\d+ _[^<>]+_"  # the last: the language of code
+)
+_DOCTAG = re.compile(rf"</?(?:{_DOCTAGS.replace(' ', '|')})>")
+
+
 def doctags(answer: str, view: View) -> PageText:
-    """Granite-Docling and SmolDocling: `<kind><loc_l><loc_t><loc_r><loc_b>text</kind>`; places on a grid of 500."""
-    answer = re.sub(r"</?doctag>|<end_of_utterance>|<\|end_of_text\|>", "", answer)
-    tag = re.compile(r"<([a-z_]+\d?)>((?:<loc_\d+>){4})(.*?)</\1>", re.DOTALL)
+    """Granite-Docling and SmolDocling: `<kind><loc_l><loc_t><loc_r><loc_b>text</kind>`; places on a grid of 500.
+
+    The names are those of docling-core's `DocumentToken`. Places may be missing; lists and `inline` hold elements.
+    """
+    answer = re.sub(r"</?doctag>|</?(?:un)?ordered_list>|<page_break>|<end_of_utterance>|<\|end_of_text\|>", "", answer)
+    tag = re.compile(r"<([a-z_]+\d?)>((?:<loc_\d+>)*)(.*?)</\1>", re.DOTALL)
     lines, parts = [], []
-    for kind, where, body in tag.findall(re.sub(r"</?(?:un)?ordered_list>", "", answer)):
-        content = _doctag(kind, re.sub(r"<loc_\d+>", "", body))
-        if content:
-            parts.append(content)
-            if box := _box(re.findall(r"\d+", where), view, 500):
-                lines.append(Line(_plain(content), box))
-    return _page(lines, _joined(parts)) if parts else text(re.sub(r"</?[a-z_]+\d*>", "", answer), view)
+    for before, found in [*_before(tag, answer), (_after(tag, answer), None)]:
+        parts.append(_DOCTAG.sub("", before))  # of no kind, or cut short
+        if found is None or not (content := _doctag(found[1], re.sub(r"<loc_\d+>", "", found[3]))):
+            continue
+        parts.append(content)
+        if box := _box(re.findall(r"\d+", found[2]), view, 500):
+            lines.append(Line(_plain(content), box))
+    return _page(lines, _joined(parts))
 
 
 def _doctag(kind: str, body: str) -> str:
     """The Markdown of an element of a page."""
-    if kind in ("picture", "chart") and "<caption>" not in body:
-        return ""
-    if kind == "otsl":
+    if kind in ("picture", "chart"):
+        caption = re.search(r"<caption>(.*?)</caption>", body, re.DOTALL)
+        return _DOCTAG.sub("", caption[1]).strip() if caption else ""
+    if kind in ("otsl", "document_index"):
         return _otsl(body)
-    content = re.sub(r"<[^<>]*>", " " if kind == "picture" else "", body).strip()
+    content = _DOCTAG.sub("", body).strip()
+    if kind == "inline" or "<inline>" in body:
+        content = " ".join(content.split())
     if not content:
         return ""
     if kind.startswith("section_header_level_"):
         return "#" * (int(kind[-1]) + 1) + " " + content
-    around = {"title": "# {}", "list_item": "- {}", "formula": "$$\n{}\n$$", "code": "```\n{}\n```"}
+    around = {
+        "title": "# {}", "list_item": "- {}", "formula": "$$\n{}\n$$", "code": "```\n{}\n```",
+        "checkbox_selected": "- [x] {}", "checkbox_unselected": "- [ ] {}",
+    }  # fmt: skip
     return around.get(kind, "{}").format(content.removeprefix("- ") if kind == "list_item" else content)
 
 
@@ -165,12 +207,17 @@ def _blocks(mark: "re.Pattern[str]", answer: str) -> Iterator[tuple[str | None, 
         yield here[1], here[2], answer[here.end() : following.start() if following else len(answer)]
 
 
-def _before(mark: str, answer: str) -> Iterator[tuple[str, "re.Match[str]"]]:
+def _before(mark: "str | re.Pattern[str]", answer: str) -> Iterator[tuple[str, "re.Match[str]"]]:
     """Each mark with the text before it, from the end of the one before."""
     end = 0
     for found in re.finditer(mark, answer):
         yield answer[end : found.start()], found
         end = found.end()
+
+
+def _after(mark: "re.Pattern[str]", answer: str) -> str:
+    """What stands after the last mark."""
+    return answer[max((found.end() for found in mark.finditer(answer)), default=0) :]
 
 
 def _objects(answer: str) -> list[dict[str, Any]]:
@@ -215,6 +262,14 @@ def _box(numbers: Any, view: View, whole: int | None) -> tuple[Point, Point, Poi
     return _rectangle(_share(left, top, view, whole), _share(right, bottom, view, whole))
 
 
+def _around(numbers: list[str]) -> list[float]:
+    """One rectangle around several, each of left, top, right and bottom; unchanged where they are not whole."""
+    values = [float(n) for n in numbers]
+    if not values or len(values) % 4:
+        return values
+    return [min(values[::4]), min(values[1::4]), max(values[2::4]), max(values[3::4])]
+
+
 def _rectangle(first: Point, second: Point) -> tuple[Point, Point, Point, Point]:
     (x1, x2), (y1, y2) = sorted((first[0], second[0])), sorted((first[1], second[1]))
     return (x1, y1), (x2, y1), (x2, y2), (x1, y2)
@@ -241,4 +296,5 @@ def _plain(content: str) -> str:
     content = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", content)
     content = re.sub(r"(?i)</t[dh]>\s*<t[dh][^>]*>", "\t", content)
     content = re.sub(r"(?i)</tr>\s*", "\n", content)
+    content = re.sub(r"</?(?:img|watermark|page_number|signature|logo)>", "", content)  # Nanonets' marks of what it is
     return re.sub(r"(?i)</?(?:table|thead|tbody|tr|t[dh]|center|sup|sub|br)\b[^>]*>", "", content).strip()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocrqueue.blas import preload_blas
 from ocrqueue.cancelling import is_cancelled
-from ocrqueue.engines import Model
+from ocrqueue.engines import Model, installed
 from ocrqueue.engines.markup import PARSERS
 from ocrqueue.engines.mlx_decoding import (
     CANCELLED,
@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 _SECOND_TRY = Sampling(temperature=0.4, seed=1)
 _SMALLER = 0.6  # pixels of a page at its second try, of those at the first
 _MARGIN = 0.9  # of the time limit, at which a page ends by itself; at the limit its child would be ended
+_PACKAGES = ("mlx", "mlx-vlm", "transformers", "tokenizers", "pillow", "numpy")  # what an answer depends on
 _UNIT = 32  # pixels that sides of pages are multiples of, where the processor names no patches
 
 
@@ -80,6 +81,12 @@ class MlxVlm:
             self._found = found
         return self._found
 
+    def fingerprint(self) -> str:
+        """How the model is asked and understood (after `default_model`), and the versions of what runs it."""
+        recipe, given = self._recipe, self._settings
+        asked = (recipe.prompt, recipe.output, recipe.max_pixels, recipe.buckets, given.max_tokens, given.trusted)
+        return repr((*asked, *map(installed, _PACKAGES)))
+
     def load(self, model: Model) -> None:
         """Load a model from its folder. Raises ModelUnavailable."""
         self.free_resources()
@@ -102,7 +109,9 @@ class MlxVlm:
             import mlx_vlm
             from mlx_vlm.prompt_utils import apply_chat_template
         except ImportError as e:
-            raise ModelUnavailable(f'mlx-vlm cannot be imported ({e}): pip install "ocrqueue[mlx]"') from e
+            raise ModelUnavailable(
+                f'mlx-vlm cannot be imported ({e}): `make setup MLX=1`, or pip install "ocrqueue[mlx]"'
+            ) from e
         self._set_limits()
         try:
             network, processor = mlx_vlm.load(str(folder), trust_remote_code=model.name in self._settings.trusted)

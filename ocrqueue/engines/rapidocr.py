@@ -1,29 +1,31 @@
-"""The engine `rapidocr`: PP-OCRv6 small on ONNX Runtime, with the weights of RapidOCR's own wheel and its own settings.
+"""The engine `rapidocr`: PP-OCRv6 small with the weights of RapidOCR's wheel, on one thread.
 
-Its settings are changed in two things: one thread, since each worker child is meant to use one core, and a quiet log.
+One thread, since each worker child is meant to use one core. `rapidocr_lines` reads pages, `rapidocr_networks` chooses
+what the networks run on.
 """
 
-import hashlib
-import math
+import logging
 import os
+import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ocrqueue.engines import Model
+from ocrqueue.engines import Model, installed
+from ocrqueue.engines.rapidocr_weights import broken, computes_in_bfloat16, unknown_language, weights
 from ocrqueue.errors import EngineFreed, ModelUnavailable, OcrError, PageError
 from ocrqueue.memory import trim
 from ocrqueue.options import Options
-from ocrqueue.pages import Line, PageText
+from ocrqueue.pages import PageText
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_PARTS = ("Det", "Cls", "Rec")
-_MAX_WIDE = 62  # widths of a height; RapidOCR scales to 2,000 x 32 pixels at the least, and fails beyond
-_MAX_TALL = 8  # heights of a width; its detector scales the short side up to 736 pixels, whatever the long one becomes
+    from ocrqueue.engines.rapidocr_lines import PageReader
+
+log = logging.getLogger(__name__)
 _SAMPLE = "ready 123"
+_PACKAGES = ("rapidocr", "openvino", "onnxruntime", "numpy", "opencv-python-headless")
 # Read by libraries when they are imported. ONNX Runtime (1.29 and later) reports to its maker unless told not to.
 _ENVIRONMENT = (
     "ORT_DISABLE_TELEMETRY",
@@ -42,7 +44,7 @@ class RapidOcr:
     dpi = 200
 
     def __init__(self) -> None:
-        self._reader: Any = None
+        self._reader: PageReader | None = None
 
     def default_model(self) -> Model:
         """The weights in RapidOCR's wheel; their revision is the wheel's version. Raises ModelUnavailable."""
@@ -51,15 +53,22 @@ class RapidOcr:
         except PackageNotFoundError:
             raise _not_installed("rapidocr is not installed") from None
 
+    def fingerprint(self) -> str:
+        """All that decides a page's text but the weights' name and revision; our own settings are the code's.
+
+        Versions, and whether the processor computes in bfloat16, since OpenVINO does so where it can. Loads nothing.
+        """
+        return repr([platform.machine(), computes_in_bfloat16(), *(installed(name) for name in _PACKAGES)])
+
     def load(self, model: Model) -> None:
-        """Load detector, classifier and recogniser, and read a drawn sample. Raises ModelUnavailable."""
+        """Load detector and recogniser, and read a drawn sample. Raises ModelUnavailable."""
         if model.name != self.default_model().name:
             raise ModelUnavailable(f"rapidocr has no model {model.name!r}: leave the model out, or name another engine")
         self.free_resources()
         for variable in _ENVIRONMENT:
             os.environ.setdefault(variable, "1")
         try:
-            self._reader = _reader()
+            self._start()
             heard = " ".join(line.text for line in self._read(_sample()).lines)
         except ModelUnavailable:
             raise
@@ -67,16 +76,16 @@ class RapidOcr:
             raise _not_installed(str(error)) from error
         except Exception as error:
             self.free_resources()
-            raise _broken(f"loading failed: {_reason(error)}") from error
+            raise broken(f"loading failed: {_reason(error)}") from error
         if "123" not in heard:
             self.free_resources()
-            raise _broken(f"it reads {heard!r} where a sample says {_SAMPLE!r}")
+            raise broken(f"it reads {heard!r} where a sample says {_SAMPLE!r}")
 
     def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:
         """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
         if self._reader is None:
-            raise EngineFreed("rapidocr has no model loaded: call load() before read()")
-        if options.lang and (known := _unknown_language(options.lang)):
+            raise _freed()
+        if options.lang and (known := unknown_language(options.lang)):
             message = f"rapidocr does not read {options.lang!r}: leave the language out, or use one of {known}"
             return [PageError("language_missing", message)] * len(pages)
         try:
@@ -85,7 +94,7 @@ class RapidOcr:
             trim()  # without it a child grows by half a page's working memory every few pages
 
     def free_resources(self) -> None:
-        """Drop the three models; `load` brings them back."""
+        """Drop both networks; `load` brings them back."""
         self._reader = None
         trim()
 
@@ -100,91 +109,26 @@ class RapidOcr:
             message = f"{type(error).__name__}: {_reason(error)}"
         return PageError("engine_error", message)
 
+    def _start(self) -> None:
+        from ocrqueue.engines.rapidocr_lines import PageReader, Settings
+        from ocrqueue.engines.rapidocr_networks import backend, version_of
+
+        kind, settings, files = backend(), Settings(), weights()
+        self._reader = PageReader(files["Det"], files["Rec"], kind, settings)
+        log.info("rapidocr reads with %s in %s, %s", version_of(kind), self._reader.precision, settings)
+
     def _read(self, page: "Image") -> PageText:
+        import cv2
         import numpy as np
 
-        width, height = page.size
-        if not width or not height:
+        if self._reader is None:
+            raise _freed()
+        if not page.width or not page.height:
             return PageText([])
-        pixels = np.ascontiguousarray(np.asarray(page.convert("RGB"))[:, :, ::-1])  # RapidOCR wants BGR
-        right, below = max(0, math.ceil(height / _MAX_TALL) - width), max(0, math.ceil(width / _MAX_WIDE) - height)
-        if right or below:
-            pixels = np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=255)
-        found = self._reader(pixels)
-        texts = getattr(found, "txts", None)  # a page without text gives an output without them
-        if texts is None or found.boxes is None:
-            return PageText([])
-        return PageText(
-            [
-                Line(text, _corners(box, width, height), float(score))
-                for text, box, score in zip(texts, found.boxes, found.scores, strict=True)
-            ]
-        )
-
-
-def _reader() -> Any:
-    """RapidOCR on the files of its wheel alone: given a path, it neither checks for downloads nor starts one."""
-    import cv2
-    from rapidocr import RapidOCR
-
-    cv2.setNumThreads(1)
-    params: dict[str, Any] = {
-        "Global.log_level": "error",
-        "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-        "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-    }
-    return RapidOCR(params=params | {f"{part}.model_path": str(path) for part, path in _weights().items()})
-
-
-def _weights() -> dict[str, Path]:
-    """The files in the wheel that RapidOCR's settings mean, checked against the hashes that the wheel names."""
-    import rapidocr
-    from rapidocr.inference_engine.base import FileInfo, InferSession
-    from rapidocr.utils.parse_parameters import ParseParams
-
-    package = Path(rapidocr.__file__).parent
-    settings = ParseParams.load(package / "config.yaml")
-    files: dict[str, Path] = {}
-    for part in _PARTS:
-        wanted = settings[part]
-        known = InferSession.get_model_url(
-            FileInfo(wanted.engine_type, wanted.ocr_version, wanted.task_type, wanted.lang_type, wanted.model_type)
-        )
-        files[part] = package / "models" / known["model_dir"].rpartition("/")[2]
-        _check(files[part], known["SHA256"])
-    return files
-
-
-def _check(file: Path, sha256: str) -> None:
-    try:
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(
-            f"rapidocr lacks its file {file.name}: pip install --force-reinstall rapidocr", "model_missing"
-        ) from error
-    if found != sha256:
-        raise _broken(f"its file {file.name} is damaged")
-
-
-def _unknown_language(lang: str) -> str:
-    """Nothing where the recogniser knows a language such as "de" or "en-GB"; else the languages that it knows."""
-    from rapidocr.utils.model_resolver import list_supported_langs, route_to_model_key
-    from rapidocr.utils.typings import ModelType, OCRVersion, TaskType
-
-    kind = (TaskType.REC, OCRVersion.PPOCRV6)
-    for name in (lang, lang.replace("_", "-").partition("-")[0]):
-        try:
-            route_to_model_key(*kind, name, ModelType.SMALL)
-        except ValueError:
-            continue
-        return ""
-    return ", ".join(list_supported_langs(*kind, ModelType.SMALL))
-
-
-def _corners(box: Any, width: int, height: int) -> Any:
-    """RapidOCR's four corners, clockwise from top left, as plain numbers within the page image."""
-    return tuple((min(float(x), width), min(float(y), height)) for x, y in box)
+        rgb = page if page.mode == "RGB" else page.convert("RGB")
+        # A copy: from a reversed view OpenCV would copy the whole page for each line that is cut out.
+        pixels = cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+        return PageText(self._reader.lines(pixels))
 
 
 def _sample() -> "Image":
@@ -202,12 +146,12 @@ def _reason(error: Exception) -> str:
     return lines[-1][:300] if lines else type(error).__name__
 
 
+def _freed() -> EngineFreed:
+    return EngineFreed("rapidocr has no model loaded: call load() before read()")
+
+
 def _not_installed(reason: str) -> ModelUnavailable:
     advice = 'pip install "ocrqueue[worker]"'
     if "libGL" in reason or "libgthread" in reason or "cv2" in reason:
         advice = "pip uninstall opencv-python, then pip install --force-reinstall opencv-python-headless"
     return ModelUnavailable(f"rapidocr cannot be imported ({reason}): {advice}", "model_missing")
-
-
-def _broken(reason: str) -> ModelUnavailable:
-    return ModelUnavailable(f"rapidocr: {reason}: pip install --force-reinstall rapidocr onnxruntime", "model_broken")

@@ -3,13 +3,12 @@
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.harness import Stack
+from tests.harness import Stack, running
 
 PROJECT = Path(__file__).parents[2]
 
@@ -36,11 +35,8 @@ def client(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """The stack that a user starts: Redis, both workers, beat, and the engine that comes embedded."""
-    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        stack = Stack(Path(folder), OCR_PAGE_SECONDS="60")
-        stack.start_redis()
+    with running(OCR_PAGE_SECONDS="60") as stack:
         stack.start_documents()
         stack.start_worker(engines="rapidocr", children=2)
         stack.start_beat()
         yield stack
-        stack.close()

@@ -3,30 +3,26 @@
 import json
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import tiny
-from tests.harness import Stack, eventually
+from tests.harness import Stack, eventually, running
 
 LINES = ("HELLO MLX", "READ ME 42")
 
 
 @pytest.fixture(scope="module")
 def mlx() -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        models = Path(folder) / "models"
+    with running(OCR_MODEL=tiny.NAME, OCR_MLX_PROMPT=tiny.PROMPT) as stack:
+        models = stack.folder / "data" / "models"
         models.mkdir()
         tiny.copy_to(models)
-        stack = Stack(Path(folder), OCR_MODEL=tiny.NAME, OCR_MODEL_DIR=str(models), OCR_MLX_PROMPT=tiny.PROMPT)
-        stack.start_redis()
         stack.start_documents(children=1)
         stack.start_worker(engines="rapidocr,mlx-vlm")
         yield stack
-        stack.close()
 
 
 def read(stack: Stack, image: Path) -> str:

@@ -46,6 +46,12 @@ def test_pages_are_read_exactly(engine: MlxVlm) -> None:
     assert read(engine) == []
 
 
+def test_any_language_is_taken(engine: MlxVlm) -> None:
+    (page,) = engine.read([tiny.render("ABC")], Options(lang="tlh"))
+    assert isinstance(page, PageText)
+    assert page.plain == "ABC"
+
+
 def test_it_reads_what_mlx_vlm_itself_reads(engine: MlxVlm) -> None:
     from mlx_vlm import generate
 

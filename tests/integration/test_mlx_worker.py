@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import psutil
 import pytest
 
 from tests import numbered, tiny
-from tests.harness import Stack, eventually
+from tests.harness import Stack, eventually, running
 
 LOADED = re.compile(r"loaded engine=mlx-vlm .*pid=(\d+) loads=(\d+)")
 MEMORY = re.compile(r"memory rss=(\d+) active=(\d+) cache=(\d+) peak=(\d+) tasks=(\d+) loads=(\d+)")
@@ -23,12 +22,9 @@ QUEUE = f"pages.mlx-vlm.{tiny.NAME}"
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Stack]:
     """Redis and the documents worker; each test starts a worker of its own."""
-    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        stack = Stack(Path(folder), OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT=tiny.PROMPT, OCR_PAGE_SECONDS="60")
-        stack.start_redis()
+    with running(OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT=tiny.PROMPT, OCR_PAGE_SECONDS="60") as stack:
         stack.start_documents(children=1)
         yield stack
-        stack.close()
 
 
 @pytest.fixture

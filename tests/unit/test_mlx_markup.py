@@ -64,6 +64,15 @@ def test_deepseek_grounding():
     assert boxes(page) == [(100, 100, 900, 198), (100, 601, 501, 801)]
 
 
+def test_deepseek_with_several_boxes_for_one_text():
+    """As `run_dpsk_ocr_image.py` of deepseek-ai/DeepSeek-OCR takes it apart: a list of boxes, in 999ths."""
+    page = parse(
+        "grounded", "<|ref|>text<|/ref|><|det|>[[100, 0, 200, 99], [50, 99, 300, 200]]<|/det|>\nin two columns"
+    )
+    assert [line.text for line in page.lines] == ["in two columns"]
+    assert boxes(page) == [(50, 0, 300, 400)]
+
+
 def test_deepseek_text_as_its_own_label():
     page = parse("grounded", "<|ref|>Hello<|/ref|><|det|>[[0, 0, 999, 999]]<|/det|>")
     assert [line.text for line in page.lines] == ["Hello"]
@@ -87,6 +96,13 @@ def test_dots_layout():
     assert page.markdown.split("\n\n")[:2] == ["# Report", "$$\na^2\n$$"]
     assert [line.text for line in page.lines] == ["Report", "a^2", "1\t2"]
     assert boxes(page)[0] == (112, 112, 896, 224)
+
+
+@pytest.mark.parametrize("formula", ["a^2", r"\[a^2\]", r"\[ a^2 \]", "$$\na^2\n$$"])
+def test_dots_formulas_become_blocks(formula):
+    """In each form that `format_transformer.py` of rednote-hilab/dots.ocr looks for."""
+    page = parse("dots", json.dumps([{"bbox": [0, 0, 9, 9], "category": "Formula", "text": formula}]))
+    assert page.markdown == "$$\na^2\n$$"
 
 
 @pytest.mark.parametrize("wrapped", ["{}", '{{"layout": {}}}', "```json\n{}\n```"])
@@ -143,6 +159,31 @@ def test_hunyuan_spotting():
     assert parse("spotting", "no places").plain == "no places"
 
 
+@pytest.mark.parametrize(
+    "form", ["{0}{1}\n", "<|TEXT_START|>{0}<|TEXT_END|><|LOC_BEGIN|>{1}<|LOC_END|>"], ids=["bare", "marked"]
+)
+def test_paddleocr_spotting(form):
+    """Both forms that PaddleX's `post_process_for_spotting` reads: four corners, in thousandths."""
+    quads = [(10, 20, 300, 25, 300, 60, 10, 55), (10, 100, 500, 100, 500, 130, 10, 130)]
+    marks = ["".join(f"<|LOC_{n}|>" for n in quad) for quad in quads]
+    page = parse("spotting", form.format("Invoice", marks[0]) + form.format("Total (EUR)", marks[1]))
+    assert [line.text for line in page.lines] == ["Invoice", "Total (EUR)"]
+    assert page.lines[0].box == ((10, 40), (300, 50), (300, 120), (10, 110))
+    assert page.plain == "Invoice\nTotal (EUR)"
+
+
+def test_paddleocr_spotting_cut_short_keeps_its_text():
+    assert parse("spotting", "Invoice<|LOC_1|><|LOC_2|>").plain == "Invoice"
+
+
+def test_nanonets_marks_are_not_in_the_text():
+    """The marks that the prompt of Nanonets-OCR-s asks for, as its users quote it; Markdown keeps them."""
+    answer = "<watermark>COPY</watermark>\n\n☑ paid\n\n<img>A bar chart</img>\n\n<page_number>9/22</page_number>"
+    page = parse("markdown", answer)
+    assert page.markdown == answer
+    assert page.plain == "COPY\n\n☑ paid\n\nA bar chart\n\n9/22"
+
+
 def test_doctags():
     answer = (
         "<doctag><page_header><loc_50><loc_10><loc_450><loc_20>Journal</page_header>"
@@ -159,6 +200,34 @@ def test_doctags():
     )
     assert [line.text for line in page.lines][:3] == ["Journal", "Results", "It is < 5."]
     assert boxes(page)[1] == (100, 100, 900, 200)
+
+
+@pytest.mark.parametrize(
+    ("answer", "markdown"),
+    [
+        ("<title>Report</title>\n<text>no place</text>", "# Report\n\nno place"),
+        (
+            "<unordered_list><list_item>one</list_item>\n<ordered_list><list_item>deeper</list_item></ordered_list>\n",
+            "- one\n\n- deeper",
+        ),
+        ("<list_item><inline><text>Press</text>\n<code><_unknown_>q</code>\n</inline></list_item>", "- Press q"),
+        ("<code><loc_1><loc_2><loc_3><loc_4><_C++_>vector<int> a;</code>", "```\nvector<int> a;\n```"),
+        ("<picture><loc_1><loc_2><loc_3><loc_4><bar_chart></picture>", ""),
+        (
+            "<picture><loc_1><loc_2><loc_3><loc_4><caption><loc_1><loc_2><loc_3><loc_4>Figure 1</caption></picture>",
+            "Figure 1",
+        ),
+        (
+            "<document_index><loc_1><loc_2><loc_3><loc_4><fcel>Contents<fcel>1<nl></document_index>",
+            "| Contents | 1 |\n| --- | --- |",
+        ),
+        ("<checkbox_selected><loc_1><loc_2><loc_3><loc_4>paid</checkbox_selected>", "- [x] paid"),
+        ("<text><loc_1><loc_2><loc_3><loc_4>whole</text>\n<text><loc_1><loc_2><loc_3><loc_4>cut sh", "whole\n\ncut sh"),
+    ],
+)
+def test_doctags_of_each_kind(answer, markdown):
+    """Elements as docling-core writes them (`test/data/doc/*.dt`, `types/doc/tokens.py`)."""
+    assert parse("doctags", f"<doctag>{answer}</doctag>").markdown == markdown
 
 
 def test_doctags_cut_short_keep_their_text():

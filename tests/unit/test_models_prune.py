@@ -7,28 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
-from ocrqueue.models import ModelStore, Pruning
+from ocrqueue.errors import ModelDirectoryError
 from ocrqueue.models.locks import locked
-from ocrqueue.models.settings import ModelSettings, model_settings
-from tests.models import DAY, NOW, A, B, C, Directory, bytes_of, files, tree
-
-RECENT, LONG_AGO = NOW - DAY, NOW - 200 * DAY
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Directory:
-    return Directory(tmp_path / "models")
-
-
-def moved(done: Pruning) -> list[str]:
-    assert not [m for m in done.models if not m.moved], done.models
-    return [f"{m.name}@{m.revision[:1]}" for m in done.moved]
-
-
-def entry_files(directory: Directory) -> Path:
-    (entry,) = directory.layout.trash.iterdir()
-    return entry / "files"
+from tests.models import LONG_AGO, RECENT, A, B, C, Directory, bytes_of, entry_files, files, moved, tree
 
 
 def test_a_folder_goes_and_comes_back(directory: Directory) -> None:
@@ -261,69 +242,6 @@ def test_nobody_loses_a_model_where_it_cannot_fit_anyway(directory: Directory) -
     assert done.over == directory.store().audit().size - 100
 
 
-def test_the_trash_is_emptied_by_age(directory: Directory) -> None:
-    directory.folder("old_GLM")
-    directory.store().prune()
-    assert not directory.store(NOW + 6 * DAY).prune().emptied
-    dry = directory.store(NOW + 7 * DAY).prune(dry_run=True)
-    assert dry.emptied
-    assert list(directory.layout.trash.iterdir())
-    assert directory.store(NOW + 7 * DAY).prune().emptied == dry.emptied
-    assert not list(directory.layout.trash.iterdir())
-
-
-def test_the_trash_is_emptied_at_once_where_the_disk_is_nearly_full(directory: Directory) -> None:
-    directory.folder("old_GLM")
-    directory.store().prune()
-    tight = ModelStore(ModelSettings(directory.root), lambda: NOW + 60, lambda _: (4, 100))
-    assert tight.prune().emptied
-    assert not tight.trashed()
-
-
-def test_emptying_leaves_what_others_share(directory: Directory) -> None:
-    directory.cached("org/model", A, pulled=RECENT)
-    new = directory.cached("org/model", B, {**files("org/model"), "b": b"b"}, pulled=RECENT)
-    was = bytes_of(new)
-    assert directory.store().prune().moved
-    directory.store(NOW + 8 * DAY).prune()
-    assert not directory.store().trashed()
-    assert bytes_of(new) == was
-
-
-def test_restore_of_what_is_there_again(directory: Directory) -> None:
-    directory.cached("org/model", pulled=LONG_AGO)
-    store = directory.store()
-    store.prune()
-    directory.cached("org/model", pulled=RECENT)
-    with pytest.raises(ModelDirectoryError, match="there already"):
-        store.restore("org/model")
-    assert store.trashed()
-
-
-def test_restore_of_a_whole_repository_beside_a_new_revision(directory: Directory) -> None:
-    old = directory.cached("org/model", A, {**files(), "a": b"a"}, pulled=LONG_AGO)
-    was = bytes_of(old)
-    store = directory.store()
-    store.prune()
-    new = directory.cached("org/model", B, {**files(), "b": b"b"}, pulled=RECENT)
-    was_new = bytes_of(new)
-    store.restore("org/model")
-    assert (bytes_of(old), bytes_of(new)) == (was, was_new)
-    assert (new.parents[1] / "refs" / "main").read_text() == B
-
-
-def test_restore_of_what_was_never_there(directory: Directory) -> None:
-    with pytest.raises(ModelUnavailable, match="the trash has no model org/model"):
-        directory.store().restore("org/model")
-
-
-def test_a_model_in_the_trash_is_no_longer_ours(directory: Directory) -> None:
-    directory.cached("org/model", pulled=LONG_AGO)
-    directory.store().prune()
-    directory.cached("org/model")  # another tool pulls it anew
-    assert directory.store().list_local()[0].status == "FOREIGN"
-
-
 def test_without_hard_links_a_revision_that_shares_is_only_reported(
     directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,34 +291,3 @@ def test_the_journal_says_what_was_moved(directory: Directory) -> None:
     (entry,) = directory.layout.trash.iterdir()
     record = json.loads((entry / "entry.json").read_text())
     assert (record["state"], record["name"], record["gate"]["source"]) == ("trashed", "old_GLM", "old_GLM")
-
-
-# -- settings -------------------------------------------------------------------------------------------------
-def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert model_settings(tmp_path) == ModelSettings(tmp_path / "models")
-    for name, value in {
-        "OCR_MODEL_DIR": f"{tmp_path}/m", "OCR_OLD_PREFIXES": "old_, alt_", "OCR_MODEL_UNUSED_DAYS": "5",
-        "OCR_MODEL_DIR_MAX_GB": "3", "OCR_TRASH_DAYS": "0", "OCR_PRUNE": "report", "OCR_MODEL": "a/b",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    assert model_settings(tmp_path) == ModelSettings(tmp_path / "m", "report", ("old_", "alt_"), 5, 3 * 10**9, 0, "a/b")
-
-
-@pytest.mark.parametrize("how", ["HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME"])
-def test_the_cache_that_all_tools_share_is_only_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    below = {
-        "HF_HUB_CACHE": "",
-        "HF_HOME": "hub",
-        "XDG_CACHE_HOME": "huggingface/hub",
-        "HOME": ".cache/huggingface/hub",
-    }
-    for name in below:
-        if name != "HOME":
-            monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(how, str(tmp_path))
-    monkeypatch.setenv("OCR_MODEL_DIR", str(tmp_path / below[how]))
-    assert model_settings(tmp_path).prune == "report"
-    monkeypatch.setenv("OCR_PRUNE", "trash")
-    assert model_settings(tmp_path).prune == "trash"
