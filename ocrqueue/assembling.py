@@ -4,18 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from ocrqueue import formats, results
-from ocrqueue.errors import OcrError, PageError
+from ocrqueue.errors import DocumentError, OcrError, PageError, StorageError
+from ocrqueue.formats import Document, Maker
 from ocrqueue.ledger import Job, Ledger, PageState, Step
+from ocrqueue.limits import Limits
 from ocrqueue.reading import storing
 from ocrqueue.results import PageFacts
-from ocrqueue.spool import Spool, result_name
+from ocrqueue.spool import Spool, output_name, result_name
 
+_LATE = "the document's password was deleted when its job was done; submit it again and ask for this format at once"
 _GONE = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
-
-
-def output_name(format: str) -> str:
-    """The file of a format made from a job's result."""
-    return "output" + formats.FORMATS[format].extension
 
 
 def assemble(job: Job, token: str, ledger: Ledger, spool: Spool) -> Step:
@@ -63,16 +61,45 @@ def _pages(job: Job, pages: list[PageState], spool: Spool) -> Iterator[dict[str,
             yield results.cancelled_page(page.number, facts)
 
 
-def make_format(job: Job, format: str, spool: Spool) -> str:
-    """Make a format from the job's result; returns the file's name in the job's folder. Raises StorageError."""
+def make_format(job: Job, format: str, spool: Spool, limits: Limits) -> str:
+    """Make a format from the job's result; returns the file's name in the job's folder.
+
+    What was made before stays. Raises DocumentError, PageFailure, StorageError and, with code `wrong_state`, OcrError.
+    """
     if not job.has_ended:
         raise OcrError(f"job {job.id} has not ended: formats are made from its result", "wrong_state")
-    name = output_name(format)
-    with spool.open_read(job.id, result_name(job.round)) as stream:
-        header = results.read_header(stream)
-    with (
-        spool.open_read(job.id, result_name(job.round)) as stream,
-        spool.open_write(job.id, name) as output,
-    ):
-        formats.write(format, results.read_pages(stream), header, output)
+    wanted, result = formats.find(format), result_name(job.round)
+    name = output_name(wanted.extension, job.round)
+    try:
+        if spool.exists(job.id, name):
+            return name
+        if wanted.write:
+            _write_text(job, format, spool, result, name)
+        elif wanted.make:
+            _make_binary(job, wanted.make, spool, limits, (result, name))
+    except FileNotFoundError as e:
+        raise StorageError(f"{e.filename} is no longer in the spool; submit the document again") from e
     return name
+
+
+def _write_text(job: Job, format: str, spool: Spool, result: str, name: str) -> None:
+    with spool.open_read(job.id, result) as stream:
+        header = results.read_header(stream)
+    with spool.open_read(job.id, result) as stream, spool.open_write(job.id, name) as output:
+        formats.write(format, results.read_pages(stream), header, output)
+
+
+def _make_binary(job: Job, make: Maker, spool: Spool, limits: Limits, names: tuple[str, str]) -> None:
+    result, name = names
+    with (
+        spool.local_source(job.id, job.source.file or "") as path,
+        spool.open_read(job.id, result) as stream,
+        spool.open_write_bytes(job.id, name) as output,
+    ):
+        password = spool.read_password(job.id)
+        try:
+            make(output, Document(path, limits, password), results.read_pages(stream))
+        except DocumentError as e:
+            if e.code == "password_required" and password is None:
+                raise DocumentError(_LATE, e.code) from e
+            raise

@@ -9,10 +9,14 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ocrqueue.errors import PageError, StorageError
 from ocrqueue.pages import Line, PageText
+
+if TYPE_CHECKING:
+    from ocrqueue.documents import PageImage
+    from ocrqueue.documents.text_layer import TextLayer
 
 SCHEMA = "ocr-queue/1"
 NO_MEMORY: dict[str, int | None] = {"rss": None, "active": None, "cache": None, "peak": None}
@@ -28,7 +32,7 @@ class PageFacts:
     width: int | None = None  # of the page image, in pixels
     height: int | None = None  # of the page image, in pixels
     dpi: int | None = None  # resolution it was rendered at
-    rotation: int = 0  # degrees it was turned clockwise to be upright
+    rotation: float = 0  # degrees it was turned clockwise to be upright, 0 to 360; whole numbers for quarter turns
     transform: tuple[float, float, float, float, float, float] | None = None  # page image's pixels to the file's page
     origin: str | None = None  # "ocr", "text_layer" or "mixed"; None: as its lines say
     engine: str | None = None  # that read it
@@ -38,6 +42,11 @@ class PageFacts:
     attempts: int = 0  # claims of it that were lost before this one
     memory: Mapping[str, int | None] | None = None  # in use at the end of reading, in bytes; see `memory_now`
     cached: bool = False  # taken from an earlier job
+
+    @classmethod
+    def of(cls, page: "PageImage | TextLayer") -> "PageFacts":
+        """Those of a page that is at hand, before anything is read."""
+        return cls(page.width, page.height, round(page.dpi), page.rotation, page.transform)
 
 
 def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]:
@@ -65,6 +74,11 @@ def cancelled_page(number: int, facts: PageFacts | None = None) -> dict[str, Any
     """The result of a page whose job was cancelled before it was read, in the same shape."""
     told = {"code": "cancelled", "message": "the job was cancelled before this page was read"}
     return _page(number, "cancelled", facts or PageFacts(), error=told)
+
+
+def is_page(value: object) -> bool:
+    """Whether this is a page in the shape of this schema, whatever it holds."""
+    return isinstance(value, dict) and value.keys() == cancelled_page(1).keys()
 
 
 def result_header(
@@ -152,7 +166,7 @@ def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str,
         "width": facts.width,
         "height": facts.height,
         "dpi": facts.dpi,
-        "rotation": facts.rotation,
+        "rotation": _number(facts.rotation, 2),
         "transform": None if facts.transform is None else [_number(x, 6) for x in facts.transform],
         "confidence": fields.get("confidence"),
         "seconds": _number(facts.seconds, 3),

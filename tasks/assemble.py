@@ -3,11 +3,13 @@
 import logging
 from typing import Any
 
+from redis.exceptions import RedisError
+
 import worker_config as config
 from ocrqueue import names
 from ocrqueue.assembling import assemble as assemble_job
 from ocrqueue.errors import OcrError, PageError
-from ocrqueue.ledger import NewerRecord
+from ocrqueue.ledger import Job, NewerRecord, Step
 from ocrqueue.watchdog import time_limit
 from tasks.app import app
 from tasks.context import ledger, spool
@@ -25,19 +27,25 @@ def assemble(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: 
         raise self.refuse(f"arguments that are not (job, round): {[*args, *more]!r}")
     job = parse_job(self, args[0], version)
     try:
-        record = ledger().begin(job, "assemble", self.token, args[1])
+        with self.claiming(lambda alone: ledger().begin(job, "assemble", self.token, args[1], alone)) as record:
+            step = _assemble(record, self.token) if record else None
     except NewerRecord as e:
         raise self.refuse(e.message) from None
-    if record is None:
-        return
+    if step:
+        dispatch(step.messages)
+
+
+def _assemble(record: Job, token: str) -> Step:
+    job = record.id
     try:
         with time_limit(config.LIMITS.page_seconds + config.LIMITS.load_seconds):
-            step = assemble_job(record, self.token, ledger(), spool())
+            return assemble_job(record, token, ledger(), spool())
     except OcrError as e:
         log.warning("job=%s could not be assembled: %s", job, e.message)
-        step = ledger().lose(job, self.token, "lost", PageError(e.code, e.message))
+        return ledger().lose(job, token, "lost", PageError(e.code, e.message))
+    except RedisError:
+        raise  # the assembly is not to blame: its claim is free once the lease has run out
     except (Exception, MemoryError) as e:
         log.exception("job=%s: internal error while it was assembled", job)
         error = PageError("internal_error", f"{type(e).__name__}: {e}; see the worker log")
-        step = ledger().lose(job, self.token, "lost", error)
-    dispatch(step.messages)
+        return ledger().lose(job, token, "lost", error)

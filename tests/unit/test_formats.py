@@ -35,7 +35,15 @@ def made(name: str, pages: list[dict[str, Any]]) -> str:
 
 def test_the_table_agrees_with_the_options() -> None:
     assert tuple(FORMATS) == options.FORMATS
-    assert [FORMATS[name].extension for name in options.FORMATS] == [".txt", ".md", ".json", ".jsonl"]
+    assert [FORMATS[name].extension for name in options.FORMATS] == [
+        ".txt",
+        ".md",
+        ".json",
+        ".jsonl",
+        ".hocr",
+        ".alto.xml",
+        ".ocr.pdf",
+    ]
 
 
 def test_text_parts_pages_by_form_feeds() -> None:
@@ -62,7 +70,7 @@ def test_jsonl_has_a_page_a_line() -> None:
     assert [json.loads(line) for line in made("jsonl", PAGES).splitlines()] == PAGES
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", ["text", "markdown", "json", "jsonl"])
 def test_no_pages_make_an_empty_document(name: str) -> None:
     text = made(name, [])
     assert text == "" if name != "json" else json.loads(text)["pages"] == []

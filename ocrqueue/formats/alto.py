@@ -1,0 +1,111 @@
+"""ALTO 4.4 (https://www.loc.gov/standards/alto/): XML with the place of every line and word on the page image."""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any, TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+from ocrqueue import __version__
+from ocrqueue.formats.hocr import language_of
+from ocrqueue.formats.placement import PlacedLine, PlacedWord, bounds, lines_of
+from ocrqueue.results import clean_text
+
+_HEAD = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" \
+xsi:schemaLocation="http://www.loc.gov/standards/alto/ns-v4# http://www.loc.gov/standards/alto/v4/alto-4-4.xsd" \
+SCHEMAVERSION="4.4">
+<Description>
+<MeasurementUnit>pixel</MeasurementUnit>
+<sourceImageInformation><fileName>{name}</fileName></sourceImageInformation>
+<Processing ID="processing"><processingCategory>contentGeneration</processingCategory><processingSoftware>\
+<softwareName>ocr-queue</softwareName><softwareVersion>{version}</softwareVersion></processingSoftware></Processing>
+</Description>
+<Tags>
+<OtherTag ID="ocr" TYPE="origin" LABEL="ocr"/>
+<OtherTag ID="text_layer" TYPE="origin" LABEL="text_layer"/>
+</Tags>
+<Layout>
+"""
+
+
+def write_alto(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
+    """Each page as a `Page` with one block of lines and words.
+
+    Words share their line's box out, and have its confidence. A turned line has the upright box round it and its own
+    corners as a polygon; a line without a place of its own has none. A tag of each line says where its text comes from.
+    ALTO wants at least one page: a result without any gets an empty one.
+    """
+    name = clean_text(str(header["source"]["name"] or ""))
+    stream.write(_HEAD.format(name=escape(name), version=escape(__version__)))
+    language = language_of(header)
+    count = 0
+    for page in pages:
+        _write_page(stream, page, language)
+        count += 1
+    if not count:
+        stream.write('<Page ID="page_1" PHYSICAL_IMG_NR="1"/>\n')
+    stream.write("</Layout>\n</alto>\n")
+
+
+def _write_page(stream: TextIO, page: Mapping[str, Any], language: str | None) -> None:
+    number = page["page"]
+    about = {"ID": f"page_{number}", "PHYSICAL_IMG_NR": number, "WIDTH": page["width"], "HEIGHT": page["height"]}
+    if page["error"]:
+        about["QUALITY_DETAIL"] = page["error"]["code"]
+    lines = lines_of(page)
+    if not lines:
+        stream.write(f"<Page{_attributes(about)}/>\n")
+        return
+    about |= {"PC": page["confidence"], "LANG": language}
+    stream.write(f"<Page{_attributes(about)}>\n<PrintSpace{_place(_around(lines))}>\n")
+    stream.write(f'<TextBlock ID="block_{number}"{_place(_around(lines))}>\n')
+    for index, line in enumerate(lines, 1):
+        _write_line(stream, line, f"{number}_{index}")
+    stream.write("</TextBlock>\n</PrintSpace>\n</Page>\n")
+
+
+def _write_line(stream: TextIO, line: PlacedLine, number: str) -> None:
+    place = bounds(line.box) if line.is_known else None
+    about = {"ID": f"line_{number}", "TAGREFS": line.origin if line.origin == "text_layer" else "ocr"}
+    stream.write(f"<TextLine{_attributes(about)}{_place(place)}>\n")
+    if line.is_known and line.is_turned:
+        points = " ".join(f"{x:g},{y:g}" for x, y in line.box)
+        stream.write(f'<Shape><Polygon POINTS="{points}"/></Shape>\n')
+    words = list(line.words())
+    for index, (word, following) in enumerate(pairwise([*words, None]), 1):
+        assert word is not None
+        content = {"ID": f"string_{number}_{index}", "CONTENT": word.text, "WC": line.confidence}
+        stream.write(f"<String{_attributes(content)}{_place(bounds(word.box) if line.is_known else None)}/>\n")
+        if following:
+            stream.write(f"<SP{_place(_gap(word, following) if line.is_known else None)}/>\n")
+    stream.write("</TextLine>\n")
+
+
+def _gap(word: PlacedWord, following: PlacedWord) -> tuple[float, float, float, float]:
+    """The blank between two words; beside each other as a rule, above each other where the text runs downwards."""
+    left, top, right, bottom = bounds(word.box)
+    other_left, other_top, other_right, other_bottom = bounds(following.box)
+    across = sorted((left, right, other_left, other_right))[1:3]
+    down = sorted((top, bottom, other_top, other_bottom))[1:3]
+    return across[0], down[0], across[1], down[1]
+
+
+def _around(lines: list[PlacedLine]) -> tuple[float, float, float, float] | None:
+    known = [bounds(line.box) for line in lines if line.is_known]
+    if not known:
+        return None
+    lefts, tops, rights, bottoms = zip(*known, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _place(box: tuple[float, float, float, float] | None) -> str:
+    if box is None:
+        return ""
+    left, top, right, bottom = (round(x, 1) for x in box)
+    place = {"HPOS": left, "VPOS": top, "WIDTH": round(right - left, 1), "HEIGHT": round(bottom - top, 1)}
+    return _attributes({name: f"{value:g}" if abs(value) < 1e6 else value for name, value in place.items()})
+
+
+def _attributes(given: Mapping[str, object]) -> str:
+    return "".join(f" {name}={quoteattr(str(value))}" for name, value in given.items() if value is not None)
