@@ -2,15 +2,16 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from ocrqueue.errors import StorageError
-from ocrqueue.storage import Draft, drafted, fail, missing
+from ocrqueue.storage import Draft, Usage, drafted, fail, missing
 
 
 class ObjectStorage:
@@ -82,11 +83,24 @@ class ObjectStorage:
         """When an object below a folder was last written."""
         try:
             with self._errors(folder) as (fs, root):
-                times = [fs.modified(path) for path in fs.find(f"{root}/{folder}")]
+                found = fs.find(f"{root}/{folder}", detail=True)
+                return max((_changed(fs, path, about) for path, about in found.items()), default=None)
         except FileNotFoundError:
             return None
-        aware = [when if when.tzinfo else when.replace(tzinfo=UTC) for when in times]
-        return max((when.timestamp() for when in aware), default=None)
+
+    def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
+        """What each folder in a folder takes, by one listing of all objects below it."""
+        with self._errors(folder) as (fs, root):
+            found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+            for path, about in fs.find(f"{root}/{folder}", detail=True).items():
+                name = path.partition(f"{root}/{folder}/")[2].partition("/")[0]
+                found[name].append((size(about["size"]), _changed(fs, path, about)))
+        return [Usage(name, sum(b for b, _ in files), max(t for _, t in files)) for name, files in found.items()]
+
+    def touch(self, folder: str) -> None:
+        """Objects cannot be touched: an empty one, `used`, is written anew."""
+        with self._errors(folder) as (fs, root):
+            fs.pipe_file(f"{root}/{folder}/used", b"")
 
     def remove(self, path: str) -> None:
         """Remove an object. Missing is fine."""
@@ -121,3 +135,13 @@ class ObjectStorage:
             raise missing(path) from None
         except Exception as error:  # noqa: BLE001 -- each client has its own
             fail(path, error)
+
+
+def _changed(fs: Any, path: str, about: dict[str, Any]) -> float:
+    """When an object was written, in seconds since 1970: from its listing where that says so, else by asking."""
+    when = about.get("LastModified") or about.get("mtime") or about.get("modified") or fs.modified(path)
+    if isinstance(when, int | float):
+        return float(when)
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()  # type: ignore[no-any-return]

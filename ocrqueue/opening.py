@@ -1,19 +1,22 @@
 """Opening a document: into the spool where it is not there yet, pages counted, engine and model settled once."""
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 from ocrqueue import names
 from ocrqueue.documents import open_document
 from ocrqueue.documents.sources import fetch_source
 from ocrqueue.engines import ENGINES, engine_class
-from ocrqueue.errors import DocumentError, InvalidOptions
-from ocrqueue.ledger import Job, Ledger, Source, Step
+from ocrqueue.errors import DocumentError, InvalidOptions, QueueFull
+from ocrqueue.ledger import ClaimedPage, Job, Ledger, Source, Step
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options, select_pages
+from ocrqueue.page_cache import PageCache, reads_as
 from ocrqueue.reading import storing
 from ocrqueue.spool import JOB, Spool
 from ocrqueue.workers import Worker, live
@@ -21,9 +24,15 @@ from ocrqueue.workers import Worker, live
 LANES_PER_CHILD = 2  # one page being read, the next one waiting
 
 
-def accept(job: str, source: object, options: object, ledger: Ledger) -> None:
-    """Make the record of a job that came as a plain message. Raises InvalidOptions where the message is malformed."""
-    ledger.create(job, parse_source(source), Options.parse(options if options is not None else {}))
+def accept(job: str, source: object, options: object, ledger: Ledger, max_queued_pages: int) -> bool:
+    """Make the record of a job that came as a plain message; whether it is new.
+
+    Raises InvalidOptions where the message is malformed, QueueFull where a new job finds no room.
+    """
+    what = parse_source(source), Options.parse(options if options is not None else {})
+    if ledger.backlog() >= max_queued_pages and not ledger.redis.exists(names.job_key(job)):
+        raise QueueFull(f"{max_queued_pages:,} pages are waiting, the limit; send it again later")
+    return bool(ledger.create(job, *what).reply["created"])
 
 
 def parse_source(source: object) -> Source:
@@ -40,8 +49,13 @@ def parse_source(source: object) -> Source:
     return Source(name=value.rstrip("/").rpartition("/")[2] or value, spec={kind: value})
 
 
-def open_job(job: Job, token: str, ledger: Ledger, spool: Spool, limits: Limits, allowed: Sequence[str]) -> Step:
-    """Open the document of a claimed job and put its pages into the ledger. Raises DocumentError, StorageError."""
+def open_job(
+    job: Job, token: str, ledger: Ledger, spool: Spool, cache: PageCache, limits: Limits, allowed: Sequence[str]
+) -> Step:
+    """Open the document of a claimed job and put its pages into the ledger, those in the cache as read.
+
+    Raises DocumentError, StorageError.
+    """
     if not storing(lambda: spool.exists(job.id, JOB)):  # a plain message; the client writes it before it sends
         storing(lambda: spool.write_json(job.id, JOB, job_note(job)))
     source = job.source if job.source.file else _into_spool(job, spool, limits, allowed)
@@ -50,22 +64,51 @@ def open_job(job: Job, token: str, ledger: Ledger, spool: Spool, limits: Limits,
     try:
         with spool.local_source(job.id, file) as path, open_document(path, limits, password) as document:
             total = document.page_count
+            source = _compared(source, path)
     except FileNotFoundError as e:
         raise DocumentError(f"{file} is not in the spool: submit the document again", "storage_error") from e
     asked = select_pages(job.options.pages, total)
     workers = live(ledger.redis)
+    offer = _settle_engine(job.options, workers, limits)
     record = {
         "total": total,
         "source": source.dumps(),
         "name": source.name[:80],
-        **_settle_engine(job.options, workers),
+        "engine": offer.engine,
+        "model": offer.model,
+        "revision": offer.revision,
+        "queue": offer.queue,
     }
-    return ledger.open(job.id, token, len(asked), lanes(workers, str(record["queue"])), record)
+    cached = set(_from_cache(replace(job, source=source), asked, offer.reads_as, spool, cache, limits))
+    read = [index for index, number in enumerate(asked, 1) if number in cached]
+    return ledger.open(job.id, token, len(asked), lanes(workers, offer.queue), record, read)
+
+
+def _from_cache(
+    job: Job, asked: Sequence[int], reads_as: str, spool: Spool, cache: PageCache, limits: Limits
+) -> list[int]:
+    """The numbers of the pages that are in the job's folder now, without a ticket; the rest is looked for once more."""
+    key = None if job.options.fresh or job.cancelling else cache.key(job, reads_as, spool)
+    if key is None:
+        return []
+    return cache.supply(key, job, (ClaimedPage(n, 0) for n in asked), spool, limits.open_seconds / 3)
 
 
 def lanes(workers: Sequence[Worker], queue: str) -> int:
     """How many lanes a job has: two a live child that serves its queue, at least two."""
     return LANES_PER_CHILD * max(1, sum(w.children for w in workers if queue in w.queues))
+
+
+def _compared(source: Source, path: Path) -> Source:
+    """With its length, if the bytes are those that its name says; a plain message's file was written by somebody else.
+
+    A source without a length is never cached.
+    """
+    if source.bytes is not None:
+        return source
+    with path.open("rb") as file:
+        same = hashlib.file_digest(file, "sha256").hexdigest() == source.sha256
+    return replace(source, bytes=path.stat().st_size) if same else source
 
 
 def _into_spool(job: Job, spool: Spool, limits: Limits, allowed: Sequence[str]) -> Source:
@@ -100,19 +143,26 @@ class _Offer:
     model: str
     revision: str
     queue: str
+    reads_as: str = ""  # see `page_cache.reads_as`; empty where that is not known yet
 
 
-def _settle_engine(options: Options, workers: Sequence[Worker]) -> dict[str, object]:
+def _settle_engine(options: Options, workers: Sequence[Worker], limits: Limits) -> _Offer:
     """Engine, model, revision and queue, decided once for all pages of the job."""
     served = [
-        _Offer(name, str(about["model"]), str(about["revision"]), str(about.get("queue") or names.pages_queue(name)))
+        _Offer(
+            name,
+            str(about["model"]),
+            str(about["revision"]),
+            str(about.get("queue") or names.pages_queue(name)),
+            str(about.get("reads_as", "")),
+        )
         for worker in sorted(workers, key=lambda w: (w.started, w.id))
         for name, about in worker.engines.items()
     ]
     engine = _choose_engine(options, served)
     offers = [offer for offer in served if offer.engine == engine]
-    offer = next((o for o in offers if options.model in (None, o.model)), None) or _unserved(engine, options, offers)
-    return asdict(offer)
+    fitting = next((o for o in offers if options.model in (None, o.model)), None)
+    return fitting or _unserved(engine, options, offers, limits)
 
 
 def _choose_engine(options: Options, served: Sequence[_Offer]) -> str:
@@ -127,7 +177,7 @@ def _choose_engine(options: Options, served: Sequence[_Offer]) -> str:
     return engine
 
 
-def _unserved(engine: str, options: Options, offers: Sequence[_Offer]) -> _Offer:
+def _unserved(engine: str, options: Options, offers: Sequence[_Offer], limits: Limits) -> _Offer:
     """What a job waits for where no live worker offers it: a model that its worker will name, or the engine's own."""
     if engine == "mlx-vlm" and options.model:
         return _Offer(engine, options.model, "", names.pages_queue(engine, options.model))
@@ -135,8 +185,11 @@ def _unserved(engine: str, options: Options, offers: Sequence[_Offer]) -> _Offer
         raise DocumentError("no worker reads with mlx-vlm: start one with OCR_MODEL, or name a model", "model_missing")
     model = offers[0].model if offers else None
     if model is None:
-        default = engine_class(ENGINES[engine])().default_model()
-        model, offers = default.name, [_Offer(engine, default.name, default.revision, names.pages_queue(engine))]
+        reader = engine_class(ENGINES[engine])()
+        default = reader.default_model()
+        model = default.name
+        queue = names.pages_queue(engine)
+        offers = [_Offer(engine, model, default.revision, queue, reads_as(reader, default, limits))]
     if options.model not in (None, model):
         raise DocumentError(f"the engine {engine} reads with {model}, not with {options.model}", "model_missing")
     return offers[0]

@@ -3,7 +3,7 @@
     jobs/<job>/source-<sha256>     the document's bytes
                job.json            what was asked for
                pages/000003.json   a page that was read
-               result-<round>.json, output.<extension>
+               result-<round>.json, output-<round>.<extension>
                end.json            the job has ended
                password            for an encrypted document
 
@@ -113,9 +113,8 @@ class Spool:
     @contextmanager
     def open_write(self, job: str, name: str) -> Iterator[TextIO]:
         """Write text as UTF-8; the file appears when the block ends without an error, and not otherwise."""
-        _path(job, name)
-        with self._storage.writing(_folder(job), name, create=False) as draft:
-            text = io.TextIOWrapper(draft.file, encoding="utf-8", errors="replace", newline="\n")
+        with self.open_write_bytes(job, name) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
             try:
                 yield text
                 text.flush()
@@ -126,13 +125,24 @@ class Spool:
                 raise
 
     @contextmanager
+    def open_write_bytes(self, job: str, name: str) -> Iterator[BinaryIO]:
+        """Write bytes; the file appears when the block ends without an error, and not otherwise."""
+        _path(job, name)
+        with self._storage.writing(_folder(job), name, create=False) as draft:
+            yield draft.file
+
+    @contextmanager
     def open_read(self, job: str, name: str) -> Iterator[TextIO]:
         """Read text; lines end with newline characters alone. Raises FileNotFoundError."""
         with (
-            self._storage.reading(_path(job, name)) as file,
+            self.open_read_bytes(job, name) as file,
             io.TextIOWrapper(file, encoding="utf-8", newline="\n") as text,
         ):
             yield text
+
+    def open_read_bytes(self, job: str, name: str) -> BinaryIO:
+        """Read bytes. Raises FileNotFoundError."""
+        return self._storage.reading(_path(job, name))
 
     def exists(self, job: str, name: str) -> bool:
         """Whether the job has a file of this name."""
@@ -202,6 +212,11 @@ class Spool:
 def result_name(round: int) -> str:
     """The file of a round's result: an assembly of an old round cannot overwrite a newer one."""
     return f"result-{round}.json"
+
+
+def output_name(extension: str, round: int) -> str:
+    """The file of a format that was made of a round's result; `extension` begins with the dot."""
+    return f"output-{round}{extension}"
 
 
 def _encode(value: dict[str, Any]) -> bytes:

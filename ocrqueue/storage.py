@@ -30,6 +30,15 @@ class Draft:
     name: str  # may be set until the block ends
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one folder takes."""
+
+    name: str
+    bytes: int  # of all files below it
+    changed: float  # when it was last written to or touched, in seconds since 1970
+
+
 class Storage(Protocol):
     """A tree of objects. Paths are relative, parted by slashes."""
 
@@ -65,6 +74,14 @@ class Storage(Protocol):
 
     def newest(self, folder: str) -> float | None:
         """When anything below a folder last changed, in seconds since 1970; None where there is nothing."""
+        ...
+
+    def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
+        """What each folder in a folder takes, a file's length counted as `size` says."""
+        ...
+
+    def touch(self, folder: str) -> None:
+        """Let a folder count as changed now. Missing is fine."""
         ...
 
     def remove(self, path: str) -> None:
@@ -244,6 +261,29 @@ class LocalStorage:
         except FileNotFoundError:
             self._there()
             return None
+        except OSError as error:
+            fail(folder, error)
+
+    def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
+        """What each folder in a folder takes; a folder changes with each new file in it."""
+        found = []
+        for name in self.names(folder):
+            try:
+                with os.scandir(self._root / folder / name) as entries:
+                    taken = sum(size(entry.stat().st_size) for entry in entries)
+                found.append(Usage(name, taken, (self._root / folder / name).stat().st_mtime))
+            except (FileNotFoundError, NotADirectoryError):  # removed meanwhile; a stray file
+                continue
+            except OSError as error:
+                fail(f"{folder}/{name}", error)
+        return found
+
+    def touch(self, folder: str) -> None:
+        """Let a folder count as changed now. Missing is fine."""
+        try:
+            os.utime(self._root / folder)
+        except FileNotFoundError:
+            pass
         except OSError as error:
             fail(folder, error)
 

@@ -14,7 +14,7 @@ from ocrqueue.models.needed import open_models
 from ocrqueue.models.nightly import run_night
 from ocrqueue.workers import live
 from tasks.app import app
-from tasks.context import ledger, models, redis, spool
+from tasks.context import ledger, models, page_cache, redis, spool
 
 DAY = 86_400
 KEEP = config.OCR_KEEP_JOBS_DAYS * DAY
@@ -47,6 +47,7 @@ def _everywhere() -> dict[str, Any]:
             "directories": directories,
             "jobs_removed": remove_old_jobs(ledger(), spool(), KEEP),
             "folders_removed": remove_unknown_folders(ledger(), spool(), KEEP),
+            "cached_documents_removed": page_cache().trim(anyway=True),
             "reports_removed": remove_old_reports(REPORTS, KEEP, time.time()),
         }
 

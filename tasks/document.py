@@ -5,16 +5,17 @@ import uuid
 from typing import Any
 
 from celery.exceptions import Ignore
+from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import names, opening
-from ocrqueue.errors import InvalidOptions, OcrError, PageError
+from ocrqueue.errors import InvalidOptions, OcrError, PageError, QueueFull
 from ocrqueue.ledger import Job, NewerRecord, Source, Step
 from ocrqueue.options import Options
 from ocrqueue.watchdog import time_limit
 from tasks.app import app
-from tasks.context import ledger, spool
-from tasks.ending import dispatch
+from tasks.context import ledger, page_cache, spool
+from tasks.ending import dispatch, forget_result, turn_away
 from tasks.requests import ClaimTask
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,12 @@ def document(self: ClaimTask, *args: Any, version: Any = names.VERSION, **given:
 def _begin(task: ClaimTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> None:
     wrong = _accept(task, job, args, given) if args or given else None
     try:
-        record = ledger().begin(job, "document", task.token)
+        with task.claiming(lambda alone: ledger().begin(job, "document", task.token, alone=alone)) as record:
+            step = _open(record, task.token, wrong) if record else None
     except NewerRecord as e:
         raise task.refuse(e.message) from None
-    if record:
-        dispatch(_open(record, task.token, wrong).messages)
+    if step:
+        dispatch(step.messages)
 
 
 def _accept(task: ClaimTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:
@@ -48,12 +50,16 @@ def _accept(task: ClaimTask, job: str, args: tuple[Any, ...], given: dict[str, A
     try:
         if args or given.keys() - {"source", "options"}:
             raise InvalidOptions(f"arguments that are not source, options and version: {[*args, *given]!r}"[:300])
-        opening.accept(job, given.get("source"), given.get("options"), ledger())
+        limit = config.SHARED.max_queued_pages
+        if opening.accept(job, given.get("source"), given.get("options"), ledger(), limit) and forget_result(job):
+            ledger().cancel(job)  # opened all the same, and nothing of it is read
     except InvalidOptions as e:
         if not ledger().create(job, Source("malformed message"), Options()).reply["created"]:
             raise task.refuse(f"{e.code}: {e.message}") from None  # the job that is there is another's
         return e
     except OcrError as e:
+        if isinstance(e, QueueFull):
+            turn_away(job, e)
         raise task.refuse(f"{e.code}: {e.message}") from None
     return None
 
@@ -76,10 +82,14 @@ def _open(record: Job, token: str, wrong: OcrError | None) -> Step:
         if wrong:
             raise wrong
         with time_limit(config.LIMITS.open_seconds):
-            return opening.open_job(record, token, ledger(), spool(), config.LIMITS, config.OCR_ALLOWED_SOURCES)
+            return opening.open_job(
+                record, token, ledger(), spool(), page_cache(), config.LIMITS, config.OCR_ALLOWED_SOURCES
+            )
     except OcrError as e:
         log.info("job=%s refused: %s: %s", record.id, e.code, e.message)
         error = PageError(e.code, e.message)
+    except RedisError:
+        raise  # the document is not to blame: its claim is free once the lease has run out
     except MemoryError:
         error = PageError("too_large", "the document needs more memory than there is; send a smaller one")
     except Exception as e:

@@ -16,7 +16,7 @@ from ocrqueue.messages import send
 from ocrqueue.reading import read_claim
 from ocrqueue.workers import live
 from tasks.app import app
-from tasks.context import engines, ledger, redis, spool, worker_id
+from tasks.context import engines, ledger, page_cache, redis, spool, worker_id
 from tasks.document import parse_job
 from tasks.ending import dispatch, show_progress
 from tasks.requests import ClaimTask
@@ -35,16 +35,18 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
     loaded = _load(names.engine_of(queue), Message("page", job, (lane, serial), queue))
     if loaded is None:
         return {"pages": 0}
+    batch = loaded.engine.batch
+    children = _children(queue, batch)
     try:
-        claim = ledger().claim(
-            job, lane, serial, self.token, loaded.engine.batch, _children(queue, loaded.engine.batch)
-        )
+        with self.claiming(
+            lambda alone: ledger().claim(job, lane, serial, self.token, batch, children, alone)
+        ) as claim:
+            if claim is None:
+                return {"pages": 0}
+            results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(job))
+            step = ledger().finish(claim, results)
     except NewerRecord as e:
         raise self.refuse(e.message) from None
-    if claim is None:
-        return {"pages": 0}
-    results = read_claim(claim, loaded, spool(), config.LIMITS, lambda: _is_cancelled(job))
-    step = ledger().finish(claim, results)
     if step.done:
         dispatch(step.messages)
         show_progress(job, dict(step.reply))

@@ -1,0 +1,124 @@
+"""The cache's key: all that a page's text depends on makes another one, and nothing else does."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from ocrqueue import engines, page_cache
+from ocrqueue.engines import Model
+from ocrqueue.engines.mlx_settings import mlx_settings
+from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.ledger import Job, Source
+from ocrqueue.limits import Limits
+from ocrqueue.options import Options
+from ocrqueue.page_cache import cache_key, key_of, reads_as
+from ocrqueue.spool import Spool
+from tests.engines import Numbered, Quick
+
+JOB = "5f0c9a52-6f6e-4b1e-9d55-0a4f7a2b7c11"
+MODEL = Model("model", "1")
+MATTER = {"lang": "de", "dpi": 300, "text_layer": "ignore"}
+NO_MATTER = {
+    "pages": "1-2",
+    "engine": "numbered",
+    "model": "model",
+    "priority": "high",
+    "formats": ("text",),
+    "fresh": True,
+    "notify": ("a.task", "a-queue"),
+}
+BEFORE = reads_as(Numbered(), MODEL, Limits())
+
+
+def test_every_option_is_in_the_key_or_known_not_to_matter() -> None:
+    assert {f.name for f in fields(Options)} == MATTER.keys() | NO_MATTER.keys()
+
+
+@pytest.mark.parametrize("name", MATTER)
+def test_an_option_that_changes_the_text_makes_another_key(name: str) -> None:
+    assert cache_key("5", Options(**{name: MATTER[name]}), "a") != cache_key("5", Options(), "a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", NO_MATTER)
+def test_any_other_option_makes_no_difference(name: str) -> None:
+    assert cache_key("5", Options(**{name: NO_MATTER[name]}), "a") == cache_key("5", Options(), "a")  # type: ignore[arg-type]
+
+
+def test_other_bytes_or_another_way_of_reading_make_another_key() -> None:
+    keys = {cache_key("5", Options(), "a"), cache_key("6", Options(), "a"), cache_key("5", Options(), "b")}
+    assert len(keys) == 3
+
+
+def test_how_a_worker_reads_depends_on_engine_model_and_limits() -> None:
+    class Sharper(Numbered):
+        dpi = 300
+
+        def fingerprint(self) -> str:
+            return "Numbered"
+
+    assert reads_as(Numbered(), MODEL, Limits(page_seconds=1, open_seconds=1, load_seconds=1, max_pages=1)) == BEFORE
+    others = [
+        reads_as(Quick(), MODEL, Limits()),
+        reads_as(Sharper(), MODEL, Limits()),
+        reads_as(Numbered(), Model("other", "1"), Limits()),
+        reads_as(Numbered(), Model("model", "2"), Limits()),
+        reads_as(Numbered(), MODEL, Limits(max_pixels=1)),
+        reads_as(Numbered(), MODEL, Limits(max_source_pixels=1)),
+    ]
+    assert len({BEFORE, *others}) == 7
+    assert reads_as(Numbered(), Model("model", "1", Path("/elsewhere")), Limits()) == BEFORE
+
+
+def test_how_a_worker_reads_depends_on_the_engines_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_ENGINE_FINGERPRINT", "other settings")
+    assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
+
+
+@pytest.mark.parametrize("package", ["PyMuPDF", "pillow", "pillow-heif"])
+def test_how_a_worker_reads_depends_on_its_renderers(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_cache, "installed", lambda name: "0.0" if name == package else engines.installed(name))
+    assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
+
+
+def test_how_a_worker_reads_depends_on_our_own_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_cache, "PIPELINE", page_cache.PIPELINE + 1)
+    assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
+
+
+def test_every_engine_of_the_table_has_a_fingerprint() -> None:
+    for path in engines.ENGINES.values():
+        assert isinstance(engines.engine_class(path)().fingerprint(), str)
+
+
+def test_the_fingerprint_of_mlx_vlm_is_what_a_model_is_asked_with() -> None:
+    given = mlx_settings()
+    changed: dict[str, object] = {
+        "prompt": "Read.",
+        "output": "text",
+        "max_pixels": 9,
+        "max_tokens": 99,
+        "trusted": ("a",),
+    }
+    found = {MlxVlm(replace(given, **{name: value})).fingerprint() for name, value in changed.items()}  # type: ignore[arg-type]
+    assert len({MlxVlm(given).fingerprint(), *found}) == 6
+    assert MlxVlm(replace(given, cache_mb=9, page_seconds=9)).fingerprint() == MlxVlm(given).fingerprint()
+
+
+def test_what_nobody_can_vouch_for_has_no_key(tmp_path: Path) -> None:
+    class Silent:
+        name, batch, dpi = "silent", 1, 72
+
+    spool = Spool(str(tmp_path))
+    whole = job(Source("a", "source-5", "5", 1))
+    assert reads_as(Silent(), MODEL, Limits()) == ""  # type: ignore[arg-type]
+    assert key_of(whole, BEFORE, spool) == cache_key("5", Options(), BEFORE)
+    assert key_of(whole, "", spool) is None
+    assert key_of(job(Source("a", "source-5", "5")), BEFORE, spool) is None  # its bytes were not compared
+    spool.put_password(JOB, b"secret")
+    assert key_of(whole, BEFORE, spool) is None
+
+
+def job(source: Source) -> Job:
+    record = {"v": "1", "state": "queued", "source": source.dumps(), "options": "{}", "created": "1"}
+    return Job.parse(JOB, record)
