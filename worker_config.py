@@ -14,7 +14,7 @@ from ocrqueue.engines import ENGINES
 from ocrqueue.engines.mlx_settings import mlx_settings
 from ocrqueue.limits import Limits
 from ocrqueue.models.settings import model_settings
-from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, words
+from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, text, words
 
 START_METHODS = ("spawn",) if sys.platform == "darwin" else ("fork", "spawn")
 MACHINE_MB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
@@ -76,8 +76,12 @@ OCR_NOTIFY_TASKS = words("OCR_NOTIFY_TASKS", (), r"[\w.]+", "names of tasks that
 
 # -- keeping and mending ----------------------------------------------------------------------------------------------
 OCR_KEEP_JOBS_DAYS = integer("OCR_KEEP_JOBS_DAYS", 30, 1)  # ended jobs and their results are removed after this
+# Of the page cache, in the spool: what was read once is not read again. 0: nothing is kept, and what there is goes.
+OCR_CACHE_MAX_GB = number("OCR_CACHE_MAX_GB", 2, 0)
+CACHE_MAX_BYTES = round(OCR_CACHE_MAX_GB * 10**9)
 OCR_NO_WORKER_MINUTES = integer("OCR_NO_WORKER_MINUTES", 60, 1)  # then pages that no worker reads fail
 OCR_RECONCILE_SECONDS = integer("OCR_RECONCILE_SECONDS", 20, 1, 30)  # how often lost claims and tickets are looked for
+TRIM_SECONDS = 300  # how often the page cache is brought back to its limit
 OCR_AUDIT_AT = text("OCR_AUDIT_AT", "03:00", r"([01]\d|2[0-3]):[0-5]\d", "a local time such as 03:00")
 
 # -- Flower -----------------------------------------------------------------------------------------------------------
@@ -89,6 +93,7 @@ OCR_FLOWER_PASSWORD = text("OCR_FLOWER_PASSWORD", "", r"[^\s:]+:\S+", "user:pass
 broker_url = result_backend = SHARED.redis
 broker_connection_retry_on_startup = True  # a worker may start before Redis does
 broker_connection_max_retries = None  # and outlives it
+broker_channel_error_retry = True  # and a Redis that takes no writes, being full
 broker_transport_options = {
     "visibility_timeout": 3600,  # plays no part: every message is acknowledged on receipt
     "unacked_restore_interval": 5,
@@ -140,6 +145,11 @@ beat_schedule = {
         "task": names.RECONCILE,
         "schedule": OCR_RECONCILE_SECONDS,
         "options": {"queue": names.MAINTENANCE_QUEUE, "expires": 2 * OCR_RECONCILE_SECONDS, "priority": 0},
+    },
+    "trim": {
+        "task": names.TRIM,
+        "schedule": TRIM_SECONDS,
+        "options": {"queue": names.MAINTENANCE_QUEUE, "expires": TRIM_SECONDS},
     },
     "audit": {
         "task": names.AUDIT,

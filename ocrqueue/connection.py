@@ -40,7 +40,8 @@ def address(settings: Shared) -> str:
 def reaching(settings: Shared) -> Iterator[None]:
     """Turns what redis-py raises into QueueUnavailable or QueueFull: one line that says where, what and what to do."""
     where = f"Redis at {address(settings)}"
-    start = "start it with `make up`" + ("" if settings.embedded else ", or set REDIS_URL to a server that runs")
+    elsewhere = "OCR_DATA_DIR to the data folder of a stack that runs" if settings.embedded else "REDIS_URL to another"
+    start = f"start it with `make up`, or set {elsewhere}"
     try:
         yield
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as e:

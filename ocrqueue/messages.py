@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ocrqueue import names
-from ocrqueue.ledger import Message
+from ocrqueue.ledger import Job, Message
 
 
 class Sender(Protocol):
@@ -30,6 +30,14 @@ def send(app: Sender, messages: Iterable[Message]) -> None:
         elif message.kind == "assemble":
             args = [message.job, *message.args]
             _send(app, names.ASSEMBLE, message, args, names.DOCUMENTS_QUEUE, f"({message.name})", ignore_result=True)
+
+
+def send_format(app: Sender, job: Job, format: str) -> None:
+    """Publish the message that has a format made of a job's result."""
+    message = Message("format", job.id, priority=names.PRIORITIES[job.options.priority])
+    task_id = names.format_id(job.id, job.round, format)
+    shown = f"({job.source.name[:80]}, {format})"
+    _send(app, names.FORMAT, message, [job.id, format], names.DOCUMENTS_QUEUE, shown, task_id=task_id)
 
 
 def _send(app: Sender, task: str, message: Message, args: list[Any], queue: str, shown: str, **options: Any) -> None:

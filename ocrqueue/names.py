@@ -1,5 +1,7 @@
 """Every Redis key, channel, queue and task name, in one place."""
 
+from uuid import UUID, uuid5
+
 VERSION = 1  # of messages and of the ledger's records
 PREFIX = "ocr:"
 
@@ -12,6 +14,8 @@ UNTOLD = PREFIX + "untold"  # sorted set: ended jobs whose end has not been told
 BACKLOG = PREFIX + "backlog"  # integer: open pages of all jobs; a job not opened yet counts as ten
 WORKERS = PREFIX + "workers"  # sorted set: ids of live workers, by the time their announcement ends
 CHILD = PREFIX + "child:"  # beginning of the keys of children
+CACHE = PREFIX + "cache"  # hash: bytes of the page cache, and when they were last counted
+CACHE_LOCK = PREFIX + "cache:lock"  # held by whoever removes old folders from the page cache; expires
 RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, until when it frees nothing
 
 # Celery's remote control
@@ -26,6 +30,7 @@ ASSEMBLE = "ocr.assemble"
 FORMAT = "ocr.format"
 RECONCILE = "ocr.reconcile"
 AUDIT = "ocr.audit"
+TRIM = "ocr.trim"
 
 # Queues
 DOCUMENTS_QUEUE = "documents"
@@ -43,6 +48,11 @@ def job_key(job: str) -> str:
 def pages_key(job: str) -> str:
     """The hash of a job's pages that are neither plainly read nor plainly open."""
     return f"{PREFIX}job:{job}:pages"
+
+
+def format_id(job: str, round: int, format: str) -> str:
+    """The id of the task that makes a format of a round's result."""
+    return str(uuid5(UUID(job), f"{round} {format}"))
 
 
 def events_channel(job: str) -> str:

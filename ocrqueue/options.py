@@ -8,7 +8,7 @@ from typing import Any
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.names import PRIORITIES
 
-FORMATS = ("text", "markdown", "json", "jsonl")
+FORMATS = ("text", "markdown", "json", "jsonl", "hocr", "alto", "pdf")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
 _RANGE = re.compile(r"(\d{1,7})(?:(-)(\d{1,7})?)?")
 

@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 
 # kombu keeps a list for each of its four steps of priority
 _PRIORITY_LISTS = ("", "\x06\x163", "\x06\x166", "\x06\x169")
-_GAP = 3  # runs missed, after which everything may have been standing still, workers included
 _SWEEP_SECONDS = 600  # how often the spool is looked through for jobs that Redis has forgotten
 _GRACE_SECONDS = 120  # a job younger than this may be on its way into Redis
 
@@ -58,21 +57,29 @@ class Reconciler:
             pipe.hset(names.RECONCILER, "last", str(now))
             pipe.info("server")
             (last, grace), _, server = pipe.execute()
-        if last is not None and now - float(last) > _GAP * self.tick:
+        if last is not None and now - float(last) > self._gap():
             grace = str(now + lease)
             redis.hset(names.RECONCILER, "grace", grace)
         return int(server["uptime_in_seconds"]) >= lease and now >= float(grace or 0)
+
+    def _gap(self) -> float:
+        """Seconds without a run, after which everything may have stood still, workers included.
+
+        Three runs; but no pause may outlast a lease unseen, and a fresh one has run for a fifth of its time already.
+        """
+        return max(1.5 * self.tick, min(3 * self.tick, 0.75 * self.ledger.lease))
 
     def _free(self, now: float) -> list[Message]:
         messages: list[Message] = []
         for member in cast("list[str]", self.ledger.redis.zrange(names.CLAIMS, "-inf", str(now), byscore=True)):
             job, token = member.split(" ")
+            what = self.ledger.redis.hget(names.job_key(job), f"claim:{token}")
             try:
                 step = self.ledger.lose(job, token, "expired")
             except NewerRecord:
                 continue  # a newer reconciler's
             if step.done:
-                log.warning("job=%s: the lease of a claim ran out; its pages are open again", job)
+                log.warning("job=%s: the lease of a claim (%s) ran out; it is free again", job, what)
             elif not step.reply:
                 self.ledger.redis.zrem(names.CLAIMS, member)
             messages += step.messages

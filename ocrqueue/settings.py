@@ -4,10 +4,11 @@ A `.env` in the project's folder is read too, and nowhere else; what the environ
 raises SettingsError, one line that names the variable, the value and what is allowed.
 """
 
+import difflib
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,10 @@ T = TypeVar("T")
 PROJECT = Path(__file__).resolve().parent.parent
 IN_PROJECT = (PROJECT / "worker_config.py").exists()  # False where only the client is installed
 
+# That no worker reads: the embedded server's program, a threshold of `doctor`, and what a parent tells its children.
+ELSEWHERE = {"OCR_REDIS_SERVER", "OCR_STUCK_MINUTES", "OCR_WORKER_ID", "OCR_WORKER_NAME", "OCR_SERVED"}
+_asked: set[str] = set()  # names of the settings that were read
+
 env = Env()
 if IN_PROJECT:
     env.read_env(str(PROJECT / ".env"), recurse=False)
@@ -36,6 +41,7 @@ class SettingsError(OcrError):
 
 def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: Any) -> T:
     """The variable `name` through one of the parsers of environs; `default` where it is unset or empty."""
+    _asked.add(name)
     raw = os.environ.get(name, "").strip()
     if not raw:
         return default
@@ -47,10 +53,23 @@ def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: 
     return value
 
 
+def unheard() -> Iterator[str]:
+    """A line for each variable named OCR_... that is no setting, once all have been read: a slip, no doubt."""
+    for name in sorted(os.environ.keys() - _asked - ELSEWHERE):
+        if name.startswith("OCR_"):
+            meant = difflib.get_close_matches(name, _asked, 1)
+            yield f"{name} is not a setting, and changes nothing" + (f": {meant[0]} is one" if meant else "")
+
+
 def integer(name: str, default: int, low: int, high: int | None = None) -> int:
     """A whole number from `low` to `high`."""
     allowed = f"a whole number, {low} to {high}" if high is not None else f"a whole number, {low} or more"
     return read(env.int, name, default, allowed, validate=validate.Range(min=low, max=high))
+
+
+def number(name: str, default: float, low: float) -> float:
+    """A number, `low` or more, with or without decimals."""
+    return read(env.float, name, float(default), f"a number, {low:g} or more", validate=validate.Range(min=low))
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:

@@ -24,6 +24,7 @@ app = Celery(
         "tasks.format",
         "tasks.reconcile",
         "tasks.audit",
+        "tasks.trim",
     ],
 )
 app.config_from_object("worker_config")  # by its name: a spawned child is handed the application, not the module

@@ -11,7 +11,10 @@ import worker_config as config
 from ocrqueue.engines.holder import EngineHolder
 from ocrqueue.ledger import Ledger
 from ocrqueue.models import ModelStore
+from ocrqueue.page_cache import PageCache
+from ocrqueue.rwlock import ReadWriteLock
 from ocrqueue.spool import Spool
+from ocrqueue.storage import open_storage
 
 # How a worker's parent tells its children, forked or spawned, whose they are.
 WORKER_ID = "OCR_WORKER_ID"
@@ -28,6 +31,10 @@ def worker_name() -> str | None:
     return os.environ.get(WORKER_NAME)
 
 
+PATIENCE = 30  # seconds that Redis may be away
+PAUSE = min(3.0, config.OCR_LEASE_SECONDS / 8)  # longest between two tries: well before the reconciler frees claims
+
+
 @cache
 def redis() -> Redis:
     """A connection that outlasts a restart of the server: it tries again for about half a minute."""
@@ -36,7 +43,7 @@ def redis() -> Redis:
         decode_responses=True,
         socket_timeout=15,
         socket_connect_timeout=5,
-        retry=Retry(ExponentialBackoff(cap=3, base=0.1), 14),
+        retry=Retry(ExponentialBackoff(cap=PAUSE, base=0.1), 5 + round(PATIENCE / PAUSE)),
     )
 
 
@@ -47,9 +54,21 @@ def ledger() -> Ledger:
 
 
 @cache
+def beside() -> ReadWriteLock:
+    """Held by each child of this worker while it works under a claim: shared, or alone for a last try."""
+    return ReadWriteLock(config.OCR_DATA_DIR / "workers.lock", worker_name() or "")
+
+
+@cache
 def spool() -> Spool:
     """The spool."""
     return Spool(config.SHARED.spool, config.SHARED.spool_group)
+
+
+@cache
+def page_cache() -> PageCache:
+    """The page cache, beside the jobs in the spool."""
+    return PageCache(open_storage(config.SHARED.spool, config.SHARED.spool_group), redis(), config.CACHE_MAX_BYTES)
 
 
 @cache

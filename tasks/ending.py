@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from celery import states
 from celery.exceptions import TaskRevokedError
+from celery.result import denied_join_result
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 import worker_config as config
-from ocrqueue import names
 from ocrqueue.errors import OcrError, OcrFailed, UnknownJob
+from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Job, Message
-from ocrqueue.messages import send
+from ocrqueue.messages import send, send_format
 from ocrqueue.spool import END, JOB
 from tasks.app import app
 from tasks.context import ledger, spool, worker_name
@@ -24,7 +26,10 @@ log = logging.getLogger(__name__)
 def dispatch(messages: Iterable[Message]) -> None:
     """Send what a ledger step asks for. Whatever is lost here is sent again by the reconciler."""
     messages = list(messages)
-    send(app, messages)
+    try:
+        send(app, messages)
+    except (RedisError, OperationalError) as e:
+        log.warning("messages could not be sent (%s); they will be once Redis takes them", e)
     for message in messages:
         if message.kind == "ended":
             try:
@@ -44,12 +49,13 @@ def tell(job: str) -> None:
     summary = summarise(record)
     if record.state != "failed" or record.pages is not None:
         for format in record.options.formats:
-            app.send_task(names.FORMAT, args=[job, format], queue=names.DOCUMENTS_QUEUE, ignore_result=True)
+            with denied_join_result():  # this process is not the one that waits for it
+                send_format(app, record, format)
     _store_result(record, summary)
     if spool().exists(job, JOB):  # a refused message leaves nothing there
         spool().write_json(job, END, summary)
-    if record.state == "done":
-        spool().drop_password(job)
+    if record.state == "done" and not any(FORMATS[format].make for format in record.options.formats):
+        spool().drop_password(job)  # else once that format is made
     _notify(record, summary)
     ledger().told(job, record.round)
     log.info(
@@ -100,6 +106,22 @@ def _store_result(job: Job, summary: dict[str, Any]) -> None:
             result=f"{job.state}: {progress(job.ok, job.failed, job.pages)}",
             runtime=summary["seconds"],
         )
+
+
+def turn_away(job: str, why: OcrError) -> None:
+    """A message that no job is made of, and that may be sent again: its sender hears why."""
+    error = OcrFailed(f"{why.code}: {why.message}")
+    with suppress(RedisError):  # full itself
+        app.backend.store_result(job, error, states.FAILURE)
+        _event("task-failed", job, exception=repr(error), traceback="")
+
+
+def forget_result(job: str) -> bool:
+    """Take away what stands under the id of a job that is new; whether it was revoked before it came, which stays."""
+    if app.backend.get_task_meta(job, cache=False)["status"] == states.REVOKED:
+        return True
+    app.backend.forget(job)
+    return False
 
 
 def progress(ok: int, failed: int, pages: int | None) -> str:

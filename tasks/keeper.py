@@ -14,13 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from celery import bootsteps
 from celery.worker import state
 from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import __version__, names
 from ocrqueue.engines import engine_class
-from ocrqueue.errors import ModelUnavailable, OcrError
+from ocrqueue.errors import ModelUnavailable
+from ocrqueue.page_cache import reads_as
 from ocrqueue.settings import hostname
 from ocrqueue.workers import Worker, announce, withdraw
 from tasks import context, warden
@@ -29,6 +31,8 @@ from tasks.ending import dispatch
 log = logging.getLogger(__name__)
 BEAT = config.OCR_LEASE_SECONDS / 4.5  # seconds between renewals
 ANNOUNCED = float(config.OCR_LEASE_SECONDS)  # seconds that an announcement lasts
+STUCK = 20.0  # seconds without children after which a worker that should have ended is ended
+_closing = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,17 @@ class Loss:
     how: str  # "lost", "timeout", "release" or "cancel"
 
 
+class Closing(bootsteps.StartStopStep):
+    """Celery closes its steps whatever a worker ends of; its flags say that it was told to."""
+
+    def close(self, parent: Any) -> None:  # noqa: ARG002 -- the protocol's
+        """The worker begins to end."""
+        _closing.set()
+
+
 def is_ending() -> bool:
-    """Whether this worker has been told to end: Celery's flags are exit codes, and 0 is one."""
-    return state.should_stop is not None or state.should_terminate is not None
+    """Whether this worker ends, or has been told to: Celery's flags are exit codes, and 0 is one."""
+    return _closing.is_set() or state.should_stop is not None or state.should_terminate is not None
 
 
 losses: "queue.Queue[Loss | None]" = queue.Queue()
@@ -64,52 +76,68 @@ class Keeper(threading.Thread):
         self._queues = set(consumer.app.amqp.queues.consume_from)
         self._engines = {n: engine_class(p)() for n, p in config.SERVED.items() if config.QUEUES[n] in self._queues}
         self._ending = threading.Event()
-        self._patience: float | None = None  # until when pages may still end, once the worker has been told to
+        self._patience: float | None = None  # until when pages may still end, once the worker ends
+        self._stuck: float | None = None  # when this process is ended, once its children are
 
     def run(self) -> None:
         """Beat until the worker ends."""
         next_beat = 0.0
         while not self._ending.is_set():
             try:
+                if is_ending():
+                    self._hurry()
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT
                     self._renew()
-                    self._announce()
-                if is_ending():
-                    self._hurry()
+                    if not is_ending():
+                        self._announce()
                 loss = losses.get(timeout=min(1.0, max(0.0, next_beat - time.monotonic())))
                 if loss:
                     self._give_back(loss)
             except queue.Empty:
                 pass
-            except (RedisError, OcrError, OSError) as e:
-                log.warning("the keeper could not reach the ledger: %s; trying again", e)
+            except Exception as e:  # noqa: BLE001 -- without this thread every claim of this worker would be lost
+                log.warning("the keeper is held up (%s: %s); trying again", type(e).__name__, e)
 
     def end(self) -> None:
         """The worker ends: what its children still held goes back, uncounted."""
         self._ending.set()
         losses.put(None)
         self.join(timeout=20)
-        self._release_all()
+        self._release(self._held())
         withdraw(context.redis(), self._worker)
 
     def _hurry(self) -> None:
-        """The worker waits for the pages being read; those that take too long go back, and their children are ended."""
+        """The worker takes nothing more, and waits for its children; after a while all of them are ended.
+
+        All: one that hangs, or still loads its model, has no page, and the pool waits for it as well. Should the worker
+        not end even then, it is ended too: whoever supervises it can start it again.
+        """
         now = time.monotonic()
         if self._patience is None:
             self._patience = now + config.OCR_SHUTDOWN_SECONDS
+            withdraw(context.redis(), self._worker)
         elif now > self._patience:
             self._patience = now + BEAT
-            self._release_all()
-            for request in self._requests():
-                with suppress(ProcessLookupError, TypeError):
-                    os.kill(request.worker_pid, signal.SIGKILL)
+            self._stuck = self._stuck or now + STUCK
+            held = self._held()
+            self._kill_children()
+            self._release(held)
+            if now > self._stuck:
+                log.critical("this worker has no children left and does not end: it is ended")
+                logging.shutdown()
+                os._exit(1)
 
-    def _release_all(self) -> None:
-        for job, token in self._held():
+    def _kill_children(self) -> None:
+        for pid in warden.children(self._consumer.pool):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _release(self, claims: list[tuple[str, str]]) -> None:
+        for job, token in claims:
             try:
                 self._give_back(Loss(job, token, "release"))
-            except (RedisError, OcrError, OSError) as e:
+            except Exception as e:  # noqa: BLE001 -- the others are to go back all the same
                 log.warning(
                     "job=%s: its claim could not be given back (%s); it will be when its lease runs out", job, e
                 )
@@ -149,11 +177,18 @@ class Keeper(threading.Thread):
         engine = self._engines[name]
         try:
             model = engine.default_model()
+            way = reads_as(engine, model, config.LIMITS)
         except ModelUnavailable as e:
             log.warning("%s: %s", e.code, e.message)
             return None
         queue_name = config.QUEUES[name]
-        return {"model": model.name, "revision": model.revision, "batch": engine.batch, "queue": queue_name}
+        return {
+            "model": model.name,
+            "revision": model.revision,
+            "batch": engine.batch,
+            "queue": queue_name,
+            "reads_as": way,
+        }
 
     def _follow(self, unable: set[str]) -> None:
         """Take an engine's queue again once the pause after a failed load is over; its child stopped taking it."""

@@ -3,8 +3,9 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
 
 from billiard.exceptions import WorkerLostError
 from celery.app.task import Task
@@ -15,11 +16,13 @@ from celery.worker.strategy import default
 from kombu.exceptions import ContentDisallowed, DecodeError
 
 from ocrqueue import names
+from ocrqueue.ledger import LastTry
 from ocrqueue.watchdog import SIGNAL
-from tasks import warden
+from tasks import context, warden
 from tasks.keeper import Loss, is_ending, losses
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 TOKEN = "ocr_token"  # noqa: S105 -- a header's name
 
 
@@ -45,8 +48,11 @@ class ClaimRequest(Request):
         return str(self.args[0]) if self.name != names.DOCUMENT and self.args else str(self.id)
 
     def revoked(self) -> bool:
-        """A revoke (Flower's button, `AsyncResult.revoke`) cancels the job; the message itself still does its part."""
-        if self.id in state.revoked:
+        """A revoke (Flower's button, `AsyncResult.revoke`) cancels the job; the message itself still does its part.
+
+        Of a job's own id see `tasks.revoke` and, where no job is made of the message yet, `tasks.document`.
+        """
+        if self.id in state.revoked and self.name != names.DOCUMENT:
             losses.put(Loss(self.job, "", "cancel"))
         return False
 
@@ -114,6 +120,23 @@ class ClaimTask(CheckedTask):
     def token(self) -> str:
         """The token of this delivery; a task called in any other way than through a worker has a new one."""
         return getattr(self.request, TOKEN, None) or uuid.uuid4().hex
+
+    @contextmanager
+    def claiming(self, take: Callable[[bool], T]) -> Iterator[T]:
+        """What `take(alone)` claims, to be worked on beside this worker's other children.
+
+        A last try is made alone, with no other claim in this worker, so that nothing is given up for what another did:
+        whoever takes the worker along takes the claims of all its children.
+        """
+        with ExitStack() as held:
+            held.enter_context(context.beside().shared())
+            try:
+                claim = take(False)
+            except LastTry:
+                held.close()
+                held.enter_context(context.beside().exclusive())
+                claim = take(True)
+            yield claim
 
     def refuse(self, why: str) -> Ignore:
         """Log why a message is not for us, in one line, and be done with it."""

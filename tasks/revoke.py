@@ -14,7 +14,12 @@ from tasks.keeper import Loss, losses
 def revoke(state: Any, task_id: str | Iterable[str], **how: Any) -> Any:
     """Celery's own would store "revoked" under the job's id while the job goes on; other tasks are left to it."""
     ids = {task_id} if isinstance(task_id, str) else set(task_id)
-    jobs = {i for i in ids if redis().exists(names.job_key(i))}
-    for job in jobs:
+    jobs = _jobs(ids)
+    answer = control.revoke(state, list(ids - jobs), **how)
+    for job in jobs | _jobs(ids - jobs):  # one may have been accepted just now, before its REVOKED was there to be seen
         losses.put(Loss(job, "", "cancel"))
-    return control.revoke(state, list(ids - jobs), **how)
+    return answer
+
+
+def _jobs(ids: set[str]) -> set[str]:
+    return {i for i in ids if redis().exists(names.job_key(i))}

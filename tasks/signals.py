@@ -23,11 +23,14 @@ from kombu import Exchange, Queue
 import worker_config as config
 from ocrqueue import names
 from ocrqueue.errors import ModelDirectoryError, StorageError
+from ocrqueue.settings import unheard
 from tasks import child, context, warden
-from tasks.keeper import Keeper
+from tasks.app import app
+from tasks.keeper import Closing, Keeper
 
 log = logging.getLogger(__name__)
 _keeper: Keeper | None = None
+app.steps["worker"].add(Closing)
 
 
 @after_setup_logger.connect
@@ -52,12 +55,16 @@ def name_worker(sender: str, **_: Any) -> None:
 
 @worker_init.connect
 def prepare(sender: Any, **_: Any) -> None:
-    """Before the children start: the spool is there, and they know what to load."""
+    """Before the children start: the spool and their lock are there, and they know what to load."""
     try:
         context.spool().prepare()
         context.spool().check()
+        context.beside()
     except StorageError as e:
         raise SystemExit(f"ocr: {e.message}") from None
+    except OSError as e:
+        why = f"OCR_DATA_DIR={config.OCR_DATA_DIR} cannot be written ({e.strerror})"
+        raise SystemExit(f"ocr: {why}; let this user write there, or name another folder") from None
     queues = sender.app.amqp.queues.consume_from
     os.environ[child.SERVED] = ",".join(name for name, queue in config.QUEUES.items() if queue in queues)
     if os.environ[child.SERVED]:
@@ -79,6 +86,8 @@ def take_models_queue(app: Any) -> None:
 def start_keeper(sender: Any, **_: Any) -> None:
     """The parent starts to keep its children's claims, and to measure them."""
     global _keeper
+    for line in unheard():
+        log.warning(line)
     warden.start(sender.pool)
     _keeper = Keeper(sender, context.worker_id())
     _keeper.start()

@@ -2,12 +2,14 @@
 
 A file in the folder TEST_TRAPS, named after one of `POINTS`, kills the process that comes there next; one named `full`
 makes the spool's disk look full, where no small file system can be mounted for that. With
-TEST_UNCHECKED_CLAIMS set, `finish` counts pages whether or not the claim is live.
+TEST_UNCHECKED_CLAIMS set, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
+that version; with TEST_CRASHES, it ends of a command that Redis refuses; with TEST_HANGS, it does not come to its end.
 """
 
 import errno
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
@@ -15,9 +17,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from celery import bootsteps
+
 from ocrqueue import engines, storage
 from ocrqueue.ledger import scripts
+from tasks import keeper
 from tasks.app import app
+from tests import newer
 
 POINTS = {
     "opened": "tasks.document:dispatch",  # the pages are in the ledger, no ticket is sent yet
@@ -74,11 +80,27 @@ def _fill_disk(sign: Path) -> None:
     storage._File.write = full  # type: ignore[method-assign]
 
 
+class Hanging(bootsteps.StartStopStep):
+    """A part of the worker that does not stop."""
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002 -- the protocol's
+        """For ever."""
+        while True:
+            time.sleep(60)
+
+
 engines.ENGINES["quick"] = "tests.engines:Quick"  # known also while no worker that serves it lives
 if "TEST_TRAPS" in os.environ:
     _set_traps(Path(os.environ["TEST_TRAPS"]))
     _fill_disk(Path(os.environ["TEST_TRAPS"]) / "full")
+if "TEST_VERSION" in os.environ:
+    newer.become(int(os.environ["TEST_VERSION"]))
 if "TEST_UNCHECKED_CLAIMS" in os.environ:
     _check_no_claims()
+if "TEST_CRASHES" in os.environ:
+    app.conf.broker_channel_error_retry = False
+if "TEST_HANGS" in os.environ:
+    app.steps["worker"].add(Hanging)
+    keeper.STUCK = 4.0  # seconds
 
 __all__ = ["app"]

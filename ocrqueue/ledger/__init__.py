@@ -13,7 +13,7 @@ from ocrqueue.ledger import scripts
 from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageState, Source, Step
 from ocrqueue.options import Options
 
-__all__ = ["Claim", "ClaimedPage", "Job", "Ledger", "Message", "NewerRecord", "PageState", "Source", "Step"]
+__all__ = ["Claim", "ClaimedPage", "Job", "LastTry", "Ledger", "Message", "NewerRecord", "PageState", "Source", "Step"]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 ATTEMPTS = 3  # lost claims after which a page is given up
@@ -22,6 +22,10 @@ Document = tuple[Source, Options]
 
 class NewerRecord(WrongState):
     """The job's record was written by a newer version of this project; a newer worker has to take it."""
+
+
+class LastTry(Exception):
+    """It has one try left, and is claimed by a worker that does nothing else meanwhile."""
 
 
 class Ledger:
@@ -72,15 +76,23 @@ class Ledger:
             raise QueueFull("Redis has reached its memory limit; wait until the queue has drained, or raise it") from e
 
     # -- the two tasks that a job has one of at a time -------------------------------------------------------------
-    def begin(self, job: str, what: str, token: str, round: int = 0) -> Job | None:
-        """Claim `what` ("document" or "assemble"); None where there is nothing to do or somebody does it."""
-        reply = self._run("begin", job, what, round, token)
+    def begin(self, job: str, what: str, token: str, round: int = 0, alone: bool = True) -> Job | None:
+        """Claim `what` ("document" or "assemble"); None where there is nothing to do or somebody does it.
+
+        `alone`: the caller's worker does nothing else meanwhile. Raises LastTry where it has to be so.
+        """
+        reply = _unless_last(self._run("begin", job, what, round, token, int(alone)))
         return self.job(job) if reply and reply["claimed"] else None
 
-    def open(self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object]) -> Step:
-        """The document is open: `pages` were asked for. `record`: total, engine, model, revision, queue, source."""
+    def open(
+        self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object], read: Sequence[int] = ()
+    ) -> Step:
+        """The document is open: `pages` were asked for. `record`: total, engine, model, revision, queue, source.
+
+        `read`: those that are read already, ascending, counted from 1 among the pages asked for.
+        """
         flat = [item for pair in record.items() for item in pair]
-        return self._step("open", job, token, pages, lanes, *flat)
+        return self._step("open", job, token, pages, lanes, json.dumps(list(read)), *flat)
 
     def refuse(self, job: str, token: str, error: PageError) -> Step:
         """The document cannot be opened: the job fails."""
@@ -93,9 +105,14 @@ class Ledger:
         return self._step("end", job, round, token, json.dumps(indices))
 
     # -- pages -----------------------------------------------------------------------------------------------------
-    def claim(self, job: str, lane: int, serial: int, token: str, batch: int = 1, children: int = 1) -> Claim | None:
-        """Take the next open page (up to `batch`) for a ticket; None where the ticket is old or nothing is open."""
-        reply = self._run("claim", job, lane, serial, token, batch, children)
+    def claim(
+        self, job: str, lane: int, serial: int, token: str, batch: int = 1, children: int = 1, alone: bool = True
+    ) -> Claim | None:
+        """Take the next open page (up to `batch`) for a ticket; None where the ticket is old or nothing is open.
+
+        `alone`: the caller's worker reads nothing else meanwhile. Raises LastTry where the page wants that.
+        """
+        reply = _unless_last(self._run("claim", job, lane, serial, token, batch, children, int(alone)))
         if not reply or not reply["pages"]:
             return None
         record = self.job(job)
@@ -243,6 +260,12 @@ def _decode(job: str, raw: object) -> dict[str, Any] | None:
     reply: dict[str, Any] = json.loads(cast("str", raw))
     if "newer" in reply:
         raise _newer(job, reply["newer"])
+    return reply
+
+
+def _unless_last(reply: dict[str, Any] | None) -> dict[str, Any] | None:
+    if reply and reply.get("last"):
+        raise LastTry
     return reply
 
 

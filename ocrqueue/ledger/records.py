@@ -14,7 +14,7 @@ ENDED = frozenset({"done", "partial", "failed", "cancelled"})
 class Message:
     """A Celery message that the caller of a ledger step sends afterwards. Losing it is harmless: it is sent again."""
 
-    kind: str  # "document", "page", "assemble" or "ended"
+    kind: str  # "document", "page", "assemble", "ended" or "format"
     job: str
     args: tuple[int, ...] = ()  # page: lane, serial; assemble: round
     queue: str | None = None  # of the job's pages; None until the document is opened

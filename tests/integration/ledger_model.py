@@ -4,6 +4,7 @@ A page is an object with a state, a job a list of pages; every step changes them
 that it asks for, as `(kind, *arguments)`. Times are whole seconds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LEASE, ATTEMPTS = 45, 3
@@ -143,26 +144,33 @@ class PlainLedger:
         self.jobs[name] = PlainJob(self.now, self.made, wait={"document": WAIT})
         return self._announce(self.jobs[name], "document")
 
-    def begin(self, name: str, what: str, token: str, round_: int) -> bool:
-        """Claim the document or the assembly."""
+    def begin(self, name: str, what: str, token: str, round_: int, alone: bool) -> bool | None:
+        """Claim the document or the assembly. None: only for who does nothing else."""
         job = self.jobs.get(name)
         if job is None or any(held.what == what for held in job.claims.values()):
             return False
         wanted = job.state == "queued"
         if what == "assemble":
             wanted = job.running and job.read_out and round_ == job.round
+        if wanted and not alone and job.lost.get(what, 0) == ATTEMPTS - 1:
+            return None
         if wanted:
             job.claims[token] = Held(what, self.now + LEASE)
         return wanted
 
-    def open(self, name: str, token: str, numbers: list[int], lanes: int) -> Sent | None:
-        """The pages become known. None: no live claim."""
+    def open(self, name: str, token: str, numbers: list[int], lanes: int, read: Sequence[int] = ()) -> Sent | None:
+        """The pages become known, some of them read already. None: no live claim."""
         if (taken := self._take(name, token, "document")) is None:
             return None
         job, _ = taken
         job.state, job.width = "running", min(lanes, len(numbers))
         job.pages = [Page(n, "cancelled" if job.cancelling else "open") for n in numbers]
         if job.cancelling:
+            return self._assembly(job)
+        for page in job.pages:
+            page.fresh = page.number > max(read, default=0)
+            page.state = "ok" if page.number in read else "open"
+        if job.read_out:
             return self._assembly(job)
         job.lanes = [Lane(0, self.now) for _ in range(job.width)]
         return [("page", i, 0) for i in range(job.width)]
@@ -187,8 +195,10 @@ class PlainLedger:
         return self._end(job, "done" if ok == len(job.pages) else "partial" if ok else "failed")
 
     # -- pages -----------------------------------------------------------------------------------------------------
-    def claim(self, name: str, i: int, serial: int, token: str, batch: int, children: int) -> list[tuple[int, int]]:
-        """The (number, lost claims) of the pages that a ticket gets."""
+    def claim(
+        self, name: str, i: int, serial: int, token: str, batch: int, children: int, alone: bool
+    ) -> list[tuple[int, int]] | None:
+        """The (number, lost claims) of the pages that a ticket gets. None: only for who reads nothing else."""
         job = self.jobs.get(name)
         if job is None or not job.running or i >= len(job.lanes):
             return []
@@ -196,6 +206,8 @@ class PlainLedger:
         if lane.serial != serial or lane.token is not None:
             return []
         waiting = sorted((p for p in job.pages if p.state == "open"), key=lambda p: (p.fresh, p.number))
+        if waiting and not alone and waiting[0].lost == ATTEMPTS - 1:
+            return None
         share = -(-len(waiting) // children)
         got: list[Page] = []
         for page in waiting[: max(1, min(batch, share))]:

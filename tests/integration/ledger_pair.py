@@ -1,16 +1,17 @@
 """The ledger and its plain model side by side: every step is done on both, and what comes back is compared."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import redis as redis_py
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, Ledger, Source, Step
+from ocrqueue.ledger import Claim, LastTry, Ledger, Source, Step
 from ocrqueue.options import Options, select_pages
 from tests.integration.ledger_model import PlainJob, PlainLedger, Sent
 from tests.integration.ledger_steps import START, dump
@@ -70,18 +71,25 @@ class LedgerPair(RuleBasedStateMachine):
 
     def begin(self, job: str, what: str, round_: int) -> None:
         token = self.token()
-        expected = self.plain.begin(job, what, token, round_)
+        expected = self.plain.begin(job, what, token, round_, alone=False)
+        if last := expected is None:
+            with self.nothing_changes(), pytest.raises(LastTry):
+                self.ledger.begin(job, what, token, round_, alone=False)
+            expected = self.plain.begin(job, what, token, round_, alone=True)
         with self.nothing_changes(not expected):
-            record = self.ledger.begin(job, what, token, round_)
+            record = self.ledger.begin(job, what, token, round_, alone=last)
         assert (record is not None) == expected
         if expected:
             self.claims.append((job, token, None))
 
-    def open(self, job: str, token: str, total: int, lanes: int) -> None:
+    def open(self, job: str, token: str, total: int, lanes: int, read: Collection[int] = ()) -> None:
+        """`read`: places from 1, of pages that are read already; those beyond the last page do not matter."""
         numbers = select_pages(self.options[job].pages, total)
-        expected = self.plain.open(job, token, numbers, lanes)
+        known = sorted(i for i in read if i <= len(numbers))
+        expected = self.plain.open(job, token, numbers, lanes, [numbers[i - 1] for i in known])
+        record = {"total": total, "queue": "pages.rapidocr"}
         with self.nothing_changes(expected is None):
-            step = self.ledger.open(job, token, len(numbers), lanes, {"total": total, "queue": "pages.rapidocr"})
+            step = self.ledger.open(job, token, len(numbers), lanes, record, known)
         self.same(job, step, expected)
 
     def refuse(self, job: str, token: str, code: str) -> None:
@@ -98,9 +106,14 @@ class LedgerPair(RuleBasedStateMachine):
 
     def claim(self, job: str, lane: int, serial: int, batch: int, children: int) -> None:
         token = self.token()
-        expected = self.plain.claim(job, lane, serial, token, batch, children)
+        ticket = (job, lane, serial, token, batch, children)
+        expected = self.plain.claim(*ticket, alone=False)
+        if last := expected is None:
+            with self.nothing_changes(), pytest.raises(LastTry):
+                self.ledger.claim(*ticket, alone=False)
+            expected = self.plain.claim(*ticket, alone=True)
         with self.nothing_changes(not expected):
-            claim = self.ledger.claim(job, lane, serial, token, batch, children)
+            claim = self.ledger.claim(*ticket, alone=last)
         assert [(p.number, p.attempts) for p in (claim.pages if claim else ())] == expected
         if claim:
             self.claims.append((job, token, claim))

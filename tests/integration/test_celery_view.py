@@ -238,6 +238,24 @@ def test_a_revoke_by_celery_cancels_the_job(celery: Celery, stack: Stack) -> Non
     writes.close()
 
 
+def test_a_revoke_before_the_message_comes_cancels_the_job(celery: Celery, stack: Stack, gate: Gate) -> None:
+    job = str(uuid4())
+    url = gate.put(f"/{job}.tif", numbered.document(3))
+    gate.open(f"/{job}.tif")
+    result = celery.AsyncResult(job)
+    result.revoke()
+    eventually(lambda: result.state == "REVOKED")
+    celery.send_task("ocr.document", kwargs={"source": {"url": url}}, task_id=job, queue="documents")
+    handle = stack.client().job(job)
+    eventually(lambda: job in stack.client().ledger.jobs())
+    status = handle.wait(timeout=30)
+    assert (status.state, status.ok, status.cancelled) == ("cancelled", 0, 3)
+    assert celery.AsyncResult(job).state == "REVOKED"
+    handle.retry()  # whoever wants it after all
+    assert handle.wait(timeout=30).state == "done"
+    assert celery.AsyncResult(job).get(timeout=30)["counts"]["ok"] == 3
+
+
 SERVICE = """
 import sys
 from celery import Celery

@@ -5,7 +5,7 @@ import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, Ledger, Source
+from ocrqueue.ledger import Claim, LastTry, Ledger, Source
 from ocrqueue.options import Options
 from tests.integration.ledger_steps import BROKEN, JOB, SOURCE, assembled, dump, later, opened, read, sent, states, turn
 
@@ -23,6 +23,37 @@ def test_a_page_that_lost_three_claims_is_given_up_and_the_rest_goes_on(ledger: 
     assert ledger.dead() == [(JOB, 1)]
     read(ledger, None)
     assert assembled(ledger) == "partial"
+
+
+def test_a_last_try_is_given_only_to_who_does_nothing_else(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    opened(ledger, 3)
+    for lost in range(2):
+        assert ledger.claim(JOB, 0, lost, f"t{lost}", alone=False)
+        ledger.lose(JOB, f"t{lost}")
+    before = dump(redis)
+    with pytest.raises(LastTry):
+        ledger.claim(JOB, 0, 2, "others", alone=False)
+    assert dump(redis) == before
+    claim = ledger.claim(JOB, 0, 2, "itself", alone=True)
+    assert claim
+    assert [(p.number, p.attempts) for p in claim.pages] == [(1, 2)]
+    ledger.finish(claim, {1: None})
+    assert ledger.claim(JOB, 0, 3, "next", alone=False)
+
+
+@pytest.mark.parametrize("what", ["document", "assemble"])
+def test_so_is_the_last_try_at_a_document_or_an_assembly(ledger: Ledger, what: str) -> None:
+    if what == "document":
+        ledger.create(JOB, SOURCE, Options())
+    else:
+        opened(ledger, 1)
+        read(ledger, None)
+    for lost in range(2):
+        assert ledger.begin(JOB, what, f"t{lost}", 1, alone=False)
+        ledger.lose(JOB, f"t{lost}")
+    with pytest.raises(LastTry):
+        ledger.begin(JOB, what, "others", 1, alone=False)
+    assert ledger.begin(JOB, what, "itself", 1, alone=True)
 
 
 def test_a_page_that_lost_a_claim_is_claimed_alone(ledger: Ledger) -> None:
@@ -50,6 +81,33 @@ def test_a_lease_runs_out_only_where_nobody_renews_it(ledger: Ledger, redis: "re
     assert dump(redis) == before
     assert ledger.lose(JOB, "forgotten", "expired").done
     assert [(p.state, p.attempts) for p in ledger.pages(ledger.job(JOB))] == [("claimed", 0), ("open", 1)]
+
+
+def test_who_asks_again_after_a_cut_has_the_same_claim(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    opened(ledger, 5, lanes=2)
+    assert ledger.claim(JOB, 0, 0, "reader", 2)
+    ledger.lose(JOB, "reader")
+    claim = ledger.claim(JOB, 0, 1, "again", 2)
+    before = dump(redis)
+    assert ledger.claim(JOB, 0, 1, "again", 2) == claim
+    assert claim
+    assert [(p.number, p.attempts) for p in claim.pages] == [(1, 1)]
+    assert dump(redis) == before
+    assert ledger.claim(JOB, 0, 1, "other", 2) is None
+    ledger.finish(claim, {1: None})
+    assert ledger.claim(JOB, 0, 1, "again", 2) is None
+
+
+@pytest.mark.parametrize("what", ["document", "assemble"])
+def test_who_begins_again_after_a_cut_has_the_same_claim(ledger: Ledger, what: str) -> None:
+    if what == "document":
+        ledger.create(JOB, SOURCE, Options())
+    else:
+        opened(ledger, 1)
+        read(ledger, None)
+    assert ledger.begin(JOB, what, "one", 1)
+    assert ledger.begin(JOB, what, "one", 1)
+    assert not ledger.begin(JOB, what, "two", 1)
 
 
 def test_a_page_over_its_time_limit_fails_at_once(ledger: Ledger) -> None:

@@ -39,13 +39,19 @@ class LedgerMachine(LedgerPair):
         claims = [c for c in self.claims if not live or (self.known(c[0]) and c[1] in self.plain.jobs[c[0]].claims)]
         return data.draw(st.sampled_from(claims[-12:])) if claims else None
 
+    def read(self, data: st.DataObject) -> set[int]:
+        """Places of the pages that are in the cache when a document is opened; mostly none."""
+        return data.draw(st.sampled_from((set(), set(), {1}, {2, 3}, {1, 4, 5}, set(range(1, 9)))))
+
     # -- rules -------------------------------------------------------------------------------------------------------
     @initialize(data=st.data())
     def start_with_open_jobs(self, data: st.DataObject) -> None:
         for job in JOBS[:2]:
             self.make(data, job)
             self.begin(job, "document", 0)
-            self.open(job, self.claims[-1][1], data.draw(st.integers(2, 8)), data.draw(st.integers(1, 4)))
+            self.open(
+                job, self.claims[-1][1], data.draw(st.integers(2, 8)), data.draw(st.integers(1, 4)), self.read(data)
+            )
 
     @rule(data=st.data(), job=st.sampled_from(JOBS))
     def make(self, data: st.DataObject, job: str) -> None:
@@ -101,7 +107,7 @@ class LedgerMachine(LedgerPair):
             self.finish(job, claim, {n: code for n, code in results.items() if code != "left out"})
         elif plain is None or plain.state == "queued":
             if data.draw(st.integers(0, 4)):
-                self.open(job, token, data.draw(st.integers(2, 8)), data.draw(st.integers(0, 4)))
+                self.open(job, token, data.draw(st.integers(2, 8)), data.draw(st.integers(0, 4)), self.read(data))
             else:
                 self.refuse(job, token, data.draw(st.sampled_from(("corrupt_file", "storage_error"))))
         else:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -157,13 +158,20 @@ def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:
 
 
 def held_by_the_stopped(stack: Stack, worker: int) -> list[str]:
-    """Stop a worker with its children in the middle of a page; the claim it holds then, or nothing, and it goes on."""
+    """Stop a worker with its children in the middle of a page; its claim then, or nothing, and it goes on."""
     os.killpg(worker, signal.SIGSTOP)
     eventually(lambda: all(p.status() == psutil.STATUS_STOPPED for p in family(worker)))
-    claims = cast("list[str]", stack.redis.zrange(names.CLAIMS, 0, -1))
+    claims = [
+        claim for claim in cast("list[str]", stack.redis.zrange(names.CLAIMS, 0, -1)) if is_of_a_page(stack, claim)
+    ]
     if not claims:
         os.killpg(worker, signal.SIGCONT)
     return claims
+
+
+def is_of_a_page(stack: Stack, claim: str) -> bool:
+    job, token = claim.split(" ")
+    return str(stack.redis.hget(names.job_key(job), f"claim:{token}")).startswith("page ")
 
 
 def family(worker: int) -> list[psutil.Process]:
@@ -213,6 +221,21 @@ def test_nothing_is_freed_right_after_everything_stood_still(reconciler: Reconci
     later(ledger, 0.9)
     assert sent_pages(reconciler) == []
     assert states(ledger) == ["claimed", "open"]
+
+
+@pytest.mark.parametrize(("tick", "lease", "gap"), [(20, 45, 33.75), (1, 4, 3), (10, 300, 30), (30, 3, 45)])
+def test_a_pause_is_seen_before_leases_run_out_in_it(reconciler: Reconciler, tick, lease, gap) -> None:
+    """Renewed every 4.5th of a lease, they have at least 7/9 of it left; where the runs allow it, that is less."""
+    ledger = reconciler.ledger
+    ledger.lease = lease
+    slow = replace(reconciler, tick=tick)
+    ledger.redis.hset(names.RECONCILER, "last", str(ledger.now()))
+    later(ledger, gap - 0.1)
+    slow.run()
+    assert not ledger.redis.hget(names.RECONCILER, "grace")
+    later(ledger, gap + 0.1)
+    slow.run()
+    assert float(ledger.redis.hget(names.RECONCILER, "grace")) == ledger.now() + lease
 
 
 def sent_pages(reconciler: Reconciler) -> list[object]:

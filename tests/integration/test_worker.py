@@ -1,27 +1,26 @@
 """Worker children: each loads its model once, is replaced, and is ended by its page's time limit; the worker stays."""
 
+import io
 import re
-import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.workers import live, withdraw
 from tests import numbered
-from tests.harness import NUMBERED, Stack, eventually
+from tests.harness import NUMBERED, Stack, eventually, running
 
 LOADED = re.compile(r"loaded engine=numbered .*pid=(\d+) loads=(\d+)")
 
 
 @pytest.fixture(scope="module")
 def shared_stack() -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        stack = Stack(Path(folder), OCR_PAGE_SECONDS="2")
-        stack.start_redis()
+    with running(OCR_PAGE_SECONDS="2") as stack:
         stack.start_documents(children=1)
         yield stack
-        stack.close()
 
 
 @pytest.fixture
@@ -40,13 +39,15 @@ def stack(shared_stack: Stack) -> Iterator[Stack]:
 
 
 def test_each_child_loads_once_and_is_replaced(stack: Stack) -> None:
-    stack.start_worker(children=2, OCR_MAX_TASKS_PER_CHILD="5")
+    stack.start_worker(children=2, OCR_MAX_TASKS_PER_CHILD="5", OCR_MAX_TASK_PER_CHILD="7")
     job = stack.client().submit(numbered.document(30))
     assert job.wait(timeout=60).state == "done"
     loads = LOADED.findall(stack.text("worker"))
     pids = [pid for pid, _ in loads]
     assert len(pids) == len(set(pids)), "a child loaded its model twice"
     assert {count for _, count in loads} == {"1"}
+    slip = "OCR_MAX_TASK_PER_CHILD is not a setting, and changes nothing: OCR_MAX_TASKS_PER_CHILD is one"
+    assert f"WARNING MainProcess {slip}\n" in stack.text("worker")
     assert len(pids) > 2, "no child was replaced"
     readers = set(re.findall(r"ForkPoolWorker-(\d+) job=", stack.text("worker")))
     assert len(readers) > 2
@@ -57,6 +58,25 @@ def test_a_model_that_loads_for_longer_than_four_seconds(stack: Stack) -> None:
     job = stack.client().submit(numbered.document(4), engine="slow-loading")
     assert job.wait(timeout=60).state == "done"
     assert stack.text("worker").count("loaded engine=slow-loading") >= 2  # a replacement loaded, and was left alone
+
+
+@pytest.mark.parametrize("preload", ["0", "1"])
+def test_a_load_longer_than_a_lease_leaves_the_worker_alive(stack: Stack, preload: str) -> None:
+    """Seven seconds in which no other thread of the child runs, with leases of three: a minute and more of 45 s."""
+    stack.start_beat()
+    blocking = "blocking-load=tests.engines:BlockingLoad"
+    worker = stack.start_worker(engines=blocking, OCR_PRELOAD=preload, OCR_LEASE_SECONDS="3", TEST_LOAD_SECONDS="7")
+    started, children = time.monotonic(), stack.children("worker")
+    job = stack.client().submit(numbered.document(2), engine="blocking-load")
+    while "loaded engine=blocking-load" not in stack.text("worker"):
+        assert worker.id in {w.id for w in live(stack.redis)}, "the worker no longer announces itself"
+        assert job.status().waiting_for is None
+        assert time.monotonic() - started < 30
+        time.sleep(0.1)
+    assert job.wait(timeout=30).state == "done"
+    assert {page["attempts"] for page in job.result()["pages"]} == {0}
+    assert stack.children("worker") == children
+    assert stack.text("worker").count("loaded engine=blocking-load") == 1
 
 
 @pytest.mark.parametrize(
@@ -113,6 +133,15 @@ def test_sigterm_ends_a_worker_and_gives_its_page_back(stack: Stack) -> None:
     assert {p["attempts"] for p in job.result()["pages"]} == {0}
 
 
+def test_sigterm_does_not_wait_for_a_child_that_still_loads(stack: Stack) -> None:
+    """Nor for one that hangs: neither has a page that could go back."""
+    stack.start_worker(engines="slow-loading=tests.engines:SlowLoading", OCR_SHUTDOWN_SECONDS="1")
+    process = stack.processes.pop("worker")
+    process.terminate()
+    assert process.wait(4.5) == 0  # loading takes six seconds
+    stack.log("worker").unlink()
+
+
 def test_a_worker_that_cannot_load_its_model_takes_no_pages(stack: Stack, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.touch()
@@ -136,13 +165,29 @@ def test_no_child_of_the_documents_worker_loads_an_engine(stack: Stack) -> None:
 def test_nothing_of_mlx_is_mapped_into_a_worker_and_no_engine_into_its_parent(stack: Stack) -> None:
     stack.start_worker(engines="rapidocr")
     child = stack.children("worker")[0]
-    eventually(lambda: _maps(child, "onnxruntime"))  # so the check does see libraries
+    eventually(lambda: _maps(child, "libopenvino"))  # so the check does see libraries
     for name in ("worker", "documents"):
         parent = stack.processes[name].pid
-        for library in ("mlx", "onnxruntime", "pymupdf", "cv2"):
+        for library in ("mlx", "onnxruntime", "openvino", "libopenvino", "pymupdf", "cv2"):
             assert not _maps(parent, library), f"{library} is mapped into the parent of {name}"
 
 
 def _maps(pid: int, library: str) -> list[str]:
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     return [line for line in lines if f"/{library}" in line]
+
+
+def test_a_page_that_lies_on_its_side_is_put_right_before_any_engine_sees_it(stack: Stack) -> None:
+    stack.start_worker()
+    page = Image.new("RGB", (700, 400), "white")
+    for number, line in enumerate(
+        ("Alice was beginning", "to get very tired", "of sitting by her", "sister on the bank")
+    ):
+        ImageDraw.Draw(page).text((200, 40 + 80 * number), line, fill="black", font=ImageFont.load_default(36))
+    stream = io.BytesIO()
+    page.transpose(Image.Transpose.ROTATE_90).save(stream, "PNG")
+    job = stack.client().submit(stream.getvalue())
+    (result,) = job.result(timeout=60)["pages"]
+    assert (result["rotation"], result["width"], result["height"]) == (90, 700, 400)
+    assert result["transform"] == [0, 1, 0, -1, 0, 700]
+    assert "turned by 90.00 degrees" in stack.text("worker")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, words
+from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, unheard, words
 
 PROJECT = Path(__file__).parents[2]
 
@@ -36,6 +36,17 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, value: str, rea
     message = str(raised.value)
     assert message.startswith(f"OCR_X={value!r} is not allowed: ")
     assert "\n" not in message
+
+
+def test_what_nobody_reads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OCR_SIZE", "OCR_SISE", "OCR_QQQQQQ", "OCR_REDIS_SERVER"):
+        monkeypatch.setenv(name, "1")
+    integer("OCR_SIZE", 7, 1)
+    assert [line for line in unheard() if "SI" in line or "QQ" in line] == [
+        "OCR_QQQQQQ is not a setting, and changes nothing",
+        "OCR_SISE is not a setting, and changes nothing: OCR_SIZE is one",
+    ]
+    assert not any("OCR_REDIS_SERVER" in line for line in unheard())
 
 
 def test_values_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,16 @@
--- arg: lane, serial, token, pages wanted at most, live children that share the open pages. Takes the next open pages for a ticket.
+-- arg: lane, serial, token, pages wanted at most, live children that share the open pages, whether the caller's worker reads nothing
+-- else meanwhile. Takes the next open pages for a ticket; a page at its last try only where nothing else can be the end of the worker.
 local i, serial, token, batch, children = tonumber(arg(1)), tonumber(arg(2)), arg(3), tonumber(arg(4)), tonumber(arg(5))
+local alone_there = arg(6) == '1'
 local lane = lane_get(i)
+local held = get('claim:' .. token)
+if held then -- asked again, since the connection was cut before the answer came: the same claim, or nobody would work on it
+  local numbers, lost = {}, {}
+  for n in (held:match('^page %d+ (.*)$') or ''):gmatch('%d+') do
+    numbers[#numbers + 1], lost[#lost + 1] = tonumber(n), claimed(n)
+  end
+  return reply({pages = numbers, lost = lost})
+end
 if get('state') ~= 'running' or not lane or lane.serial ~= serial or lane.token ~= '-' then return reply({pages = {}}) end
 
 local share = math.ceil(open_count() / math.max(1, children))
@@ -27,6 +37,7 @@ if num('reopened') > 0 then
       full = true
       break
     end
+    if last_try(tonumber(lost)) and not alone_there then return reply({pages = {}, last = true}) end
     add('reopened', -1)
     take(page[1], lost, flag)
     if alone then full = true end

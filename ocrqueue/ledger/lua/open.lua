@@ -1,12 +1,21 @@
--- arg: token, pages asked for, lanes, then field, value, ... (engine, model, revision, queue, source, ...). The document has been opened.
+-- arg: token, pages asked for, lanes, those of the pages that are read already as JSON, ascending, then field, value, ... (engine, model, revision, queue, source, ...). The document has been opened.
+local read = cjson.decode(arg(4)) -- first: what a script has written stays, also where it fails after that
 if not let_go(arg(1), 'document') then return reply({stale = true}) end
 local n = tonumber(arg(2))
 local width = math.min(tonumber(arg(3)), n)
 local record = {}
-for i = 4, #ARGV - 4 do record[#record + 1] = arg(i) end
+for i = 5, #ARGV - 4 do record[#record + 1] = arg(i) end
 set('state', 'running', 'n', n, 'top', n, 'cursor', 0, 'ok', 0, 'failed', 0, 'cancelled', 0, 'reopened', 0, 'width', width,
     'lanes', 0, 'opened', stamp(now), unpack(record))
-if get('cancel') then set('top', 0, 'cancelled', n) end
+if get('cancel') then
+  set('top', 0, 'cancelled', n)
+else
+  for _, page in ipairs(read) do
+    for skipped = num('cursor') + 1, page - 1 do reopen_page(skipped, 0) end
+    set('cursor', page)
+  end
+  set('ok', #read)
+end
 assemble_if_finished()
 if open_count() > 0 then
   for i = 0, width - 1 do

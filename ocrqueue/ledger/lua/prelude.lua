@@ -91,6 +91,9 @@ local function next_ticket(i)
   lane_put(i, lane)
 end
 
+-- whether one more lost claim would be the end of it
+local function last_try(lost) return lost > 0 and lost + 1 >= attempts_allowed end
+
 local function hold(token, what)
   set('claim:' .. token, what)
   redis.call('ZADD', claims, stamp(now + lease), member(token))
