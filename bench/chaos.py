@@ -28,18 +28,17 @@ from ocrqueue.errors import JobTimeout, OcrError
 from tests import numbered
 from tests.faults import Relay, Supervised, send_all, supervised
 
-ENGINE = "quick"
-ENGINES = f"{ENGINE}=tests.engines:Quick"
+ENGINES = {"quick": "quick=tests.engines:Quick", "steady": "steady=tests.engines:Steady"}
 READERS = ("one", "two")  # workers with a child each: what one leaves, the other takes
 HEAL_SECONDS = 180.0  # for everything that is still open once the last fault is over
-BETWEEN = (0.4, 2.4)  # seconds from one fault to the next
+BETWEEN = (0.1, 0.9)  # seconds from one fault to the next
 OPEN_JOBS = 4  # that are in the queue at a time
 CLASSES = (
-    "child killed", "worker killed", "worker stopped", "documents killed", "documents stopped", "redis killed",
-    "redis stopped", "beat killed", "cut",
+    "child killed", "worker killed", "family killed", "worker stopped", "documents killed", "documents stopped",
+    "redis killed", "redis stopped", "beat killed", "cut",
 )  # fmt: skip
 HARMLESS_TO_PAGES = {"documents killed", "documents stopped", "beat killed"}
-HARMLESS_TO_DOCUMENTS = {"child killed", "worker killed", "worker stopped", "beat killed"}
+HARMLESS_TO_DOCUMENTS = {"child killed", "worker killed", "family killed", "worker stopped", "beat killed"}
 
 
 @dataclass(slots=True)
@@ -48,7 +47,9 @@ class Fault:
 
     kind: str
     at: float  # seconds since the run began
-    held: set[tuple[str, str]]  # (job, page; or "document", "assemble") of the claims held at that moment
+    held: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # (job, page or "document" or "assemble") of claims then held
     mended: float | None = None  # seconds until every page of those claims was counted
 
 
@@ -58,18 +59,19 @@ class Chaos:
 
     stack: Supervised
     relay: Relay
+    plan: "Plan"
     rng: random.Random
-    classes: Sequence[str] = CLASSES
-    heal_seconds: float = HEAL_SECONDS
     jobs: list[tuple[Job, int]] = field(default_factory=list)  # and their pages
     faults: list[Fault] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     deck: list[str] = field(default_factory=list)
     waiting: list[tuple[Fault, float]] = field(default_factory=list)
+    blind: list[Fault] = field(default_factory=list)  # that happened while Redis was away
+    last_held: set[tuple[str, str]] = field(default_factory=set)
 
-    def run(self, goes_on: Callable[[int, float], bool]) -> None:
-        """Submit and break things as long as `goes_on(faults, seconds)`."""
-        while goes_on(len(self.faults), time.monotonic() - self.started):
+    def run(self) -> None:
+        """Submit and break things as long as the plan says."""
+        while self.plan.goes_on(len(self.faults), time.monotonic() - self.started):
             self._submit()
             self._look()
             time.sleep(self.rng.uniform(*BETWEEN))
@@ -81,61 +83,87 @@ class Chaos:
         client = self.stack.client()
         with suppress(OcrError, RedisError):  # Redis may be away: nothing was taken, nothing is owed
             while len(client.ledger.redis.zrange(names.OPEN, 0, -1)) < OPEN_JOBS:
-                pages = self.rng.randint(1, 50)
+                pages = self.rng.randint(1, self.plan.most_pages)
                 document = numbered.document(pages, salt=len(self.jobs))
-                self.jobs.append((client.submit(document, engine=ENGINE), pages))
+                self.jobs.append((client.submit(document, engine=self.plan.engine), pages))
 
     # -- faults ------------------------------------------------------------------------------------------------------
     def _break(self) -> None:
         if not self.deck:  # each class once in a round, in an order of its own
-            self.deck = self.rng.sample(self.classes, len(self.classes))
+            self.deck = self.rng.sample(self.plan.classes, len(self.plan.classes))
         kind = self.deck.pop()
-        if len(self.faults) % 2:  # every second fault falls while a page is being read
-            self._wait_for_a_page()
-        fault = Fault(kind, time.monotonic() - self.started, self._held())
+        if len(self.faults) % 2 or self.plan.aimed:
+            self._wait_for_pages()
+        fault = Fault(kind, time.monotonic() - self.started)
         self.faults.append(fault)
         self.waiting.append((fault, time.monotonic()))
-        self._do(kind)
-        fault.held |= self._held()
+        self._note(fault)
+        self._do(fault)
+        self._note(fault)
 
-    def _wait_for_a_page(self) -> None:
+    def _wait_for_pages(self) -> None:
+        """Until every reader reads one."""
         end = time.monotonic() + 5
-        while not any(page.isdigit() for _, page in self._held()) and time.monotonic() < end:
+        while sum(page.isdigit() for _, page in self._held() or ()) < len(READERS) and time.monotonic() < end:
             time.sleep(0.01)
 
-    def _held(self) -> set[tuple[str, str]]:
-        """(job, page) of the claims that are held now."""
+    def _note(self, fault: Fault) -> None:
+        """Which claims a fault hit. While Redis is away: those it held before and those it comes back with."""
+        held = self._held()
+        if held is None:
+            fault.held |= self.last_held
+            self.blind.append(fault)
+            return
+        for one in (fault, *self.blind):
+            one.held |= held
+        self.blind.clear()
+
+    def _held(self) -> set[tuple[str, str]] | None:
+        """(job, page) of the claims that are held now; None where Redis does not say."""
         found = set()
-        with suppress(RedisError):
+        try:
             for member in self.stack.redis.zrange(names.CLAIMS, 0, -1):
                 job, token = str(member).split(" ")
                 what = str(self.stack.redis.hget(names.job_key(job), f"claim:{token}") or "")
                 if what:
                     found.add((job, what.rsplit(" ", maxsplit=1)[-1]))
+        except RedisError:
+            return None
+        self.last_held = found
         return found
 
-    def _do(self, kind: str) -> None:
-        name, _, what = kind.partition(" ")
+    def _do(self, fault: Fault) -> None:
+        name, _, what = fault.kind.partition(" ")
         reader = self.rng.choice(READERS)
-        name = reader if name == "worker" else name
-        if kind == "cut":
+        name = reader if name in ("worker", "child", "family") else name
+        if fault.kind == "cut":
             self.relay.cut(lambda _: self.rng.random() < 0.7)
-        elif name == "child":
-            send_all(self.stack.children(reader)[:1], signal.SIGKILL)
-        elif what == "killed":
-            self.stack.strike(name)
-        else:
-            self._stop(name)
-
-    def _stop(self, name: str) -> None:
+            return
         family = self.stack.family(name)
-        send_all(family, signal.SIGSTOP)
-        time.sleep(self.rng.uniform(0.5, 2.5 * float(self.stack.env["OCR_LEASE_SECONDS"])))
+        send_all(family, signal.SIGSTOP)  # so that it takes and loses nothing while its claims are noted
+        if name != "redis":
+            self._note(fault)
+        if what == "stopped":
+            self._stand_still(fault)
+        else:  # those that a killed worker leaves behind end the page they are reading
+            hit = {"child killed": family[1:2], "family killed": family}.get(fault.kind, family[:1])
+            send_all(hit, signal.SIGKILL)
         send_all(family, signal.SIGCONT)
+
+    def _stand_still(self, fault: Fault) -> None:
+        """Up to two and a half leases; or until others have read what the stopped process held."""
+        if not self.plan.outstayed:
+            time.sleep(self.rng.uniform(0.5, 2.5 * self.plan.lease))
+            return
+        end = time.monotonic() + 60
+        while any(self._is_open(*page) for page in fault.held) and time.monotonic() < end:
+            time.sleep(0.05)
 
     # -- looking -----------------------------------------------------------------------------------------------------
     def _look(self) -> None:
         """Note how long it took until the pages that a fault hit were counted."""
+        if self.blind:
+            self._note(self.blind[0])
         still = []
         for fault, since in self.waiting:
             try:
@@ -156,7 +184,7 @@ class Chaos:
 
     def heal(self) -> Iterator[str]:
         """No more faults: wait for every job; what is wrong."""
-        end = time.monotonic() + self.heal_seconds
+        end = time.monotonic() + self.plan.heal_seconds
         while not self.stack._answers() and time.monotonic() < end:
             time.sleep(0.1)
         client = self.stack.client()
@@ -186,7 +214,7 @@ class Chaos:
         if sum(counts) != pages or record.pages != pages:
             yield f"counted twice or never: job {job.id} has {counts} of {pages}"
         if status.state == "failed":
-            yield from self._dead(job.id, range(1, pages + 1))
+            yield from self._dead(job.id, ["assemble"] if record.ok else range(1, pages + 1))
             return
         found = job.result()["pages"]
         if [p["page"] for p in found] != list(range(1, pages + 1)):
@@ -198,7 +226,7 @@ class Chaos:
 
     def _dead(self, job: str, failed: Iterable[int | str]) -> Iterator[str]:
         for what in failed:
-            harmless = HARMLESS_TO_PAGES if what != "document" else HARMLESS_TO_DOCUMENTS
+            harmless = HARMLESS_TO_PAGES if isinstance(what, int) else HARMLESS_TO_DOCUMENTS
             hits = sum((job, str(what)) in f.held for f in self.faults if f.kind not in harmless)
             if hits < 3:
                 yield f"dead without three faults: job {job} {what} ({hits})"
@@ -246,6 +274,10 @@ class Plan:
     seed: int
     goes_on: Callable[[int, float], bool]  # faults drawn, seconds gone -> whether there are more to come
     classes: Sequence[str] = CLASSES
+    engine: str = "quick"
+    most_pages: int = 50  # of a job
+    aimed: bool = False  # every fault, rather than every second, falls while all readers read
+    outstayed: bool = False  # what is stopped goes on only once others have read its pages
     lease: int = 4  # OCR_LEASE_SECONDS
     heal_seconds: float = HEAL_SECONDS
     reconciler: bool = True  # False: nobody looks for what is lost
@@ -260,12 +292,12 @@ def chaos(plan: Plan) -> list[str]:
         stack.env |= {"REDIS_URL": relay.url} | ({} if plan.checked else {"TEST_UNCHECKED_CLAIMS": "1"})
         stack.start_documents(children=1)
         for name in READERS:
-            stack.start_worker(name, engines=ENGINES)
+            stack.start_worker(name, engines=ENGINES[plan.engine])
         if plan.reconciler:
             stack.start_beat()
         stack.supervise()
-        run = Chaos(stack, relay, random.Random(plan.seed), plan.classes, plan.heal_seconds)
-        run.run(plan.goes_on)
+        run = Chaos(stack, relay, plan, random.Random(plan.seed))
+        run.run()
         healing = time.monotonic()
         wrong = list(run.heal())
         run.report(wrong, time.monotonic() - healing)
@@ -288,7 +320,12 @@ def main() -> int:
         return faults < int(given.faults) if given.faults else seconds < float(given.seconds)
 
     plan = Plan(
-        given.seed, goes_on, CLASSES, given.lease, given.heal, not given.no_reconciler, not given.unchecked_claims
+        given.seed,
+        goes_on,
+        lease=given.lease,
+        heal_seconds=given.heal,
+        reconciler=not given.no_reconciler,
+        checked=not given.unchecked_claims,
     )
     wrong = chaos(plan)
     print("\n".join(wrong[:50]))

@@ -2,28 +2,21 @@
 
 import json
 import platform
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ocrqueue import names
-from tests.harness import Stack, eventually
+from tests.harness import Stack, eventually, running
 
 RECONCILE_SECONDS = 20  # as by default
 
 
 @contextmanager
-def private_stack() -> Iterator[Stack]:
-    """A stack with Redis alone, in a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="ocr-bench-") as folder:
-        stack = Stack(Path(folder))
-        try:
-            stack.start_redis()
-            stack.client().spool.prepare()
-            yield stack
-        finally:
-            stack.close()
+def private_stack(**env: str) -> Iterator[Stack]:
+    """A stack with Redis alone and the page cache off, in a folder that is gone afterwards; `env` changes settings."""
+    with running(Stack, **env) as stack:
+        stack.client().spool.prepare()
+        yield stack
 
 
 def start_workers(stack: Stack, engines: str = "rapidocr", children: int = 2) -> None:

@@ -6,7 +6,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.harness import Stack, eventually
+from tests.harness import Stack, eventually, running
 
 Verdict = str | None  # of a relay's rule: cut before the "request" is sent on, or before the "reply" comes back
 
@@ -108,13 +107,8 @@ class Supervised(Stack):
 def supervised(**env: str) -> Iterator[Supervised]:
     """A supervised stack with its Redis up. A short lease, so that what was lost comes back within seconds."""
     settings = {"OCR_LEASE_SECONDS": "4", "OCR_RECONCILE_SECONDS": "1", **env}
-    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        stack = Supervised(Path(folder), **settings)
-        try:
-            stack.start_redis()
-            yield stack
-        finally:
-            stack.close()
+    with running(Supervised, **settings) as stack:
+        yield stack
 
 
 def send_all(pids: Iterable[int], number: int) -> None:

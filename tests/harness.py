@@ -22,6 +22,7 @@ from ocrqueue.workers import Worker, live
 PROJECT = Path(__file__).resolve().parent.parent
 NUMBERED = "numbered=tests.engines:Numbered"
 T = TypeVar("T")
+S = TypeVar("S", bound="Stack")
 
 
 def eventually(what: Callable[[], T | None], seconds: float = 20, every: float = 0.05) -> T:
@@ -55,6 +56,7 @@ class Stack:
             **{k: v for k, v in os.environ.items() if not k.startswith("OCR_")},
             "REDIS_URL": f"unix://{self.socket}?db=0",
             "OCR_DATA_DIR": str(folder / "data"),
+            "OCR_CACHE_MAX_GB": "0",  # numbered documents are the same in many tests, and are to be read in each
             "PYTHONPATH": str(PROJECT),
             **env,
         }
@@ -175,10 +177,10 @@ class Stack:
 
 
 @contextmanager
-def running(**env: str) -> Iterator[Stack]:
+def running(make: type[S] = Stack, /, **env: str) -> Iterator[S]:  # type: ignore[assignment]
     """A stack with its Redis up, in a folder whose path is short enough for a socket's."""
     with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        stack = Stack(Path(folder), **env)
+        stack = make(Path(folder), **env)
         try:
             stack.start_redis()
             yield stack

@@ -1,12 +1,15 @@
 """Backpressure: a submission is refused, clearly and without a trace, and what was taken before goes on to its end."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from celery import Celery
 
 from ocrqueue.client import Client
-from ocrqueue.errors import QueueFull
+from ocrqueue.errors import OcrFailed, QueueFull
 from tests import numbered
 from tests.harness import Stack, eventually, running
 
@@ -55,9 +58,25 @@ def test_over_the_limit_of_queued_pages(stack: Stack) -> None:
     assert "20 pages are waiting" in line
     assert client.submit(numbered.document(3), engine="slow", key="0").id == jobs[0].id  # it is in already
     stack.start_worker(engines=SLOW, children=2)  # first: whoever opens a document must know the engine
-    stack.start_documents()
+    celery = Celery(broker=client.settings.redis, backend=client.settings.redis, set_as_current=False)
+    plain = partial(
+        celery.send_task,
+        "ocr.document",
+        kwargs={"source": {"path": str(path)}},
+        task_id=str(uuid4()),
+        queue="documents",
+    )
+    sent = plain()  # taken first: it is of no priority
+    stack.start_documents(children=1, OCR_ALLOWED_SOURCES=str(stack.folder))
+    with pytest.raises(OcrFailed, match="queue_full: 20 pages are waiting, the limit; send it again later"):
+        sent.get(timeout=30)
+    assert len(client.ledger.jobs()) == 2
     assert {job.wait(timeout=30).state for job in jobs} == {"done"}
     assert client.ledger.backlog() == 0
+    plain()
+    eventually(lambda: len(client.ledger.jobs()) == 3)
+    assert client.job(sent.id).wait(timeout=30).state == "done"
+    assert celery.AsyncResult(sent.id).get(timeout=30)["counts"]["ok"] == 1
     assert client.submit(numbered.document(1), engine="slow").wait(timeout=30).state == "done"
 
 

@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ import pytest
 from tests import numbered
 from tests.harness import Stack, eventually
 
+HOSTILE = "<img src=x onerror=alert(1)>"
 SLOW = "slow=tests.engines:Slow"
 
 
@@ -68,9 +70,11 @@ def test_a_job_is_running_while_it_runs_and_shows_its_pages(stack: Stack, tmp_pa
     assert job.wait(timeout=60).state == "done"
     ended = eventually(lambda: page if "SUCCESS" in (page := get(f"{url}/task/{job.id}")[1]) else None)
     assert "done: 8 of 8 pages read" in ended
-    failed = client.submit(b"no document", name="notes.txt")
+    failed = client.submit(b"no document", name=f"{HOSTILE}.txt")
     assert failed.wait(timeout=60).state == "failed"
-    eventually(lambda: "unsupported_format" in get(f"{url}/task/{failed.id}")[1])
+    shown = eventually(lambda: page if "unsupported_format" in (page := get(f"{url}/task/{failed.id}")[1]) else None)
+    assert escape(HOSTILE) in shown
+    assert HOSTILE not in shown
     cancelled = client.submit(numbered.document(30), engine="slow", name="unwanted.tif")
     cancelled.cancel()
     assert cancelled.wait(timeout=60).state == "cancelled"

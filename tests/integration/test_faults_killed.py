@@ -1,0 +1,212 @@
+"""Killed things: `kill -9` wherever it hurts, under a supervisor that starts again what dies. Nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ocrqueue import names
+from ocrqueue.client import Job
+from tests import numbered
+from tests.faults import Supervised, eventually, send_all, supervised
+
+ENGINES = "numbered=tests.engines:Numbered,slow=tests.engines:Slow,steady=tests.engines:Steady"
+PAGE_SECONDS = 6
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Supervised]:
+    with supervised(OCR_PAGE_SECONDS=str(PAGE_SECONDS), OCR_MAX_CHILD_MB="512") as stack:
+        stack.start_documents(children=1)
+        stack.start_worker(engines=ENGINES, children=2)
+        stack.start_beat()
+        stack.supervise()
+        yield stack
+
+
+@pytest.fixture(autouse=True)
+def settled(stack: Supervised) -> Iterator[None]:
+    """After each fault: nothing is held, nothing is open, nothing waits to be told, and the stack works."""
+    yield
+    job = submit(stack, 2, engine="numbered")
+    assert job.wait(timeout=60).state == "done"
+    eventually(lambda: not stack.redis.exists(names.CLAIMS, names.OPEN, names.UNTOLD), 30)
+    assert int(stack.redis.get(names.BACKLOG) or 0) == 0
+    assert all(p.poll() is None for p in stack.processes.values())
+
+
+def submit(stack: Supervised, pages: int, behaviours: dict[int, int] | None = None, engine: str = "slow") -> Job:
+    return stack.client().submit(numbered.document(pages, behaviours, salt=time.monotonic_ns()), engine=engine)
+
+
+def reading(stack: Supervised) -> int:
+    """How many claims of pages are held."""
+    return int(stack.redis.zcard(names.CLAIMS))  # type: ignore[arg-type]
+
+
+def attempts(job: Job, seconds: float = 60) -> list[int]:
+    """Lost claims of each page, once the job is done; each page is there once, with its text."""
+    status = job.wait(timeout=seconds)
+    assert status.state == "done"
+    pages = job.result()["pages"]
+    assert [p["text"] for p in pages] == [numbered.text(n) for n in range(1, len(pages) + 1)]
+    assert (status.ok, status.failed) == (len(pages), 0)
+    return [p["attempts"] for p in pages]
+
+
+def kill_while_it_reads(stack: Supervised, name: str) -> None:
+    """Kill a worker with its children while one of them holds a page; orphans would end the page that they read."""
+
+    def stopped() -> bool:
+        family = stack.family(name)
+        send_all(family, signal.SIGSTOP)
+        eventually(lambda: all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in family))
+        if reading(stack):
+            send_all(reversed(family), signal.SIGKILL)
+            return True
+        send_all(family, signal.SIGCONT)
+        return False
+
+    eventually(stopped)
+
+
+def test_children_in_the_middle_of_a_page(stack: Supervised) -> None:
+    job = submit(stack, 6)
+    eventually(lambda: job.status().ok and reading(stack))
+    send_all(stack.children("worker"), signal.SIGKILL)
+    assert 1 <= sum(attempts(job)) <= 2
+    assert not stack.restarts["worker"], "the worker itself died"
+
+
+def test_a_busy_worker(stack: Supervised) -> None:
+    before = stack.restarts["worker"]
+    job = submit(stack, 6)
+    eventually(lambda: job.status().ok and reading(stack))
+    kill_while_it_reads(stack, "worker")
+    assert 1 <= sum(attempts(job)) <= 2
+    assert stack.restarts["worker"] == before + 1
+
+
+def test_idle_workers_with_a_job_sent_the_moment_after(stack: Supervised) -> None:
+    for _ in range(2):
+        send_all([stack.strike("documents"), stack.strike("worker")], 0)
+        job = submit(stack, 3, engine="numbered")
+        assert attempts(job) == [0, 0, 0]
+
+
+def test_a_message_that_is_surely_lost(stack: Supervised) -> None:
+    stack.strike("documents", signal.SIGSTOP)  # nobody takes it meanwhile
+    try:
+        time.sleep(1.3)  # until Redis no longer keeps the question of who is stopped, which lasts a second
+        job = submit(stack, 3, engine="numbered")
+        lost = [
+            stack.redis.delete(f"{names.DOCUMENTS_QUEUE}{step}") for step in ("", "\x06\x163", "\x06\x166", "\x06\x169")
+        ]
+    finally:
+        stack.strike("documents", signal.SIGCONT)
+    assert sum(int(n) for n in lost) == 1  # type: ignore[arg-type]
+    assert attempts(job) == [0, 0, 0]
+
+
+def test_redis_while_pages_are_read(stack: Supervised) -> None:
+    job = submit(stack, 8)
+    eventually(lambda: job.status().ok and reading(stack))
+    stack.strike("redis")
+    eventually(lambda: stack.restarts["redis"] == 1 and stack._answers())
+    assert attempts(job) == [0] * 8
+
+
+def test_beat(stack: Supervised) -> None:
+    stack.strike("beat")
+    eventually(lambda: stack.restarts["beat"] == 1)
+    stack.strike("worker")
+    assert attempts(submit(stack, 2, engine="numbered")) == [0, 0]
+
+
+@pytest.mark.parametrize("point", ["opened", "assembling", "assembled", "ended", "read"])
+def test_a_task_killed_between_two_of_its_steps(stack: Supervised, point: str) -> None:
+    trap = stack.trap(point)
+    job = submit(stack, 4, engine="numbered")
+    assert attempts(job) == [0, 0, 0, 0]
+    eventually(lambda: not trap.exists())  # else nothing was killed
+    eventually(lambda: stack.client().spool.exists(job.id, "end.json"), 30)
+
+
+def test_the_client_between_record_and_message(stack: Supervised, tmp_path: Path) -> None:
+    numbered.write(tmp_path / "a.tif", 2)
+    program = (
+        "import os; from ocrqueue.client import Client, submit\n"
+        "Client.send = lambda *_: os.kill(os.getpid(), 9)\n"
+        "submit('a.tif', engine='numbered')"
+    )
+    run = subprocess.run([sys.executable, "-c", program], env=stack.env, cwd=tmp_path, timeout=60)
+    assert run.returncode == -signal.SIGKILL
+    job = stack.client().job(stack.client().ledger.jobs()[-1])
+    assert attempts(job) == [0, 0]
+
+
+@pytest.mark.parametrize(("behaviour", "engine"), [(numbered.KILL_WORKER, "steady"), (numbered.GROW, "numbered")])
+def test_a_page_that_is_the_end_of_whoever_reads_it(stack: Supervised, behaviour: int, engine: str) -> None:
+    """Also where it takes the whole worker along: the page beside it, which takes as long, is read at its last try,
+    for which the worker does nothing else.
+    """
+    before = stack.restarts["worker"]
+    job = submit(stack, 4, {1: behaviour, 2: numbered.SLOW}, engine)
+    assert job.wait(timeout=90).state == "partial"
+    first, *others = job.result()["pages"]
+    assert (first["error"]["code"], first["attempts"]) == ("worker_lost", 3)
+    assert [(p["state"], p["text"]) for p in others] == [("ok", numbered.text(n)) for n in (2, 3, 4)]
+    assert (job.id, 1) in stack.client().ledger.dead()
+    assert stack.restarts["worker"] - before == (3 if behaviour == numbered.KILL_WORKER else 0)
+    if behaviour == numbered.GROW:
+        assert stack.text("worker").count("more than OCR_MAX_CHILD_MB=512") == 3
+
+
+def test_a_worker_that_was_given_up_and_wakes_again(stack: Supervised) -> None:
+    second = "second"
+    before = submit(stack, 12)
+    eventually(lambda: reading(stack) == 2)  # both children are up again after what was done to them
+    before.cancel()
+    before.wait(timeout=30)
+    job = submit(stack, 2)
+    eventually(lambda: job.status().state == "running" and reading(stack) == 2)
+    stopped = stack.family("worker")
+    send_all(stopped, signal.SIGSTOP)
+    try:
+        stack.start_worker(second, engines=ENGINES, children=2)
+        assert attempts(job) == [1, 1]
+        status = job.status()
+    finally:
+        send_all(stopped, signal.SIGCONT)
+    eventually(lambda: stack.text("worker").count("what was read does not count") >= 2)
+    assert job.status() == status
+    assert [p["attempts"] for p in job.result()["pages"]] == [1, 1]
+    gone = stack.unwatched(second)
+    gone.terminate()
+    gone.wait(30)
+
+
+def test_everything_stopped_for_longer_than_any_limit(stack: Supervised) -> None:
+    job = submit(stack, 6)
+    eventually(lambda: job.status().ok and reading(stack) == 2)
+    everything = [pid for name in stack.processes for pid in stack.family(name)]
+    send_all(everything, signal.SIGSTOP)
+    time.sleep(PAGE_SECONDS + 2)
+    send_all(everything, signal.SIGCONT)
+    attempts(job)
+    assert "is gone (release)" in stack.text("worker")  # of a page whose time ran out meanwhile
+
+
+def test_sigterm(stack: Supervised) -> None:
+    before = stack.restarts["worker"]
+    job = submit(stack, 6)
+    eventually(lambda: job.status().ok and reading(stack))
+    os.kill(stack.processes["worker"].pid, signal.SIGTERM)
+    assert attempts(job) == [0] * 6
+    eventually(lambda: stack.restarts["worker"] == before + 1)

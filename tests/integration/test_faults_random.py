@@ -1,0 +1,25 @@
+"""Faults at random, with a fixed seed; bench/chaos.py runs the same for as long as one likes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from bench.chaos import CLASSES, Plan, chaos
+
+SEED = 3
+WITH_ALL = Plan(SEED, lambda faults, _: faults < len(CLASSES) + 2, lease=3)  # each class, some twice
+# Without what the accounts rest on a few faults break them, each of which falls while every reader reads a page.
+BROKEN: dict[str, Any] = {"engine": "steady", "most_pages": 2, "lease": 3, "heal_seconds": 15, "aimed": True}
+WITHOUT_RECONCILER = Plan(SEED, lambda faults, _: faults < 2, ["family killed"], reconciler=False, **BROKEN)
+UNCHECKED = Plan(SEED, lambda faults, _: faults < 2, ["worker stopped"], outstayed=True, checked=False, **BROKEN)
+
+
+@pytest.mark.timeout(300)
+def test_everything_is_accounted_for_after_each_fault_and_the_run_can_fail() -> None:
+    """Side by side, since they mostly wait."""
+    with ThreadPoolExecutor() as pool:
+        healthy, lost, doubled = pool.map(chaos, [WITH_ALL, WITHOUT_RECONCILER, UNCHECKED])
+    assert healthy == []
+    assert any(wrong.startswith("stuck") for wrong in lost)
+    assert any(wrong.startswith("counted twice") for wrong in doubled)

@@ -1,0 +1,126 @@
+"""A Redis elsewhere: behind a password and TLS, with a wrong password, full, slow, and refusing what a worker needs."""
+
+import signal
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from celery import Celery
+from redis import Redis
+
+from ocrqueue import names
+from ocrqueue.workers import live
+from tests import numbered
+from tests.faults import Supervised, eventually, send_all, supervised
+
+PASSWORD = "s3cret"
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """Make one for localhost, which a server shows; `cert.pem` is what clients trust."""
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
+    subprocess.run([*make, *subject, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Supervised]:
+    with supervised() as stack:
+        stack.start_documents(children=1)
+        stack.start_worker(engines="slow=tests.engines:Slow", children=2)
+        stack.start_beat()
+        yield stack
+
+
+def test_a_redis_that_does_not_answer_for_a_while(stack: Supervised) -> None:
+    path = numbered.write(stack.folder / "a.tif", 1)
+    job = stack.client().submit(numbered.document(8), engine="slow")
+    eventually(lambda: job.status().ok >= 1)
+    stack.strike("redis", signal.SIGSTOP)
+    run = stack.submit("ocr", str(path), "--engine", "slow", "--no-wait")
+    assert (run.returncode, run.stdout) == (6, "")
+    (line,) = run.stderr.splitlines()
+    assert "does not answer within 5 s" in line
+    stack.strike("redis", signal.SIGCONT)
+    assert job.wait(timeout=60).state == "done"
+    assert max(p["attempts"] for p in job.result()["pages"]) <= 1
+    assert stack.client().dead() == []
+
+
+def test_a_redis_that_takes_nothing_more_for_a_while(stack: Supervised) -> None:
+    path = numbered.write(stack.folder / "a.tif", 1)
+    jobs = [stack.client().submit(numbered.document(6, salt=n), engine="slow") for n in range(3)]
+    eventually(lambda: jobs[0].status().ok >= 1)
+    stack.redis.config_set("maxmemory", 1)
+    run = stack.submit("ocr", str(path), "--engine", "slow", "--no-wait")
+    assert (run.returncode, run.stdout) == (6, "")
+    (line,) = run.stderr.splitlines()
+    assert "memory limit" in line
+    time.sleep(3)
+    stack.redis.config_set("maxmemory", 0)
+    eventually(lambda: all(job.status().has_ended for job in jobs), 60, 0.5)
+    assert [job.status().state for job in jobs] == ["done"] * 3
+    assert stack.client().dead() == []
+    assert {name for name, process in stack.processes.items() if process.poll() is not None} == set()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; where nobody collects an orphan's exit code, it stays in the table."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_worker_that_crashes_is_gone_at_once_and_ends(hangs: bool) -> None:
+    """Its children do not end by themselves, and in the second case its parent does not either."""
+    with supervised(OCR_SHUTDOWN_SECONDS="4") as stack:
+        stack.start_documents(children=1)
+        env = {"TEST_CRASHES": "1"} | ({"TEST_HANGS": "1"} if hangs else {})
+        worker = stack.start_worker(engines="steady=tests.engines:Steady", children=3, **env)
+        process, children = stack.processes["worker"], stack.children("worker")
+        job = stack.client().submit(numbered.document(2), engine="steady")
+        eventually(lambda: stack.redis.zcard(names.CLAIMS) == 2)
+        send_all(children, signal.SIGSTOP)
+        stack.redis.delete("unacked_index")
+        stack.redis.set("unacked_index", "no place for a message that is on its way")
+        Celery(broker=stack.client().settings.redis, set_as_current=False).send_task("crash", queue="pages.steady")
+        eventually(lambda: worker.id not in {w.id for w in live(stack.redis)}, 10)
+        assert process.poll() is None, "it did not wait for its pages"
+        assert "Unrecoverable error" in stack.text("worker")
+        assert process.wait(60) == 1
+        assert not any(alive(pid) for pid in children)
+        assert stack.redis.zcard(names.CLAIMS) == 0
+        stack.redis.delete("unacked_index")
+        stack.start_worker("another", engines="steady=tests.engines:Steady", children=2)
+        assert job.wait(timeout=60).state == "done"
+        assert [p["attempts"] for p in job.result()["pages"]] == [0, 0]
+
+
+def test_a_password_and_tls(stack: Supervised) -> None:
+    """The packaged server speaks no TLS, so a relay in front of it does."""
+    relay = stack.relay(tls=certificate(stack.folder))
+    stack.redis.config_set("requirepass", PASSWORD)
+
+    def url(password: str) -> str:
+        return f"rediss://:{password}@localhost:{relay.port}/0?ssl_ca_certs={stack.folder / 'cert.pem'}"
+
+    stack.redis = Redis(unix_socket_path=str(stack.socket), password=PASSWORD, decode_responses=True)
+    stack.env["REDIS_URL"] = url(PASSWORD)
+    stack.start_documents("tls-documents", children=1)
+    stack.start_worker("tls-worker")
+    path = str(numbered.write(stack.folder / "a.tif", 2))
+    run = stack.submit("ocr", path, "--engine", "numbered")
+    assert (run.returncode, run.stdout.split()) == (0, ["page", "1", "page", "2"]), run.stderr
+    run = stack.submit("ocr", path, "--engine", "numbered", env=stack.env | {"REDIS_URL": url("wrong")})
+    assert (run.returncode, run.stdout) == (6, "")
+    (line,) = run.stderr.splitlines()
+    assert "refuses this user or password" in line
+    assert "wrong" not in line
+    assert PASSWORD not in stack.text("tls-worker") + stack.text("tls-documents")
