@@ -4,6 +4,13 @@ import sys
 
 try:
     from ocrqueue.client import submit
+
+    if __name__ == "__main__":
+        from ocrqueue.cli import main
+except KeyboardInterrupt:
+    if __name__ != "__main__":
+        raise
+    sys.exit(130)
 except ModuleNotFoundError as e:
     if __name__ != "__main__":
         raise
@@ -13,6 +20,4 @@ except ModuleNotFoundError as e:
 __all__ = ["submit"]
 
 if __name__ == "__main__":
-    from ocrqueue.cli import main
-
     sys.exit(main())

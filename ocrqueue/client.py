@@ -15,8 +15,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cache, cached_property
-from io import StringIO
-from typing import TYPE_CHECKING, Any, TextIO, Unpack, cast
+from io import BytesIO, StringIO
+from shutil import copyfileobj
+from typing import IO, TYPE_CHECKING, Any, TextIO, Unpack, cast
 from uuid import UUID
 
 from redis.exceptions import RedisError
@@ -28,6 +29,7 @@ from ocrqueue.errors import InvalidOptions, OcrFailed, PageError, QueueFull, Sto
 from ocrqueue.following import Statuses, follow
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, NewerRecord, PageState, Source, fingerprint
+from ocrqueue.making import wait_for_format
 from ocrqueue.options import Options
 from ocrqueue.results import PageFacts
 from ocrqueue.settings import Shared, shared
@@ -70,9 +72,12 @@ class Client:
 
     def submit(self, source: Given, **wish: Unpack[Wish]) -> "Job":
         """Hand a document over; see `ocrqueue.client.submit`."""
+        return self.submit_as(submission.job_id(wish.get("key")), source, **wish)
+
+    def submit_as(self, job: str, source: Given, **wish: Unpack[Wish]) -> "Job":
+        """The same under an id from `submission.job_id`, for who wants to know it whatever happens meanwhile."""
         options = submission.parse(wish)
         key = wish.get("key")
-        job = submission.job_id(key)
         with (
             submission.opened(source, wish.get("name"), seekable=key is not None) as document,
             reaching(self.settings),
@@ -119,10 +124,17 @@ class Client:
 
     def send(self, outgoing: list[Message]) -> None:
         """Publish messages. One that gets lost is no harm: the workers' reconciler sends it again."""
+        self._publish(lambda: messages.send(self._celery, outgoing))
+
+    def ask(self, job: Record, format: str) -> None:
+        """Ask the workers to make a format of a job that has ended."""
+        self._publish(lambda: messages.send_format(self._celery, job, format))
+
+    def _publish(self, publish: Callable[[], None]) -> None:
         from kombu.exceptions import OperationalError
 
         try:
-            messages.send(self._celery, outgoing)
+            publish()
         except (OperationalError, RedisError, OSError) as e:
             log.warning("a message was not sent (%s); the workers will send it again", type(e).__name__)
 
@@ -267,11 +279,11 @@ class Job:
         return status
 
     def result(self, format: str = "json", timeout: float | None = None) -> Any:
-        """What was read, once the job has ended: a dict for `json` (the result's schema), a text for any other format.
+        """What was read, once the job has ended: a dict for `json` (the result's schema), bytes for `pdf`, else a text.
 
-        Raises OcrFailed where no page was read, JobTimeout.
+        Raises OcrFailed where no page was read or the format cannot be made, JobTimeout.
         """
-        stream = StringIO()
+        stream: BytesIO | StringIO = BytesIO() if formats.find(format).make else StringIO()
         self.write(format, stream, timeout)
         return json.loads(stream.getvalue()) if format == "json" else stream.getvalue()
 
@@ -279,22 +291,37 @@ class Job:
         """The plain text, once the job has ended; a form feed between pages. Raises OcrFailed, JobTimeout."""
         return str(self.result("text", timeout))
 
-    def write(self, format: str, stream: TextIO, timeout: float | None = None) -> JobStatus:
-        """Write what was read in a format, page by page, once the job has ended. Raises OcrFailed, JobTimeout."""
-        formats.find(format)
+    def write(self, format: str, stream: IO[Any], timeout: float | None = None) -> JobStatus:
+        """Write what was read in a format, page by page, once the job has ended; `pdf` goes to a stream of bytes.
+
+        Raises OcrFailed, JobTimeout.
+        """
+        is_binary = formats.find(format).make is not None
+        end = None if timeout is None else time.monotonic() + timeout
         status = self.wait(timeout)
         if status.state == "failed":
             raise self.failure()
         try:
             with self._client.spool.open_read(self.id, result_name(status.round)) as file:
                 header = results.read_header(file)
+            if is_binary:
+                self._copy_made(format, stream, end)
+                return status
             with self._client.spool.open_read(self.id, result_name(status.round)) as file:
-                formats.write(format, results.read_pages(file), header, stream)
+                formats.write(format, results.read_pages(file), header, cast("TextIO", stream))
         except FileNotFoundError:
             if status.state == "cancelled":
                 raise OcrFailed("cancelled: the job was cancelled before any page was read; retry it") from None
             raise StorageError(f"the result of job {self.id} is no longer in the spool; submit it again") from None
         return status
+
+    def _copy_made(self, format: str, stream: IO[bytes], end: float | None) -> None:
+        client, left = self._client, None if end is None else max(0.0, end - time.monotonic())
+        with reaching(client.settings):
+            record = client.ledger.job(self.id)
+            name = wait_for_format(client.redis, client.spool, record, format, lambda: client.ask(record, format), left)
+        with client.spool.open_read_bytes(self.id, name) as file:
+            copyfileobj(file, stream, 1 << 20)
 
     def pages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """Each page as soon as it is finished, in that order; a failed or cancelled one says so in its `error`.

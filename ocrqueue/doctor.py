@@ -48,6 +48,7 @@ def examine() -> Iterator[Finding]:
     yield from _workers(live)
     yield from _reconciler(client)
     yield from _spool(client)
+    yield from _cache(client)
     yield from _same_spool(client, jobs)
     yield from _jobs(client, jobs)
     yield from _flower()
@@ -132,6 +133,11 @@ def _spool(client: Client) -> Iterator[Finding]:
         yield _check(
             disk.free >= _FREE_BYTES and disk.free >= _FREE_SHARE * disk.total, free, f"only {free}: make room on it"
         )
+
+
+def _cache(client: Client) -> Iterator[Finding]:
+    if used := cast("str | None", client.redis.hget(names.CACHE, "bytes")):
+        yield Finding(OK, f"the page cache holds {int(used) / 10**9:.2f} GB")
 
 
 def _same_spool(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:

@@ -52,5 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
+    except OSError as e:
+        _drop_output()
+        complain(f"the output cannot be written ({e.strerror or e}); see to that, or name a file with -o")
+        return USAGE
+
+
+def _drop_output() -> None:
+    """What is still to be written goes nowhere: Python would try once more at the end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

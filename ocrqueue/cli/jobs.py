@@ -88,7 +88,7 @@ def _ended(job: Job, found: JobStatus) -> int:
 @click.command()
 @click.argument("job", metavar="JOB")
 @click.option("-f", "--format", "format_name", default="text", callback=check_format, metavar="FORMAT",
-              help="text (default), markdown, json or jsonl.")  # fmt: skip
+              help="text (default), markdown, json, jsonl, hocr, alto or pdf.")  # fmt: skip
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 def result(job: str, format_name: str, file: Path | None) -> int:
     """Print what a job has read, or write it to a file."""
@@ -99,12 +99,12 @@ def result(job: str, format_name: str, file: Path | None) -> int:
         return TIMED_OUT
     if file:
         try:
-            with whole_file(file) as stream:
+            with whole_file(file, format_name) as stream:
                 handle.write(format_name, stream)
         except OSError as e:
             raise click.UsageError(f"{file} cannot be written ({e.strerror}); choose another file with -o") from e
     else:
-        to_stdout(partial(handle.write, format_name))
+        to_stdout(partial(handle.write, format_name), format_name)
     report_pages(found.name, handle.failed_pages() if found.failed else [])
     return code_of_state(found.state)
 
@@ -115,7 +115,8 @@ def cancel(jobs: tuple[str, ...]) -> int:
     """Stop jobs between pages; what was read stays."""
 
     def one(job: Job) -> int:
-        say(f"{job.id}: {'cancelled' if job.cancel() else 'nothing was left to cancel'}", sys.stdout)
+        word = progress_of(job.status()) if job.cancel() else "nothing was left to cancel"
+        say(f"{job.id}: {word}", sys.stdout)
         return DONE
 
     return _each(jobs, one)

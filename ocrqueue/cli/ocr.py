@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from ocrqueue.cli.report import (
 from ocrqueue.cli.sources import Entry, expand
 from ocrqueue.client import Client, Job, JobStatus
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
+from ocrqueue.formats import FORMATS
 from ocrqueue.options import Options
-from ocrqueue.submission import Wish
+from ocrqueue.submission import Wish, job_id
 
 
 @dataclass(slots=True)
@@ -55,9 +57,9 @@ class Reading:
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("-f", "--format", "formats", multiple=True, default=("text",), callback=check_format, metavar="FORMAT",
-              help="text (default), markdown, json or jsonl; may be given several times.")  # fmt: skip
+              help="text (default), markdown, json, jsonl, hocr, alto or pdf; may be given several times.")  # fmt: skip
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder for the files <name>.txt .md .json .jsonl; else the current one.")  # fmt: skip
+              help="Folder for the files, such as <name>.txt or <name>.ocr.pdf; else the current one.")  # fmt: skip
 @click.option("-r", "--recursive", is_flag=True, help="Take the documents in folders below, too.")
 @click.option("--pages", metavar="RANGES", help="Such as 1-3,8,10-")
 @click.option("--lang", help="What language to expect, such as en.")
@@ -74,7 +76,7 @@ class Reading:
 @click.option("--json", "as_json", is_flag=True, help="Print an object a line; text goes to files.")
 def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None, **given: Any) -> int:
     """Read documents: files, folders, URLs or - for standard input."""
-    wish = _wish(given)
+    wish = _wish(given, formats)
     entries = expand(sources, given["recursive"])
     if not entries:
         raise click.UsageError("there is no document in what was given; -r takes the folders below, too")
@@ -94,9 +96,10 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
     return worst([code, _follow(client, readings, given["timeout"], given["as_json"])])
 
 
-def _wish(given: dict[str, Any]) -> Wish:
+def _wish(given: dict[str, Any], formats: Sequence[str]) -> Wish:
     """The options as the client takes them, checked. Raises InvalidOptions, click.UsageError."""
     options = {name: given[name] for name in "pages lang engine model dpi text_layer priority fresh".split()}
+    options["formats"] = [name for name in formats if FORMATS[name].make]  # the others are written here
     wish: Wish = {**Options.parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item]
     if file := given["password_file"]:
         try:
@@ -110,8 +113,9 @@ def _submit(client: Client, readings: list[Reading], wish: Wish) -> int:
     """Hand all documents over; where the queue takes no more, the rest is not tried."""
     codes = []
     for reading in readings:
+        job = job_id(wish["key"])
         try:
-            reading.job = client.submit(reading.entry.given, **wish)
+            reading.job = client.submit_as(job, reading.entry.given, **wish)
         except InvalidOptions:
             raise
         except OcrError as e:
@@ -126,8 +130,16 @@ def _submit(client: Client, readings: list[Reading], wish: Wish) -> int:
                 reading.failed(OcrError(f"it cannot be read ({e.strerror}); see to that", "source_unreachable"))
             )
         except KeyboardInterrupt:
-            interrupted([r.job.id for r in readings if r.job])
+            interrupted([r.job.id for r in readings if r.job] + ([job] if _is_made(client, job) else []))
     return worst(codes)
+
+
+def _is_made(client: Client, job: str) -> bool:
+    """Whether a submission that was interrupted left a job."""
+    try:
+        return bool(client.statuses([job]))
+    except OcrError:
+        return False
 
 
 def _print_ids(readings: list[Reading], as_json: bool) -> None:
@@ -157,6 +169,21 @@ def _follow(client: Client, readings: list[Reading], timeout: float | None, as_j
     return code
 
 
+def _write(reading: Reading, format_name: str, path: Path) -> OcrError | None:
+    """Write one file of a job; what is wrong with a format is no matter for the others. Raises OcrError, OSError."""
+    job = reading.job
+    assert job is not None
+    try:
+        with whole_file(path, format_name) as stream:
+            job.write(format_name, stream)
+    except OcrFailed as e:
+        if not FORMATS[format_name].make:
+            raise
+        return OcrFailed(e.message.replace(": ", f": {format_name}: ", 1))
+    reading.written.append(str(path))
+    return None
+
+
 def _deliver(reading: Reading, status: JobStatus) -> int:
     """Write a job's text where it belongs, and say what is missing from it; returns the exit code."""
     job = reading.job
@@ -165,15 +192,14 @@ def _deliver(reading: Reading, status: JobStatus) -> int:
     try:
         if status.state != "failed" and not reading.files:
             to_stdout(lambda stream: job.write("text", stream))
-        for format_name, path in reading.files.items() if status.state != "failed" else ():
-            with whole_file(path) as stream:
-                job.write(format_name, stream)
-            reading.written.append(str(path))
         if status.state == "failed":
             return reading.failed(job.failure())
+        unmade = [error for format_name, path in reading.files.items() if (error := _write(reading, format_name, path))]
         if status.state == "cancelled":
             return reading.failed(OcrFailed(f"cancelled: {status.ok} of {status.pages} pages were read; retry the job"))
         report_pages(name, job.failed_pages() if status.failed else [])
+        if unmade:
+            return reading.failed(unmade[0])
     except OcrError as e:
         return reading.failed(e)
     except BrokenPipeError:

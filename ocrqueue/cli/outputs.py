@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 import click
 
@@ -15,16 +15,12 @@ from ocrqueue.cli.sources import Entry
 from ocrqueue.formats import FORMATS
 from ocrqueue.formats.terminal import for_terminal
 
-COMING = ("hocr", "alto", "pdf")
-
 Files = Mapping[str, Path]  # format: file
 
 
 def check_format(_context: click.Context, _option: click.Parameter, given: str | Sequence[str]) -> object:
     """A click callback: the formats that are known, each once. Raises click.BadParameter."""
     for name in [given] if isinstance(given, str) else given:
-        if name in COMING:
-            raise click.BadParameter(f"{name} is not there yet; use any of {', '.join(FORMATS)}")
         if name not in FORMATS:
             raise click.BadParameter(f"there is no format {name!r}; use any of {', '.join(FORMATS)}")
     return given if isinstance(given, str) else tuple(dict.fromkeys(given))
@@ -66,11 +62,19 @@ def make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """Write a file as UTF-8; it appears when the block ends without an error, and not otherwise. Raises OSError."""
+def whole_file(path: Path, format: str) -> Iterator[IO[Any]]:
+    """Write a file in a format; it appears when the block ends without an error, and not otherwise. Raises OSError.
+
+    A link stays one: the file that it leads to is replaced. What is no plain file (a pipe, a device) is written into.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        with _opened(os.open(path, os.O_WRONLY), format) as stream:
+            yield stream
+        return
     number, name = tempfile.mkstemp(prefix=".ocr-", dir=path.parent)
     try:
-        with os.fdopen(number, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
+        with _opened(number, format) as stream:
             yield stream
         Path(name).chmod(0o666 & ~_umask())
         Path(name).replace(path)
@@ -79,8 +83,23 @@ def whole_file(path: Path) -> Iterator[TextIO]:
             Path(name).unlink()
 
 
-def to_stdout(write: Callable[[TextIO], object]) -> None:
-    """Write to standard output: as it is, and on a terminal without what a terminal would obey."""
+def _opened(number: int, format: str) -> IO[Any]:
+    if FORMATS[format].make:
+        return os.fdopen(number, "wb")
+    return os.fdopen(number, "w", encoding="utf-8", errors="replace", newline="\n")
+
+
+def to_stdout(write: Callable[[IO[Any]], object], format: str = "text") -> None:
+    """Write to standard output: as it is, and on a terminal without what a terminal would obey.
+
+    Raises click.UsageError where bytes would go to a terminal.
+    """
+    if FORMATS[format].make:
+        if sys.stdout.isatty():
+            raise click.UsageError(f"{format} is no text and a terminal cannot show it; name a file with -o")
+        write(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
     write(cast("TextIO", _Terminal(sys.stdout)) if sys.stdout.isatty() else sys.stdout)
     sys.stdout.flush()
 

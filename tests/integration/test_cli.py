@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -217,6 +218,33 @@ def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
     assert f"the job goes on: {job}" in err
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_ctrl_c_while_a_document_is_handed_over_names_its_job_too(client: Client) -> None:
+    program = (
+        "import os, signal, sys; from ocrqueue.cli import main; from ocrqueue.client import Client\n"
+        "Client.send = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"  # the record is there, the message is not
+        "sys.exit(main(['ocr', 'scan.pdf']))"
+    )
+    env = os.environ | {"PYTHONPATH": str(PROJECT)}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, env=env)
+    (job,) = client.ledger.jobs()
+    assert run.returncode == 130
+    assert run.stderr.splitlines()[-1].startswith(f"interrupted: the job goes on: {job} ")
+    assert "Traceback" not in run.stderr
+
+
+def test_an_output_that_takes_nothing_is_one_line(client: Client) -> None:
+    with Path("out").open("wb") as out:
+        run = subprocess.run(
+            [sys.executable, PROJECT / "submit.py", "--help"],
+            stdout=out, stderr=subprocess.PIPE, text=True, timeout=30,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        )  # fmt: skip
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == [
+        "error: the output cannot be written (File too large); see to that, or name a file with -o"
+    ]
 
 
 def test_doctor_finds_what_is_wrong(client: Client, redis: Redis, capsys: Output) -> None:

@@ -94,6 +94,10 @@ def test_a_line_is_printed_when_the_state_changes_and_not_for_every_page(capsys:
     ]
 
 
+def test_of_a_job_that_has_ended_the_pages_that_were_read_are_told() -> None:
+    assert progress_of(status(state="cancelled", pages=4, ok=1, cancelled=3)) == "cancelled, 1 of 4 pages, 3 cancelled"
+
+
 def test_progress_says_what_is_waited_for() -> None:
     line = progress_of(status(pages=8, ok=2, failed=1, waiting_for="no worker reads pages.rapidocr"))
     assert line == "running, 3 of 8 pages, 1 failed, no worker reads pages.rapidocr"

@@ -72,23 +72,39 @@ def test_a_file_is_there_whole_or_as_it_was() -> None:
     Path("a.txt").write_text("before")
 
     def fail() -> None:
-        with whole_file(Path("a.txt")) as stream:
+        with whole_file(Path("a.txt"), "text") as stream:
             stream.write("half")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
     assert Path("a.txt").read_text() == "before"
-    with whole_file(Path("a.txt")) as stream:
+    with whole_file(Path("a.txt"), "text") as stream:
         stream.write("after")
     assert Path("a.txt").read_text() == "after"
     assert list(Path().iterdir()) == [Path("a.txt")]
 
 
+def test_a_link_stays_one_and_a_pipe_is_written_into() -> None:
+    Path("a.txt").write_text("before")
+    Path("link").symlink_to("a.txt")
+    with whole_file(Path("link"), "text") as stream:
+        stream.write("after")
+    assert Path("link").is_symlink()
+    assert Path("a.txt").read_text() == "after"
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with whole_file(Path("pipe"), "text") as stream:
+        stream.write("through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert Path("pipe").is_fifo()
+
+
 def test_a_file_has_the_modes_that_are_usual_here() -> None:
     before = os.umask(0o027)
     try:
-        with whole_file(Path("a.txt")) as stream:
+        with whole_file(Path("a.txt"), "text") as stream:
             stream.write("x")
     finally:
         os.umask(before)

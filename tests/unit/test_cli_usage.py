@@ -26,7 +26,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ocr none.pdf", "no such file"),
         ("ocr a.pdf --frob", "No such option"),
         ("frob", "No such command"),
-        ("ocr a.pdf -f hocr", "not there yet"),
         ("ocr a.pdf -f frob", "no format 'frob'"),
         ("ocr a.pdf --pages 3-1", "a range goes upwards"),
         ("ocr a.pdf --dpi 5000", "36 to 1200"),

@@ -12,9 +12,11 @@ import pytest
 from ocrqueue.engines import ENGINES as ENGINE_TABLE
 
 PROJECT = Path(__file__).parents[2]
-CLIENT_SAFE = ["client", "ledger", "spool", "results", "errors", "options", "names", "settings", "cli", "formats"]
-HEAVY = {"PIL", "cv2", "mlx", "mlx_vlm", "numpy", "onnxruntime", "pillow_heif", "pymupdf", "rapidocr", "transformers"}
-ENGINES = {"mlx", "mlx_vlm", "onnxruntime", "rapidocr"}
+CLIENT_SAFE = [
+    "client", "ledger", "spool", "results", "errors", "options", "names", "settings", "cli", "formats", "models",
+]  # fmt: skip
+ENGINES = {"mlx", "mlx_vlm", "onnxruntime", "openvino", "rapidocr"}
+HEAVY = ENGINES | {"PIL", "cv2", "numpy", "pillow_heif", "pymupdf", "transformers"}
 MAX_LINES = 400
 
 
@@ -101,6 +103,41 @@ def test_tasks_import_no_engine_on_load():
 
 def test_the_parent_of_the_workers_loads_no_engine():
     assert loaded_by("tasks.app") & ENGINES == set()
+
+
+_WITHOUT_MLX = """
+import importlib, os, pkgutil, sys
+from pathlib import Path
+
+class LeftOut:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("mlx", "mlx_vlm", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, LeftOut())
+for package in ("ocrqueue", "tasks"):
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        importlib.import_module(module.name)
+
+from ocrqueue.engines import Model
+from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.errors import ModelUnavailable
+folder = Path("tests/data/tiny-ocr-vlm").resolve()
+os.environ["OCR_MODEL"] = str(folder)
+try:
+    MlxVlm().load(Model(folder.name, "1", folder))
+except ModelUnavailable as e:
+    print(e.code, e.message)
+"""
+
+
+def test_everything_but_its_engine_works_without_mlx():
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _WITHOUT_MLX], cwd=PROJECT, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("model_missing mlx-vlm cannot be imported (")
+    assert "make setup MLX=1" in run.stdout
 
 
 @pytest.mark.parametrize(
