@@ -205,12 +205,13 @@ def _has_cut_jpeg(page: Any) -> bool:
 
 
 def _is_cut(jpeg: bytes) -> bool:
-    """Whether the last pixel is missing: libjpeg gives it, as any other without data, the grey in the middle."""
+    """Whether the last block of 8 x 8 pixels is missing: libjpeg makes it, as any other without data, one even grey."""
     try:
         with Image.open(io.BytesIO(jpeg + _JPEG_END), formats=["JPEG"]) as image:
-            image.draft(None, (image.width // 8, image.height // 8))
-            corner = image.crop((image.width - 1, image.height - 1, image.width, image.height))
-            return all(value in _GREY for value in corner.tobytes())
+            image.draft(None, (max(1, image.width // 4), max(1, image.height // 4)))  # 2 x 2 pixels of each block
+            width, height = image.size
+            block = image.crop(((width - 1) // 2 * 2, (height - 1) // 2 * 2, width, height))
+            return all(value in _GREY for value in block.tobytes())
     except Exception:  # noqa: BLE001 - Pillow raises nearly anything for damaged bytes
         return True
 

@@ -1,6 +1,7 @@
 import contextlib
 import io
 
+import numpy as np
 import pymupdf
 import pytest
 from PIL import Image, ImageDraw
@@ -179,6 +180,11 @@ def test_a_document_that_only_its_owner_may_change_opens_without_a_password(tmp_
     assert render(saved(tmp_path, pdf, **options), 72).image.size == (595, 842)
 
 
+def noise(width, height):
+    grey = np.random.default_rng(7).normal(128, 80, (height, width)).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
 def damaged_scan(tmp_path, data, filter_name, text=False):
     pdf, page = scan(400, 600)
     if text:
@@ -202,10 +208,25 @@ def damaged_scan(tmp_path, data, filter_name, text=False):
     ],
 )
 def test_a_scan_whose_image_is_damaged_is_no_blank_page(tmp_path, fmt, filter_name, cut, lost):
-    noisy = Image.effect_noise((400, 600), 80).convert("RGB")
+    noisy = noise(400, 600)
     file = io.BytesIO()
     noisy.save(file, fmt)
     path = damaged_scan(tmp_path, file.getvalue()[cut], filter_name)
+    with pytest.raises(PageFailure, match="damaged") if lost else contextlib.nullcontext():
+        render(path)
+
+
+@pytest.mark.parametrize(("last", "lost"), [("balanced", False), ("missing", True)])
+@pytest.mark.parametrize("size", [(400, 600), (397, 603), (390, 594)])
+def test_a_block_that_is_grey_on_the_average_is_no_missing_one(tmp_path, size, last, lost):
+    picture, (width, height) = noise(*size), size
+    left, top = (width - 1) // 8 * 8, (height - 1) // 8 * 8
+    if last == "balanced":  # rows of black and of white, half and half
+        for y in range(top, top + 8):
+            picture.paste("white" if y % 8 < 4 else "black", (left, y, left + 8, y + 1))
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    path = damaged_scan(tmp_path, file.getvalue()[: -2 if last == "balanced" else -600], "/DCTDecode")
     with pytest.raises(PageFailure, match="damaged") if lost else contextlib.nullcontext():
         render(path)
 
