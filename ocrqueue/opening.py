@@ -3,7 +3,7 @@
 import hashlib
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -11,7 +11,7 @@ from typing import cast
 from ocrqueue import names
 from ocrqueue.documents import open_document
 from ocrqueue.documents.sources import fetch_source
-from ocrqueue.engines import ENGINES, engine_class
+from ocrqueue.engines import engine_class
 from ocrqueue.errors import DocumentError, InvalidOptions, QueueFull
 from ocrqueue.ledger import ClaimedPage, Job, Ledger, Source, Step
 from ocrqueue.limits import Limits
@@ -50,11 +50,20 @@ def parse_source(source: object) -> Source:
 
 
 def open_job(
-    job: Job, token: str, ledger: Ledger, spool: Spool, cache: PageCache, limits: Limits, allowed: Sequence[str]
+    job: Job,
+    token: str,
+    ledger: Ledger,
+    spool: Spool,
+    cache: PageCache,
+    limits: Limits,
+    *,
+    allowed: Sequence[str],
+    engines: Mapping[str, str],
 ) -> Step:
     """Open the document of a claimed job and put its pages into the ledger, those in the cache as read.
 
-    Raises DocumentError, StorageError.
+    `allowed` are the sources that may be read besides the spool, `engines` those a job may wait for where no worker
+    has announced them yet, each with its "module:Class". Raises DocumentError, StorageError.
     """
     if not storing(lambda: spool.exists(job.id, JOB)):  # a plain message; the client writes it before it sends
         storing(lambda: spool.write_json(job.id, JOB, job_note(job)))
@@ -69,7 +78,7 @@ def open_job(
         raise DocumentError(f"{file} is not in the spool: submit the document again", "storage_error") from e
     asked = select_pages(job.options.pages, total)
     workers = live(ledger.redis)
-    offer = _settle_engine(job.options, workers, limits)
+    offer = _settle_engine(job.options, workers, limits, engines)
     record = {
         "total": total,
         "source": source.dumps(),
@@ -146,7 +155,7 @@ class _Offer:
     reads_as: str = ""  # see `page_cache.reads_as`; empty where that is not known yet
 
 
-def _settle_engine(options: Options, workers: Sequence[Worker], limits: Limits) -> _Offer:
+def _settle_engine(options: Options, workers: Sequence[Worker], limits: Limits, engines: Mapping[str, str]) -> _Offer:
     """Engine, model, revision and queue, decided once for all pages of the job."""
     served = [
         _Offer(
@@ -159,25 +168,27 @@ def _settle_engine(options: Options, workers: Sequence[Worker], limits: Limits) 
         for worker in sorted(workers, key=lambda w: (w.started, w.id))
         for name, about in worker.engines.items()
     ]
-    engine = _choose_engine(options, served)
+    engine = _choose_engine(options, served, engines)
     offers = [offer for offer in served if offer.engine == engine]
     fitting = next((o for o in offers if options.model in (None, o.model)), None)
-    return fitting or _unserved(engine, options, offers, limits)
+    return fitting or _unserved(engine, options, offers, limits, engines)
 
 
-def _choose_engine(options: Options, served: Sequence[_Offer]) -> str:
+def _choose_engine(options: Options, served: Sequence[_Offer], engines: Mapping[str, str]) -> str:
     engine, known = options.engine, {offer.engine for offer in served}
     if engine == "auto":
         fitting = {offer.engine for offer in served if options.model in (None, offer.model)} or known
         engine = "mlx-vlm" if "mlx-vlm" in fitting else "rapidocr"
         if engine not in fitting and len(fitting) == 1:
             engine = next(iter(fitting))
-    if engine not in known and engine not in ENGINES:
-        raise InvalidOptions(f"no engine is called {engine!r}: there are {', '.join(sorted(set(ENGINES) | known))}")
+    if engine not in known and engine not in engines:
+        raise InvalidOptions(f"no engine is called {engine!r}: there are {', '.join(sorted(engines.keys() | known))}")
     return engine
 
 
-def _unserved(engine: str, options: Options, offers: Sequence[_Offer], limits: Limits) -> _Offer:
+def _unserved(
+    engine: str, options: Options, offers: Sequence[_Offer], limits: Limits, engines: Mapping[str, str]
+) -> _Offer:
     """What a job waits for where no live worker offers it: a model that its worker will name, or the engine's own."""
     if engine == "mlx-vlm" and options.model:
         return _Offer(engine, options.model, "", names.pages_queue(engine, options.model))
@@ -185,7 +196,7 @@ def _unserved(engine: str, options: Options, offers: Sequence[_Offer], limits: L
         raise DocumentError("no worker reads with mlx-vlm: start one with OCR_MODEL, or name a model", "model_missing")
     model = offers[0].model if offers else None
     if model is None:
-        reader = engine_class(ENGINES[engine])()
+        reader = engine_class(engines[engine])()
         default = reader.default_model()
         model = default.name
         queue = names.pages_queue(engine)

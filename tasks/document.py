@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import names, opening
+from ocrqueue.engines import ENGINES
 from ocrqueue.errors import InvalidOptions, OcrError, PageError, QueueFull
 from ocrqueue.ledger import Job, NewerRecord, Source, Step
 from ocrqueue.options import Options
@@ -83,7 +84,14 @@ def _open(record: Job, token: str, wrong: OcrError | None) -> Step:
             raise wrong
         with time_limit(config.LIMITS.open_seconds):
             return opening.open_job(
-                record, token, ledger(), spool(), page_cache(), config.LIMITS, config.OCR_ALLOWED_SOURCES
+                record,
+                token,
+                ledger(),
+                spool(),
+                page_cache(),
+                config.LIMITS,
+                allowed=config.OCR_ALLOWED_SOURCES,
+                engines=ENGINES | config.SERVED,
             )
     except OcrError as e:
         log.info("job=%s refused: %s: %s", record.id, e.code, e.message)

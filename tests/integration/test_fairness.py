@@ -8,7 +8,7 @@ import pytest
 from ocrqueue import names
 from ocrqueue.client import Job
 from tests import numbered
-from tests.harness import Stack, eventually, running
+from tests.harness import NUMBERED, Stack, eventually, running
 
 ENGINES = "slow=tests.engines:Slow,batching=tests.engines:Batching"
 CHILDREN = 2
@@ -108,6 +108,25 @@ def test_priorities_and_a_queue_that_nobody_reads(stack: Stack) -> None:
     read = re.findall(r"job=(\S+) page=\d+ read", stack.text("late"))
     order = {job.id: priority for priority, job in jobs.items()}
     assert [order[job] for job in read] == ["high"] * 4 + ["normal"] * 4 + ["low"] * 4
+
+
+def test_a_job_for_an_engine_whose_worker_still_starts(stack: Stack) -> None:
+    both = f"{NUMBERED},later=tests.engines:Numbered"
+    stack.kill("documents", 15)
+    stack.start_documents("opener", OCR_WORKER_ENGINES=both)  # of the stack's one .env, say
+    try:
+        job = stack.client().submit(numbered.document(2), engine="later")
+        eventually(lambda: job.status().state == "running")
+        assert "no worker reads pages.later" in str(job.status().waiting_for)
+        unknown = stack.client().submit(numbered.document(2), engine="latest")
+        assert unknown.wait(timeout=20).code == "invalid_options"
+        assert "there are batching, later, mlx-vlm, numbered, rapidocr, slow" in str(unknown.status().message)
+        stack.start_worker("soon", engines=both)
+        assert job.wait(timeout=30).state == "done"
+        stack.kill("soon", 15)
+    finally:
+        stack.kill("opener", 15)
+        stack.start_documents()
 
 
 def test_lanes_come_and_go_with_the_workers(stack: Stack) -> None:
