@@ -5,6 +5,8 @@
 
 FILE ?=
 BIN := .venv/bin
+# Two files at a time: most tests of real processes wait more than they compute.
+TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: help setup demo demo-mlx up test check bench lock clean
 
@@ -30,13 +32,13 @@ up: setup
 	@exec $(BIN)/python -m ocrqueue.stack
 
 test: setup
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict ocrqueue tasks submit.py worker_config.py scripts bench
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 bench: setup
 	@$(foreach script,$(wildcard bench/*.py),echo "$(BIN)/python -m bench.$(basename $(notdir $(script)))";)
