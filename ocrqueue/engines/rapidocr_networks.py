@@ -7,6 +7,7 @@ as well read as in 32 bits; bench/README.md has the figures). ONNX Runtime alway
 import logging
 import os
 import sys
+import weakref
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
+_cores: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()  # see `_core`
 _KEPT = 256  # pieces of code, each made for one shape, that a detector keeps; OpenVINO would keep far more
 
 
@@ -38,8 +40,7 @@ class OpenVino:
     """A network on OpenVINO."""
 
     def __init__(self, file: Path) -> None:
-        openvino = _openvino()
-        core = openvino.Core()
+        self._core = core = _core()
         model = core.read_model(str(file))
         has_them = model.has_rt_info(["framework", "character"])
         self.characters = model.get_rt_info(["framework", "character"]).value.splitlines() if has_them else []
@@ -107,6 +108,18 @@ def version_of(kind: Backend) -> str:
     """Name and version of a backend."""
     package = "openvino" if kind is OpenVino else "onnxruntime"
     return f"{package} {version(package)}"
+
+
+def _core() -> Any:
+    """OpenVINO itself, one for all networks in memory; it is gone with the last of them.
+
+    Each gives the thread a stack for its signals' handlers, and puts the one before back when it goes. Of two, the one
+    that goes last puts back one that is gone, and the process dies of the next signal.
+    """
+    core = _cores.get("core")
+    if core is None:
+        core = _cores["core"] = _openvino().Core()
+    return core
 
 
 def _openvino() -> Any:

@@ -271,3 +271,25 @@ assert not any("telemetry" in name and module for name, module in sys.modules.it
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("", "")
     assert list(tmp_path.rglob("*")) == []
+
+
+SIGNALLED = """
+import os, signal
+from PIL import Image
+from ocrqueue.engines.rapidocr import RapidOcr
+from ocrqueue.options import Options
+signal.signal(signal.SIGUSR2, lambda *_: print("handled", flush=True))
+engine = RapidOcr()
+for _ in range(2):
+    engine.load(engine.default_model())
+    engine.read([Image.new("RGB", (300, 200), "white")], Options())
+    os.kill(os.getpid(), signal.SIGUSR2)
+    engine.free_resources()
+    os.kill(os.getpid(), signal.SIGUSR2)
+"""
+
+
+def test_signals_are_handled_after_the_model_is_freed() -> None:
+    """An idle child, or one that is replaced, is sent some."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["handled"] * 4), done.stderr
