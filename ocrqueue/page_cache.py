@@ -32,7 +32,7 @@ from ocrqueue.spool import PASSWORD, Spool
 from ocrqueue.storage import Storage
 
 log = logging.getLogger(__name__)
-PIPELINE = 1  # raised whenever our own part of reading changes a text: rendering, text layer, turning, layout
+PIPELINE = 2  # raised whenever our own part of reading changes a text: rendering, text layer, turning, layout
 _RENDERERS = ("PyMuPDF", "pillow", "pillow-heif")
 _NO_MATTER = frozenset({"pages", "engine", "model", "priority", "formats", "fresh", "notify"})  # how it is read says it
 _ROOT = "cache"

@@ -22,7 +22,7 @@ from ocrqueue.page_cache import PageCache, reads_as
 from ocrqueue.pages import PageText
 from ocrqueue.results import PageFacts, page_result
 from ocrqueue.spool import Spool
-from ocrqueue.upright import upright
+from ocrqueue.upright import turned_to, upright
 from ocrqueue.watchdog import time_limit
 
 log = logging.getLogger(__name__)
@@ -147,11 +147,13 @@ class _Reader:
         options = self.claim.job.options
         if options.text_layer == "ignore":
             return None
-        return document.text_layer(page.number, options.dpi, self.loaded.engine.dpi)
+        layer = document.text_layer(page.number, options.dpi, self.loaded.engine.dpi)
+        return layer and layer.upright()
 
     def _image(self, document: Document, page: ClaimedPage, layer: TextLayer | None) -> PageImage:
         image = document.render(page.number, self.claim.job.options.dpi, self.loaded.engine.dpi)
-        if layer:  # its text says that the page is upright
+        if layer:  # its text says how the page lies
+            image = turned_to(image, layer.rotation, self.limits.max_pixels)
             layer.hide(image)
             return image
         return upright(image, self.limits.max_pixels, f"job={self.claim.job.id} page={page.number}")

@@ -1,11 +1,21 @@
 """The text layer of a page: lines that need no reading, and how they join what an engine reads beside them."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ocrqueue.documents.transforms import Transform, apply, between
+from ocrqueue.documents.transforms import (
+    ORIENTATION_OF,
+    Transform,
+    apply,
+    between,
+    chained,
+    inverse,
+    swaps_sides,
+    to_stored,
+)
 from ocrqueue.pages import Line, PageText, Point
 
 if TYPE_CHECKING:
@@ -35,6 +45,23 @@ class TextLayer:
     def text(self) -> PageText:
         """The lines as the text of a page."""
         return PageText(list(self.lines))
+
+    def upright(self) -> "TextLayer":
+        """Turned by quarters so that most of its text runs from left to right: pages are printed sideways, too."""
+        turn = -90 * _quarter(self.lines) % 360
+        if not turn:
+            return self
+        orientation = ORIENTATION_OF[turn]
+        back = to_stored(orientation, self.width, self.height)
+        width, height = (self.width, self.height)[:: -1 if swaps_sides(orientation) else 1]
+        return replace(
+            self,
+            width=width,
+            height=height,
+            rotation=(self.rotation + turn) % 360,
+            transform=chained(back, self.transform),
+            lines=tuple(_moved(line, inverse(back)) for line in self.lines),
+        )
 
     def hide(self, image: "PageImage") -> None:
         """Paint over these lines, each in the colour that is most of its box: an engine then sees the rest alone."""
@@ -68,6 +95,16 @@ class TextLayer:
             return list(self.lines)
         way = between(self.transform, image.transform)
         return [_moved(line, way) for line in self.lines]
+
+
+def _quarter(lines: Sequence[Line]) -> int:
+    """The direction of more than half of all characters, in quarter turns clockwise; 0 where none has so many."""
+    count: Counter[int] = Counter()
+    for line in lines:
+        (x0, y0), (x1, y1), _, _ = line.box
+        count[round(math.atan2(y1 - y0, x1 - x0) / (math.pi / 2)) % 4] += len(line.text)
+    quarter, most = count.most_common(1)[0] if count else (0, 0)
+    return quarter if 2 * most > count.total() else 0
 
 
 def _taller(box: Corners) -> Corners:

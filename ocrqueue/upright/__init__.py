@@ -30,3 +30,14 @@ def upright(page: PageImage, max_pixels: int, label: str) -> PageImage:
     log.info("%s turned by %.2f degrees", label, degrees)
     page.image.close()
     return result
+
+
+def turned_to(page: PageImage, rotation: float, max_pixels: int) -> PageImage:
+    """The page turned further until it is turned by `rotation` degrees in all, and the image given closed."""
+    from ocrqueue.upright.turning import turned
+
+    if rotation == page.rotation:
+        return page
+    result = turned(page, (rotation - page.rotation) % 360, max_pixels)
+    page.image.close()
+    return result

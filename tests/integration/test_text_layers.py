@@ -51,3 +51,19 @@ def test_text_layers_can_be_ignored(stack: Stack, pdf: bytes) -> None:
     pages = stack.client().submit(pdf, text_layer="ignore").result()["pages"]
     assert [page["origin"] for page in pages] == ["ocr"] * 3
     assert not any(line in page["text"] for page in pages for line in PROSE)
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_pages_that_are_shown_sideways_are_put_upright(stack: Stack, pdf: bytes, rotation: int) -> None:
+    turned = pymupdf.open(stream=pdf, filetype="pdf")
+    for page in turned:
+        page.set_rotation(rotation)
+    found = stack.client().submit(bytes(turned.tobytes())).result()["pages"]
+    asis = stack.client().submit(pdf).result()["pages"]
+    for page, upright in list(zip(found, asis, strict=True))[:2]:  # the third says nothing
+        for same in ("origin", "text", "width", "height", "rotation"):
+            assert page[same] == upright[same], same
+        assert page["transform"] == pytest.approx(upright["transform"], abs=0.001)
+        for line, other in zip(page["lines"], upright["lines"], strict=True):
+            for corner, same_corner in zip(line["box"], other["box"], strict=True):
+                assert corner == pytest.approx(same_corner, abs=2)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from ocrqueue.documents.transforms import apply, between
+from ocrqueue.layout import arrange
 from ocrqueue.pages import Line, PageText
 from tests.paper import DPI, PROSE, ZOOM, Paper, photograph, scanned
 
@@ -49,6 +50,35 @@ def test_boxes_are_where_the_page_image_has_its_ink(paper, rotation, cropped):
     first = apply(layer.transform, *line.box[3])  # bottom left of the text, in points of the page
     x0, y0 = (30, 20) if cropped else (0, 0)
     assert first == pytest.approx(((90 - x0) * 1.5, (120 - y0) * 1.5), abs=16)
+
+
+@pytest.mark.parametrize("drawn", [0, 90, 180, 270])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_page_that_lies_sideways_is_put_upright(paper, rotation, drawn):
+    start = {0: (60, 60), 90: (60, 280), 180: (380, 280), 270: (380, 40)}[drawn]
+    step = {0: (0, 30), 90: (30, 0), 180: (0, -30), 270: (-30, 0)}[drawn]
+    words = ["Alpha one", "Bravo two", "Charlie three"]
+    for i, text in enumerate(words):
+        paper.page.insert_text((start[0] + i * step[0], start[1] + i * step[1]), text, fontsize=14, rotate=drawn)
+    paper.page.insert_text((30, 20), "margin", fontsize=8)
+    places = {text: paper.page.search_for(text)[0] for text in words}
+    paper.page.set_rotation(rotation)
+    layer = paper.layer()
+    upright = layer.upright()
+    assert [line.text for line in arrange(upright.text).lines if line.text != "margin"] == words
+    assert upright.rotation == drawn
+    assert {upright.width, upright.height} == {layer.width, layer.height}
+    for line in upright.lines:
+        (x0, y0), (x1, y1), _, (x3, y3) = line.box
+        assert all(0 <= x <= upright.width and 0 <= y <= upright.height for x, y in line.box)
+        if line.text in places:
+            assert (y0, x0) == pytest.approx((y1, x3), abs=0.1)
+            assert x0 < x1
+            assert y0 < y3
+            corners = [apply(upright.transform, x, y) for x, y in line.box]
+            found = pymupdf.Rect(*map(min, zip(*corners, strict=True)), *map(max, zip(*corners, strict=True)))
+            assert abs(found & places[line.text]) > 0.6 * abs(places[line.text])  # a search finds taller boxes
+            assert line.words[0].box[0] == pytest.approx(line.box[0], abs=0.1)
 
 
 def test_slanted_and_upright_text_has_boxes_along_it(paper):
