@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from ocrqueue.embedded import EmbeddedError, private_folder
+from ocrqueue.errors import StorageError
 from ocrqueue.settings import SettingsError, Shared, integer, shared
+from ocrqueue.spool import Spool
 
 STOP_SECONDS = 45  # a worker gives its pages back after OCR_SHUTDOWN_SECONDS (30)
 _LINE = re.compile(r"([A-Za-z0-9_-]+):\s*(\S.*)")
@@ -216,6 +218,14 @@ def prepare() -> tuple[list[Process], Shared]:
     return processes, settings
 
 
+def prepare_spool(settings: Shared) -> None:
+    """A local spool is there before Redis is: from then on documents are handed over. Raises StorageError."""
+    spool = Spool(settings.spool, settings.spool_group)
+    if spool.is_local:
+        spool.prepare()
+        spool.check()
+
+
 def become(name: str, processes: list[Process]) -> NoReturn:
     """Become one process of the Procfile. Raises StackError where it has none of this name."""
     command = next((shlex.split(p.command) for p in processes if p.name == name), None)
@@ -233,12 +243,13 @@ def main() -> int:
         processes, settings = prepare()
         if len(sys.argv) > 1:
             become(sys.argv[1], processes)
+        prepare_spool(settings)
         print(f"runs     {', '.join(p.name for p in processes)}")
         print(f"logs     {settings.data_dir / 'logs'}")
         print(f"Flower   http://127.0.0.1:{integer('OCR_FLOWER_PORT', 5555, 1, 65535)}")
         print("to stop  Ctrl-C", flush=True)
         return run(processes, settings.data_dir)
-    except (StackError, SettingsError, EmbeddedError) as e:
+    except (StackError, SettingsError, EmbeddedError, StorageError) as e:
         print(f"stack: {e}", file=sys.stderr)
         return 1
 

@@ -156,3 +156,20 @@ def test_elsewhere_it_says_where_to_start_it(project):
     run = refused(project)
     assert run.returncode == 1
     assert run.stderr == "stack: no Procfile here: start the stack in the project's folder\n"
+
+
+def test_the_spool_is_there_before_anything_is_started(project):
+    look = "import pathlib, time; pathlib.Path('started').write_text(str(pathlib.Path('data/spool').is_dir()))"
+    (project / "Procfile").write_text(f'redis: python -c "{look}; time.sleep(1000)"\n')
+    with stack(project):
+        assert wait_for(project / "started") == "True"
+    assert (project / "data" / "spool").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_spool_that_cannot_be_made_stops_it_at_once(project):
+    (project / "file").touch()
+    run = refused(project, OCR_SPOOL_URL=str(project / "file" / "spool"))
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"stack: spool: {project}/file/spool: ")
+    assert run.stderr.count("\n") == 1
+    assert not (project / "started").exists()
