@@ -193,20 +193,24 @@ def _on_stop(act: Callable[[], None]) -> None:
         signal.signal(number, lambda _signal, _frame: act())
 
 
-def _settings() -> Shared:
-    """The settings; what is wrong with them ends the program, in one line, before anything is started."""
-    check = subprocess.run([sys.executable, "-c", "import tasks.app"], check=False, start_new_session=True)
+def _settings(names: list[str]) -> Shared:
+    """The settings; what is wrong with them ends the program, in one line, before any of these is started."""
+    code = "import sys, tasks.app, tasks.checks; tasks.checks.check(sys.argv[1:])"
+    check = subprocess.run([sys.executable, "-c", code, *names], check=False, start_new_session=True)
     if check.returncode:
         raise SystemExit(check.returncode)
     return shared()
 
 
-def prepare() -> tuple[list[Process], Shared]:
-    """What is to run, and the settings. Raises StackError, SettingsError or EmbeddedError."""
+def prepare(one: list[str]) -> tuple[list[Process], Shared]:
+    """What is to run, and the settings; `one` names the process that is to, if not all of them.
+
+    Raises StackError, SettingsError or EmbeddedError.
+    """
     if not Path("Procfile").is_file():
         raise StackError("no Procfile here: start the stack in the project's folder")
-    settings = _settings()
     processes = read_procfile(Path("Procfile").read_text())
+    settings = _settings(one or [p.name for p in processes])
     if not settings.embedded:
         processes = [p for p in processes if p.name != "redis"]
     try:
@@ -240,7 +244,7 @@ def main() -> int:
     """Run the stack, or become one process of it; the exit code."""
     _on_stop(sys.exit)
     try:
-        processes, settings = prepare()
+        processes, settings = prepare(sys.argv[1:2])
         if len(sys.argv) > 1:
             become(sys.argv[1], processes)
         prepare_spool(settings)

@@ -7,13 +7,18 @@ import sys
 import worker_config as config
 
 
-def main() -> None:
-    """Become Flower. The password goes by the environment, where no process list shows it."""
+def check() -> None:
+    """Raise SystemExit, with one line, where it would be open to others without a password."""
     if not is_loopback(config.OCR_FLOWER_ADDRESS) and not config.OCR_FLOWER_PASSWORD:
         sys.exit(
             f"ocr: OCR_FLOWER_ADDRESS={config.OCR_FLOWER_ADDRESS!r} opens Flower to others: "
             "set OCR_FLOWER_PASSWORD=user:password too, or leave the address at 127.0.0.1"
         )
+
+
+def main() -> None:
+    """Become Flower. The password goes by the environment, where no process list shows it."""
+    check()
     if config.OCR_FLOWER_PASSWORD:
         os.environ["FLOWER_BASIC_AUTH"] = config.OCR_FLOWER_PASSWORD
     database = config.OCR_DATA_DIR / "flower" / "flower.db"

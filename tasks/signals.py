@@ -26,6 +26,7 @@ from ocrqueue.errors import ModelDirectoryError, StorageError
 from ocrqueue.settings import unheard
 from tasks import child, context, warden
 from tasks.app import app
+from tasks.checks import check_engines
 from tasks.keeper import Closing, Keeper
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,10 @@ def name_worker(sender: str, **_: Any) -> None:
 
 @worker_init.connect
 def prepare(sender: Any, **_: Any) -> None:
-    """Before the children start: the spool and their lock are there, and they know what to load."""
+    """Before the children start: the engines, the spool and their lock are there, and they know what to load."""
+    queues = sender.app.amqp.queues.consume_from
+    served = [name for name, queue in config.QUEUES.items() if queue in queues]
+    check_engines(served)
     try:
         context.spool().prepare()
         context.spool().check()
@@ -65,9 +69,8 @@ def prepare(sender: Any, **_: Any) -> None:
     except OSError as e:
         why = f"OCR_DATA_DIR={config.OCR_DATA_DIR} cannot be written ({e.strerror})"
         raise SystemExit(f"ocr: {why}; let this user write there, or name another folder") from None
-    queues = sender.app.amqp.queues.consume_from
-    os.environ[child.SERVED] = ",".join(name for name, queue in config.QUEUES.items() if queue in queues)
-    if os.environ[child.SERVED]:
+    os.environ[child.SERVED] = ",".join(served)
+    if served:
         take_models_queue(sender.app)
     signal.signal(child.TOLD, signal.SIG_IGN)  # a child that is still starting must not end of it
 

@@ -173,3 +173,21 @@ def test_a_spool_that_cannot_be_made_stops_it_at_once(project):
     assert run.stderr.startswith(f"stack: spool: {project}/file/spool: ")
     assert run.stderr.count("\n") == 1
     assert not (project / "started").exists()
+
+
+@pytest.mark.parametrize(
+    ("process", "name", "value"),
+    [
+        ("flower", "OCR_FLOWER_ADDRESS", "0.0.0.0"),
+        ("worker", "OCR_WORKER_ENGINES", "mine=no.such:Class"),
+    ],
+)
+def test_what_a_process_would_end_of_stops_it_at_once(project, process, name, value):
+    (project / "worker_config.py").unlink()
+    (project / "Procfile").write_text(f"{process}: touch started\n")
+    run = refused(project, **{name: value})
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"ocr: {name}=")
+    assert value in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert not (project / "started").exists()

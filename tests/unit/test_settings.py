@@ -96,6 +96,19 @@ def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> 
     assert value in lines[0]
 
 
+@pytest.mark.parametrize("path", ["no.such:Class", "ocrqueue.engines:NoSuch"])
+def test_a_worker_does_not_start_with_an_engine_that_cannot_be_imported(path: str, tmp_path: Path) -> None:
+    env = {**os.environ, "OCR_DATA_DIR": str(tmp_path), "OCR_WORKER_ENGINES": f"mine={path}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "tasks.app", "worker"],
+        cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
+    said = done.stdout + done.stderr  # Celery's own warning too, where root runs it
+    assert said.splitlines()[-1].startswith(f"ocr: OCR_WORKER_ENGINES=mine={path} cannot be used (")
+    assert "Traceback" not in said
+
+
 def test_flower_asks_for_a_password_before_it_listens_to_others() -> None:
     env = {**os.environ, "OCR_FLOWER_ADDRESS": "0.0.0.0"}
     done = subprocess.run(
