@@ -66,15 +66,21 @@ def _accept(task: ClaimTask, job: str, args: tuple[Any, ...], given: dict[str, A
 
 
 def parse_job(task: ClaimTask, job: object, version: object) -> str:
-    """The id of the job a message is about. Raises Ignore, with a line in the log, for what is not ours."""
+    """The id of the job a message is about. Raises Ignore, with a line in the log, for what is not ours.
+
+    Who sent a document under a UUID that is written in another way hears so under the id as it was sent.
+    """
+    if type(version) is not int or not 1 <= version <= names.VERSION:
+        raise task.refuse(f"a message of version {version!r}; this worker reads up to {names.VERSION}: upgrade it")
     try:
         canonical = str(uuid.UUID(str(job)))
     except ValueError:
         canonical = ""
     if canonical != job:
+        if canonical and task.name == names.DOCUMENT:
+            why = f"the job's id {job!r} is no UUID in lower case: send it as {canonical!r}"
+            turn_away(str(job), InvalidOptions(why))
         raise task.refuse(f"the job's id is {job!r}, which is not a UUID in lower case")
-    if type(version) is not int or not 1 <= version <= names.VERSION:
-        raise task.refuse(f"a message of version {version!r}; this worker reads up to {names.VERSION}: upgrade it")
     return canonical
 
 

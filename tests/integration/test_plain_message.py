@@ -183,6 +183,20 @@ def test_arguments_in_a_row_are_answered_too(stack: Stack) -> None:
     assert answer(stack, job)["result"]["exc_message"][0].startswith("invalid_options: arguments that are not source")
 
 
+@pytest.mark.parametrize("write", [str.upper, "{{{}}}".format, lambda job: job.replace("-", "")])
+def test_a_uuid_written_in_another_way_is_answered_under_the_id_as_sent(
+    stack: Stack, inbox: Path, write: Callable[[str], str]
+) -> None:
+    job = str(uuid4())
+    sent = push(stack, [[], {"source": {"path": str(inbox / "none.tif")}}, {}], job=write(job))
+    assert sent != job
+    found = answer(stack, sent)
+    assert (found["status"], found["task_id"], found["result"]["exc_type"]) == ("FAILURE", sent, "OcrFailed")
+    (message,) = found["result"]["exc_message"]
+    assert message == f"invalid_options: the job's id {sent!r} is no UUID in lower case: send it as {job!r}"
+    assert job not in stack.client().ledger.jobs()
+
+
 def test_a_malformed_message_does_nothing_to_a_job_that_is_there(stack: Stack, inbox: Path) -> None:
     path = numbered.write(inbox / "mine.tif", 2)
     job = push(stack, [[], {"source": {"path": str(path)}}, {}])
@@ -247,7 +261,7 @@ def test_messages_that_are_not_ours_are_refused_and_the_workers_go_on(stack: Sta
     job = push(stack, [[], {"source": {"path": str(path)}}, {}])
     assert answer(stack, job)["status"] == "SUCCESS"
     assert set(stack.client().ledger.jobs()) - jobs == {job}
-    answered = {f"celery-task-meta-{job}", f"celery-task-meta-{JOB}"}  # the second by Celery: no such task
+    answered = {f"celery-task-meta-{i}" for i in (job, JOB, JOB.upper())}  # the second by Celery: no such task
     assert set(stack.redis.keys("celery-task-meta-*")) - keys == answered
     assert not PICKLED_FILE.exists()
     for name in ("documents", "worker"):
