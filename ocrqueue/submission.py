@@ -13,10 +13,11 @@ from typing import BinaryIO, TypedDict, cast
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4, uuid5
 
+from ocrqueue.errors import InvalidOptions
 from ocrqueue.ledger import Source
 from ocrqueue.options import Options
 
-Given = str | os.PathLike[str] | bytes | BinaryIO
+Given = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 _KEYS = UUID("6f1f3a52-0d0b-5a3e-9c55-1b8c6f0f6a10")  # the namespace of ids that follow from a caller's key
 _CHUNK = 1 << 20
 
@@ -68,7 +69,7 @@ def url_name(url: str) -> str:
 
 @contextmanager
 def opened(source: Given, name: str | None, seekable: bool) -> Iterator[Document]:
-    """The document behind a source; what is opened here is closed afterwards. Raises OSError.
+    """The document behind a source; what is opened here is closed afterwards. Raises OSError, InvalidOptions.
 
     `seekable`: a stream that cannot go back is copied to a temporary file first.
     """
@@ -76,21 +77,22 @@ def opened(source: Given, name: str | None, seekable: bool) -> Iterator[Document
         if isinstance(source, str) and is_url(source):
             yield Document(_plain(name or url_name(source)), None, source)
             return
-        if isinstance(source, bytes):
+        if isinstance(source, bytes | bytearray | memoryview):
             stream: BinaryIO = io.BytesIO(source)
             found = "document"
         elif isinstance(source, str | os.PathLike):
             stream = stack.enter_context(Path(source).open("rb"))
             found = Path(source).name
         else:
-            stream, found = source, _stream_name(source)
+            stream, found = _binary(source), _stream_name(source)
             if seekable and not stream.seekable():
                 stream = stack.enter_context(_copy(stream))
         yield Document(_plain(name or found), stream)
 
 
 def parse(wish: Wish) -> Options:
-    """The options among what is wished for. Raises InvalidOptions."""
+    """The options among what is wished for. Raises InvalidOptions, for a key that is none too."""
+    _check_key(wish.get("key"))
     values = {k: v for k, v in wish.items() if k not in ("password", "key", "name")}
     if isinstance(formats := values.get("formats"), str):
         values["formats"] = [formats]
@@ -98,8 +100,17 @@ def parse(wish: Wish) -> Options:
 
 
 def job_id(key: str | None) -> str:
-    """A new id, or the one that a key stands for."""
+    """A new id, or the one that a key stands for. Raises InvalidOptions."""
+    _check_key(key)
     return str(uuid4() if key is None else uuid5(_KEYS, key))
+
+
+def _check_key(key: object) -> None:
+    """An empty one is a variable that was not set, no doubt: every such submission would be the same job."""
+    if key is not None and not isinstance(key, str):
+        raise InvalidOptions(f"the key is a text, not {type(key).__name__}")
+    if key == "":
+        raise InvalidOptions("the key is empty: leave it out, or give one")
 
 
 def _digest(stream: BinaryIO) -> tuple[str, int]:
@@ -110,6 +121,17 @@ def _digest(stream: BinaryIO) -> tuple[str, int]:
         size += len(chunk)
     stream.seek(start)
     return digest.hexdigest(), size
+
+
+def _binary(source: object) -> BinaryIO:
+    """A source that is a stream of bytes. Raises InvalidOptions for anything else."""
+    if not callable(getattr(source, "read", None)):
+        kind = type(source).__name__
+        raise InvalidOptions(f"a source is a path, bytes, a binary stream or a URL, not {kind}: hand over one of these")
+    stream = cast("BinaryIO", source)
+    if isinstance(stream.read(0), str):
+        raise InvalidOptions("the source is a stream of text: open it in binary mode")
+    return stream
 
 
 def _copy(stream: BinaryIO) -> BinaryIO:

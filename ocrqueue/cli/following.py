@@ -1,6 +1,8 @@
 """Following jobs on the command line: until each has ended, time runs out, or Ctrl-C."""
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
@@ -9,6 +11,20 @@ from ocrqueue.cli.report import INTERRUPTED, report, say, worst
 from ocrqueue.client import Client, JobStatus
 from ocrqueue.errors import JobTimeout, OcrError
 from ocrqueue.following import Statuses
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds; `nan` is in every range, and no time."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number. Raises click.BadParameter."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(min=0)
 
 
 def follow_jobs(

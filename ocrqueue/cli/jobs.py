@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ocrqueue.cli.following import follow_jobs
+from ocrqueue.cli.following import SECONDS, follow_jobs
 from ocrqueue.cli.outputs import check_format, to_stdout, whole_file
 from ocrqueue.cli.report import (
     DONE,
@@ -60,7 +60,7 @@ def _show(found: JobStatus, as_json: bool) -> int:
 
 @click.command()
 @_jobs
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="S", help="Seconds to wait at most; the job goes on.")
+@click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; the job goes on.")
 def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
     """Wait until jobs have ended."""
     client = Client()

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from ocrqueue.cli.following import SECONDS
 from ocrqueue.cli.report import DONE, TIMED_OUT, say
 from ocrqueue.client import Client
 
@@ -14,7 +15,7 @@ _HEAD = ("machine", "pid", "model", "tasks", "rss", "active", "cache", "peak", "
 
 
 @click.command()
-@click.option("--timeout", type=click.FloatRange(min=0), default=330.0, metavar="S",
+@click.option("--timeout", type=SECONDS, default=330.0, metavar="S",
               help="Seconds to wait at most for children that are reading a page (330).")  # fmt: skip
 def unload(timeout: float) -> int:
     """Have every child of every worker free its model; the next page loads it again."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ocrqueue.cli.following import follow_jobs, interrupted
+from ocrqueue.cli.following import SECONDS, follow_jobs, interrupted
 from ocrqueue.cli.outputs import Files, check_format, make_folder, plan, to_stdout, whole_file
 from ocrqueue.cli.report import (
     DONE,
@@ -27,8 +27,7 @@ from ocrqueue.cli.sources import Entry, expand
 from ocrqueue.client import Client, Job, JobStatus
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
-from ocrqueue.options import Options
-from ocrqueue.submission import Wish, job_id
+from ocrqueue.submission import Wish, job_id, parse
 
 
 @dataclass(slots=True)
@@ -72,7 +71,7 @@ class Reading:
 @click.option("--key", help="The same key is the same job, however often it is submitted.")
 @click.option("--fresh", is_flag=True, help="Read again although the same was read before.")
 @click.option("--no-wait", is_flag=True, help="Print the job's id and end.")
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="S", help="Seconds to wait at most; the job goes on.")
+@click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; the job goes on.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object a line; text goes to files.")
 def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None, **given: Any) -> int:
     """Read documents: files, folders, URLs or - for standard input."""
@@ -100,7 +99,8 @@ def _wish(given: dict[str, Any], formats: Sequence[str]) -> Wish:
     """The options as the client takes them, checked. Raises InvalidOptions, click.UsageError."""
     options = {name: given[name] for name in "pages lang engine model dpi text_layer priority fresh".split()}
     options["formats"] = [name for name in formats if FORMATS[name].make]  # the others are written here
-    wish: Wish = {**Options.parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item]
+    options["key"] = given["key"]
+    wish: Wish = {**parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item, arg-type]
     if file := given["password_file"]:
         try:
             wish["password"] = file.read_bytes().removesuffix(b"\n").removesuffix(b"\r")

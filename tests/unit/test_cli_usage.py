@@ -33,6 +33,9 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ocr a.pdf --text-layer maybe", '"use" or "ignore"'),
         ("ocr a.pdf --priority urgent", '"high"'),
         ("ocr a.pdf --timeout -1", "--timeout"),
+        ("ocr a.pdf --timeout nan", "not a number of seconds"),
+        ("wait x --timeout nan", "not a number of seconds"),
+        ("models unload --timeout nan", "not a number of seconds"),
         ("ocr a.pdf b.pdf --key k", "one source"),
         ("ocr a.pdf a.png", "both be written to a.txt"),
         ("ocr a.pdf a.pdf", "both be written to"),
@@ -50,6 +53,12 @@ def test_wrong_usage(arguments: str, said: str, capsys: pytest.CaptureFixture[st
     assert error.startswith("error: ")
     assert said in error
     assert not out
+
+
+def test_an_empty_key_is_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ocr", "a.pdf", "--key", "", "-o", "out"]) == 2
+    assert "the key is empty: leave it out, or give one" in capsys.readouterr().err
+    assert not Path("out").exists()
 
 
 def test_a_result_is_never_written_over_a_source(capsys: pytest.CaptureFixture[str]) -> None:

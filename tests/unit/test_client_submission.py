@@ -1,6 +1,7 @@
 """What is handed over, before any server is asked."""
 
 import io
+import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -25,6 +26,14 @@ def test_a_key_is_always_the_same_job_and_no_key_never() -> None:
     assert job_id(None) != job_id(None)
 
 
+@pytest.mark.parametrize(("key", "why"), [("", "the key is empty"), (7, "the key is a text, not int")])
+def test_a_key_that_is_none_is_refused(key: object, why: str) -> None:
+    with pytest.raises(InvalidOptions, match=why):
+        job_id(cast("str", key))
+    with pytest.raises(InvalidOptions, match=why):
+        parse({"key": cast("str", key)})
+
+
 def test_options_are_checked_by_name_and_value() -> None:
     assert parse({"formats": "text", "dpi": 300, "key": "k", "name": "n", "password": "p"}) == Options(
         formats=("text",), dpi=300
@@ -47,6 +56,35 @@ def test_each_kind_of_source_has_a_name(tmp_path: Path) -> None:
         assert (document.name, document.stream) == ("b c.pdf", None)
     with opened(b"abc", "mine.pdf", seekable=False) as document:
         assert document.name == "mine.pdf"
+
+
+@pytest.mark.parametrize("source", [bytearray(b"abc"), memoryview(b"abc")])
+def test_what_is_like_bytes_is_taken_as_bytes(source: bytearray | memoryview) -> None:
+    with opened(source, None, seekable=True) as document:
+        assert document.name == "document"
+        assert document.stream is not None
+        assert document.stream.read() == b"abc"
+
+
+@pytest.mark.parametrize("source", [None, 0, 1.5, ["scan.pdf"], object()])
+def test_what_is_no_source_is_refused(source: object) -> None:
+    with (
+        pytest.raises(InvalidOptions, match="a path, bytes, a binary stream or a URL, not "),
+        opened(cast("str", source), None, seekable=False),
+    ):
+        pass
+
+
+def test_a_stream_of_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    file.write_text("abc")
+    with file.open() as stream, tempfile.NamedTemporaryFile("w+") as wrapped:
+        for text in (stream, wrapped, io.StringIO("abc")):
+            with (
+                pytest.raises(InvalidOptions, match="open it in binary mode"),
+                opened(cast("BinaryIO", text), None, seekable=False),
+            ):
+                pass
 
 
 def test_a_name_that_is_no_text_becomes_one() -> None:
