@@ -33,10 +33,15 @@ def markdown(paragraphs: Iterable[Paragraph]) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, at the beginning of a line or elsewhere."""
-    text = _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    text = _escape_inside(text)
     if _LINE_START.match(text):
         return "\\" + text
     return _NUMBER_START.sub(r"\1\\", text, count=1) if _NUMBER_START.match(text) else text
+
+
+def _escape_inside(text: str) -> str:
+    """Text that Markdown shows as it is where no line begins."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def join_lines(lines: Sequence[str]) -> str:
@@ -67,7 +72,7 @@ def _markdown(paragraph: Paragraph) -> str:
         return _BREAK.join(escape(line) for line in lines)
     text = join_lines(lines)
     if paragraph.kind is Kind.HEADING:
-        return "#" * paragraph.level + " " + escape(text)
+        return "#" * paragraph.level + " " + _escape_inside(text)
     if paragraph.kind is Kind.ITEM:
         number = paragraph.marker.strip() if paragraph.marker[:1].isdigit() else "-"
         return f"{number} {escape(text[len(paragraph.marker) :])}"

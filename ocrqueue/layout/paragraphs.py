@@ -64,7 +64,7 @@ def paragraphs_of(blocks: Sequence[Block]) -> list[Paragraph]:
         paragraphs = [
             _classified(part, edges, body) for rows in _groups(block, edges) for part in _without_tables(rows)
         ]
-        _settle_items(paragraphs)
+        _settle_items(paragraphs, body)
         if found and paragraphs and _goes_on(found[-1], paragraphs[0]):
             found[-1].rows += paragraphs.pop(0).rows
         found += paragraphs
@@ -178,7 +178,7 @@ def _without_tables(rows: list[Row]) -> Iterator[list[Row]]:
 
 def _classified(rows: list[Row], edges: Edges, body: float) -> Paragraph:
     """The rows as a paragraph of one kind."""
-    text = " ".join(row_text(row) for row in rows)
+    text = _text(rows)
     in_cells = sum(len(cells_of(row)) > 1 for row in rows)
     if in_cells == len(rows) and (table := table_of([cells_of(row) for row in rows])):
         return Paragraph(rows, Kind.TABLE, table=table)
@@ -186,14 +186,19 @@ def _classified(rows: list[Row], edges: Edges, body: float) -> Paragraph:
         return Paragraph(rows, Kind.LINES)
     if match := _BULLET.match(text) or _NUMBER.match(text):
         return Paragraph(rows, Kind.ITEM, marker=match.group())
-    if level := _level(rows, text, body):
+    if level := _level(rows, body):
         return Paragraph(rows, Kind.HEADING, level=level)
     full = sum(row[-1].right - row[0].left >= _FULL * (edges[1] - edges[0]) for row in rows[:-1])
     return Paragraph(rows, Kind.TEXT if 2 * full >= len(rows) - 1 else Kind.LINES)
 
 
-def _level(rows: list[Row], text: str, body: float) -> int:
+def _text(rows: list[Row]) -> str:
+    return " ".join(row_text(row) for row in rows)
+
+
+def _level(rows: list[Row], body: float) -> int:
     """The level of a heading; 0 for what is none."""
+    text = _text(rows)
     ratio = median(row_size(row) for row in rows) / body
     letters = sum(map(str.isalpha, text))
     if (
@@ -206,21 +211,24 @@ def _level(rows: list[Row], text: str, body: float) -> int:
     return next((level for level, least in enumerate(_LEVELS, 1) if ratio >= least), len(_LEVELS) + 1)
 
 
-def _settle_items(paragraphs: list[Paragraph]) -> None:
-    """What only looks like an item, a dash or a number with no other near it, becomes text."""
-    marks = [paragraph.marker for paragraph in paragraphs]
+def _settle_items(paragraphs: list[Paragraph], body: float) -> None:
+    """What only looks like an item, a dash or a number with no other near it, becomes a heading or text."""
     for index, paragraph in enumerate(paragraphs):
         if paragraph.kind is Kind.ITEM and not _SURE_BULLET.match(paragraph.marker):
-            near = marks[max(index - 1, 0) : index] + marks[index + 1 : index + 2]
-            if not any(_follow(paragraph.marker, other) for other in near):
-                paragraph.kind = Kind.TEXT
+            near = paragraphs[max(index - 1, 0) : index] + paragraphs[index + 1 : index + 2]
+            if not any(_is_of_one_list(paragraph, other) for other in near):
+                paragraph.level = _level(paragraph.rows, body)
+                paragraph.kind = Kind.HEADING if paragraph.level else Kind.TEXT
 
 
-def _follow(marker: str, other: str) -> bool:
-    number, next_number = _NUMBER.match(marker + "x"), _NUMBER.match(other + "x")
-    if number and next_number:
-        return abs(int(number[1]) - int(next_number[1])) == 1
-    return bool(other) and marker.strip() == other.strip()
+def _is_of_one_list(item: Paragraph, other: Paragraph) -> bool:
+    """Whether two neighbours are items of one list: marked alike or one after the other, and of one size."""
+    if not other.marker or _differ(row_size(item.rows[0]), row_size(other.rows[0])):
+        return False
+    number, other_number = _NUMBER.match(item.marker + "x"), _NUMBER.match(other.marker + "x")
+    if number and other_number:
+        return abs(int(number[1]) - int(other_number[1])) == 1
+    return item.marker.strip() == other.marker.strip()
 
 
 def _goes_on(last: Paragraph, first: Paragraph) -> bool:

@@ -1,7 +1,8 @@
 """Reading order: blocks of rows, each block read before the next."""
 
 from collections.abc import Iterator, Sequence
-from statistics import median
+from itertools import pairwise
+from statistics import median, median_low
 
 from ocrqueue.layout.columns import part
 from ocrqueue.layout.pieces import Piece
@@ -11,7 +12,9 @@ from ocrqueue.layout.splitting import Splitter
 Block = list[Row]
 _DEEPEST = 24  # columns within columns; pages of print have three or four
 _FURNITURE = 0.8  # sizes of white that part a running head or foot from the text
+_FURNITURE_WIDER = 1.5  # times the usual white between rows: less parts the rows of a table, or lines set far apart
 _FURNITURE_ROWS = 2
+_NEAR_ROWS = 6  # next to a running head or foot, which it must be apart from
 _FURNITURE_LENGTH = 120  # characters
 
 
@@ -20,9 +23,9 @@ def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
     rows = rows_of(pieces)
     if not rows:
         return []
-    size = median(piece.size for piece in pieces)
-    head = _furniture(rows, size)
-    foot = _furniture(rows[head:][::-1], size, below=True)
+    least = max(_FURNITURE * median(piece.size for piece in pieces), _FURNITURE_WIDER * _usual_gap(rows))
+    head = _furniture(rows, least)
+    foot = _furniture(rows[head:][::-1], least)
     body = [piece for row in rows[head : len(rows) - foot] for piece in row]
     body.sort(key=lambda p: (p.middle, p.left))
     blocks = [rows[:head], *_read(body, splitter, _DEEPEST), rows[len(rows) - foot :]]
@@ -40,16 +43,22 @@ def _read(pieces: Sequence[Piece], splitter: Splitter, depth: int) -> Iterator[B
                 yield from _read(group, splitter, depth - 1)
 
 
-def _furniture(rows: Sequence[Row], size: float, *, below: bool = False) -> int:
-    """How many of the outermost rows are a running head or foot: short, and apart from the rest."""
+def _furniture(rows: Sequence[Row], least: float) -> int:
+    """How many of the outermost rows are a running head or foot: short, and farther from the rest than `least`."""
     for count in range(min(_FURNITURE_ROWS, len(rows) - 1), 0, -1):
         outer = [piece for row in rows[:count] for piece in row]
-        rest = [piece for row in rows[count : count + 6] for piece in row]
-        gap = _gap(rest, outer) if below else _gap(outer, rest)
-        if gap > _FURNITURE * size and sum(len(p.line.text) for p in outer) <= _FURNITURE_LENGTH:
+        rest = [piece for row in rows[count : count + _NEAR_ROWS] for piece in row]
+        if _gap(outer, rest) > least and sum(len(p.line.text) for p in outer) <= _FURNITURE_LENGTH:
             return count
     return 0
 
 
-def _gap(upper: Sequence[Piece], lower: Sequence[Piece]) -> float:
-    return min(p.top for p in lower) - max(p.bottom for p in upper)
+def _usual_gap(rows: Sequence[Row]) -> float:
+    """The white between neighbouring rows, in the middle of all such; 0 where there is but one, which tells nothing."""
+    gaps = [_gap(a, b) for a, b in pairwise(rows)]
+    return median_low(gaps) if len(gaps) > 1 else 0.0
+
+
+def _gap(a: Sequence[Piece], b: Sequence[Piece]) -> float:
+    """The white between two, whichever is the upper one; negative where they overlap."""
+    return max(min(p.top for p in a) - max(p.bottom for p in b), min(p.top for p in b) - max(p.bottom for p in a))

@@ -72,21 +72,64 @@ def test_a_lone_dash_or_number_is_no_list():
     assert page("1. A heading like this one", "- said he -").markdown == "1\\. A heading like this one\n\n\\- said he -"
 
 
-def table_rows():
+def test_a_lone_number_before_large_text_begins_a_heading():
+    lines = [line("1. Introduction", 100, 100, size=32), *column("one", 100, 180, 4)]
+    lines += [line("2. Methods", 100, 340, size=32), *column("two", 100, 420, 4)]
+    made = arrange(PageText(lines)).markdown
+    assert made is not None
+    assert made.startswith("## 1. Introduction\n\none 0")
+    assert "\n\n## 2. Methods\n\ntwo 0" in made
+
+
+def test_a_numbered_heading_is_no_item_of_the_list_below_it():
+    lines = [*column("text", 100, 100, 6), line("2. Methods", 100, 320, size=32)]
+    lines += [line("1. Take bread", 100, 380), line("2. Take wine", 100, 410)]
+    made = arrange(PageText(lines)).markdown
+    assert made is not None
+    assert made.endswith("\n\n## 2. Methods\n\n1. Take bread\n2. Take wine")
+
+
+def test_a_list_in_large_letters_stays_a_list():
+    lines = [line("1. Take bread", 100, 100, size=32), line("2. Take wine", 100, 150, size=32)]
+    made = arrange(PageText(lines + column("text", 100, 260, 6))).markdown
+    assert made is not None
+    assert made.startswith("1. Take bread\n2. Take wine\n\ntext 0")
+
+
+def table_rows(pitch=PITCH, top=100):
     rows = ["Name", "Age", "Town"], ["Ada", "36", "London"], ["Emil", "7", "Lönne|berga"], ["Grace", "85", "Arlington"]
     for i, row in enumerate(rows):
         for text, left in zip(row, (100, 300, 500), strict=True):
-            yield line(text, left, 100 + i * PITCH)
+            yield line(text, left, top + i * pitch)
+
+
+TABLE = (
+    "| Name | Age | Town |\n| --- | --- | --- |\n| Ada | 36 | London |\n"
+    "| Emil | 7 | Lönne\\|berga |\n| Grace | 85 | Arlington |"
+)
 
 
 def test_rows_of_cells_make_a_table():
     made = arrange(PageText(list(table_rows())))
-    assert made.markdown == (
-        "| Name | Age | Town |\n| --- | --- | --- |\n| Ada | 36 | London |\n"
-        "| Emil | 7 | Lönne\\|berga |\n| Grace | 85 | Arlington |"
-    )
+    assert made.markdown == TABLE
     assert made.text is not None
     assert made.text.splitlines()[1] == "Ada  36  London"
+
+
+@pytest.mark.parametrize("pitch", [38, 44, 52])
+def test_rows_of_cells_far_apart_make_one_table(pitch):
+    assert arrange(PageText(list(table_rows(pitch=pitch)))).markdown == TABLE
+
+
+def test_a_head_and_a_foot_are_no_part_of_a_table_of_rows_far_apart():
+    lines = [line("The Head", 100, 20), *table_rows(44, top=110), line("12", 100, 340)]
+    assert arrange(PageText(lines)).markdown == f"The Head\n\n{TABLE}\n\n12"
+
+
+def test_text_set_far_apart_is_one_paragraph():
+    rows = [line(f"Line {i} lorem ipsum dolor sit amet", 100, 100 + i * 44, width=600) for i in range(8)]
+    made = arrange(PageText(rows))
+    assert made.markdown == " ".join(f"Line {i} lorem ipsum dolor sit amet" for i in range(8))
 
 
 def test_rows_without_columns_stay_lines():

@@ -69,6 +69,22 @@ def test_running_heads_and_feet_stay_outside():
     assert order(head + LEFT + RIGHT + foot) == texts(head + LEFT + RIGHT + foot)
 
 
+def wide_rows(name, left, top, count, pitch=44):
+    """Lines with more white between them than their own height."""
+    return [line(f"{name} {i} lorem ipsum dolor sit", left, top + i * pitch, width=400) for i in range(count)]
+
+
+def test_columns_of_lines_far_apart_keep_their_first_and_last_lines():
+    page = wide_rows("left", 100, 200, 12) + wide_rows("right", 540, 200, 12)
+    assert order(page) == texts(page)
+
+
+def test_running_heads_and_feet_of_columns_of_lines_far_apart_stay_outside():
+    head, foot = [line("12", 100, 110), line("The Title of the Book", 600, 110)], [line("May 1993", 100, 800)]
+    page = head + wide_rows("left", 100, 200, 12) + wide_rows("right", 540, 200, 12) + foot
+    assert order(page) == texts(page)
+
+
 def test_a_line_across_the_gutter_is_divided_by_its_words():
     joined = line("the end of one the start of two", 100, 560, width=840)
     joined = with_words(
