@@ -15,6 +15,7 @@ from celery import Celery
 from celery.exceptions import TaskRevokedError
 
 from ocrqueue.errors import OcrFailed
+from ocrqueue.spool import END
 from tests import numbered
 from tests.harness import Stack, eventually, running
 
@@ -250,10 +251,11 @@ def test_a_revoke_before_the_message_comes_cancels_the_job(celery: Celery, stack
     eventually(lambda: job in stack.client().ledger.jobs())
     status = handle.wait(timeout=30)
     assert (status.state, status.ok, status.cancelled) == ("cancelled", 0, 3)
+    eventually(lambda: stack.client().spool.exists(job, END))  # its end has been told; that it was revoked, before
     assert celery.AsyncResult(job).state == "REVOKED"
     handle.retry()  # whoever wants it after all
-    assert handle.wait(timeout=30).state == "done"
     assert celery.AsyncResult(job).get(timeout=30)["counts"]["ok"] == 3
+    assert handle.status().state == "done"
 
 
 SERVICE = """
