@@ -1,4 +1,5 @@
--- arg: token, pages asked for, lanes, those of the pages that are read already as JSON, ascending, then field, value, ... (engine, model, revision, queue, source, ...). The document has been opened.
+-- arg: token, pages asked for, lanes, those of the pages that are read already as JSON, ascending, then field, value, ... (engine,
+-- model, revision, queue, source, ...). The document has been opened.
 local read = cjson.decode(arg(4)) -- first: what a script has written stays, also where it fails after that
 if not let_go(arg(1), 'document') then return reply({stale = true}) end
 local n = tonumber(arg(2))
