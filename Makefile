@@ -37,7 +37,7 @@ test: setup
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict ocrqueue tasks submit.py worker_config.py scripts bench
+	$(BIN)/mypy --strict ocrqueue tasks worker submit.py worker_config.py scripts bench
 	$(TESTS)
 
 bench: setup

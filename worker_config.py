@@ -11,7 +11,7 @@ from kombu import Exchange, Queue
 
 from ocrqueue import names
 from ocrqueue.engines import ENGINES
-from ocrqueue.engines.mlx_settings import mlx_settings
+from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.limits import Limits
 from ocrqueue.models.settings import model_settings
 from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, text, words
@@ -26,7 +26,7 @@ OCR_DATA_DIR = SHARED.data_dir  # all that a running stack writes
 # -- what a worker serves -----------------------------------------------------------------------------------------
 # Engines by name; `name=package.module:Class` adds one that is not in the table of ocrqueue/engines.
 # Where OCR_MODEL names a model, mlx-vlm is served too.
-MLX = mlx_settings()  # OCR_MODEL, OCR_MODEL_DIR, OCR_TRUSTED_MODELS, OCR_MLX_...: see ocrqueue/engines/mlx_settings.py
+MLX = mlx_settings()  # OCR_MODEL, OCR_MODEL_DIR, OCR_TRUSTED_MODELS, OCR_MLX_...: see ocrqueue/engines/mlx/settings.py
 OCR_WORKER_ENGINES = words(
     "OCR_WORKER_ENGINES",
     ("rapidocr", "mlx-vlm") if MLX.model else ("rapidocr",),

@@ -16,7 +16,7 @@ from bench import bare, corpus, table
 from bench.scoring import cer, word_f1
 from bench.stack import machine, private_stack, start_workers
 from ocrqueue.errors import OcrFailed
-from ocrqueue.spool import Spool
+from ocrqueue.storage.spool import Spool
 
 CHILDREN = 2
 Texts = Mapping[int, str]  # by page number; a page that was not read is missing

@@ -24,7 +24,7 @@ import psutil
 from bench import table
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import OcrError
-from tests.harness import Stack, eventually
+from tests.support.harness import Stack, eventually
 
 NEUTRAL = "document"
 # What "success" must mean besides: pages (all others have one), and words of the text where it is known.

@@ -22,11 +22,11 @@ from ocrqueue.engines import ENGINES, Engine, engine_class
 from ocrqueue.errors import OcrError, PageError
 from ocrqueue.layout import arrange
 from ocrqueue.limits import Limits
-from ocrqueue.memory import memory_now, settle
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
-from ocrqueue.results import PageFacts, page_result
-from ocrqueue.spool import JOB, Spool
+from ocrqueue.process.memory import memory_now, settle
+from ocrqueue.storage.results import PageFacts, page_result
+from ocrqueue.storage.spool import JOB, Spool
 from ocrqueue.upright import upright
 
 ENGINE = "rapidocr"

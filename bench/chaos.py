@@ -25,10 +25,10 @@ from bench import table
 from ocrqueue import names
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import JobTimeout, OcrError
-from tests import numbered
-from tests.faults import Relay, Supervised, send_all, supervised
+from tests.support import numbered
+from tests.support.faults import Relay, Supervised, send_all, supervised
 
-ENGINES = {"quick": "quick=tests.engines:Quick", "steady": "steady=tests.engines:Steady"}
+ENGINES = {"quick": "quick=tests.support.engines:Quick", "steady": "steady=tests.support.engines:Steady"}
 READERS = ("one", "two")  # workers with a child each: what one leaves, the other takes
 HEAL_SECONDS = 180.0  # for everything that is still open once the last fault is over
 BETWEEN = (0.1, 0.9)  # seconds from one fault to the next

@@ -12,8 +12,8 @@ from statistics import median
 from bench import table
 from bench.stack import private_stack, start_workers
 from ocrqueue.client import Job
-from tests import numbered
-from tests.harness import Stack, eventually
+from tests.support import numbered
+from tests.support.harness import Stack, eventually
 
 ENGINE = "steady"
 CHILDREN = 2
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=20, help="short jobs")
     given = parser.parse_args()
     with private_stack() as stack:
-        start_workers(stack, f"{ENGINE}=tests.engines:Steady", CHILDREN)
+        start_workers(stack, f"{ENGINE}=tests.support.engines:Steady", CHILDREN)
         long = stack.client().submit(numbered.document(given.pages), engine=ENGINE)
         eventually(lambda: long.status().ok >= 2 * CHILDREN, 60)
         start, before = read(long)

@@ -18,8 +18,8 @@ from bench import table
 from bench.stack import RECONCILE_SECONDS
 from ocrqueue import names
 from ocrqueue.ledger import LEASE
-from tests import numbered
-from tests.faults import Supervised, eventually, supervised
+from tests.support import numbered
+from tests.support.faults import Supervised, eventually, supervised
 
 BOUND = 75.0  # seconds
 ENGINE = "slow"
@@ -56,7 +56,7 @@ def kills(times: int, seed: int) -> list[tuple[float, float]]:
     rng = random.Random(seed)
     with supervised(OCR_LEASE_SECONDS=str(round(LEASE)), OCR_RECONCILE_SECONDS=str(RECONCILE_SECONDS)) as stack:
         stack.start_documents(children=1)
-        stack.start_worker(engines=f"{ENGINE}=tests.engines:Slow")
+        stack.start_worker(engines=f"{ENGINE}=tests.support.engines:Slow")
         stack.start_beat(RECONCILE_SECONDS)
         stack.supervise()
         return [kill(stack, rng) for _ in range(times)]

@@ -17,8 +17,8 @@ from statistics import fmean, median
 
 from bench import corpus, table
 from bench.stack import private_stack, start_workers
-from tests import numbered
-from tests.harness import NUMBERED, Stack
+from tests.support import numbered
+from tests.support.harness import NUMBERED, Stack
 
 WARM_UP = 50  # pages that do not count
 LONG = 500  # pages of a document of the test engine

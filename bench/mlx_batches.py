@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bench import table
 from bench.stack import machine
-from ocrqueue.engines.mlx_decoding import Bounds, write_batch, write_one
-from ocrqueue.engines.mlx_vlm import MlxVlm
-from ocrqueue.memory import give_back
-from tests import tiny
+from ocrqueue.engines.mlx.decoding import Bounds, write_batch, write_one
+from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.process.memory import give_back
+from tests.support import tiny
 
 SIZES = (1, 4, 16)
 

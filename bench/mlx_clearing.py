@@ -13,10 +13,10 @@ from statistics import median
 
 from bench import table
 from bench.stack import machine
-from ocrqueue.engines.mlx_vlm import MlxVlm
-from ocrqueue.memory import give_back
+from ocrqueue.engines.mlx.engine import MlxVlm
 from ocrqueue.options import Options
-from tests import tiny
+from ocrqueue.process.memory import give_back
+from tests.support import tiny
 
 
 def clear() -> None:

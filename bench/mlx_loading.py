@@ -13,12 +13,12 @@ from statistics import mean, median
 
 from bench import table
 from bench.stack import machine
-from tests import tiny
+from tests.support import tiny
 
 _KEEP = """
 import sys
-from ocrqueue.engines.mlx_vlm import MlxVlm
-from ocrqueue.memory import give_back
+from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.process.memory import give_back
 from ocrqueue.options import Options
 from tests import tiny
 engine = MlxVlm()

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from bench import table
 from bench.stack import machine, private_stack
-from tests import tiny
-from tests.harness import Stack
+from tests.support import tiny
+from tests.support.harness import Stack
 
 _NOTE = re.compile(r"memory rss=(\d+) active=(\d+) cache=(\d+) peak=\d+ tasks=(\d+) loads=(\d+)")
 _LOADED = re.compile(r"loaded engine=mlx-vlm .*pid=(\d+) loads=(\d+)")

@@ -18,8 +18,8 @@ from pathlib import Path
 from bench import table
 from bench.stack import machine
 from ocrqueue.models import ModelSettings, ModelStore
-from tests.crashing import at_random
-from tests.models import DAY, Directory, sparse_safetensors
+from tests.support.crashing import at_random
+from tests.support.models import DAY, Directory, sparse_safetensors
 
 SIZE = 10_000_000  # bytes of each weights file
 

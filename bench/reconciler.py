@@ -13,11 +13,11 @@ from redis import Redis
 from bench import table
 from bench.stack import RECONCILE_SECONDS, private_stack
 from ocrqueue.ledger import Ledger
-from ocrqueue.opening import LANES_PER_CHILD
-from ocrqueue.reconciler import Reconciler
-from ocrqueue.workers import Worker, announce
-from tests import numbered
-from tests.harness import Stack
+from ocrqueue.ledger.workers import Worker, announce
+from ocrqueue.steps.opening import LANES_PER_CHILD
+from ocrqueue.steps.reconciler import Reconciler
+from tests.support import numbered
+from tests.support.harness import Stack
 
 CHILDREN, PAGES = 2, 10
 QUEUE = "pages.numbered"

@@ -22,8 +22,8 @@ from redis import Redis
 from bench import table
 from bench.stack import machine, private_stack, start_workers
 from ocrqueue import names
-from tests import numbered
-from tests.harness import NUMBERED, Stack
+from tests.support import numbered
+from tests.support.harness import NUMBERED, Stack
 
 EVERY = 0.05  # seconds between two samples
 EVERY_KEYS = 1.0  # seconds between two samples by kind of key

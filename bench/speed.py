@@ -45,12 +45,12 @@ class Run:
 
 def ours() -> Read:
     """This project's engine, and what a worker does besides."""
-    from ocrqueue.engines.rapidocr import RapidOcr
+    from ocrqueue.engines.rapidocr.engine import RapidOcr
     from ocrqueue.layout import arrange
     from ocrqueue.limits import Limits
-    from ocrqueue.memory import settle
     from ocrqueue.options import Options
     from ocrqueue.pages import PageText
+    from ocrqueue.process.memory import settle
     from ocrqueue.upright import upright
 
     engine = RapidOcr()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ocrqueue import names
-from tests.harness import Stack, eventually, running
+from tests.support.harness import Stack, eventually, running
 
 RECONCILE_SECONDS = 20  # as by default
 

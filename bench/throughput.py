@@ -17,8 +17,8 @@ from statistics import median
 
 from bench import bare, corpus, table
 from bench.stack import machine, private_stack, start_workers
-from ocrqueue.spool import Spool
-from tests.harness import Stack
+from ocrqueue.storage.spool import Spool
+from tests.support.harness import Stack
 
 CHILDREN = 2
 

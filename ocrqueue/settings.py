@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError, validate
 from marshmallow import ValidationError
 
-from ocrqueue.address import redis_url
 from ocrqueue.errors import OcrError
+from ocrqueue.redis_socket import redis_url
 
 T = TypeVar("T")
 PROJECT = Path(__file__).resolve().parent.parent

@@ -18,7 +18,7 @@ import redis
 
 from ocrqueue import names
 from ocrqueue.settings import SettingsError, Shared, integer, shared
-from ocrqueue.stack import read_procfile
+from ocrqueue.stack.stack import read_procfile
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE = Path("tests", "data", "scan.pdf")

@@ -1,30 +1,5 @@
-"""The Celery application."""
+"""`celery -A tasks.app worker`: the application's address on the command line."""
 
-import sys
+from worker.app import app
 
-from celery import Celery
-
-from ocrqueue.settings import SettingsError
-
-try:
-    import worker_config  # noqa: F401 -- read now, so that a wrong setting ends the start with one line
-except SettingsError as e:
-    sys.exit(f"ocr: {e.message}")
-
-app = Celery(
-    "ocrqueue",
-    task_cls="tasks.requests:CheckedTask",
-    include=[
-        "tasks.signals",
-        "tasks.control",
-        "tasks.revoke",
-        "tasks.document",
-        "tasks.page",
-        "tasks.assemble",
-        "tasks.format",
-        "tasks.reconcile",
-        "tasks.audit",
-        "tasks.trim",
-    ],
-)
-app.config_from_object("worker_config")  # by its name: a spawned child is handed the application, not the module
+__all__ = ["app"]

@@ -7,15 +7,15 @@ from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import names
-from ocrqueue.assembling import assemble as assemble_job
 from ocrqueue.errors import OcrError, PageError
 from ocrqueue.ledger import Job, NewerRecord, Step
-from ocrqueue.watchdog import time_limit
-from tasks.app import app
-from tasks.context import ledger, spool
+from ocrqueue.process.watchdog import time_limit
+from ocrqueue.steps.assembling import assemble as assemble_job
 from tasks.document import parse_job
-from tasks.ending import dispatch
-from tasks.requests import ClaimTask
+from worker.app import app
+from worker.claims import ClaimTask
+from worker.context import ledger, spool
+from worker.telling import dispatch
 
 log = logging.getLogger(__name__)
 

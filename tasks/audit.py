@@ -9,12 +9,12 @@ from typing import Any
 import worker_config as config
 from ocrqueue import names
 from ocrqueue.errors import OcrError
-from ocrqueue.housekeeping import once_a_night, remove_old_jobs, remove_old_reports, remove_unknown_folders
+from ocrqueue.ledger.workers import live
 from ocrqueue.models.needed import open_models
 from ocrqueue.models.nightly import run_night
-from ocrqueue.workers import live
-from tasks.app import app
-from tasks.context import ledger, models, page_cache, redis, spool
+from ocrqueue.steps.housekeeping import once_a_night, remove_old_jobs, remove_old_reports, remove_unknown_folders
+from worker.app import app
+from worker.context import ledger, models, page_cache, redis, spool
 
 DAY = 86_400
 KEEP = config.OCR_KEEP_JOBS_DAYS * DAY

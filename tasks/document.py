@@ -8,16 +8,17 @@ from celery.exceptions import Ignore
 from redis.exceptions import RedisError
 
 import worker_config as config
-from ocrqueue import names, opening
+from ocrqueue import names
 from ocrqueue.engines import ENGINES
 from ocrqueue.errors import InvalidOptions, OcrError, PageError, QueueFull
 from ocrqueue.ledger import Job, NewerRecord, Source, Step
 from ocrqueue.options import Options
-from ocrqueue.watchdog import time_limit
-from tasks.app import app
-from tasks.context import ledger, page_cache, spool
-from tasks.ending import dispatch, forget_result, turn_away
-from tasks.requests import ClaimTask
+from ocrqueue.process.watchdog import time_limit
+from ocrqueue.steps import opening
+from worker.app import app
+from worker.claims import ClaimTask
+from worker.context import ledger, page_cache, spool
+from worker.telling import dispatch, forget_result, turn_away
 
 log = logging.getLogger(__name__)
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import worker_config as config
 from ocrqueue import names
-from ocrqueue.assembling import make_format
 from ocrqueue.errors import OcrError, OcrFailed, StorageError, UnknownJob
 from ocrqueue.formats import FORMATS
-from ocrqueue.watchdog import time_limit
-from tasks.app import app
-from tasks.context import ledger, spool
+from ocrqueue.process.watchdog import time_limit
+from ocrqueue.steps.assembling import make_format
 from tasks.document import parse_job
-from tasks.requests import ClaimRequest, ClaimTask
+from worker.app import app
+from worker.claims import ClaimRequest, ClaimTask
+from worker.context import ledger, spool
 
 log = logging.getLogger(__name__)
 

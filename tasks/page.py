@@ -12,14 +12,14 @@ from ocrqueue import names
 from ocrqueue.engines.holder import Loaded
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ledger import Message, NewerRecord
-from ocrqueue.messages import send
-from ocrqueue.reading import read_claim
-from ocrqueue.workers import live
-from tasks.app import app
-from tasks.context import engines, ledger, page_cache, redis, spool, worker_id
+from ocrqueue.ledger.messages import send
+from ocrqueue.ledger.workers import live
+from ocrqueue.steps.reading import read_claim
 from tasks.document import parse_job
-from tasks.ending import dispatch, show_progress
-from tasks.requests import ClaimTask
+from worker.app import app
+from worker.claims import ClaimTask
+from worker.context import engines, ledger, page_cache, redis, spool, worker_id
+from worker.telling import dispatch, show_progress
 
 log = logging.getLogger(__name__)
 UNABLE_SECONDS = 60  # pause before a worker that could not load a model tries again

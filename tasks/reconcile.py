@@ -2,10 +2,10 @@
 
 import worker_config as config
 from ocrqueue import names
-from ocrqueue.reconciler import Reconciler
-from tasks.app import app
-from tasks.context import ledger, spool
-from tasks.ending import dispatch
+from ocrqueue.steps.reconciler import Reconciler
+from worker.app import app
+from worker.context import ledger, spool
+from worker.telling import dispatch
 
 
 @app.task(name=names.RECONCILE)

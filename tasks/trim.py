@@ -1,8 +1,8 @@
 """`ocr.trim`: every few minutes, sent by beat, so that the page cache stays within its limit."""
 
 from ocrqueue import names
-from tasks.app import app
-from tasks.context import page_cache
+from worker.app import app
+from worker.context import page_cache
 
 
 @app.task(name=names.TRIM)

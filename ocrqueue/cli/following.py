@@ -9,8 +9,8 @@ import click
 from ocrqueue.cli.progress import progress
 from ocrqueue.cli.report import INTERRUPTED, report, say, worst
 from ocrqueue.client import Client, JobStatus
+from ocrqueue.client.watching import Statuses
 from ocrqueue.errors import JobTimeout, OcrError
-from ocrqueue.following import Statuses
 
 
 class _Seconds(click.FloatRange):

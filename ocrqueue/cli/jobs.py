@@ -174,7 +174,7 @@ def dead(as_json: bool) -> int:
 @click.command()
 def doctor() -> int:
     """Look whether everything that reading needs is there, and say what to do where it is not."""
-    from ocrqueue.doctor import examine
+    from ocrqueue.client.doctor import examine
 
     wrong = False
     for finding in examine():

@@ -13,7 +13,7 @@ from ocrqueue.errors import QueueUnavailable
 
 if TYPE_CHECKING:
     from ocrqueue.models import ModelStore
-    from ocrqueue.models.audit import Needed
+    from ocrqueue.models.pruning.audit import Needed
 
 _name = click.argument("name", metavar="NAME")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print an object a line.")

@@ -25,9 +25,9 @@ from ocrqueue.cli.report import (
 )
 from ocrqueue.cli.sources import Entry, expand
 from ocrqueue.client import Client, Job, JobStatus
+from ocrqueue.client.submission import Wish, job_id, parse
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
-from ocrqueue.submission import Wish, job_id, parse
 
 
 @dataclass(slots=True)

@@ -4,18 +4,11 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-from ocrqueue.errors import (
-    InvalidOptions,
-    JobTimeout,
-    OcrError,
-    OcrFailed,
-    QueueUnavailable,
-    StorageError,
-)
+from ocrqueue.client.status import JobStatus
+from ocrqueue.errors import InvalidOptions, JobTimeout, OcrError, OcrFailed, QueueUnavailable, StorageError
 from ocrqueue.formats.terminal import for_terminal
 from ocrqueue.ledger import PageState
 from ocrqueue.settings import SettingsError
-from ocrqueue.status import JobStatus
 
 DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 _WORST_FIRST = (QUEUE, FAILED, PARTIAL, TIMED_OUT, DONE)

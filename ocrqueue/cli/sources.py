@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ocrqueue.cli.report import say
-from ocrqueue.submission import Given, is_url, url_name
+from ocrqueue.client.submission import Given, is_url, url_name
 
 # In a folder these are taken; what a file really is, the worker tells from its first bytes.
 EXTENSIONS = frozenset(

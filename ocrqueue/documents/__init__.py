@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from ocrqueue.documents.document import UNKNOWN_DPI, Document, PageImage
+from ocrqueue.documents.document import UNKNOWN_DPI, Document
 from ocrqueue.documents.kinds import HEAD, sniff
+from ocrqueue.documents.page_image import PageImage
 from ocrqueue.documents.transforms import Transform
 from ocrqueue.errors import DocumentError
 from ocrqueue.limits import Limits
@@ -27,7 +28,7 @@ def open_document(path: Path, limits: Limits, password: str | None = None, pages
             "unsupported_format",
         )
     if kind == "pdf":
-        from ocrqueue.documents.pdf import open_pdf
+        from ocrqueue.documents.pdf.document import open_pdf
 
         return open_pdf(path, limits, password)
     from ocrqueue.documents.images import open_image
@@ -39,7 +40,8 @@ def preload() -> None:
     """Load the libraries now that the first document would load."""
     from PIL import Image
 
-    from ocrqueue.documents import images, pdf  # noqa: F401
+    from ocrqueue.documents import images  # noqa: F401
+    from ocrqueue.documents.pdf import document as pdf  # noqa: F401
 
     Image.init()
 

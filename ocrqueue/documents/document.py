@@ -1,37 +1,14 @@
 """What an opened document offers, whatever its kind: pages as upright images."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ocrqueue.documents.transforms import Transform
+from ocrqueue.documents.page_image import PageImage
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from ocrqueue.documents.text_layer import TextLayer
 
 UNKNOWN_DPI = 72.0
-
-
-@dataclass(frozen=True, slots=True)
-class PageImage:
-    """A page as an engine sees it. Whoever asked for it closes `image`."""
-
-    image: "Image"  # RGB; from `render`, upright according to the file's own tags
-    dpi: float  # resolution of `image`; 72 (a pixel a point) for an image file that names no plausible one
-    rotation: float  # degrees the page was turned clockwise to be upright, 0 to 360; from `render` 0, 90, 180 or 270
-    transform: Transform  # from pixels of `image` to the page in the file, see `Document.render`
-
-    @property
-    def width(self) -> int:
-        """Pixels across."""
-        return self.image.width
-
-    @property
-    def height(self) -> int:
-        """Pixels from top to bottom."""
-        return self.image.height
 
 
 class Document(ABC):

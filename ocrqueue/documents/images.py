@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ocrqueue.documents.colours import flattened, to_eight_bits
-from ocrqueue.documents.document import UNKNOWN_DPI, Document, PageImage
+from ocrqueue.documents.document import UNKNOWN_DPI, Document
+from ocrqueue.documents.page_image import PageImage
 from ocrqueue.documents.transforms import ROTATION_OF, UPRIGHT, scaled, swaps_sides, to_stored
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
 from ocrqueue.limits import Limits

@@ -19,7 +19,7 @@ from ocrqueue.documents.transforms import (
 from ocrqueue.pages import Line, PageText, Point
 
 if TYPE_CHECKING:
-    from ocrqueue.documents.document import PageImage
+    from ocrqueue.documents.page_image import PageImage
 
 Corners = tuple[Point, Point, Point, Point]
 Box = tuple[float, float, float, float]  # left, top, right, bottom

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ENGINES = {
-    "rapidocr": "ocrqueue.engines.rapidocr:RapidOcr",
-    "mlx-vlm": "ocrqueue.engines.mlx_vlm:MlxVlm",
+    "rapidocr": "ocrqueue.engines.rapidocr.engine:RapidOcr",
+    "mlx-vlm": "ocrqueue.engines.mlx.engine:MlxVlm",
 }
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ocrqueue.engines import Engine, Model, engine_class
 from ocrqueue.errors import ModelUnavailable
-from ocrqueue.memory import settle, unsettle
-from ocrqueue.watchdog import time_limit
+from ocrqueue.process.memory import settle, unsettle
+from ocrqueue.process.watchdog import time_limit
 
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ class Format:
 
 
 def _make_pdf(stream: BinaryIO, document: Document, pages: Pages) -> None:
-    from ocrqueue.formats.searchable import write_searchable
+    from ocrqueue.formats.pdf.searchable import write_searchable
 
     write_searchable(document.path, document.limits, document.password, pages, stream)
 

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ocrqueue import __version__
 from ocrqueue.formats.hocr import language_of
 from ocrqueue.formats.placement import PlacedLine, PlacedWord, bounds, lines_of
-from ocrqueue.results import clean_text
+from ocrqueue.storage.results import clean_text
 
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from ocrqueue import __version__
 from ocrqueue.formats.placement import PlacedLine, PlacedWord, bounds, lines_of
-from ocrqueue.results import clean_text
+from ocrqueue.storage.results import clean_text
 
 _DESCENT = 0.2  # the part of a line's height below its baseline, in most fonts
 _STEEP = math.pi / 4  # of a steeper line hOCR wants the angle instead of a baseline

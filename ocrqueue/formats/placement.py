@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from ocrqueue.pages import Point
-from ocrqueue.results import clean_text
+from ocrqueue.storage.results import clean_text
 
 Box = tuple[Point, Point, Point, Point]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-from ocrqueue.results import dump, write_result
+from ocrqueue.storage.results import dump, write_result
 
 
 def write_text(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:  # noqa: ARG001

@@ -11,8 +11,8 @@
 Client-safe: no engine is imported, and huggingface_hub only where the hub's cache is pruned or the hub is asked.
 """
 
-from ocrqueue.models.audit import Audit, LocalModel
-from ocrqueue.models.prune import Pruned, Pruning
+from ocrqueue.models.pruning.audit import Audit, LocalModel
+from ocrqueue.models.pruning.prune import Pruned, Pruning
 from ocrqueue.models.settings import ModelSettings, model_settings
 from ocrqueue.models.store import Held, ModelStore
 

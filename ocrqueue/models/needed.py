@@ -5,7 +5,7 @@ from typing import cast
 from redis import Redis
 
 from ocrqueue import names
-from ocrqueue.connection import connect, reaching
+from ocrqueue.ledger.connection import connect, reaching
 from ocrqueue.settings import shared
 
 

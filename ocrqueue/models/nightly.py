@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ocrqueue.models.audit import Audit, Needed
-from ocrqueue.models.layout import write_whole
-from ocrqueue.models.prune import Pruning
+from ocrqueue.models.files.paths import write_whole
+from ocrqueue.models.pruning.audit import Audit, Needed
+from ocrqueue.models.pruning.prune import Pruning
 from ocrqueue.models.store import ModelStore
 from ocrqueue.models.tables import audit_table, named, prune_lines, pruned_line
 

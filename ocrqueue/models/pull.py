@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocrqueue.errors import InvalidOptions, ModelDirectoryError, ModelUnavailable
-from ocrqueue.models.audit import pull_key
-from ocrqueue.models.catalogue import CACHE, FOLDER, Found, find
-from ocrqueue.models.hashes import Budget, file_hash
-from ocrqueue.models.layout import Layout, plain_mode
-from ocrqueue.models.locks import locked
-from ocrqueue.models.stamps import write_stamp
-from ocrqueue.models.survey import Surveyed, look
+from ocrqueue.models.files.catalogue import CACHE, FOLDER, Found, find
+from ocrqueue.models.files.hashes import Budget, file_hash
+from ocrqueue.models.files.locks import locked
+from ocrqueue.models.files.paths import Layout, plain_mode
+from ocrqueue.models.files.stamps import write_stamp
+from ocrqueue.models.files.survey import Surveyed, look
+from ocrqueue.models.pruning.audit import pull_key
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling

@@ -10,25 +10,18 @@ from typing import Self
 
 from ocrqueue import settings as shared_settings
 from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
-from ocrqueue.models.audit import (
-    Audit,
-    LocalModel,
-    Needed,
-    audit_of,
-    revision_of,
-    split_name,
-)
-from ocrqueue.models.catalogue import Found, catalogue, find, newest_first
-from ocrqueue.models.hashes import Budget
-from ocrqueue.models.keep import add_keep, read_keep, remove_keep
-from ocrqueue.models.layout import Layout, directory_id
-from ocrqueue.models.locks import directory_lock, is_locked, wait_for_lock
-from ocrqueue.models.prune import FreeSpace, Pruner, Pruning, free_space
-from ocrqueue.models.restore import recover, restore
+from ocrqueue.models.files.catalogue import Found, catalogue, find, newest_first
+from ocrqueue.models.files.hashes import Budget
+from ocrqueue.models.files.keep import add_keep, read_keep, remove_keep
+from ocrqueue.models.files.locks import directory_id, directory_lock, is_locked, wait_for_lock
+from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.stamps import write_stamp
+from ocrqueue.models.files.survey import Survey, Surveyed, look, survey
+from ocrqueue.models.pruning.audit import Audit, LocalModel, Needed, audit_of, revision_of, split_name
+from ocrqueue.models.pruning.prune import FreeSpace, Pruner, Pruning, free_space
+from ocrqueue.models.pruning.restore import recover, restore
+from ocrqueue.models.pruning.trash import Entry, Trash
 from ocrqueue.models.settings import ModelSettings, model_settings
-from ocrqueue.models.stamps import write_stamp
-from ocrqueue.models.survey import Survey, Surveyed, look, survey
-from ocrqueue.models.trash import Entry, Trash
 
 _LOCK_SECONDS = 10.0  # a prune holds a model's lock for a moment
 _QUICK = Budget(None)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from ocrqueue.models.audit import Audit, LocalModel
-from ocrqueue.models.catalogue import CACHE
-from ocrqueue.models.prune import Pruned, Pruning
+from ocrqueue.models.files.catalogue import CACHE
+from ocrqueue.models.pruning.audit import Audit, LocalModel
+from ocrqueue.models.pruning.prune import Pruned, Pruning
 
 _HEADER = ("NAME", "KIND", "REVISION", "SIZE", "FILES", "LAST USED", "STATUS")
 _TO_THE_RIGHT = ("SIZE", "FILES")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ocrqueue.documents.document import PageImage
+from ocrqueue.documents.page_image import PageImage
 from ocrqueue.documents.transforms import chained, scaled
 from ocrqueue.upright.geometry import turned_size, warp_matrix, way_back
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Stack, running
+from tests.support.harness import Stack, running
 
 PROJECT = Path(__file__).parents[2]
 

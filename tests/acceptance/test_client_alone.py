@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PROJECT, Stack
+from tests.support.harness import PROJECT, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SCAN = PROJECT / "tests" / "data" / "scan.pdf"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PROJECT, Stack
+from tests.support.harness import PROJECT, Stack
 
 pytestmark = pytest.mark.slow
 DATA = PROJECT / "tests" / "data"

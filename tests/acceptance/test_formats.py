@@ -12,7 +12,7 @@ import pymupdf
 import pypdfium2
 import pytest
 
-from tests.harness import PROJECT, Stack
+from tests.support.harness import PROJECT, Stack
 
 pytestmark = pytest.mark.slow
 DATA = PROJECT / "tests" / "data"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny
-from tests.harness import Stack, eventually, running
+from tests.support import tiny
+from tests.support.harness import Stack, eventually, running
 
 LINES = ("HELLO MLX", "READ ME 42")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import eventually
-from tests.hub import Hub
-from tests.models import A, B, Directory, bytes_of, files, safetensors
+from tests.support.harness import eventually
+from tests.support.hub import Hub
+from tests.support.models import A, B, Directory, bytes_of, files, safetensors
 
 PROJECT = Path(__file__).parents[2]
 NAME = "org/model"

@@ -11,9 +11,9 @@ import pytest
 import redis as redis_py
 
 from ocrqueue.ledger import Ledger
-from tests.integration.ledger_steps import START
+from tests.support.ledger_steps import START
 
-pytest.register_assert_rewrite("tests.integration.ledger_pair")
+pytest.register_assert_rewrite("tests.support.ledger_pair")
 
 
 def _program() -> str:

@@ -10,10 +10,10 @@ from celery import Celery
 
 from ocrqueue.client import Client
 from ocrqueue.errors import OcrFailed, QueueFull
-from tests import numbered
-from tests.harness import Stack, eventually, running
+from tests.support import numbered
+from tests.support.harness import Stack, eventually, running
 
-SLOW = "slow=tests.engines:Slow"
+SLOW = "slow=tests.support.engines:Slow"
 
 
 @pytest.fixture

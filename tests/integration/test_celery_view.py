@@ -15,9 +15,9 @@ from celery import Celery
 from celery.exceptions import TaskRevokedError
 
 from ocrqueue.errors import OcrFailed
-from ocrqueue.spool import END
-from tests import numbered
-from tests.harness import Stack, eventually, running
+from ocrqueue.storage.spool import END
+from tests.support import numbered
+from tests.support.harness import Stack, eventually, running
 
 PARTIAL = {2: numbered.RAISE}
 

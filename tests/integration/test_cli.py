@@ -21,10 +21,10 @@ from ocrqueue import names
 from ocrqueue.cli import main
 from ocrqueue.client import Client
 from ocrqueue.errors import PageError
+from ocrqueue.ledger.workers import Worker, announce
 from ocrqueue.settings import shared
-from ocrqueue.workers import Worker, announce
-from tests.harness import PROJECT
-from tests.player import Reader
+from tests.support.harness import PROJECT
+from tests.support.player import Reader
 
 Output = pytest.CaptureFixture[str]
 

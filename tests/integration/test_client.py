@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from ocrqueue import names, workers
+from ocrqueue import names
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import (
     DocumentError,
@@ -27,11 +27,11 @@ from ocrqueue.errors import (
     UnknownJob,
     WrongState,
 )
-from ocrqueue.ledger import Message
+from ocrqueue.ledger import Message, workers
+from ocrqueue.ledger.workers import Worker
 from ocrqueue.settings import Shared
-from ocrqueue.workers import Worker
-from tests.harness import Stack, eventually
-from tests.player import Reader
+from tests.support.harness import Stack, eventually
+from tests.support.player import Reader
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from ocrqueue.embedded import socket_path
+from ocrqueue.stack.embedded import socket_path
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def wait_for(client: "redis.Redis", seconds: float = 20) -> None:
 @contextmanager
 def server(data: Path) -> Iterator["tuple[subprocess.Popen[bytes], redis.Redis]"]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ocrqueue.embedded"], env=environment(data), stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "ocrqueue.stack.embedded"], env=environment(data), stdout=subprocess.DEVNULL
     )
     client = None
     try:
@@ -101,7 +101,7 @@ def test_a_client_with_another_temporary_folder_finds_it(data, monkeypatch):
 
 def second(data: Path, **more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "ocrqueue.embedded"],
+        [sys.executable, "-m", "ocrqueue.stack.embedded"],
         env=environment(data, **more),
         capture_output=True,
         text=True,

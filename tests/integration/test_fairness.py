@@ -7,10 +7,10 @@ import pytest
 
 from ocrqueue import names
 from ocrqueue.client import Job
-from tests import numbered
-from tests.harness import NUMBERED, Stack, eventually, running
+from tests.support import numbered
+from tests.support.harness import NUMBERED, Stack, eventually, running
 
-ENGINES = "slow=tests.engines:Slow,batching=tests.engines:Batching"
+ENGINES = "slow=tests.support.engines:Slow,batching=tests.support.engines:Batching"
 CHILDREN = 2
 PAGE_TIMES = 4  # within which a one-page job is read, however long the job before it
 
@@ -100,7 +100,7 @@ def test_priorities_and_a_queue_that_nobody_reads(stack: Stack) -> None:
         assert waiting.startswith("no worker reads pages.rapidocr; start one with ")
     shown = stack.submit("status", jobs["low"].id)
     assert "no worker reads pages.rapidocr" in shown.stdout + shown.stderr
-    stack.start_worker("late", engines="rapidocr=tests.engines:Numbered")
+    stack.start_worker("late", engines="rapidocr=tests.support.engines:Numbered")
     for job in jobs.values():
         assert job.status().waiting_for is None
     for job in jobs.values():
@@ -111,7 +111,7 @@ def test_priorities_and_a_queue_that_nobody_reads(stack: Stack) -> None:
 
 
 def test_a_job_for_an_engine_whose_worker_still_starts(stack: Stack) -> None:
-    both = f"{NUMBERED},later=tests.engines:Numbered"
+    both = f"{NUMBERED},later=tests.support.engines:Numbered"
     stack.kill("documents", 15)
     stack.start_documents("opener", OCR_WORKER_ENGINES=both)  # of the stack's one .env, say
     try:

@@ -11,11 +11,11 @@ import pytest
 
 from ocrqueue import names
 from ocrqueue.ledger import scripts
-from ocrqueue.workers import live
-from tests import numbered
-from tests.faults import Supervised, Verdict, eventually, send_all, supervised
+from ocrqueue.ledger.workers import live
+from tests.support import numbered
+from tests.support.faults import Supervised, Verdict, eventually, send_all, supervised
 
-SLOW = "slow=tests.engines:Slow"
+SLOW = "slow=tests.support.engines:Slow"
 TOKEN = re.compile(rb"\r\n([0-9a-f]{32})\r\n")
 
 
@@ -76,7 +76,7 @@ def test_no_message_gets_through_while_a_child_is_lost(stack: Supervised) -> Non
 def test_each_release_is_cut(stack: Supervised) -> None:
     rule = CutOnce("give_back")
     relay = stack.relay(rule)
-    engines = "forever=tests.engines:Numbered"
+    engines = "forever=tests.support.engines:Numbered"
     stack.start_worker("first", engines=engines, REDIS_URL=relay.url)
     job = stack.client().submit(numbered.document(2, {1: numbered.SLEEP_FOREVER}), engine="forever")
     for turn in (1, 2):

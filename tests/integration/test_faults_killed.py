@@ -13,10 +13,10 @@ import pytest
 
 from ocrqueue import names
 from ocrqueue.client import Job
-from tests import numbered
-from tests.faults import Supervised, eventually, send_all, supervised
+from tests.support import numbered
+from tests.support.faults import Supervised, eventually, send_all, supervised
 
-ENGINES = "numbered=tests.engines:Numbered,slow=tests.engines:Slow,steady=tests.engines:Steady"
+ENGINES = "numbered=tests.support.engines:Numbered,slow=tests.support.engines:Slow,steady=tests.support.engines:Steady"
 PAGE_SECONDS = 6
 
 

@@ -13,9 +13,9 @@ from celery import Celery
 from redis import Redis
 
 from ocrqueue import names
-from ocrqueue.workers import live
-from tests import numbered
-from tests.faults import Supervised, eventually, send_all, supervised
+from ocrqueue.ledger.workers import live
+from tests.support import numbered
+from tests.support.faults import Supervised, eventually, send_all, supervised
 
 PASSWORD = "s3cret"
 
@@ -35,7 +35,7 @@ def certificate(folder: Path) -> ssl.SSLContext:
 def stack() -> Iterator[Supervised]:
     with supervised() as stack:
         stack.start_documents(children=1)
-        stack.start_worker(engines="slow=tests.engines:Slow", children=2)
+        stack.start_worker(engines="slow=tests.support.engines:Slow", children=2)
         stack.start_beat()
         yield stack
 
@@ -83,7 +83,7 @@ def test_a_worker_that_crashes_is_gone_at_once_and_ends(hangs: bool) -> None:
     with supervised(OCR_SHUTDOWN_SECONDS="4") as stack:
         stack.start_documents(children=1)
         env = {"TEST_CRASHES": "1"} | ({"TEST_HANGS": "1"} if hangs else {})
-        worker = stack.start_worker(engines="steady=tests.engines:Steady", children=3, **env)
+        worker = stack.start_worker(engines="steady=tests.support.engines:Steady", children=3, **env)
         process, children = stack.processes["worker"], stack.children("worker")
         job = stack.client().submit(numbered.document(2), engine="steady")
         eventually(lambda: stack.redis.zcard(names.CLAIMS) == 2)
@@ -98,7 +98,7 @@ def test_a_worker_that_crashes_is_gone_at_once_and_ends(hangs: bool) -> None:
         assert not any(alive(pid) for pid in children)
         assert stack.redis.zcard(names.CLAIMS) == 0
         stack.redis.delete("unacked_index")
-        stack.start_worker("another", engines="steady=tests.engines:Steady", children=2)
+        stack.start_worker("another", engines="steady=tests.support.engines:Steady", children=2)
         assert job.wait(timeout=60).state == "done"
         assert [p["attempts"] for p in job.result()["pages"]] == [0, 0]
 

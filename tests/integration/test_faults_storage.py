@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import numbered
-from tests.faults import Supervised, eventually, supervised
+from tests.support import numbered
+from tests.support.faults import Supervised, eventually, supervised
 
-SLOW = "slow=tests.engines:Slow"
+SLOW = "slow=tests.support.engines:Slow"
 SIZE = 1 << 20
 
 

@@ -13,11 +13,11 @@ import psutil
 import pytest
 from redis.exceptions import RedisError
 
-from ocrqueue.address import redis_url
 from ocrqueue.client import Client
+from ocrqueue.redis_socket import redis_url
 from ocrqueue.settings import Shared
-from tests import numbered
-from tests.harness import NUMBERED, PROJECT, eventually
+from tests.support import numbered
+from tests.support.harness import NUMBERED, PROJECT, eventually
 
 # What tells a process of the Procfile from the others, on its command line.
 MARKS = {"redis": "-server", "worker": "pages@", "documents": "documents@", "beat": " beat ", "flower": "flower"}

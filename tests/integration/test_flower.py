@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import numbered
-from tests.harness import Stack, eventually
+from tests.support import numbered
+from tests.support.harness import Stack, eventually
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-SLOW = "slow=tests.engines:Slow"
+SLOW = "slow=tests.support.engines:Slow"
 
 
 def free_port() -> int:
@@ -49,7 +49,7 @@ def get(url: str, user: str | None = None) -> tuple[int, str]:
 
 def start_flower(stack: Stack, **env: str) -> str:
     port = free_port()
-    stack.spawn("flower", [sys.executable, "-m", "tasks.flower"], OCR_FLOWER_PORT=str(port), **env)
+    stack.spawn("flower", [sys.executable, "-m", "worker.flower"], OCR_FLOWER_PORT=str(port), **env)
     url = f"http://127.0.0.1:{port}"
     eventually(lambda: get(url)[0], 30)
     return url

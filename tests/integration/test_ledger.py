@@ -7,7 +7,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError, UnknownJob, WrongState
 from ocrqueue.ledger import Ledger
 from ocrqueue.options import Options
-from tests.integration.ledger_steps import (
+from tests.support.ledger_steps import (
     BROKEN,
     BUSY,
     IDLE,

@@ -7,7 +7,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Claim, LastTry, Ledger, Source
 from ocrqueue.options import Options
-from tests.integration.ledger_steps import BROKEN, JOB, SOURCE, assembled, dump, later, opened, read, sent, states, turn
+from tests.support.ledger_steps import BROKEN, JOB, SOURCE, assembled, dump, later, opened, read, sent, states, turn
 
 
 def test_a_page_that_lost_three_claims_is_given_up_and_the_rest_goes_on(ledger: Ledger) -> None:

@@ -17,8 +17,8 @@ from ocrqueue import names
 from ocrqueue.errors import PageError, UnknownJob, WrongState
 from ocrqueue.ledger import Claim
 from ocrqueue.options import Options
-from tests.integration.ledger_pair import LedgerPair, Mail
-from tests.integration.ledger_steps import dump
+from tests.support.ledger_pair import LedgerPair, Mail
+from tests.support.ledger_steps import dump
 
 JOBS = ("a", "b", "c")
 CODES = ("engine_error", "too_large", "internal_error")

@@ -9,7 +9,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError, QueueFull
 from ocrqueue.ledger import Claim, Ledger, NewerRecord, Source
 from ocrqueue.options import Options
-from tests.integration.ledger_steps import (
+from tests.support.ledger_steps import (
     BROKEN,
     BUSY,
     IDLE,

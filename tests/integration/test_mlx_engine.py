@@ -10,15 +10,15 @@ from unittest.mock import patch
 import pytest
 from PIL import Image
 
-from ocrqueue.cancelling import cancellable
-from ocrqueue.engines.mlx_decoding import Bounds, write_batch, write_one
-from ocrqueue.engines.mlx_settings import mlx_settings
-from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.engines.mlx.decoding import Bounds, write_batch, write_one
+from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.errors import EngineFreed, PageError
-from ocrqueue.memory import give_back, memory_now
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
-from tests import tiny
+from ocrqueue.process.cancelling import cancellable
+from ocrqueue.process.memory import give_back, memory_now
+from tests.support import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 UNBOUND = Bounds(4096, float("inf"), lambda: False)

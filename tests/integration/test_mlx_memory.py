@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.blas import find_blas, is_wanted
-from tests import tiny
+from ocrqueue.process.blas import find_blas, is_wanted
+from tests.support import tiny
 
 PROJECT = Path(__file__).parents[2]
 MEGABYTE = 2**20
 _PROGRAM = """
 import json, os, sys
 import psutil
-from ocrqueue.engines.mlx_vlm import MlxVlm
-from ocrqueue.memory import give_back, memory_now
+from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.process.memory import give_back, memory_now
 from ocrqueue.options import Options
 from tests import tiny
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import numbered, tiny
-from tests.harness import Stack, eventually, running
+from tests.support import numbered, tiny
+from tests.support.harness import Stack, eventually, running
 
 LOADED = re.compile(r"loaded engine=mlx-vlm .*pid=(\d+) loads=(\d+)")
 MEMORY = re.compile(r"memory rss=(\d+) active=(\d+) cache=(\d+) peak=(\d+) tasks=(\d+) loads=(\d+)")
@@ -73,7 +73,8 @@ def test_loaded_once_per_child_cleared_after_every_task_and_replaced(stack: Stac
 
 def test_without_clearing_the_cache_is_not_empty(stack: Stack) -> None:
     command = [
-        part.replace("tasks.app", "tests.unclearing") for part in stack._celery("worker", "-l", "INFO", "-c", "1")
+        part.replace("tasks.app", "tests.support.unclearing")
+        for part in stack._celery("worker", "-l", "INFO", "-c", "1")
     ]
     stack._start("worker", [*command, "-n", "worker@test"], OCR_WORKER_ENGINES="mlx-vlm")
     read(stack, tiny.texts(8))
@@ -111,7 +112,7 @@ def test_models_unload_and_memory(stack: Stack) -> None:
 
 
 def test_a_child_in_the_middle_of_a_page_frees_its_model_right_after_it(stack: Stack) -> None:
-    stack.start_worker(engines="slow=tests.engines:Slow", OCR_PRELOAD="1")
+    stack.start_worker(engines="slow=tests.support.engines:Slow", OCR_PRELOAD="1")
     eventually(lambda: [c for c in stack.client().children() if c.models])
     job = stack.client().submit(numbered.document(4), engine="slow")
     eventually(lambda: job.status().ok >= 1)

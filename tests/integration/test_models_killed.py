@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.errors import ModelUnavailable
-from tests.models import DAY, NOW, Directory, bytes_of
+from tests.support.models import DAY, NOW, Directory, bytes_of
 
 PROJECT = Path(__file__).parents[2]
 LONG_AGO = NOW - 200 * DAY
@@ -86,7 +86,7 @@ def test_a_child_that_loads_while_a_prune_runs_gets_all_or_nothing(directory: Di
 @pytest.mark.timeout(600)
 def test_killed_before_every_single_change() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.crashing"], cwd=PROJECT, capture_output=True, text=True, timeout=580
+        [sys.executable, "-m", "tests.support.crashing"], cwd=PROJECT, capture_output=True, text=True, timeout=580
     )
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)

@@ -14,13 +14,13 @@ import pytest
 from redis import Redis
 
 from ocrqueue import names
-from ocrqueue.housekeeping import once_a_night, remove_old_reports, remove_unknown_folders
 from ocrqueue.ledger import Ledger
 from ocrqueue.models import ModelSettings, ModelStore
 from ocrqueue.models.nightly import run_night
-from ocrqueue.spool import Spool
-from tests.harness import NUMBERED, Stack, eventually
-from tests.models import DAY, NOW, A, Directory
+from ocrqueue.steps.housekeeping import once_a_night, remove_old_reports, remove_unknown_folders
+from ocrqueue.storage.spool import Spool
+from tests.support.harness import NUMBERED, Stack, eventually
+from tests.support.models import DAY, NOW, A, Directory
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_old_reports_go_and_the_newest_stays(tmp_path: Path) -> None:
 def test_spool_folders_that_no_ledger_knows_go_when_they_are_old(
     redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ocrqueue import housekeeping
+    from ocrqueue.steps import housekeeping
 
     spool, ledger = Spool(str(tmp_path / "spool")), Ledger(redis)
     spool.prepare()

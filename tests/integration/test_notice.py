@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ocrqueue.client import Job
-from tests import numbered
-from tests.harness import Stack, eventually, running
+from tests.support import numbered
+from tests.support.harness import Stack, eventually, running
 
 # Somebody else's application and its worker; it writes down what it is told.
 SERVICE = """

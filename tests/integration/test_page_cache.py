@@ -14,12 +14,12 @@ from redis.retry import Retry
 
 from ocrqueue import names
 from ocrqueue.ledger import ClaimedPage, Job, Source
-from ocrqueue.page_cache import PageCache
 from ocrqueue.pages import Line, PageText
-from ocrqueue.results import NO_MEMORY, PageFacts, page_result
-from ocrqueue.spool import JOB, Spool
-from ocrqueue.storage import open_storage
-from tests.integration.ledger_steps import JOB as ID
+from ocrqueue.steps.page_cache import PageCache
+from ocrqueue.storage.location import open_storage
+from ocrqueue.storage.results import NO_MEMORY, PageFacts, page_result
+from ocrqueue.storage.spool import JOB, Spool
+from tests.support.ledger_steps import JOB as ID
 
 KEY, OTHER = "a" * 64, "b" * 64
 BLOCK = 4096

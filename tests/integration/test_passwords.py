@@ -11,7 +11,7 @@ import pymupdf
 import pytest
 
 from ocrqueue.client import Job
-from tests.harness import PROJECT, Stack, eventually, running
+from tests.support.harness import PROJECT, Stack, eventually, running
 
 SECRET = "sesame-7c1f"
 

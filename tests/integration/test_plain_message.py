@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests import numbered
-from tests.harness import Stack, eventually, running
+from tests.support import numbered
+from tests.support.harness import Stack, eventually, running
 
 # A service of somebody else's: kombu to send, redis to fetch. It reads the broker's URL, a job id and a path.
 SERVICE = """

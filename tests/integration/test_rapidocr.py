@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from ocrqueue.documents import PageImage, open_document
 from ocrqueue.documents.transforms import IDENTITY
 from ocrqueue.engines import Model
-from ocrqueue.engines.rapidocr import RapidOcr
-from ocrqueue.engines.rapidocr_lines import Settings, padded_width, shown_width
-from ocrqueue.engines.rapidocr_weights import check
+from ocrqueue.engines.rapidocr.engine import RapidOcr
+from ocrqueue.engines.rapidocr.lines import Settings, padded_width, shown_width
+from ocrqueue.engines.rapidocr.weights import check
 from ocrqueue.errors import EngineFreed, ModelUnavailable, PageError
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options

@@ -11,10 +11,10 @@ from celery import Celery
 
 from ocrqueue import names
 from ocrqueue.client import Job
-from tests import numbered
-from tests.harness import Stack, eventually, running
+from tests.support import numbered
+from tests.support.harness import Stack, eventually, running
 
-QUICK = "quick=tests.engines:Quick"
+QUICK = "quick=tests.support.engines:Quick"
 
 
 class Counting:

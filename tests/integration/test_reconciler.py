@@ -14,12 +14,12 @@ import redis as redis_py
 from ocrqueue import names
 from ocrqueue.client import Job
 from ocrqueue.ledger import Ledger
-from ocrqueue.reconciler import Reconciler
-from ocrqueue.spool import END, JOB, Spool
-from tests import numbered
-from tests.harness import Stack, eventually, running
-from tests.integration.ledger_steps import JOB as ID
-from tests.integration.ledger_steps import later, opened, states, turn
+from ocrqueue.steps.reconciler import Reconciler
+from ocrqueue.storage.spool import END, JOB, Spool
+from tests.support import numbered
+from tests.support.harness import Stack, eventually, running
+from tests.support.ledger_steps import JOB as ID
+from tests.support.ledger_steps import later, opened, states, turn
 
 SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # kombu's four lists of a queue
 
@@ -64,7 +64,7 @@ def test_lost_tickets_are_sent_again(stack: Stack) -> None:
         return lost == 2
 
     eventually(both)
-    stack.start_worker("late", engines="rapidocr=tests.engines:Numbered")
+    stack.start_worker("late", engines="rapidocr=tests.support.engines:Numbered")
     assert job.status().ok == 0
     pass_time(stack, job, 20)
     assert job.wait(timeout=30).state == "done"
@@ -143,13 +143,13 @@ def test_an_end_that_cannot_be_told_keeps_nothing_else_waiting(stack: Stack) -> 
 def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:
     """The whole machine is gone: nobody is left to give the page back, so its lease has to run out."""
     client = stack.client()
-    stack.start_worker("doomed", engines="slow=tests.engines:Slow")
+    stack.start_worker("doomed", engines="slow=tests.support.engines:Slow")
     job = client.submit(numbered.document(2), engine="slow")
     doomed = stack.processes.pop("doomed")
     (claim,) = eventually(lambda: held_by_the_stopped(stack, doomed.pid))
     os.killpg(doomed.pid, signal.SIGKILL)
     doomed.wait()
-    stack.start_worker("heir", engines="slow=tests.engines:Slow")
+    stack.start_worker("heir", engines="slow=tests.support.engines:Slow")
     ledger = Ledger(client.redis, lease=0)  # the server has been up for long enough
     stack.redis.zadd(names.CLAIMS, {claim: 1})
     client.send(Reconciler(ledger, client.spool, 20, 3600).run())

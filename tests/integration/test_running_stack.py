@@ -15,7 +15,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PROCFILE = """\
-redis: python -m ocrqueue.embedded
+redis: python -m ocrqueue.stack.embedded
 steady: python steady.py
 fails: python -c "import sys; sys.exit('OCR_X is wrong')"
 """

@@ -7,7 +7,7 @@ import pymupdf
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.harness import Stack, running
+from tests.support.harness import Stack, running
 
 PROSE = ["The harbour master counted the boats", "and wrote their names into a long grey book."]
 

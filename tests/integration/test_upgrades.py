@@ -7,10 +7,10 @@ import pytest
 from ocrqueue import names
 from ocrqueue.client import Job
 from ocrqueue.ledger import scripts
-from tests import newer, numbered
-from tests.faults import eventually, supervised
+from tests.support import newer, numbered
+from tests.support.faults import eventually, supervised
 
-SLOW = "slow=tests.engines:Slow"
+SLOW = "slow=tests.support.engines:Slow"
 
 
 def finished(job: Job) -> None:

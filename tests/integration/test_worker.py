@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from ocrqueue.workers import live, withdraw
-from tests import numbered
-from tests.harness import NUMBERED, Stack, eventually, running
+from ocrqueue.ledger.workers import live, withdraw
+from tests.support import numbered
+from tests.support.harness import NUMBERED, Stack, eventually, running
 
 LOADED = re.compile(r"loaded engine=numbered .*pid=(\d+) loads=(\d+)")
 
@@ -54,7 +54,9 @@ def test_each_child_loads_once_and_is_replaced(stack: Stack) -> None:
 
 
 def test_a_model_that_loads_for_longer_than_four_seconds(stack: Stack) -> None:
-    stack.start_worker(engines="slow-loading=tests.engines:SlowLoading", OCR_MAX_TASKS_PER_CHILD="2", OCR_PRELOAD="1")
+    stack.start_worker(
+        engines="slow-loading=tests.support.engines:SlowLoading", OCR_MAX_TASKS_PER_CHILD="2", OCR_PRELOAD="1"
+    )
     job = stack.client().submit(numbered.document(4), engine="slow-loading")
     assert job.wait(timeout=60).state == "done"
     assert stack.text("worker").count("loaded engine=slow-loading") >= 2  # a replacement loaded, and was left alone
@@ -64,7 +66,7 @@ def test_a_model_that_loads_for_longer_than_four_seconds(stack: Stack) -> None:
 def test_a_load_longer_than_a_lease_leaves_the_worker_alive(stack: Stack, preload: str) -> None:
     """Seven seconds in which no other thread of the child runs, with leases of three: a minute and more of 45 s."""
     stack.start_beat()
-    blocking = "blocking-load=tests.engines:BlockingLoad"
+    blocking = "blocking-load=tests.support.engines:BlockingLoad"
     worker = stack.start_worker(engines=blocking, OCR_PRELOAD=preload, OCR_LEASE_SECONDS="3", TEST_LOAD_SECONDS="7")
     started, children = time.monotonic(), stack.children("worker")
     job = stack.client().submit(numbered.document(2), engine="blocking-load")
@@ -113,7 +115,7 @@ def test_a_page_over_its_limit_leaves_its_stack_in_the_log(stack: Stack) -> None
 
 
 def test_a_batch_over_its_limit_is_read_page_by_page(stack: Stack) -> None:
-    stack.start_worker(engines="batching=tests.engines:Batching", OCR_PAGE_SECONDS="1")
+    stack.start_worker(engines="batching=tests.support.engines:Batching", OCR_PAGE_SECONDS="1")
     job = stack.client().submit(numbered.document(4, {2: numbered.SLEEP_FOREVER}), engine="batching")
     assert job.wait(timeout=60).state == "partial"
     errors = {p["page"]: p["error"]["code"] for p in job.result()["pages"] if p["error"]}
@@ -121,21 +123,21 @@ def test_a_batch_over_its_limit_is_read_page_by_page(stack: Stack) -> None:
 
 
 def test_sigterm_ends_a_worker_and_gives_its_page_back(stack: Stack) -> None:
-    stack.start_worker(engines="slow=tests.engines:Slow")
+    stack.start_worker(engines="slow=tests.support.engines:Slow")
     job = stack.client().submit(numbered.document(6), engine="slow")
     eventually(lambda: job.status().ok >= 1)
     stack.kill("worker", 15)
     status = job.status()
     assert status.ok < 6
     assert not stack.redis.zcard("ocr:claims"), "a page that was being read neither ended nor went back"
-    stack.start_worker("second", engines="slow=tests.engines:Slow")
+    stack.start_worker("second", engines="slow=tests.support.engines:Slow")
     assert job.wait(timeout=60).state == "done"
     assert {p["attempts"] for p in job.result()["pages"]} == {0}
 
 
 def test_sigterm_does_not_wait_for_a_child_that_still_loads(stack: Stack) -> None:
     """Nor for one that hangs: neither has a page that could go back."""
-    stack.start_worker(engines="slow-loading=tests.engines:SlowLoading", OCR_SHUTDOWN_SECONDS="1")
+    stack.start_worker(engines="slow-loading=tests.support.engines:SlowLoading", OCR_SHUTDOWN_SECONDS="1")
     process = stack.processes.pop("worker")
     process.terminate()
     assert process.wait(4.5) == 0  # loading takes six seconds

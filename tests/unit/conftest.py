@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import Directory
+from tests.support.models import Directory
 
 
 @pytest.fixture

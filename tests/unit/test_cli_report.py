@@ -4,6 +4,7 @@ import pytest
 
 from ocrqueue.cli.progress import Lines
 from ocrqueue.cli.report import code_of_error, code_of_state, progress_of, report, report_pages, worst
+from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import (
     DocumentError,
     InvalidOptions,
@@ -16,7 +17,6 @@ from ocrqueue.errors import (
     WrongState,
 )
 from ocrqueue.ledger import PageState
-from ocrqueue.status import JobStatus
 
 
 def status(**changes: object) -> JobStatus:

@@ -7,14 +7,14 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from ocrqueue.connection import address, connect, reaching
+from ocrqueue.client.status import status_of
+from ocrqueue.client.submission import job_id, opened, parse
 from ocrqueue.errors import InvalidOptions, QueueUnavailable
 from ocrqueue.ledger import Job, Source
+from ocrqueue.ledger.connection import address, connect, reaching
+from ocrqueue.ledger.workers import Worker
 from ocrqueue.options import Options
 from ocrqueue.settings import Shared
-from ocrqueue.status import status_of
-from ocrqueue.submission import job_id, opened, parse
-from ocrqueue.workers import Worker
 
 
 def settings(redis: str) -> Shared:

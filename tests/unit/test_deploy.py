@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocrqueue.stack import read_procfile
+from ocrqueue.stack.stack import read_procfile
 
 PROJECT = Path(__file__).parents[2]
 DEPLOY = PROJECT / "deploy"

@@ -55,7 +55,7 @@ def test_the_bytes_decide(head, kind):
 
 def test_neither_pillow_nor_pymupdf_is_loaded_before_a_document_is_opened():
     code = (
-        "import sys, ocrqueue.documents, ocrqueue.documents.sources;"
+        "import sys, ocrqueue.documents, ocrqueue.fetching.sources;"
         "sys.exit(any(name in sys.modules for name in ('PIL', 'pymupdf', 'numpy', 'celery')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -5,8 +5,8 @@ import string
 
 import pytest
 
-from ocrqueue.documents.characters import readable
-from ocrqueue.documents.plausible import is_gibberish
+from ocrqueue.documents.pdf.characters import readable
+from ocrqueue.documents.pdf.plausible import is_gibberish
 
 ENGLISH = (
     "The harbour master counted the boats every evening, wrote their names into a long grey book, and went home "

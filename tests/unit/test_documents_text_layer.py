@@ -9,7 +9,7 @@ from PIL import Image
 from ocrqueue.documents.transforms import apply, between
 from ocrqueue.layout import arrange
 from ocrqueue.pages import Line, PageText
-from tests.paper import DPI, PROSE, ZOOM, Paper, photograph, scanned
+from tests.support.paper import DPI, PROSE, ZOOM, Paper, photograph, scanned
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pymupdf
 import pytest
 
-from ocrqueue.documents import pdf as pdf_module
-from tests.paper import PROSE, Paper, photograph, scanned
+from ocrqueue.documents.pdf import document as pdf_module
+from tests.support.paper import PROSE, Paper, photograph, scanned
 
 SHIFTED = str.maketrans({chr(c): chr(c - 29) for c in range(0x41, 0x7B)})  # codes of glyphs taken for characters
 ROT = str.maketrans("abcdefghijklmnopqrstuvwxyz", "qzjxkvbpygfwmucldrhsniotae")
@@ -171,7 +171,7 @@ def test_letters_drawn_as_shapes_are_read(paper):
 
 
 def test_more_text_than_a_page_can_have_is_left(paper, monkeypatch):
-    monkeypatch.setattr("ocrqueue.documents.pdf_text.MAX_CHARACTERS", 100)
+    monkeypatch.setattr("ocrqueue.documents.pdf.text.MAX_CHARACTERS", 100)
     paper.write(*PROSE)
     assert paper.layer() is None
 

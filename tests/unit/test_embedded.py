@@ -5,15 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue import embedded
-from ocrqueue.address import redis_url, socket_path
-from ocrqueue.embedded import (
-    EmbeddedError,
-    find_server,
-    is_live,
-    private_folder,
-    server_command,
-)
+from ocrqueue.redis_socket import redis_url, socket_path
+from ocrqueue.stack import embedded
+from ocrqueue.stack.embedded import EmbeddedError, find_server, is_live, private_folder, server_command
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from ocrqueue.errors import InvalidOptions, PageError
 from ocrqueue.formats import FORMATS, find, write
 from ocrqueue.formats.terminal import for_terminal
 from ocrqueue.pages import PageText
-from ocrqueue.results import PageFacts, failed_page, page_result, result_header
+from ocrqueue.storage.results import PageFacts, failed_page, page_result, result_header
 
 HEADER = result_header(
     job="j",

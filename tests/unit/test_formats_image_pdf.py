@@ -10,20 +10,11 @@ from PIL import Image, ImageChops, ImageDraw
 
 from ocrqueue.documents import open_document
 from ocrqueue.errors import CODES, OcrError, PageError
-from ocrqueue.formats.searchable import write_searchable
+from ocrqueue.formats.pdf.searchable import write_searchable
 from ocrqueue.limits import Limits
 from ocrqueue.pages import Line, PageText
-from ocrqueue.results import PageFacts, failed_page, page_result
-from tests.searchable import (
-    DATA,
-    LIMITS,
-    ODD,
-    check,
-    made,
-    pdfium_text,
-    read,
-    rectangle,
-)
+from ocrqueue.storage.results import PageFacts, failed_page, page_result
+from tests.support.searchable import DATA, LIMITS, ODD, check, made, pdfium_text, read, rectangle
 
 
 def drawn(mode="RGB", size=(240, 160)):

@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
 from pathlib import Path
-from ocrqueue.formats.searchable import write_searchable
+from ocrqueue.formats.pdf.searchable import write_searchable
 from ocrqueue.limits import Limits
 
 source, count, transform = Path(sys.argv[1]), int(sys.argv[2]), eval(sys.argv[3])

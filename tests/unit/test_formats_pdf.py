@@ -10,8 +10,8 @@ import pytest
 from ocrqueue.documents import open_document
 from ocrqueue.errors import CODES, OcrError, PageError
 from ocrqueue.pages import Line, PageText
-from ocrqueue.results import PageFacts, failed_page, page_result
-from tests.searchable import (
+from ocrqueue.storage.results import PageFacts, failed_page, page_result
+from tests.support.searchable import (
     DATA,
     LIMITS,
     ODD,

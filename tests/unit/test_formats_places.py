@@ -14,7 +14,7 @@ from ocrqueue.errors import PageError
 from ocrqueue.formats import write
 from ocrqueue.formats.placement import lines_of
 from ocrqueue.pages import Line, PageText
-from ocrqueue.results import PageFacts, failed_page, page_result, result_header
+from ocrqueue.storage.results import PageFacts, failed_page, page_result, result_header
 
 DATA = Path(__file__).parents[1] / "data"
 XHTML = "{http://www.w3.org/1999/xhtml}"

@@ -7,7 +7,7 @@ import pytest
 from ocrqueue.engines.holder import EngineHolder
 from ocrqueue.errors import ModelUnavailable
 
-SERVED = {"numbered": "tests.engines:Numbered"}
+SERVED = {"numbered": "tests.support.engines:Numbered"}
 
 
 @pytest.fixture

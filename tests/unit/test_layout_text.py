@@ -5,7 +5,7 @@ import pytest
 from ocrqueue.layout import arrange
 from ocrqueue.layout.markdown import escape, join_lines
 from ocrqueue.pages import Line, PageText
-from tests.pagemaker import PITCH, box, column, line
+from tests.support.pagemaker import PITCH, box, column, line
 
 
 def page(*rows, left=100, width=600):

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue import blas, doctor
-from ocrqueue.blas import find_blas, is_wanted
+from ocrqueue.client import doctor
+from ocrqueue.process import blas
+from ocrqueue.process.blas import find_blas, is_wanted
 
 
 def library(folder: Path, name: str) -> Path:

@@ -4,12 +4,12 @@ import shutil
 import pytest
 
 from ocrqueue.engines import Model
-from ocrqueue.engines.mlx_folder import check_folder, find_model, fingerprint, recipe_of
-from ocrqueue.engines.mlx_models import DEFAULT, recipe_for
-from ocrqueue.engines.mlx_settings import mlx_settings
-from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.engines.mlx.folder import check_folder, find_model, fingerprint, recipe_of
+from ocrqueue.engines.mlx.recipes import DEFAULT, recipe_for
+from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.errors import ModelUnavailable
-from tests import tiny
+from tests.support import tiny
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import sys
 from importlib.util import find_spec
 
-from tests import mlx_rule
+from tests.support import mlx_rule
 
 
 def test_the_engine_is_tested_wherever_it_is_installed(monkeypatch, tmp_path):

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from ocrqueue.engines.runaway import RunawayGuard
+from ocrqueue.engines.mlx.runaway import RunawayGuard
 
 
 def stopped_at(tokens) -> int | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.models.audit import BROKEN, CURRENT, FOREIGN, IN_USE, KEPT, OLD, UNUSED
-from tests.models import DAY, LONG_AGO, NOW, RECENT, A, B, Directory, files, one, sparse_safetensors
+from ocrqueue.models.pruning.audit import BROKEN, CURRENT, FOREIGN, IN_USE, KEPT, OLD, UNUSED
+from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, B, Directory, files, one, sparse_safetensors
 
 PROJECT = Path(__file__).parents[2]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.models.audit import BROKEN, FOREIGN, UNUSED
-from tests.models import DAY, LONG_AGO, NOW, RECENT, A, Directory, age, etag_of, files, one, safetensors
+from ocrqueue.models.pruning.audit import BROKEN, FOREIGN, UNUSED
+from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, Directory, age, etag_of, files, one, safetensors
 
 PROJECT = Path(__file__).parents[2]
 

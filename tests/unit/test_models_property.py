@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ocrqueue.models import Pruning
-from tests.models import DAY, NOW, Directory, bytes_of, files, tree
+from tests.support.models import DAY, NOW, Directory, bytes_of, files, tree
 
 SMALL = 100  # bytes of references that may stay of a repository
 NAMES = ["org/one", "org/two", "old_three"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.errors import ModelDirectoryError
-from ocrqueue.models.locks import locked
-from tests.models import LONG_AGO, RECENT, A, B, C, Directory, bytes_of, entry_files, files, moved, tree
+from ocrqueue.models.files.locks import locked
+from tests.support.models import LONG_AGO, RECENT, A, B, C, Directory, bytes_of, entry_files, files, moved, tree
 
 
 def test_a_folder_goes_and_comes_back(directory: Directory) -> None:
@@ -190,7 +190,7 @@ def test_what_comes_into_use_between_audit_and_move_stays(
 ) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
     store = directory.store()
-    from ocrqueue.models import prune
+    from ocrqueue.models.pruning import prune
 
     held = []
     plan = prune.Removal.plan
@@ -277,7 +277,7 @@ def test_a_state_folder_that_leads_elsewhere_is_refused(directory: Directory, tm
 
 
 def test_two_prunes_at_once_wait_for_each_other(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ocrqueue.models import locks
+    from ocrqueue.models.files import locks
 
     monkeypatch.setattr(locks, "_DIRECTORY_SECONDS", 0.1)
     directory.layout.prepare()

@@ -5,7 +5,7 @@ import pytest
 from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
 from ocrqueue.models import ModelStore
 from ocrqueue.models.settings import ModelSettings
-from tests.models import DAY, LONG_AGO, NOW, RECENT, A, B, Directory, bytes_of, files
+from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, B, Directory, bytes_of, files
 
 
 def test_the_trash_is_emptied_by_age(directory: Directory) -> None:

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue import engines, page_cache
+from ocrqueue import engines
 from ocrqueue.engines import Model
-from ocrqueue.engines.mlx_settings import mlx_settings
-from ocrqueue.engines.mlx_vlm import MlxVlm
+from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.ledger import Job, Source
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
-from ocrqueue.page_cache import cache_key, key_of, reads_as
-from ocrqueue.spool import Spool
-from tests.engines import Numbered, Quick
+from ocrqueue.steps import page_cache
+from ocrqueue.steps.page_cache import cache_key, key_of, reads_as
+from ocrqueue.storage.spool import Spool
+from tests.support.engines import Numbered, Quick
 
 JOB = "5f0c9a52-6f6e-4b1e-9d55-0a4f7a2b7c11"
 MODEL = Model("model", "1")

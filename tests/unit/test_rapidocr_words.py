@@ -1,6 +1,6 @@
 import pytest
 
-from ocrqueue.engines.rapidocr_words import LineReading, words_of
+from ocrqueue.engines.rapidocr.words import LineReading, words_of
 from ocrqueue.pages import Word
 
 FLAT = ((0.0, 0.0), (100.0, 0.0), (100.0, 10.0), (0.0, 10.0))

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from ocrqueue.layout import arrange
 from ocrqueue.pages import Line, PageText, Word
-from tests.pagemaker import PITCH, box, column, line, order, texts, turned, with_words
+from tests.support.pagemaker import PITCH, box, column, line, order, texts, turned, with_words
 
 LEFT = column("left", 100, 200, 12)
 RIGHT = column("right", 540, 215, 12)

@@ -8,7 +8,7 @@ import pytest
 
 from ocrqueue.errors import PageError, StorageError
 from ocrqueue.pages import Line, PageText
-from ocrqueue.results import (
+from ocrqueue.storage.results import (
     PageFacts,
     cancelled_page,
     clean_text,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.rwlock import ReadWriteLock
+from ocrqueue.process.rwlock import ReadWriteLock
 
 SOON, NEVER = 5.0, 0.3  # seconds
 fork = multiprocessing.get_context("fork")

@@ -112,7 +112,7 @@ def test_a_worker_does_not_start_with_an_engine_that_cannot_be_imported(path: st
 def test_flower_asks_for_a_password_before_it_listens_to_others() -> None:
     env = {**os.environ, "OCR_FLOWER_ADDRESS": "0.0.0.0"}
     done = subprocess.run(
-        [sys.executable, "-m", "tasks.flower"], cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "worker.flower"], cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60
     )
     assert done.returncode != 0
     assert done.stderr.strip() == (

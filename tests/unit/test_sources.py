@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from ocrqueue.documents.addresses import is_public, parse_url
-from ocrqueue.documents.sources import Allowed, fetch_source
 from ocrqueue.errors import DocumentError, StorageError
+from ocrqueue.fetching.addresses import is_public, parse_url
+from ocrqueue.fetching.sources import Allowed, fetch_source
 from ocrqueue.limits import Limits
 
 BODY = b"%PDF-1.7 some document"
@@ -330,7 +330,7 @@ def test_a_name_is_looked_up_once_and_that_very_address_is_used(server, monkeypa
 
 
 def test_the_host_header_names_the_host_and_not_the_address(server, monkeypatch):
-    monkeypatch.setattr("ocrqueue.documents.sources.resolve", lambda _: [ipaddress.ip_address("127.0.0.1")])
+    monkeypatch.setattr("ocrqueue.fetching.sources.resolve", lambda _: [ipaddress.ip_address("127.0.0.1")])
     base = f"http://named.example:{server.server_port}/"
     assert fetch({"url": base + "docs/a.pdf"}, [base]) == ("a.pdf", BODY)
     assert server.requests[0][1]["Host"] == f"named.example:{server.server_port}"

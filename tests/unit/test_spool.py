@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from ocrqueue.errors import DocumentError, InvalidOptions, StorageError, UnknownJob
-from ocrqueue.spool import END, JOB, Spool
-from ocrqueue.storage import is_full
+from ocrqueue.storage.base import is_full
+from ocrqueue.storage.spool import END, JOB, Spool
 
 JOB_ID = "0b8f3d1e-6a57-4a35-9d6e-2f9f5c1f7a10"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.stack import Process, Reporter, StackError, last_line, read_procfile, supervisor_config
+from ocrqueue.stack.stack import Process, Reporter, StackError, last_line, read_procfile, supervisor_config
 
 PROJECT = Path(__file__).parents[2]
 
@@ -15,9 +15,9 @@ def config(processes: list[Process], data: Path = Path("/data")) -> configparser
 
 
 def test_a_procfile_is_names_and_commands():
-    text = "# comment\n\nredis: python -m ocrqueue.embedded\nworker:  celery -n pages@%h -Q a,b: \n"
+    text = "# comment\n\nredis: python -m ocrqueue.stack.embedded\nworker:  celery -n pages@%h -Q a,b: \n"
     assert read_procfile(text) == [
-        Process("redis", "python -m ocrqueue.embedded"),
+        Process("redis", "python -m ocrqueue.stack.embedded"),
         Process("worker", "celery -n pages@%h -Q a,b:"),
     ]
 

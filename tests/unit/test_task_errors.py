@@ -10,7 +10,7 @@ from celery.app.trace import build_tracer
 from celery.exceptions import Ignore
 from kombu.exceptions import OperationalError
 
-from tasks import child
+from worker import child
 
 ONE_WRITE = 16384  # bytes that billiard writes at once, together with their length
 app = Celery(broker="redis://127.0.0.1:1/0", set_as_current=False)

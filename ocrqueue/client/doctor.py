@@ -1,0 +1,207 @@
+"""Is everything there that reading needs? Each check gives one line that says what to do where it is not."""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from ocrqueue import names, settings
+from ocrqueue.client.client import MEMORY_SHARE, Client, JobStatus
+from ocrqueue.errors import QueueUnavailable, StorageError
+from ocrqueue.ledger import workers
+from ocrqueue.ledger.connection import address
+from ocrqueue.ledger.workers import Worker, serving
+from ocrqueue.process import blas
+from ocrqueue.storage.spool import END
+
+OK, WRONG, NOTE = "ok", "wrong", "note"
+_FREE_SHARE, _FREE_BYTES = 0.05, 10**9  # of the spool's disk, below which it is as good as full
+_CLOCK_SECONDS = 5.0
+_RECONCILER_SECONDS = 90.0  # it runs every 20 s, 30 at most
+_ENDED_LOOKED_AT = 5  # jobs whose end mark must be in the spool, if it is the workers' own
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of a check."""
+
+    level: str  # "ok", "wrong" or "note"
+    text: str  # one line
+
+
+def examine() -> Iterator[Finding]:
+    """All checks, one after another. Raises SettingsError."""
+    client = Client()
+    try:
+        client.statuses([])
+    except QueueUnavailable as e:
+        yield Finding(WRONG, e.message)
+        yield from _spool(client)
+        yield from _blas()
+        return
+    live = workers.live(client.redis)
+    jobs = client.jobs()
+    yield from _redis(client)
+    yield from _clock(client)
+    yield from _workers(live)
+    yield from _reconciler(client)
+    yield from _spool(client)
+    yield from _cache(client)
+    yield from _same_spool(client, jobs)
+    yield from _jobs(client, jobs)
+    yield from _flower()
+    yield from _blas()
+
+
+def _check(fine: bool, good: str, bad: str) -> Finding:
+    return Finding(OK, good) if fine else Finding(WRONG, bad)
+
+
+def _redis(client: Client) -> Iterator[Finding]:
+    info = cast("Mapping[str, str | int]", client.redis.info())
+    where, version = f"Redis at {address(client.settings)}", str(info.get("valkey_version", info["redis_version"]))
+    yield _check(
+        int(version.split(".", maxsplit=1)[0]) >= 7,
+        f"{where}: version {version}",
+        f"{where} has version {version}: take 7 or newer",
+    )
+    yield _check(
+        info.get("aof_enabled") == 1,
+        "Redis writes its append-only file",
+        "Redis keeps jobs in memory alone: a restart forgets them; set `appendonly yes`",
+    )
+    used, limit = int(info["used_memory"]), int(info["maxmemory"])
+    policy = info.get("maxmemory_policy")
+    yield _check(
+        not limit or policy == "noeviction",
+        f"Redis removes nothing by itself ({policy})",
+        f"Redis removes keys where memory is short ({policy}), jobs among them; set `maxmemory-policy noeviction`",
+    )
+    share = f"{used / 2**20:.0f} MB" + (f", {used / limit:.0%} of its limit" if limit else ", and has no limit")
+    full = bool(limit) and used >= MEMORY_SHARE * limit
+    yield _check(
+        not full, f"Redis uses {share}", f"Redis uses {share}: nothing new is taken; let it drain or raise maxmemory"
+    )
+
+
+def _clock(client: Client) -> Iterator[Finding]:
+    before = time.time()
+    server = client.ledger.now()
+    apart = abs(server - (before + time.time()) / 2)
+    yield _check(
+        apart <= _CLOCK_SECONDS,
+        f"this machine's clock and that of Redis are {apart:.1f} s apart",
+        f"this machine's clock and that of Redis are {apart:.0f} s apart: set them by the network (NTP)",
+    )
+
+
+def _workers(live: list[Worker]) -> Iterator[Finding]:
+    for worker in live:
+        engines = ", ".join(f"{name} ({about.get('model')})" for name, about in worker.engines.items())
+        serves = f"reads with {engines}" if engines else f"takes {', '.join(worker.queues)}"
+        yield Finding(OK, f"worker {worker.host} ({worker.pid}): {worker.children} children, {serves}")
+    documents = serving(live, names.DOCUMENTS_QUEUE)
+    if not documents:
+        start = "start one with `make up` or `celery -A tasks.app worker -Q documents,maintenance`"
+        yield Finding(WRONG, f"no worker opens documents: {start}")
+    if not any(queue.startswith("pages.") for worker in live for queue in worker.queues):
+        yield Finding(WRONG, "no worker reads pages: start one with `make up` or `celery -A tasks.app worker`")
+
+
+def _reconciler(client: Client) -> Iterator[Finding]:
+    last = cast("str | None", client.redis.hget(names.RECONCILER, "last"))
+    age = client.ledger.now() - float(last) if last else None
+    yield _check(
+        age is not None and age < _RECONCILER_SECONDS,
+        f"the reconciler ran {age or 0:.0f} s ago",
+        "the reconciler does not run, so nothing lost is found again: start `celery -A tasks.app beat` (or `make up`)",
+    )
+
+
+def _spool(client: Client) -> Iterator[Finding]:
+    try:
+        client.spool.check()
+    except StorageError as e:
+        yield Finding(WRONG, e.message)
+        return
+    yield Finding(OK, f"the spool {client.settings.spool} can be written")
+    if client.spool.is_local:
+        disk = shutil.disk_usage(Path(client.settings.spool.removeprefix("file://")).expanduser())
+        free = f"{disk.free / 10**9:.1f} GB ({disk.free / disk.total:.0%}) of the spool's disk are free"
+        yield _check(
+            disk.free >= _FREE_BYTES and disk.free >= _FREE_SHARE * disk.total, free, f"only {free}: make room on it"
+        )
+
+
+def _cache(client: Client) -> Iterator[Finding]:
+    if used := cast("str | None", client.redis.hget(names.CACHE, "bytes")):
+        yield Finding(OK, f"the page cache holds {int(used) / 10**9:.2f} GB")
+
+
+def _same_spool(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
+    """The workers mark the end of a job in their spool: where the marks are missing, this is another one."""
+    settled = [job.id for job in jobs if job.ended and client.ledger.now() - job.ended > 60][-_ENDED_LOOKED_AT:]
+    try:
+        marked = [job for job in settled if client.spool.exists(job, END)]
+    except StorageError:
+        return  # said already
+    if settled:
+        yield _check(
+            bool(marked),
+            "the workers use the same spool",
+            "the workers use another spool: set OCR_SPOOL_URL (and OCR_DATA_DIR) to the same on every machine",
+        )
+
+
+def _jobs(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
+    backlog, limit = client.ledger.backlog(), client.settings.max_queued_pages
+    yield _check(
+        backlog < limit,
+        f"{backlog:,} pages wait, {limit:,} may",
+        f"{backlog:,} pages wait, {limit:,} may: nothing new is taken; wait, or raise OCR_MAX_QUEUED_PAGES",
+    )
+    dead = len(client.ledger.dead())
+    yield _check(
+        not dead, "no page is dead", f"{dead} pages are dead: see `submit.py dead`, then `submit.py retry` or `drop`"
+    )
+    minutes = settings.integer("OCR_STUCK_MINUTES", 30, 1)
+    stuck = [job for job in jobs if not job.has_ended and client.ledger.now() - _moved(client, job) > minutes * 60]
+    for job in stuck:
+        why = job.waiting_for or f"see the workers' logs, or `submit.py cancel {job.id}`"
+        yield Finding(WRONG, f"job {job.id} ({job.name}) has not moved for {minutes} minutes: {why}")
+    if not stuck:
+        yield Finding(OK, "no job is stuck")
+
+
+def _moved(client: Client, job: JobStatus) -> float:
+    """When the job last got on, in the server's time."""
+    moved = cast("str | None", client.redis.hget(names.job_key(job.id), "moved"))
+    return float(moved or job.created)
+
+
+def _flower() -> Iterator[Finding]:
+    host, port = (
+        os.environ.get("OCR_FLOWER_ADDRESS") or "127.0.0.1",
+        settings.integer("OCR_FLOWER_PORT", 5555, 1, 65535),
+    )
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError:
+        yield Finding(NOTE, f"Flower does not run at {host}:{port}; it only shows, and nothing needs it")
+    else:
+        yield Finding(OK, f"Flower shows the queue at http://{host}:{port}")
+
+
+def _blas() -> Iterator[Finding]:
+    """MLX on the CPU of a Linux machine: wrong where a model is to be read with, else a note."""
+    if not blas.is_wanted():
+        return
+    if found := blas.find_blas():
+        yield Finding(OK, f"MLX multiplies with {found}")
+    else:
+        level = WRONG if os.environ.get("OCR_MODEL") else NOTE
+        yield Finding(level, f"MLX reads ten times slower than it could on this machine's CPU: {blas.ADVICE}")

@@ -1,0 +1,114 @@
+"""How far a job is, for whoever asks, and why it does not move where it does not."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ocrqueue import names
+from ocrqueue.ledger import Job, Ledger
+from ocrqueue.ledger.records import ENDED
+from ocrqueue.ledger.workers import Worker, serving
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job as it stood when it was asked for."""
+
+    id: str
+    name: str  # of the document, as it was handed over
+    state: str  # queued, running, done, partial, failed or cancelled
+    round: int  # 1, and one more with each retry
+    pages: int | None  # asked for; None until the document is opened
+    ok: int
+    failed: int
+    cancelled: int
+    cancelling: bool  # a cancel was asked for
+    engine: str | None  # decided when the document is opened, and so are model and queue
+    model: str | None
+    queue: str | None
+    created: float  # seconds since 1970
+    ended: float | None
+    code: str | None  # why the document could not be opened
+    message: str | None
+    waiting_for: str | None  # why nothing moves, and what to do; None where something may
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job is in a final state."""
+        return self.state in ENDED
+
+    @property
+    def finished(self) -> int:
+        """Pages that are ok, failed or cancelled."""
+        return self.ok + self.failed + self.cancelled
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON, with the id as `job`."""
+        values = asdict(self)
+        return {"job": values.pop("id"), **values}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """A page that failed and that a retry might mend."""
+
+    job: str
+    page: int  # its number; 0: the document itself
+    code: str
+    message: str
+    name: str  # of the document
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def dead_pages(ledger: Ledger) -> list[DeadPage]:
+    """All failed pages that a retry might mend, oldest first."""
+    by_job: dict[str, list[int]] = {}
+    for job, page in ledger.dead():
+        by_job.setdefault(job, []).append(page)
+    found = []
+    for job, numbers in by_job.items():
+        record = ledger.job(job)
+        errors = {page.number: (page.code, page.message) for page in ledger.pages(record)}
+        errors[0] = (record.code, record.message)
+        told = ((number, errors.get(number, (None, None))) for number in numbers)
+        found += [DeadPage(job, n, code or "", message or "", record.source.name) for n, (code, message) in told]
+    return found
+
+
+def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
+    """The status of a job, given the workers that are live."""
+    return JobStatus(
+        id=job.id,
+        name=job.source.name,
+        state=job.state,
+        round=job.round,
+        pages=job.pages,
+        ok=job.ok,
+        failed=job.failed,
+        cancelled=job.cancelled,
+        cancelling=job.cancelling,
+        engine=job.engine,
+        model=job.model,
+        queue=job.queue,
+        created=job.created,
+        ended=job.ended,
+        code=job.code,
+        message=job.message,
+        waiting_for=_waiting_for(job, workers),
+    )
+
+
+def _waiting_for(job: Job, workers: Sequence[Worker]) -> str | None:
+    if job.has_ended:
+        return None
+    if job.state == "running" and job.queue and job.finished < (job.pages or 0):
+        if serving(workers, job.queue):
+            return None
+        return f"no worker reads {job.queue}; start one with `make up` or `celery -A tasks.app worker`"
+    if serving(workers, names.DOCUMENTS_QUEUE):
+        return None
+    step = "opens documents" if job.state == "queued" else "puts the pages together"
+    return f"no worker {step}; start one with `make up` or `celery -A tasks.app worker -Q documents,maintenance`"

@@ -1,0 +1,80 @@
+"""Formats that a worker makes from the document itself: asked for, and waited for."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from redis import Redis
+
+from ocrqueue import formats, names
+from ocrqueue.errors import JobTimeout, OcrFailed, QueueUnavailable, StorageError
+from ocrqueue.ledger import Job, workers
+from ocrqueue.storage.spool import Spool, output_name
+
+_INTERVAL = 0.3  # seconds between two looks
+_FIRST_PAUSE = 60.0  # seconds before a message counts as lost; doubles, since making may simply take long
+_GRACE = 20.0  # seconds in which a worker that is starting again is not missed
+
+
+def wait_for_format(
+    redis: Redis, spool: Spool, job: Job, format: str, ask: Callable[[], None], timeout: float | None
+) -> str:
+    """The name of the file, once it is there; `ask` sends the message that has it made.
+
+    A format that the job itself asked for is under way once the job has ended. Raises OcrFailed where it cannot be
+    made (who asks again has it tried again), JobTimeout, QueueUnavailable where no worker makes formats, StorageError.
+    """
+    name = output_name(formats.find(format).extension, job.round)
+    started, pause = time.monotonic(), _FIRST_PAUSE
+    under_way = format in job.options.formats and job.ended is not None and time.time() - job.ended < pause
+    asked_at = started if under_way else started - pause
+    task = names.format_id(job.id, job.round, format)
+    while True:
+        has_succeeded = _outcome(redis, task)
+        if spool.exists(job.id, name):
+            return name
+        if has_succeeded:
+            _forget(redis, task)
+            raise StorageError(f"{name} is no longer in the spool; ask for it again")
+        now = time.monotonic()
+        if now - asked_at >= pause:
+            pause *= 1 if asked_at < started else 2
+            asked_at = now
+            ask()
+        if now - started > _GRACE and not workers.serving(workers.live(redis), names.DOCUMENTS_QUEUE):
+            raise QueueUnavailable(
+                f"no worker makes {format}; start one with `make up` or "
+                "`celery -A tasks.app worker -Q documents,maintenance`"
+            )
+        if timeout is not None and now - started >= timeout:
+            raise JobTimeout(f"{format} of job {job.id} is not made yet; fetch it later with `submit.py result`")
+        time.sleep(_INTERVAL)
+
+
+def _outcome(redis: Redis, task: str) -> bool:
+    """Whether the task has succeeded. Raises OcrFailed where it failed, and forgets that it did."""
+    stored: Any = redis.get(_key(task))
+    found: dict[str, Any] = json.loads(stored) if stored else {}
+    if found.get("status") == "FAILURE":
+        _forget(redis, task)
+        raise OcrFailed(_reason(found.get("result") or {}))
+    return found.get("status") == "SUCCESS"
+
+
+def _forget(redis: Redis, task: str) -> None:
+    redis.delete(_key(task))
+
+
+def _key(task: str) -> str:
+    return f"celery-task-meta-{task}"
+
+
+def _reason(error: dict[str, Any]) -> str:
+    given = error.get("exc_message") or ""
+    message = str(given[0] if isinstance(given, list) and given else given)
+    if error.get("exc_type") == OcrFailed.__name__:
+        return message
+    if "SIGALRM" in message:
+        return "timeout: it took too long to make; raise OCR_PAGE_SECONDS, or send the document in parts"
+    return "worker_lost: the process that made it was ended; ask for it again"

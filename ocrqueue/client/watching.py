@@ -1,0 +1,109 @@
+"""Following jobs until they end: messages only wake, the ledger is read every two seconds all the same."""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+
+from redis import Redis, RedisError
+from redis.client import PubSub
+
+from ocrqueue import names
+from ocrqueue.client.status import JobStatus
+from ocrqueue.errors import JobTimeout, QueueUnavailable
+
+INTERVAL = 2.0  # seconds between two looks at the ledger
+GATHER = 0.1  # seconds in which messages are gathered before the ledger is asked
+PATIENCE = 300.0  # seconds to wait for a Redis that went away, where no time-out was given
+
+Statuses = Mapping[str, JobStatus]
+Read = Callable[[Collection[str], Statuses], dict[str, JobStatus]]
+
+
+def follow(redis: Redis, jobs: Collection[str], read: Read, timeout: float | None) -> Iterator[Statuses]:
+    """The status of all these jobs at every change, and every two seconds, until all have ended.
+
+    `read(ids, known)` asks the ledger. Raises JobTimeout; QueueUnavailable where Redis is away at the first look, or
+    for long.
+    """
+    deadline = time.monotonic() + timeout if timeout is not None else None
+    known: dict[str, JobStatus] = {}
+    due: Collection[str] = jobs
+    seen = time.monotonic()
+    with closing(_Wake(redis, jobs)) as wake:
+        wake.listen()
+        while True:
+            try:
+                known |= read(due, known)
+                seen = time.monotonic()
+                shown = {job: known[job] for job in jobs}
+            except QueueUnavailable as e:
+                if not known or (deadline is None and time.monotonic() - seen > PATIENCE):
+                    raise
+                shown = {job: _unreachable(known[job], e) for job in jobs}
+            yield shown
+            open_jobs = [job for job in jobs if not known[job].has_ended]
+            if not open_jobs:
+                return
+            left = INTERVAL if deadline is None else min(INTERVAL, deadline - time.monotonic())
+            if left <= 0:
+                raise JobTimeout(_too_long(open_jobs, timeout or 0))
+            woken = wake.wait(left)
+            due = [job for job in open_jobs if job in woken] or open_jobs
+
+
+def _unreachable(status: JobStatus, error: QueueUnavailable) -> JobStatus:
+    return status if status.has_ended else replace(status, waiting_for=f"trying again: {error.message}")
+
+
+def _too_long(jobs: list[str], timeout: float) -> str:
+    what = f"job {jobs[0]} has" if len(jobs) == 1 else f"{len(jobs)} jobs have"
+    return f"{what} not ended within {timeout:g} s; it goes on in the queue, see `submit.py wait`"
+
+
+class _Wake:
+    """Listens to the jobs' channels. A broken connection is made anew; what was missed is read anyway."""
+
+    def __init__(self, redis: Redis, jobs: Collection[str]) -> None:
+        self._redis = redis
+        self._jobs = {names.events_channel(job): job for job in jobs}
+        self._pubsub: PubSub | None = None
+
+    def wait(self, seconds: float) -> set[str]:
+        """The jobs heard of: shortly after the first message, and at once where one of them has ended."""
+        end = time.monotonic() + seconds
+        heard: set[str] = set()
+        try:
+            while (left := end - time.monotonic()) > 0:
+                message = self._connected().get_message(timeout=left)
+                if not message:
+                    continue
+                if not heard:
+                    end = min(end, time.monotonic() + GATHER)
+                heard.add(self._jobs[message["channel"]])
+                if json.loads(message["data"]).get("state", "running") != "running":
+                    break  # a job has ended: whoever waits for it waits no longer
+            return heard
+        except (RedisError, OSError):
+            self.close()
+            time.sleep(max(0.0, min(1.0, end - time.monotonic())))
+            return set()
+
+    def listen(self) -> None:
+        """Miss nothing from here on; where Redis is away, `wait` tries again."""
+        with suppress(RedisError):
+            self._connected()
+
+    def _connected(self) -> PubSub:
+        if self._pubsub is None:
+            pubsub = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+            pubsub.subscribe(*self._jobs)
+            self._pubsub = pubsub
+        return self._pubsub
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None

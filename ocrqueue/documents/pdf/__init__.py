@@ -1,0 +1,1 @@
+"""PDF documents: pages rendered by PyMuPDF, and the text that a page contains."""

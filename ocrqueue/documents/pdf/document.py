@@ -1,0 +1,283 @@
+"""PDFs, rendered by PyMuPDF; `pdf_text` and `pdf_painting` use it too. Nothing in a PDF is run, followed or fetched."""
+
+import contextlib
+import io
+import logging
+import math
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+from PIL import Image
+
+from ocrqueue.documents.document import Document
+from ocrqueue.documents.page_image import PageImage
+from ocrqueue.documents.pdf.layer import Usable, usable_text
+from ocrqueue.documents.pdf.text import Quad
+from ocrqueue.documents.text_layer import TextLayer
+from ocrqueue.documents.transforms import ORIENTATION_OF, Transform, chained, inverse, scaled, to_stored
+from ocrqueue.errors import DocumentError, OcrError, PageFailure
+from ocrqueue.limits import Limits
+from ocrqueue.pages import Line, Word
+
+log = logging.getLogger(__name__)
+
+pymupdf.TOOLS.mupdf_display_errors(False)
+pymupdf.TOOLS.mupdf_display_warnings(False)
+pymupdf.set_messages(pylogging=True, pylogging_name="pymupdf", pylogging_level=10)  # stdout belongs to the caller
+
+_POINTS = 72.0  # to the inch
+_MAX_SIDE = 20_000.0  # points; ISO 32000 has 14,400 as the usual largest side
+_SCAN_DPI = (100.0, 400.0)  # a scan's own resolution is used within these
+_ENOUGH_PIXELS = 2000  # a scan with a longer side is never enlarged
+_COVERS = 0.9  # the part of a page that its one image covers, if it is a plain scan
+_TEXT = ("fill-text", "stroke-text")
+_LOST = re.compile(r"Failed to (?:read|decode) JPX")
+_SHORT = "padding truncated image"  # alone no harm: many writers leave a few bytes out
+_BROKEN = re.compile(r"read error|premature end of data|zlib error|faxd")
+_JPEG_END = b"\xff\xd9"
+_GREY = range(126, 130)
+_CUT_JPEG = "premature end of file in jpeg"
+
+
+class PdfDocument(Document):
+    """A PDF. `pdf` is PyMuPDF's own document, for whoever reads the text layer."""
+
+    kind = "pdf"
+
+    def __init__(self, pdf: Any, limits: Limits) -> None:
+        self.pdf = pdf
+        self.page_count = pdf.page_count
+        self._limits = limits
+
+    def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:
+        """The page with its annotations and filled-in form fields, on white."""
+        with guarded(PageFailure, f"page {number}"):
+            page = self.pdf[number - 1]
+            _check_page(page, self._limits)
+            pymupdf.TOOLS.reset_mupdf_warnings()
+            zoom = _zoom(page, dpi or _scan_dpi(page) or engine_dpi, self._limits)
+            pixmap = page.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), colorspace=pymupdf.csRGB, alpha=False)
+            _check_images(page, pymupdf.TOOLS.mupdf_warnings())
+            return _page_image(page, pixmap, zoom)
+
+    def text_layer(self, number: int, dpi: int | None, engine_dpi: int) -> TextLayer | None:
+        """The text that page `number` brings along, where it is what a reader sees."""
+        started = time.monotonic()
+        try:
+            page = self.pdf[number - 1]
+            _check_page(page, self._limits)
+            usable = usable_text(page)
+            if usable is None:
+                return None
+            zoom = _zoom(page, dpi or engine_dpi, self._limits)
+            return _text_layer(page, usable, zoom, started)
+        except Exception as error:  # noqa: BLE001 - see `_guarded`; the page is read instead
+            log.warning("page=%d its own text cannot be used: %s", number, _reason(error))
+            return None
+
+    def close(self) -> None:
+        """Close the file and empty MuPDF's store of decoded images and fonts."""
+        if not self.pdf.is_closed:
+            self.pdf.close()
+            pymupdf.TOOLS.store_shrink(100)
+
+
+def open_pdf(path: Path, limits: Limits, password: str | None) -> PdfDocument:
+    """Open a PDF; damaged ones are repaired where MuPDF can. Whoever has no owner password may read it all the same.
+
+    Raises DocumentError: `corrupt_file`, `empty_document`, `password_required`, `too_large`, `too_many_pages`.
+    """
+    with guarded(DocumentError, "the PDF"):
+        pdf = pymupdf.open(str(path), filetype="pdf")
+        try:
+            _unlock(pdf, password)
+            _check_count(pdf.page_count, limits)
+            _check_tree(pdf)
+        except BaseException:
+            pdf.close()
+            raise
+        return PdfDocument(pdf, limits)
+
+
+@contextlib.contextmanager
+def guarded(failure: type[OcrError], what: str) -> Iterator[None]:
+    """Turns whatever goes wrong inside into a `failure`."""
+    try:
+        yield
+    except OcrError:
+        raise
+    except Exception as error:  # PyMuPDF raises RuntimeError, ValueError, its own and MuPDF's classes
+        if isinstance(error, MemoryError) or "alloc" in str(error):
+            raise failure(f"{what} takes too much memory: save it with smaller images", "too_large") from error
+        raise failure(f"{what} is damaged ({_reason(error)}): export or scan it again", "corrupt_file") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, pymupdf.FileDataError):  # its message is a path, which is nobody's business
+        return "its structure cannot be read"
+    return re.sub(r"^code=\d+: ", "", " ".join(str(error).split()))[:200]
+
+
+def _unlock(pdf: Any, password: str | None) -> None:
+    if not pdf.needs_pass:
+        return
+    if password is None:
+        raise DocumentError(
+            "the PDF asks for a password: send it along (--password-file, or password=…)", "password_required"
+        )
+    if not pdf.authenticate(password):
+        raise DocumentError("the password does not open this PDF: send the right one", "password_required")
+
+
+def _check_count(count: int, limits: Limits) -> None:
+    if count < 1:
+        raise DocumentError("the PDF has no pages: export it again", "empty_document")
+    if count > limits.max_pages:
+        allowed = f"{limits.max_pages:,} are allowed"
+        raise DocumentError(f"the PDF has {count:,} pages, {allowed}: send it in parts", "too_many_pages")
+
+
+def _check_tree(pdf: Any) -> None:
+    """Refuses a page tree that loops: MuPDF reads on with the pages it finds, and says nothing of the lost ones."""
+    pymupdf.TOOLS.reset_mupdf_warnings()
+    with contextlib.suppress(Exception):  # a first page that cannot be read fails later, by itself
+        pdf.load_page(0)
+    if "cycle in page tree" in pymupdf.TOOLS.mupdf_warnings():
+        raise DocumentError("the PDF's list of pages runs in a circle: export it again", "corrupt_file")
+
+
+def _check_page(page: Any, limits: Limits) -> None:
+    """Refuses what cannot be rendered at a bounded cost: absurd pages, and images too large to decode."""
+    width, height = page.rect.width, page.rect.height
+    if not 0 < min(width, height) <= max(width, height) <= _MAX_SIDE:
+        size = f"{width:,.0f} x {height:,.0f} points"
+        raise PageFailure(f"the page measures {size}, {_MAX_SIDE:,.0f} are allowed: scale it down", "too_large")
+    largest = max((image[2] * image[3] for image in page.get_images(full=True)), default=0)
+    if largest > limits.max_source_pixels:
+        allowed = f"{limits.max_source_pixels:,} are allowed"
+        raise PageFailure(f"the page holds an image of {largest:,} pixels, {allowed}: scale it down", "too_large")
+
+
+def _largest_zoom(rect: Any, max_pixels: int) -> float:
+    """The largest zoom at which (zoom w + 1) (zoom h + 1) is no more than max_pixels: MuPDF rounds sides up."""
+    total, area = rect.width + rect.height, rect.width * rect.height
+    return float((math.sqrt(total * total + 4 * area * (max_pixels - 1)) - total) / (2 * area))
+
+
+def _zoom(page: Any, dpi: float, limits: Limits) -> float:
+    return min(dpi / _POINTS, _largest_zoom(page.rect, limits.max_pixels))
+
+
+def _scan_dpi(page: Any) -> float | None:
+    """The resolution of the one image that is all there is to see on a page; None for any other page."""
+    if not page.get_images():
+        return None
+    images = page.get_image_info()
+    if len(images) != 1 or any(kind not in ("fill-image", "ignore-text") for kind, _ in page.get_bboxlog()):
+        return None
+    image = images[0]
+    whole = pymupdf.Rect(0, 0, *_unrotated_size(page))
+    if abs(pymupdf.Rect(image["bbox"]) & whole) < _COVERS * abs(whole):
+        return None
+    a, b, c, d, _, _ = image["transform"]  # of the unit square, in points
+    own = max(image["width"] / math.hypot(a, b), image["height"] / math.hypot(c, d)) * _POINTS
+    low, high = _SCAN_DPI
+    if max(image["width"], image["height"]) >= _ENOUGH_PIXELS:
+        low = 0.0
+    return float(min(max(own, low), high))
+
+
+def _check_images(page: Any, warnings: str) -> None:
+    """Refuses a page that is nothing but an image which MuPDF could not decode: it draws such an image blank."""
+    lost = _LOST.search(warnings) or (_SHORT in warnings and _BROKEN.search(warnings))
+    cut = lost or (_CUT_JPEG in warnings and _has_cut_jpeg(page))
+    if cut and not any(kind in _TEXT for kind, _ in page.get_bboxlog()):
+        raise PageFailure("the image on the page is damaged: export or scan it again", "corrupt_file")
+
+
+def _has_cut_jpeg(page: Any) -> bool:
+    """Whether a JPEG on the page lacks pixels; MuPDF gives the same warning where only its end mark is missing."""
+    streams = (page.parent.xref_stream_raw(image[0]) for image in page.get_images(full=True) if image[8] == "DCTDecode")
+    return any(_is_cut(stream) for stream in streams)
+
+
+def _is_cut(jpeg: bytes) -> bool:
+    """Whether the last block of 8 x 8 pixels is missing: libjpeg makes it, as any other without data, one even grey."""
+    try:
+        with Image.open(io.BytesIO(jpeg + _JPEG_END), formats=["JPEG"]) as image:
+            image.draft(None, (max(1, image.width // 4), max(1, image.height // 4)))  # 2 x 2 pixels of each block
+            width, height = image.size
+            block = image.crop(((width - 1) // 2 * 2, (height - 1) // 2 * 2, width, height))
+            return all(value in _GREY for value in block.tobytes())
+    except Exception:  # noqa: BLE001 - Pillow raises nearly anything for damaged bytes
+        return True
+
+
+def _page_image(page: Any, pixmap: Any, zoom: float) -> PageImage:
+    size = (pixmap.width, pixmap.height)
+    image = Image.frombytes("RGB", size, pixmap.samples_mv, "raw", "RGB", pixmap.stride)
+    return PageImage(image, zoom * _POINTS, _rotation(page), _transform(page, zoom))
+
+
+def _transform(page: Any, zoom: float) -> Transform:
+    to_page = to_stored(ORIENTATION_OF[_rotation(page)], *_unrotated_size(page))
+    return scaled(to_page, 1 / zoom, 1 / zoom)
+
+
+def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextLayer:
+    size = (page.rect * pymupdf.Matrix(zoom, zoom)).irect
+    return TextLayer(
+        width=size.width,
+        height=size.height,
+        dpi=zoom * _POINTS,
+        rotation=_rotation(page),
+        transform=_transform(page, zoom),
+        lines=tuple(
+            Line(
+                run.text,
+                _pixels(run.quad, zoom),
+                origin="text_layer",
+                words=tuple(Word(text, _pixels(quad, zoom)) for text, quad in run.words),
+            )
+            for run in usable.runs
+        ),
+        is_whole=not usable.unread,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _pixels(quad: Quad, zoom: float) -> Quad:
+    a, b, c, d = ((x * zoom, y * zoom) for x, y in quad)
+    return a, b, c, d
+
+
+def _unrotated_size(page: Any) -> tuple[float, float]:
+    """Width and height in points before /Rotate turns the page; `get_image_info` and `get_text` use the same."""
+    width, height = page.rect.width, page.rect.height
+    return (height, width) if _rotation(page) in (90, 270) else (width, height)
+
+
+def to_user_space(page: Any) -> Transform:
+    """From points of the unrotated page, as `Document.render` has them, to what the page's own operators count in."""
+    matrix = _page_matrix(page)
+    to_view = (matrix.a, matrix.c, matrix.e, matrix.b, matrix.d, matrix.f)
+    to_unrotated = to_stored(ORIENTATION_OF[_rotation(page)], *_unrotated_size(page))
+    return chained(inverse(to_unrotated), inverse(to_view))
+
+
+def _rotation(page: Any) -> int:
+    """Degrees clockwise by which MuPDF turns the page. PyMuPDF's `page.rotation` says 0 for odd values of /Rotate."""
+    matrix = _page_matrix(page)
+    return round(math.degrees(math.atan2(matrix.b, matrix.a))) % 360
+
+
+def _page_matrix(page: Any) -> Any:
+    """From the page's user space to the page as it is seen, in points from its top left corner."""
+    matrix = pymupdf.mupdf.FzMatrix()
+    pdf_page = pymupdf.mupdf.pdf_page_from_fz_page(page.this)
+    pymupdf.mupdf.pdf_page_transform(pdf_page, pymupdf.mupdf.FzRect(), matrix)
+    return matrix

@@ -1,0 +1,1 @@
+"""The engine `mlx-vlm`: vision-language models on MLX."""

@@ -1,0 +1,168 @@
+"""Generating the text of pages with mlx-vlm, a token of each at a time, so that every one can be watched and stopped.
+
+Two ways: rows of a batch (mlx-vlm's `BatchGenerator`), or one page after another (`stream_generate`).
+"""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ocrqueue.engines.mlx.runaway import RunawayGuard
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+RUNAWAY, LENGTH, TIMEOUT, CANCELLED = "runaway", "length", "timeout", "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen."""
+
+    temperature: float = 0.0  # 0: always the likeliest
+    repetition_penalty: float | None = None
+    seed: int = 0
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When generating ends although the model has not."""
+
+    max_tokens: int  # of a page
+    deadline: float  # monotonic time
+    is_cancelled: Callable[[], bool]
+
+
+@dataclass(slots=True)
+class Written:
+    """What a model has written for one page so far."""
+
+    tokens: list[int] = field(default_factory=list)
+    stopped: str | None = None  # why it was stopped; None: it ended by itself
+    guard: RunawayGuard = field(default_factory=RunawayGuard)
+
+    def take(self, token: int, bounds: Bounds) -> bool:
+        """Add a token; whether the page is to be stopped."""
+        self.tokens.append(token)
+        if self.guard.is_runaway(token):
+            self.stopped = RUNAWAY
+        elif len(self.tokens) >= bounds.max_tokens:
+            self.stopped = LENGTH
+        return self.stopped is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model of mlx-vlm in memory, with its processor."""
+
+    model: Any
+    processor: Any
+    prompt: str  # with the chat template applied
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, as mlx-vlm itself puts it together."""
+        detokenizer = self.processor.detokenizer
+        detokenizer.reset()
+        for token in tokens:
+            detokenizer.add_token(token)
+        detokenizer.finalize()
+        text = str(detokenizer.text)
+        detokenizer.reset()
+        return text
+
+
+def write_batch(loaded: Loaded, images: "Sequence[Image]", bounds: Bounds) -> list[Written]:
+    """The text of several pages at once, greedily: the same tokens as one by one. Raises what mlx-vlm raises."""
+    from mlx_vlm.generate.ar import BatchGenerator
+
+    pages = [Written() for _ in images]
+    rows = [_prepare(loaded, image) for image in images]
+    with closing(
+        BatchGenerator(
+            loaded.model.language_model,
+            loaded.processor,
+            prefill_batch_size=len(images),
+            completion_batch_size=len(images),
+            prefill_step_size=None,
+            compute_logprobs=False,
+        )
+    ) as generator:
+        uids = generator.insert(
+            [ids for ids, _ in rows], bounds.max_tokens + 1, prompt_kwargs=[kwargs for _, kwargs in rows]
+        )
+        del rows
+        by_uid = dict(zip(uids, pages, strict=True))
+        while generator.has_work:
+            for step in generator.next()[1]:
+                if step.finish_reason != "stop" and by_uid[step.uid].take(int(step.token), bounds):
+                    generator.remove(step.uid)
+                if step.finish_reason or by_uid[step.uid].stopped:
+                    by_uid.pop(step.uid)
+            if reason := _interrupted(bounds):
+                for page in by_uid.values():
+                    page.stopped = reason
+                break
+    return pages
+
+
+def _prepare(loaded: Loaded, image: "Image") -> tuple[list[int], dict[str, Any]]:
+    """A page's prompt as tokens, and what the language model is given besides, the image's features among it."""
+    from mlx_vlm.utils import prepare_inputs, should_add_special_tokens
+
+    config = loaded.model.config
+    inputs = prepare_inputs(
+        loaded.processor,
+        images=[image],
+        prompts=[loaded.prompt],
+        image_token_index=getattr(config, "image_token_index", None),
+        add_special_tokens=should_add_special_tokens(config.model_type, loaded.processor),
+    )
+    ids = inputs.pop("input_ids")
+    pixels, mask = inputs.pop("pixel_values", None), inputs.pop("attention_mask", None)
+    embeddings = loaded.model.get_input_embeddings(ids, pixels, mask=mask, **inputs)
+    given = {name: value for name, value in embeddings.to_dict().items() if value is not None}
+    return ids.tolist()[0], {**inputs, **given}
+
+
+def write_one(loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling = GREEDY) -> Written:
+    """The text of one page. Raises what mlx-vlm raises."""
+    page = Written()
+    with closing(_stream(loaded, image, bounds, sampling)) as tokens:
+        for token in tokens:
+            if page.take(token, bounds):
+                break
+            if reason := _interrupted(bounds):
+                page.stopped = reason
+                break
+    return page
+
+
+def _stream(loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling) -> Generator[int, None, None]:
+    import mlx.core as mx
+    from mlx_vlm import stream_generate
+
+    mx.random.seed(sampling.seed)
+    steps = stream_generate(
+        loaded.model,
+        loaded.processor,
+        loaded.prompt,
+        image=[image],
+        max_tokens=bounds.max_tokens + 1,
+        temperature=sampling.temperature,
+        repetition_penalty=sampling.repetition_penalty,
+    )
+    with closing(steps):
+        for step in steps:
+            if step.finish_reason is None and step.token is not None:
+                yield int(step.token)
+
+
+def _interrupted(bounds: Bounds) -> str | None:
+    if time.monotonic() > bounds.deadline:
+        return TIMEOUT
+    return CANCELLED if bounds.is_cancelled() else None

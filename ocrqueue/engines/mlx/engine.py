@@ -1,0 +1,228 @@
+"""The engine `mlx-vlm`: vision-language models from the model directory, run by MLX.
+
+Loaded once per child, read with for hours, and given back to the last byte. No hub is asked while it serves, and no
+code that a model brings along runs.
+"""
+
+import gc
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ocrqueue.engines import Model, installed
+from ocrqueue.engines.mlx.decoding import (
+    CANCELLED,
+    GREEDY,
+    LENGTH,
+    TIMEOUT,
+    Bounds,
+    Loaded,
+    Sampling,
+    Written,
+    write_batch,
+    write_one,
+)
+from ocrqueue.engines.mlx.folder import broken, check_folder, find_model, hold_model, recipe_of
+from ocrqueue.engines.mlx.markup import PARSERS
+from ocrqueue.engines.mlx.pages import View, fit_page
+from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
+from ocrqueue.engines.mlx.settings import MlxSettings, mlx_settings
+from ocrqueue.errors import EngineFreed, ModelUnavailable, PageError
+from ocrqueue.models import Held
+from ocrqueue.options import Options
+from ocrqueue.pages import PageText
+from ocrqueue.process.blas import preload_blas
+from ocrqueue.process.cancelling import is_cancelled
+from ocrqueue.process.memory import trim
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+log = logging.getLogger(__name__)
+_SECOND_TRY = Sampling(temperature=0.4, seed=1)
+_SMALLER = 0.6  # pixels of a page at its second try, of those at the first
+_MARGIN = 0.9  # of the time limit, at which a page ends by itself; at the limit its child would be ended
+_PACKAGES = ("mlx", "mlx-vlm", "transformers", "tokenizers", "pillow", "numpy")  # what an answer depends on
+_UNIT = 32  # pixels that sides of pages are multiples of, where the processor names no patches
+
+
+class MlxVlm:
+    """Reads pages with a vision-language model. Everything heavy is imported by `load`."""
+
+    name = "mlx-vlm"
+
+    def __init__(self, settings: MlxSettings | None = None) -> None:
+        self._settings = settings or mlx_settings()
+        self._loaded: Loaded | None = None
+        self._found: Model | None = None
+        self._held: Held | None = None
+        self._use(DEFAULT)
+
+    def _use(self, recipe: Recipe) -> None:
+        given = self._settings
+        self._recipe = replace(
+            recipe,
+            prompt=given.prompt or recipe.prompt,
+            output=given.output or recipe.output,
+            max_pixels=given.max_pixels or recipe.max_pixels,
+        )
+        self.batch = given.batch or recipe.batch
+        self.dpi = recipe.dpi
+
+    def default_model(self) -> Model:
+        """The model that OCR_MODEL names. Raises ModelUnavailable."""
+        if self._found is None or not (self._found.path and self._found.path.is_dir()):
+            found = find_model(self._settings)
+            self._use(recipe_of(found))
+            self._found = found
+        return self._found
+
+    def fingerprint(self) -> str:
+        """How the model is asked and understood (after `default_model`), and the versions of what runs it."""
+        recipe, given = self._recipe, self._settings
+        asked = (recipe.prompt, recipe.output, recipe.max_pixels, recipe.buckets, given.max_tokens, given.trusted)
+        return repr((*asked, *map(installed, _PACKAGES)))
+
+    def load(self, model: Model) -> None:
+        """Load a model from its folder. Raises ModelUnavailable."""
+        self.free_resources()
+        self._use(recipe_of(model))
+        if not self._settings.model.startswith("/"):
+            self._held = hold_model(self._settings, self._settings.model)
+        try:
+            self._load(model)
+        except BaseException:
+            self.free_resources()
+            raise
+        gc.collect()
+        gc.freeze()  # what was imported and loaded stays: a collection after each page looks at what is new alone
+
+    def _load(self, model: Model) -> None:
+        folder = check_folder(model, self._recipe, self._settings.trusted)
+        os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+        preload_blas()
+        try:
+            import mlx_vlm
+            from mlx_vlm.prompt_utils import apply_chat_template
+        except ImportError as e:
+            raise ModelUnavailable(
+                f'mlx-vlm cannot be imported ({e}): `make setup MLX=1`, or pip install "ocrqueue[mlx]"'
+            ) from e
+        self._set_limits()
+        try:
+            network, processor = mlx_vlm.load(str(folder), trust_remote_code=model.name in self._settings.trusted)
+            prompt = apply_chat_template(processor, network.config, self._recipe.prompt, num_images=1)
+            self._loaded = Loaded(network, processor, str(prompt))
+        except MemoryError:
+            raise
+        except Exception as e:  # noqa: BLE001 -- mlx-vlm raises nearly anything for a damaged model
+            raise broken(model, _reason(e)) from None
+
+    def _set_limits(self) -> None:
+        import mlx.core as mx
+
+        if self._settings.cache_mb is not None:
+            mx.set_cache_limit(self._settings.cache_mb * 2**20)
+        if self._settings.wired_mb is not None and mx.metal.is_available():
+            mx.set_wired_limit(self._settings.wired_mb * 2**20)
+
+    def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:  # noqa: ARG002
+        """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
+        if self._loaded is None:
+            raise EngineFreed("mlx-vlm has given its model back: call load() before read()")
+        import mlx.core as mx
+
+        mx.reset_peak_memory()
+        limit = self._settings.page_seconds * _MARGIN * len(pages)
+        bounds = Bounds(self._settings.max_tokens, time.monotonic() + limit, is_cancelled)
+        found: dict[int, PageText | PageError] = {}
+        shown: dict[int, tuple[Image, View]] = {}
+        for number, page in enumerate(pages):
+            try:
+                shown[number] = self._show(self._loaded, page, self._recipe.max_pixels)
+            except Exception as e:  # noqa: BLE001 -- whatever is wrong with an image belongs to its page
+                found[number] = PageError("engine_error", f"the page cannot be shown to the model: {_reason(e)}")
+        written = self._write(self._loaded, [image for image, _ in shown.values()], bounds)
+        for (number, (_, view)), first in zip(shown.items(), written, strict=True):
+            found[number] = self._finish(self._loaded, pages[number], view, first, bounds)
+        return [found[number] for number in range(len(pages))]
+
+    def _show(self, loaded: Loaded, page: "Image", max_pixels: int) -> "tuple[Image, View]":
+        return fit_page(page, _unit(loaded.processor), max_pixels, self._recipe.buckets)
+
+    def _write(self, loaded: Loaded, images: "list[Image]", bounds: Bounds) -> "list[Written | Exception]":
+        if len(images) > 1 and self.batch > 1:
+            try:
+                return list(write_batch(loaded, images, bounds))
+            except Exception as e:  # noqa: BLE001 -- one of them, or all: each is tried by itself
+                log.warning("%d pages could not be read at once (%s): one by one", len(images), _reason(e))
+        return [self._write_one(loaded, image, bounds, GREEDY) for image in images]
+
+    def _write_one(self, loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling) -> "Written | Exception":
+        try:
+            return write_one(loaded, image, bounds, sampling)
+        except Exception as e:  # noqa: BLE001 -- whatever mlx-vlm raises belongs to this page
+            return e.with_traceback(None)  # a traceback holds the page's arrays
+
+    def _finish(
+        self, loaded: Loaded, page: "Image", view: View, written: "Written | Exception", bounds: Bounds
+    ) -> PageText | PageError:
+        """What was made of a page; one that ran away is tried once more, smaller and with other sampling."""
+        if isinstance(written, Written) and written.stopped not in (None, TIMEOUT, CANCELLED):
+            log.info("a page did not end (%s after %d tokens): once more", written.stopped, len(written.tokens))
+            image, view = self._show(loaded, page, round(view.shown[0] * view.shown[1] * _SMALLER))
+            written = self._write_one(loaded, image, bounds, _SECOND_TRY)
+        if isinstance(written, Exception):
+            return PageError("engine_error", _reason(written))
+        if written.stopped is None:
+            return self._understand(loaded.text(written.tokens), view)
+        return self._error(written)
+
+    def _understand(self, answer: str, view: View) -> PageText:
+        try:
+            return PARSERS[self._recipe.output](answer, view)
+        except Exception:
+            log.exception("an answer could not be understood as %s: it is taken as text", self._recipe.output)
+            return PageText(text=answer.strip())
+
+    def _error(self, written: Written) -> PageError:
+        count = len(written.tokens)
+        if written.stopped == CANCELLED:
+            return PageError("cancelled", "the job was cancelled while this page was read")
+        if written.stopped == TIMEOUT:
+            return PageError("timeout", f"the page took too long ({count} tokens so far): raise OCR_PAGE_SECONDS")
+        if written.stopped == LENGTH:
+            what = f"came to no end within {count} tokens, twice: raise OCR_MLX_MAX_TOKENS if the page is that long"
+        else:
+            what = f"repeated itself without end, twice (after {count} tokens): use another model or --dpi"
+        return PageError("degenerate_output", f"the model {what}")
+
+    def free_resources(self) -> None:
+        """Give the model back: memory, the cache of MLX, file handles. `load` brings it back."""
+        self._loaded = None
+        gc.unfreeze()
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+        if structured := sys.modules.get("mlx_vlm.structured"):
+            getattr(structured, "_llg_tokenizer_cache", {}).clear()  # keeps tokenizers by id, for ever
+        mlx = sys.modules.get("mlx.core")
+        if mlx is not None:
+            gc.collect()
+            mlx.clear_cache()
+        trim()
+
+
+def _unit(processor: Any) -> int:
+    """Sides of pages are multiples of this: two of the squares that the model turns into one token each."""
+    images = getattr(processor, "image_processor", None)
+    patch, merge = getattr(images, "patch_size", None), getattr(images, "merge_size", 1)
+    return 2 * patch * merge if isinstance(patch, int) and isinstance(merge, int) else _UNIT
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -1,0 +1,1 @@
+"""The engine `rapidocr`: PP-OCRv6 on OpenVINO or ONNX Runtime."""

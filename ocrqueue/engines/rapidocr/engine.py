@@ -1,0 +1,157 @@
+"""The engine `rapidocr`: PP-OCRv6 small with the weights of RapidOCR's wheel, on one thread.
+
+One thread, since each worker child is meant to use one core. `rapidocr_lines` reads pages, `rapidocr_networks` chooses
+what the networks run on.
+"""
+
+import logging
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from ocrqueue.engines import Model, installed
+from ocrqueue.engines.rapidocr.weights import broken, computes_in_bfloat16, unknown_language, weights
+from ocrqueue.errors import EngineFreed, ModelUnavailable, OcrError, PageError
+from ocrqueue.options import Options
+from ocrqueue.pages import PageText
+from ocrqueue.process.memory import trim
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ocrqueue.engines.rapidocr.lines import PageReader
+
+log = logging.getLogger(__name__)
+_SAMPLE = "ready 123"
+_PACKAGES = ("rapidocr", "openvino", "onnxruntime", "numpy", "opencv-python-headless")
+# Read by libraries when they are imported. ONNX Runtime (1.29 and later) reports to its maker unless told not to.
+_ENVIRONMENT = (
+    "ORT_DISABLE_TELEMETRY",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class RapidOcr:
+    """Reads printed text line by line. Everything heavy is imported by `load`."""
+
+    name = "rapidocr"
+    batch = 1
+    dpi = 200
+
+    def __init__(self) -> None:
+        self._reader: PageReader | None = None
+
+    def default_model(self) -> Model:
+        """The weights in RapidOCR's wheel; their revision is the wheel's version. Raises ModelUnavailable."""
+        try:
+            return Model("pp-ocrv6-small", version("rapidocr"))
+        except PackageNotFoundError:
+            raise _not_installed("rapidocr is not installed") from None
+
+    def fingerprint(self) -> str:
+        """All that decides a page's text but the weights' name and revision; our own settings are the code's.
+
+        Versions, and whether the processor computes in bfloat16, since OpenVINO does so where it can. Loads nothing.
+        """
+        return repr([platform.machine(), computes_in_bfloat16(), *(installed(name) for name in _PACKAGES)])
+
+    def load(self, model: Model) -> None:
+        """Load detector and recogniser, and read a drawn sample. Raises ModelUnavailable."""
+        if model.name != self.default_model().name:
+            raise ModelUnavailable(f"rapidocr has no model {model.name!r}: leave the model out, or name another engine")
+        self.free_resources()
+        for variable in _ENVIRONMENT:
+            os.environ.setdefault(variable, "1")
+        try:
+            self._start()
+            heard = " ".join(line.text for line in self._read(_sample()).lines)
+        except ModelUnavailable:
+            raise
+        except ImportError as error:
+            raise _not_installed(str(error)) from error
+        except Exception as error:
+            self.free_resources()
+            raise broken(f"loading failed: {_reason(error)}") from error
+        if "123" not in heard:
+            self.free_resources()
+            raise broken(f"it reads {heard!r} where a sample says {_SAMPLE!r}")
+
+    def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:
+        """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
+        if self._reader is None:
+            raise _freed()
+        if options.lang and (known := unknown_language(options.lang)):
+            message = f"rapidocr does not read {options.lang!r}: leave the language out, or use one of {known}"
+            return [PageError("language_missing", message)] * len(pages)
+        try:
+            return [self._try(page) for page in pages]
+        finally:
+            trim()  # without it a child grows by half a page's working memory every few pages
+
+    def free_resources(self) -> None:
+        """Drop both networks; `load` brings them back."""
+        self._reader = None
+        trim()
+
+    def _try(self, page: "Image") -> PageText | PageError:
+        try:
+            return self._read(page)
+        except OcrError as error:
+            return PageError(error.code, error.message)
+        except MemoryError:
+            message = f"not enough memory for a page of {page.width} x {page.height} pixels: use a lower --dpi"
+        except Exception as error:  # noqa: BLE001 -- whatever the engine raises belongs to this page
+            message = f"{type(error).__name__}: {_reason(error)}"
+        return PageError("engine_error", message)
+
+    def _start(self) -> None:
+        from ocrqueue.engines.rapidocr.lines import PageReader, Settings
+        from ocrqueue.engines.rapidocr.networks import backend, version_of
+
+        kind, settings, files = backend(), Settings(), weights()
+        self._reader = PageReader(files["Det"], files["Rec"], kind, settings)
+        log.info("rapidocr reads with %s in %s, %s", version_of(kind), self._reader.precision, settings)
+
+    def _read(self, page: "Image") -> PageText:
+        import cv2
+        import numpy as np
+
+        if self._reader is None:
+            raise _freed()
+        if not page.width or not page.height:
+            return PageText([])
+        rgb = page if page.mode == "RGB" else page.convert("RGB")
+        # A copy: from a reversed view OpenCV would copy the whole page for each line that is cut out.
+        pixels = cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+        return PageText(self._reader.lines(pixels))
+
+
+def _sample() -> "Image":
+    """A small page to warm up on, nearly square: a wide one would cost the detector more memory than a whole page."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    page = Image.new("RGB", (256, 192), "white")
+    ImageDraw.Draw(page).text((40, 75), _SAMPLE, fill="black", font=ImageFont.load_default(32))
+    return page
+
+
+def _reason(error: Exception) -> str:
+    """The end of an error's text: ONNX Runtime's carry a traceback before it."""
+    lines = str(error).strip().splitlines()
+    return lines[-1][:300] if lines else type(error).__name__
+
+
+def _freed() -> EngineFreed:
+    return EngineFreed("rapidocr has no model loaded: call load() before read()")
+
+
+def _not_installed(reason: str) -> ModelUnavailable:
+    advice = 'pip install "ocrqueue[worker]"'
+    if "libGL" in reason or "libgthread" in reason or "cv2" in reason:
+        advice = "pip uninstall opencv-python, then pip install --force-reinstall opencv-python-headless"
+    return ModelUnavailable(f"rapidocr cannot be imported ({reason}): {advice}", "model_missing")

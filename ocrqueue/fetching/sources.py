@@ -1,0 +1,252 @@
+"""Fetching the document that a plain message names, from where the worker's settings allow and nowhere else."""
+
+import contextlib
+import http.client
+import os
+import re
+import socket
+import ssl
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import unquote, urljoin
+
+from ocrqueue.errors import DocumentError, StorageError
+from ocrqueue.fetching.addresses import Url, parse_url, resolve
+from ocrqueue.limits import Limits
+
+_CHUNK = 256 * 1024
+_CONNECT_SECONDS = 10.0
+_SHARE = 0.75  # of the time to open a document, for fetching it
+_MAX_REDIRECTS = 5
+_TOO_LONG = "it took too long"
+_REDIRECTS = {301, 302, 303, 307, 308}
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the setting of allowed sources names."""
+
+    folders: tuple[Path, ...]
+    urls: tuple[Url, ...]
+
+    @classmethod
+    def parse(cls, entries: Sequence[str]) -> "Allowed":
+        """Absolute folders and beginnings of URLs. Raises ValueError that names the wrong entry."""
+        folders, urls = [], []
+        for entry in entries:
+            if entry.startswith("/"):
+                folders.append(Path(entry))
+                continue
+            try:
+                urls.append(parse_url(entry))
+            except DocumentError as error:
+                raise ValueError(f"{error.message}; an entry is an absolute folder, or https://host/folder/") from error
+            if urls[-1].query:
+                raise ValueError(f"{entry!r} must end before its question mark: a query cannot be allowed")
+        return cls(tuple(folders), tuple(urls))
+
+
+def fetch_source(spec: Mapping[str, object], target: BinaryIO, allowed: Sequence[str], limits: Limits) -> str:
+    """Copy the document of `{"path": ...}` or `{"url": ...}` into `target`; gives the name to show for it.
+
+    Raises DocumentError: `source_not_allowed`, `source_unreachable`, `too_large`, `invalid_options`. After an error
+    `target` may hold a part. Takes at most three quarters of `limits.open_seconds`.
+    """
+    known = Allowed.parse(allowed)
+    kind, value = next(iter(spec.items()), (None, None))
+    if len(spec) != 1 or kind not in {"path", "url"} or not isinstance(value, str) or not 0 < len(value) <= 4096:
+        raise DocumentError('a source is {"path": "/folder/file"} or {"url": "https://..."}', "invalid_options")
+    if kind == "path":
+        _copy_file(value, target, known.folders, limits)
+        return _shown(PurePosixPath(value).name, "document")
+    url = parse_url(value)
+    _download(url, target, known.urls, limits)
+    return _shown(PurePosixPath(unquote(url.path)).name, url.host)
+
+
+def _shown(name: str, otherwise: str) -> str:
+    return _CONTROLS.sub("", name)[:255] or otherwise
+
+
+def _not_allowed(what: str) -> DocumentError:
+    hint = "ask the operator to name it in OCR_ALLOWED_SOURCES"
+    return DocumentError(f"this worker may not read {what[:300]!r}: {hint}", "source_not_allowed")
+
+
+def _unreachable(what: str, why: object) -> DocumentError:
+    reason = " ".join(str(why).split())[:200]
+    return DocumentError(f"{what[:300]!r} cannot be read: {reason}", "source_unreachable")
+
+
+def _copy(read: Callable[[int], bytes], target: BinaryIO, limits: Limits) -> None:
+    size = 0
+    while chunk := read(_CHUNK):
+        size += len(chunk)
+        if size > limits.max_bytes:
+            most = f"{limits.max_bytes:,} bytes"
+            raise DocumentError(f"the source has more than {most}: send it in parts", "too_large")
+        try:
+            target.write(chunk)
+        except OSError as error:
+            raise StorageError(f"the source cannot be stored: {error.strerror}; look at the spool's disk") from error
+
+
+# Files
+
+
+def _copy_file(path: str, target: BinaryIO, folders: Sequence[Path], limits: Limits) -> None:
+    if not path.startswith("/") or "\0" in path:
+        raise DocumentError(f"the path {path[:200]!r} must be absolute", "invalid_options")
+    real = Path(os.path.realpath(path))
+    for folder in folders:
+        root = Path(os.path.realpath(folder))
+        if real != root and real.is_relative_to(root):
+            break
+    else:
+        raise _not_allowed(path)
+    try:
+        with _opened_below(root, real.relative_to(root).parts) as file:
+            if file is None:
+                raise DocumentError(f"{path[:300]!r} is no regular file: name one", "source_not_allowed")
+            _copy(file.read, target, limits)
+    except OSError as error:
+        raise _unreachable(path, error.strerror) from error
+
+
+@contextlib.contextmanager
+def _opened_below(root: Path, parts: Sequence[str]) -> Iterator[BinaryIO | None]:
+    """A file opened folder by folder, following no link, so that nobody can swap a folder after the check.
+
+    None for a folder, a FIFO (opened without waiting for its writer), a device.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, flags | os.O_DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = below
+        file = os.open(parts[-1], flags, dir_fd=here)
+    finally:
+        os.close(here)
+    try:
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            with open(file, "rb", closefd=False) as opened:
+                yield opened
+        else:
+            yield None
+    finally:
+        os.close(file)
+
+
+# URLs
+
+
+def _download(url: Url, target: BinaryIO, allowed: Sequence[Url], limits: Limits) -> None:
+    deadline = time.monotonic() + limits.open_seconds * _SHARE
+    for _ in range(_MAX_REDIRECTS + 1):
+        if not any(entry.covers(url) for entry in allowed):
+            raise _not_allowed(f"{url.scheme}://{url.host}:{url.port}{url.path}")
+        onward = _request(url, target, limits, deadline)
+        if onward is None:
+            return
+        try:
+            url = parse_url(onward)
+        except DocumentError as error:
+            raise _not_allowed(onward) from error
+    raise _unreachable(url.host, f"it redirects more than {_MAX_REDIRECTS} times")
+
+
+def _request(url: Url, target: BinaryIO, limits: Limits, deadline: float) -> str | None:
+    """One request; the body goes into `target`. Gives the URL of a redirect instead of following it."""
+    sock = None
+    late = threading.Event()
+    try:
+        sock = _connected(url, deadline)
+        with _ended_at(deadline, sock, late), contextlib.closing(_connection(url, sock)) as connection:
+            connection.request("GET", url.target, headers={"User-Agent": "ocr-queue", "Accept-Encoding": "identity"})
+            with connection.getresponse() as response:
+                if response.status in _REDIRECTS and (location := response.getheader("Location")):
+                    return urljoin(f"{url.scheme}://{_netloc(url)}{url.target}", location)
+                _receive(response, target, limits)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _unreachable(url.host, _why(error, late)) from error
+    finally:
+        if sock is not None:
+            sock.close()
+    if late.is_set():
+        raise _unreachable(url.host, _TOO_LONG)
+    return None
+
+
+def _why(error: Exception, late: threading.Event) -> str:
+    return _TOO_LONG if late.is_set() else str(error) or type(error).__name__
+
+
+def _receive(response: http.client.HTTPResponse, target: BinaryIO, limits: Limits) -> None:
+    if response.status != http.client.OK:
+        raise ValueError(f"the server answered {response.status} {response.reason}")
+    if response.getheader("Content-Encoding", "identity") != "identity":
+        raise ValueError("the server sent it compressed although it was asked not to")
+    _copy(response.read, target, limits)
+    if response.length:
+        raise ValueError("the connection broke off")
+
+
+def _connected(url: Url, deadline: float) -> socket.socket:
+    """A connection to one of the checked addresses; TLS is verified for the host's name all the same."""
+    failure: OSError = TimeoutError(_TOO_LONG)
+    for address in resolve(url):
+        seconds = min(_CONNECT_SECONDS, deadline - time.monotonic())
+        if seconds <= 0:
+            break
+        try:
+            sock = socket.create_connection((str(address), url.port), seconds)
+        except OSError as error:
+            failure = error
+            continue
+        try:
+            if url.scheme == "https":
+                sock = ssl.create_default_context().wrap_socket(sock, server_hostname=url.host)
+            sock.settimeout(max(0.001, deadline - time.monotonic()))
+            return sock
+        except BaseException:
+            sock.close()
+            raise
+    raise failure
+
+
+def _connection(url: Url, sock: socket.socket) -> http.client.HTTPConnection:
+    """http.client on a socket that is connected already; it adds no proxy, cookie or credential of its own."""
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = kind(url.host, url.port)
+    connection.sock = sock
+    return connection
+
+
+@contextlib.contextmanager
+def _ended_at(deadline: float, sock: socket.socket, late: threading.Event) -> Iterator[None]:
+    """Cuts the connection at the deadline: a server that sends a byte now and then never runs into a time-out."""
+
+    def cut() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _netloc(url: Url) -> str:
+    return f"[{url.host}]:{url.port}" if ":" in url.host else f"{url.host}:{url.port}"

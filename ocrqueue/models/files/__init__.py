@@ -1,0 +1,1 @@
+"""What lies in a model directory: files, checks, hashes, locks."""

@@ -1,0 +1,158 @@
+"""Is a model complete? Sizes and headers are looked at; what takes reading whole files is in `hashes`."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ocrqueue.models.files.catalogue import CACHE, WEIGHTS, Found
+from ocrqueue.models.files.contents import DANGLING, HUB_FOLDER, OK, OUTSIDE, SPECIAL, UNREADABLE, ModelFile
+from ocrqueue.models.files.paths import read_json
+
+DAY = 86_400.0
+_LONGEST_HEADER = 100_000_000  # the format's own limit
+_INCOMPLETE = ".incomplete"
+_INDEX = ".index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is to be said about a model's files."""
+
+    damage: tuple[str, ...]  # why it cannot be loaded as it is
+    leads_out: tuple[str, ...]  # links to files that are not the model's own: it is not moved
+    changed: float  # when anything of it last changed, seconds since 1970
+    downloading: bool  # a download of it was at work within the last day
+
+
+def check(found: Found, files: Sequence[ModelFile], pulled: bool, now: float) -> Condition:
+    """Look at a model's files. `pulled`: by us, whole, so that whatever its listing names must be there."""
+    content = [f for f in files if not f.name.startswith(HUB_FOLDER)]
+    damage = [*_damaged_files(content), *_missing_shards(content), *_against_listing(found, content, pulled)]
+    if found.path == found.top and found.kind == CACHE:
+        damage.append("no revision of it is there: pull it again")
+    elif not damage and not any(f.name.endswith(WEIGHTS) for f in content):
+        damage.append("it has no weights: pull it again, or remove it")
+    partial = [mtime for f, mtime in _times(found, files) if f.endswith(_INCOMPLETE)]
+    return Condition(
+        damage=tuple(damage),
+        leads_out=tuple(_leads_out(found, files)),
+        changed=max((mtime for _, mtime in _times(found, files)), default=0.0),
+        downloading=any(now - mtime < DAY for mtime in partial),
+    )
+
+
+def _damaged_files(files: Sequence[ModelFile]) -> Iterator[str]:
+    for file in files:
+        if file.state == DANGLING:
+            yield f"{file.name}: the link points nowhere"
+        elif file.state == UNREADABLE:
+            yield f"{file.name}: this user may not read it"
+        elif file.state == OK and (problem := file_problem(file)):
+            yield f"{file.name}: {problem}"
+
+
+def file_problem(file: ModelFile) -> str | None:
+    """What is wrong with a file that can be read, as far as its size and header tell."""
+    try:
+        if file.name.endswith(".safetensors"):
+            return safetensors_problem(file.real, file.size)
+        if file.name == "config.json" or file.name.endswith(_INDEX):
+            return None if _read_object(file.real) is not None else "no valid JSON"
+        if file.name.endswith(WEIGHTS) and not file.size:
+            return "it is empty"
+    except OSError as e:
+        return e.strerror or str(e)
+    return None
+
+
+def safetensors_problem(path: str, size: int) -> str | None:
+    """What is wrong with a safetensors file: its header says how long it has to be.
+
+    Source: https://github.com/huggingface/safetensors, "Format": 8 bytes (little-endian length N), N bytes of JSON
+    with the offsets of each tensor's data, then the data. Raises OSError.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 -- paths are texts here
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or not 0 < length <= _LONGEST_HEADER:
+            return "it has no safetensors header"
+        if 8 + length > size:
+            return f"it is cut off inside its header ({size:,} bytes)"
+        raw = file.read(length)
+    try:
+        tensors = {k: v for k, v in json.loads(raw).items() if k != "__metadata__"}
+        end = 8 + length + max((int(about["data_offsets"][1]) for about in tensors.values()), default=0)
+    except (ValueError, AttributeError, KeyError, TypeError, IndexError):
+        return "its safetensors header is damaged"
+    if size < end:
+        return f"it is cut off: {size:,} of {end:,} bytes are there"
+    return f"it has {size - end:,} bytes too many" if size > end else None
+
+
+def _read_object(path: str) -> dict[str, Any] | None:
+    with open(path, "rb") as file:  # noqa: PTH123 -- paths are texts here
+        try:
+            value = json.load(file)
+        except ValueError:
+            return None
+    return value if isinstance(value, dict) else None
+
+
+def _missing_shards(files: Sequence[ModelFile]) -> Iterator[str]:
+    names = {file.name for file in files}
+    for index in files:
+        if not index.name.endswith(_INDEX) or index.state != OK:
+            continue
+        try:
+            weights = (_read_object(index.real) or {}).get("weight_map")
+        except OSError:
+            continue
+        folder = os.path.dirname(index.name)  # noqa: PTH120 -- paths are texts here
+        shards = {str(shard) for shard in weights.values()} if isinstance(weights, dict) else set()
+        for shard in sorted(shards):
+            if (f"{folder}/{shard}" if folder else shard) not in names:
+                yield f"{shard}: {index.name} names it, and it is not there"
+
+
+def listing(found: Found) -> Mapping[str, Mapping[str, Any]]:
+    """What huggingface_hub (2 and newer) noted of a revision: size and hashes of each file, by name; may be empty.
+
+    Source: its `trees/<commit>.json`, format version 1.
+    """
+    noted = read_json(found.top / "trees" / f"{found.revision}.json") if found.kind == CACHE else None
+    files = noted.get("files") if noted and noted.get("format_version") == 1 else None
+    return {k: v for k, v in files.items() if isinstance(v, dict)} if isinstance(files, dict) else {}
+
+
+def _against_listing(found: Found, files: Sequence[ModelFile], pulled: bool) -> Iterator[str]:
+    there = {file.name: file for file in files}
+    for name, about in listing(found).items():
+        file = there.get(name)
+        if file is None:
+            if pulled:
+                yield f"{name}: it is not there"
+        elif file.state == OK and file.size != about.get("size", file.size):
+            yield f"{name}: it has {file.size:,} bytes, and {about['size']:,} on the hub"
+
+
+def _leads_out(found: Found, files: Sequence[ModelFile]) -> Iterator[str]:
+    for file in files:
+        if file.state == OUTSIDE:
+            yield f"{file.name}: the link leads out of the model directory"
+        elif file.state == SPECIAL and file.is_link and not file.real.startswith(f"{found.path}{os.sep}"):
+            yield f"{file.name}: the link leads to a folder that is not the model's own"
+
+
+def _times(found: Found, files: Sequence[ModelFile]) -> Iterator[tuple[str, float]]:
+    """(name, time of the last change) of all that belongs to a model, partial downloads included."""
+    yield from ((file.name, file.mtime_ns / 1e9) for file in files)
+    yield "", found.path.stat().st_mtime
+    if found.kind == CACHE:
+        try:
+            with os.scandir(found.top / "blobs") as blobs:
+                yield from (
+                    (b.name, b.stat(follow_symlinks=False).st_mtime) for b in blobs if b.name.endswith(_INCOMPLETE)
+                )
+        except OSError:
+            return

@@ -1,0 +1,110 @@
+"""Reading files in full: does a file's content have the hash that names it? What was read is remembered.
+
+A blob of Hugging Face's cache is named after its content: SHA-256 for large files, git's SHA-1 for the others.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocrqueue.models.files.catalogue import CACHE, Found
+from ocrqueue.models.files.checks import listing
+from ocrqueue.models.files.contents import HUB_FOLDER, OK, ModelFile
+from ocrqueue.models.files.paths import Layout, read_json, write_json
+
+_CHUNK = 1 << 20
+_HEXADECIMAL = frozenset("0123456789abcdef")
+
+
+@dataclass(slots=True)
+class Budget:
+    """How much may be read in full."""
+
+    after: float | None  # seconds after which a file is read again; 0: every file; None: none
+    seconds: float | None = None  # for all of it together; None: however long it takes
+    started: float = 0.0
+
+    @property
+    def spent(self) -> bool:
+        """Whether no more may be read."""
+        return self.after is None or (self.seconds is not None and time.monotonic() - self.started > self.seconds)
+
+
+class Hashes:
+    """The files that were read in full: {path: [size, mtime_ns, hash asked for, whether it was right, when]}."""
+
+    def __init__(self, layout: Layout, now: float) -> None:
+        self._layout = layout
+        self._now = now
+        self._known: dict[str, list[Any]] = (read_json(layout.hashes) or {}).get("files", {})
+        self._changed = False
+        self._said: dict[str, bool | None] = {}  # by path, in this run
+
+    def problems(self, found: Found, files: Iterable[ModelFile], budget: Budget) -> list[str]:
+        """The files whose content is not what their name says, as far as is known or may be read now."""
+        noted = listing(found)
+        wrong = []
+        for file in files:
+            if file.state != OK or not (expected := _expected(found, file, noted)):
+                continue
+            if file.real not in self._said:
+                self._said[file.real] = self._right(file, expected, budget)
+            if self._said[file.real] is False:
+                wrong.append(f"{file.name}: its content is not what the hub has (its hash is another)")
+        return wrong
+
+    def save(self) -> None:
+        """Remember what was read, of the files that are still there. Raises OSError."""
+        if self._changed:
+            root = str(self._layout.root)
+            there = {k: v for k, v in self._known.items() if os.path.lexists(f"{root}/{k}")}
+            write_json(self._layout.hashes, {"version": 1, "files": there})
+
+    def _right(self, file: ModelFile, expected: str, budget: Budget) -> bool | None:
+        """Whether a file has the hash; None where that is not known."""
+        key = self._layout.relative(file.real)
+        known = self._known.get(key)
+        if known is not None and known[:3] != [file.size, file.mtime_ns, expected]:
+            known = None
+        due = budget.after is not None and (known is None or self._now - known[4] >= budget.after)
+        if budget.spent or not due:
+            return bool(known[3]) if known else None
+        try:
+            right = file_hash(file.real, file.size, len(expected) == 40) == expected
+        except OSError:
+            return None
+        self._known[key] = [file.size, file.mtime_ns, expected, right, self._now]
+        self._changed = True
+        return right
+
+
+def file_hash(path: str, size: int, git: bool) -> str:
+    """SHA-256 of a file, or the SHA-1 that git names it by (of "blob <size>", a zero byte, the content)."""
+    digest = hashlib.sha1(f"blob {size}\0".encode()) if git else hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- paths are texts here
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _expected(found: Found, file: ModelFile, noted: Any) -> str | None:
+    about = noted.get(file.name, {})
+    candidates = [file.etag, about.get("lfs_sha256"), about.get("blob_id")]
+    if found.kind != CACHE:
+        candidates = [_noted_etag(found, file)]
+    return next((c for c in candidates if isinstance(c, str) and len(c) in (40, 64) and set(c) <= _HEXADECIMAL), None)
+
+
+def _noted_etag(found: Found, file: ModelFile) -> str | None:
+    """What huggingface_hub notes of a file that it put into a plain folder: commit, etag and time, a line each."""
+    note = Path(found.path, HUB_FOLDER, "download", f"{file.name}.metadata")
+    with suppress(OSError, ValueError, IndexError):
+        _, etag, when = note.read_text().splitlines()[:3]
+        if file.mtime_ns / 1e9 <= float(when) + 1:  # else it was changed on purpose
+            return etag
+    return None

@@ -1,0 +1,1 @@
+"""Removing models safely: the audit, the trash, the way back."""

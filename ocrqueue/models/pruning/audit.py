@@ -1,0 +1,219 @@
+"""What each model is: the first status that fits, whether it may be pruned, and what is wrong with it."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from ocrqueue.models.files.catalogue import CACHE, Found, newest_first
+from ocrqueue.models.files.checks import DAY
+from ocrqueue.models.files.keep import read_keep
+from ocrqueue.models.files.locks import is_locked
+from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.survey import Survey, Surveyed
+from ocrqueue.models.settings import ModelSettings
+
+IN_USE, KEPT, OLD, FOREIGN, BROKEN, UNUSED, CURRENT = "IN_USE KEPT OLD FOREIGN BROKEN UNUSED CURRENT".split()
+STATUSES = (IN_USE, KEPT, OLD, FOREIGN, BROKEN, UNUSED, CURRENT)
+Needed = Collection[tuple[str, str]]  # (model, revision) that open jobs name
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model of the directory, as an audit found it."""
+
+    name: str  # "organisation/model", or the folder's name
+    kind: str  # "cache" (Hugging Face's layout) or "folder"
+    revision: str  # commit; of a folder a digest of its files' names, sizes and times
+    path: str  # of its files, absolute
+    size: int  # bytes, each file counted once
+    files: int
+    last_used: float | None  # when we pulled or last loaded it, seconds since 1970; None: never
+    status: str  # one of STATUSES
+    reason: str  # why it has this status
+    prunable: bool  # whether a prune moves it, however much space there is
+    problems: tuple[str, ...]  # what is wrong with it, whatever its status
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON; times as people read them."""
+        used = datetime.fromtimestamp(self.last_used, UTC).isoformat(timespec="seconds") if self.last_used else None
+        return {**asdict(self), "problems": list(self.problems), "last_used": used}
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """All models of a directory."""
+
+    directory: str
+    when: float  # seconds since 1970
+    seconds: float  # that it took
+    models: tuple[LocalModel, ...]
+    unknown: tuple[str, ...]  # what is no model; never touched
+    size: int  # bytes of everything, each file counted once, trash not counted
+    trash: int  # bytes that emptying the trash would give back
+    max_size: int | None  # OCR_MODEL_DIR_MAX_GB in bytes
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """How many models have each status."""
+        counts = Counter(model.status for model in self.models)
+        return {status: counts[status] for status in STATUSES if counts[status]}
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "directory": self.directory,
+            "when": datetime.fromtimestamp(self.when, UTC).isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 3),
+            "size": self.size,
+            "trash": self.trash,
+            "max_size": self.max_size,
+            "by_status": self.by_status,
+            "models": [model.to_json() for model in self.models],
+            "unknown": list(self.unknown),
+        }
+
+
+class Judge:
+    """Gives each model of a survey its status."""
+
+    def __init__(self, layout: Layout, settings: ModelSettings, survey: Survey, needed: Needed, now: float) -> None:
+        self._layout = layout
+        self._settings = settings
+        self._survey = survey
+        self._needed = frozenset(needed)
+        self._keep = read_keep(layout)
+        self._wanted = wanted_keys(survey, settings.wanted)
+        self._now = now
+
+    def judge(self, model: Surveyed) -> LocalModel:
+        """The first status that fits, from the top."""
+        rules: tuple[Callable[[Surveyed], tuple[str, str] | None], ...] = (
+            self._in_use, self._kept, self._old, self._foreign, self._broken, self._unused,
+        )  # fmt: skip
+        judged = (found for rule in rules if (found := rule(model)))
+        status, reason = next(judged, (CURRENT, "complete, and used"))
+        return LocalModel(
+            name=model.found.name,
+            kind=model.found.kind,
+            revision=revision_of(model),
+            path=str(model.found.path),
+            size=model.size,
+            files=len(model.files),
+            last_used=model.stamp.last,
+            status=status,
+            reason=reason,
+            prunable=self._prunable(model, status),
+            problems=(*model.condition.damage, *model.condition.leads_out),
+        )
+
+    def _in_use(self, model: Surveyed) -> tuple[str, str] | None:
+        found = model.found
+        if is_locked(self._layout.lock_file(found.key)):
+            return IN_USE, "a process has it loaded"
+        if is_locked(self._layout.lock_file(pull_key(found.name))):
+            return IN_USE, "it is being pulled"
+        if found.key in self._wanted:
+            return IN_USE, "OCR_MODEL names it"
+        if any(
+            name == found.name and revision in (found.revision, revision_of(model)) for name, revision in self._needed
+        ):
+            return IN_USE, "an open job needs it"
+        return None
+
+    def _kept(self, model: Surveyed) -> tuple[str, str] | None:
+        names = {model.found.name, model.found.key, f"{model.found.name}@{revision_of(model)}"}
+        return (KEPT, "it is on the keep list") if names & self._keep else None
+
+    def _old(self, model: Surveyed) -> tuple[str, str] | None:
+        found = model.found
+        if found.is_link:
+            return None
+        for prefix in self._settings.old_prefixes:
+            if found.name.startswith(prefix):
+                return OLD, f"its name begins with {prefix}"
+        if model.stamp.ours and found.main and found.main != found.revision and self._complete(found, found.main):
+            return OLD, f"refs/main names {found.main[:12]}, which is there"
+        return None
+
+    def _complete(self, found: Found, revision: str) -> bool:
+        return any(
+            m.found.top == found.top and m.found.revision == revision and not m.condition.damage
+            for m in self._survey.models
+        )
+
+    def _foreign(self, model: Surveyed) -> tuple[str, str] | None:
+        if model.found.is_link:
+            return FOREIGN, "only a link to it is here"
+        return None if model.stamp.ours else (FOREIGN, "neither pulled nor ever loaded by us")
+
+    def _broken(self, model: Surveyed) -> tuple[str, str] | None:
+        if not model.condition.damage:
+            return None
+        under_way = "; a download may be under way" if model.condition.downloading else ""
+        return BROKEN, f"incomplete or damaged{under_way}"
+
+    def _unused(self, model: Surveyed) -> tuple[str, str] | None:
+        idle = self._now - (model.stamp.last or 0.0)
+        days = self._settings.unused_days
+        return (UNUSED, f"not loaded for {idle / DAY:.0f} days") if idle > days * DAY else None
+
+    def _prunable(self, model: Surveyed, status: str) -> bool:
+        if model.condition.leads_out or model.found.is_link:
+            return False
+        if status == BROKEN:
+            return self._now - model.condition.changed > DAY and not model.condition.downloading
+        return status in (OLD, UNUSED)
+
+
+def wanted_keys(survey: Survey, wanted: str | None) -> frozenset[str]:
+    """The keys of what OCR_MODEL names: one revision where that is clear, else every one of that name."""
+    if not wanted:
+        return frozenset()
+    if wanted.startswith("/"):  # a folder, wherever it is
+        real = os.path.realpath(wanted)
+        return frozenset(m.found.key for m in survey.models if os.path.realpath(m.found.path) == real)
+    name, revision = split_name(wanted, {m.found.name for m in survey.models})
+    models = [m for m in survey.models if m.found.name == name]
+    if revision:
+        return frozenset(m.found.key for m in models if m.found.revision.startswith(revision))
+    first = next((f for f in newest_first(m.found for m in models) if f.main in (None, f.revision)), None)
+    complete = {m.found.key for m in models if not m.condition.damage}
+    if first and first.key in complete:
+        return frozenset({first.key})
+    return frozenset(m.found.key for m in models)
+
+
+def split_name(given: str, known: Collection[str] = ()) -> tuple[str, str]:
+    """(name, revision or ""): a folder's name may have an @ of its own."""
+    if given in known:
+        return given, ""
+    name, _, revision = given.rpartition("@")
+    return (name, revision) if name else (given, "")
+
+
+def pull_key(name: str) -> str:
+    """The lock of whoever pulls a model, whichever revision."""
+    return f"{name}@pull"
+
+
+def revision_of(model: Surveyed) -> str:
+    """The commit; of a folder a digest that changes with its files."""
+    if model.found.kind == CACHE:
+        return model.found.revision
+    told = "\0".join(f"{f.name}\0{f.size}\0{f.mtime_ns}" for f in model.files)
+    return sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def audit_of(
+    layout: Layout, settings: ModelSettings, found: Survey, needed: Needed, trash: int, now: float, started: float
+) -> Audit:
+    """The audit of a survey; `started`: when it began, on the monotonic clock."""
+    judge = Judge(layout, settings, found, needed, now)
+    models = tuple(judge.judge(model) for model in found.models)
+    seconds = time.monotonic() - started
+    return Audit(str(layout.root), now, seconds, models, found.unknown, found.total, trash, settings.max_bytes)

@@ -1,0 +1,200 @@
+"""The prune: which models go, and their way into the trash."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ocrqueue.errors import ModelDirectoryError
+from ocrqueue.models.files.catalogue import FOLDER
+from ocrqueue.models.files.checks import DAY
+from ocrqueue.models.files.keep import read_keep
+from ocrqueue.models.files.locks import locked
+from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.stamps import read_stamp
+from ocrqueue.models.files.survey import Survey, Surveyed
+from ocrqueue.models.pruning.audit import CURRENT, Audit, LocalModel, pull_key
+from ocrqueue.models.pruning.removal import Removal, ask_hub
+from ocrqueue.models.pruning.steps import Steps
+from ocrqueue.models.pruning.trash import Entry, Trash
+from ocrqueue.models.settings import ModelSettings
+
+_FULL_SHARE, _FULL_BYTES = 0.05, 10 * 10**9  # of the disk left free, below which it is nearly full
+FreeSpace = Callable[[Path], tuple[int, int]]  # (free, total) bytes of the disk a folder is on
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What became of a model that was to go."""
+
+    name: str
+    revision: str
+    status: str
+    reason: str  # why it was to go
+    size: int  # bytes of its files
+    moved: bool  # False: it stays
+    entry: str | None = None  # its name in the trash; None in a dry run
+    why_not: str | None = None  # why it stays
+
+    def to_json(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What a prune did, or in a dry run would do."""
+
+    dry_run: bool
+    models: tuple[Pruned, ...]
+    emptied: tuple[str, ...]  # entries deleted from the trash for good
+    freed: int  # bytes by which the models in the directory became less
+    over: int  # bytes above OCR_MODEL_DIR_MAX_GB that remain; 0: none, or no limit
+    audit: Audit = field(repr=False)  # what it went by
+
+    @property
+    def moved(self) -> tuple[Pruned, ...]:
+        """The models that went."""
+        return tuple(model for model in self.models if model.moved)
+
+
+def free_space(folder: Path) -> tuple[int, int]:
+    """(free, total) bytes of a folder's disk."""
+    usage = shutil.disk_usage(folder)
+    return usage.free, usage.total
+
+
+def is_nearly_full(free: int, total: int) -> bool:
+    """Whether a disk is nearly full."""
+    return free < min(_FULL_SHARE * total, _FULL_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that is to go."""
+
+    model: Surveyed
+    judged: LocalModel
+    reason: str
+
+
+def select(survey: Survey, audit: Audit) -> list[Candidate]:
+    """What is to go: all that is prunable, then, where space is short, the least recently used of the others."""
+    pairs = list(zip(survey.models, audit.models, strict=True))
+    chosen = [Candidate(model, judged, judged.reason) for model, judged in pairs if judged.prunable]
+    if audit.max_size is None:
+        return chosen
+    gone = {c.model.found.key for c in chosen}
+    spare = [p for p in pairs if p[1].status == CURRENT and not p[0].condition.leads_out]
+    reachable = survey.total - survey.freed_by(gone | {model.found.key for model, _ in spare})
+    if reachable > audit.max_size:
+        return chosen  # it cannot fit: nobody is to lose a model for nothing
+    for model, judged in sorted(spare, key=lambda pair: pair[1].last_used or 0.0):
+        if survey.total - survey.freed_by(gone) <= audit.max_size:
+            break
+        gone.add(model.found.key)
+        chosen.append(Candidate(model, judged, "space is short, and it was used least recently"))
+    return chosen
+
+
+class Pruner:
+    """Moves models to the trash. Whoever uses it holds the directory's lock, but for a dry run."""
+
+    def __init__(self, layout: Layout, settings: ModelSettings, now: float, space: FreeSpace) -> None:
+        self._layout = layout
+        self._settings = settings
+        self._now = now
+        self._space = space
+        self._trash = Trash(layout)
+
+    def run(self, survey: Survey, audit: Audit, dry_run: bool) -> Pruning:
+        """Empty the trash of what is due, then move what is to go. Raises ModelDirectoryError."""
+        emptied = tuple(self.empty(dry_run))
+        # Folders first: one may link to files of a repository that goes as well.
+        candidates = sorted(select(survey, audit), key=lambda c: c.model.found.kind != FOLDER)
+        removal = Removal(self._layout, survey, ask_hub(self._layout.root, [c.model for c in candidates]))
+        gone: set[str] = set()
+        models = [self._remove(removal, candidate, gone, dry_run) for candidate in candidates]
+        freed = survey.freed_by(gone)
+        over = max(0, survey.total - freed - audit.max_size) if audit.max_size is not None else 0
+        return Pruning(dry_run, tuple(models), emptied, freed, over, audit)
+
+    def empty(self, dry_run: bool) -> Iterator[str]:
+        """Delete the entries that are old enough, or all where the disk is nearly full."""
+        full = is_nearly_full(*self._space(self._layout.root))
+        for entry in self._trash.entries():
+            if full or self._now - entry.when >= self._settings.trash_days * DAY:
+                if not dry_run:
+                    self._trash.discard(entry.id)
+                yield entry.id
+
+    def _remove(self, removal: Removal, candidate: Candidate, gone: set[str], dry_run: bool) -> Pruned:
+        model, judged = candidate.model, candidate.judged
+        entry = removal.plan(model, judged, gone, self._now)
+        why_not = entry if isinstance(entry, str) else None
+        if isinstance(entry, Entry):
+            why_not = self._cannot_link(entry) if dry_run else self._move(model, entry)
+        if why_not is None:
+            gone.add(model.found.key)
+        id = entry.id if isinstance(entry, Entry) and why_not is None and not dry_run else None
+        return Pruned(
+            judged.name, judged.revision, judged.status, candidate.reason, judged.size, why_not is None, id, why_not
+        )
+
+    def _cannot_link(self, entry: Entry) -> str | None:
+        """A dry run finds out whether files can be linked, with a link that it removes again."""
+        if not entry.before:
+            return None
+        probe = self._layout.trash / ".probe"
+        probe.unlink(missing_ok=True)
+        try:
+            probe.hardlink_to(self._layout.root / entry.before[0].source)
+        except OSError as e:
+            return f"files that others need cannot be linked here ({e.strerror})"
+        probe.unlink()
+        return None
+
+    def _move(self, model: Surveyed, entry: Entry) -> str | None:
+        """Make the entry; returns why the model stays, None where it went."""
+        with ExitStack() as stack:
+            for key in (model.found.key, pull_key(model.found.name)):
+                if not stack.enter_context(locked(self._layout.lock_file(key))):
+                    return "it came into use meanwhile"
+            if self._came_into_use(model, entry):
+                return "it came into use, or onto the keep list, meanwhile"
+            return self._do(entry)
+
+    def _came_into_use(self, model: Surveyed, entry: Entry) -> bool:
+        names = {model.found.name, model.found.key, f"{entry.name}@{entry.revision}"}
+        return bool(names & read_keep(self._layout)) or read_stamp(self._layout, model.found.key) != model.stamp
+
+    def _do(self, entry: Entry) -> str | None:
+        steps = Steps(self._layout)
+        try:
+            self._trash.begin(entry)
+            steps.all(entry.before)
+            steps.do(entry.gate)
+            why_not = "it is gone"
+        except OSError as e:
+            why_not = f"it cannot be moved ({e.strerror}: {e.filename})"
+        if not os.path.lexists(self._layout.root / entry.gate.target):
+            self._trash.discard(entry.id)
+            return why_not
+        finish(self._layout, self._trash, entry)
+        return None
+
+
+def finish(layout: Layout, trash: Trash, entry: Entry) -> None:
+    """The steps after the rename. Raises ModelDirectoryError; the next run tries again."""
+    try:
+        Steps(layout).all(entry.after)
+        layout.stamp_file(entry.key).unlink(missing_ok=True)
+        trash.settle(entry)
+    except OSError as e:
+        raise ModelDirectoryError(
+            f"{entry.name}: its files cannot be moved to the trash ({e.strerror}: {e.filename}): "
+            "let this user write there; the next prune goes on with it"
+        ) from e

@@ -1,0 +1,1 @@
+"""What one worker process needs of its operating system: memory, time limits, locks, libraries."""

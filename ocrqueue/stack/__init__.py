@@ -1,0 +1,1 @@
+"""A whole stack on one machine: the embedded Redis and every process of the Procfile."""

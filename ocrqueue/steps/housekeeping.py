@@ -1,0 +1,92 @@
+"""Housekeeping: what is old is removed, and each night's work is done once."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from redis import Redis
+
+from ocrqueue import names
+from ocrqueue.errors import StorageError, UnknownJob, WrongState
+from ocrqueue.ledger import Ledger
+from ocrqueue.storage.spool import Spool
+
+log = logging.getLogger(__name__)
+_NIGHT_SECONDS = 2 * 86_400
+_SETTLED_SECONDS = 3600  # Redis has been up for so long: what it had forgotten has been taken up again by now
+
+
+@contextmanager
+def once_a_night(redis: Redis, what: str) -> Iterator[bool]:
+    """The value is True for the first who asks on a date (of this machine), and False for all others.
+
+    Where the work fails somebody else may do it.
+    """
+    key = names.night_key(what, f"{datetime.now().astimezone():%Y-%m-%d}")
+    first = bool(redis.set(key, "1", nx=True, ex=_NIGHT_SECONDS))
+    try:
+        yield first
+    except BaseException:
+        if first:
+            redis.delete(key)
+        raise
+
+
+def remove_old_jobs(ledger: Ledger, spool: Spool, seconds: float) -> int:
+    """Forget jobs that ended more than `seconds` ago, in Redis and in the spool; returns how many."""
+    before = ledger.now() - seconds
+    removed = 0
+    for job in ledger.jobs():
+        try:
+            ended = ledger.job(job).ended
+            if ended is None or ended > before:
+                continue
+            ledger.drop(job)
+            spool.drop(job)
+        except (UnknownJob, WrongState):  # dropped or retried meanwhile
+            continue
+        except StorageError as e:
+            log.warning("job=%s: its folder could not be removed: %s", job, e.message)
+            continue
+        removed += 1
+    return removed
+
+
+def remove_unknown_folders(ledger: Ledger, spool: Spool, seconds: float) -> int:
+    """Remove the spool's folders of jobs that Redis does not know and that nobody wrote to for `seconds`.
+
+    They are left by submissions that were cut short, and by a Redis that lost its data. Returns how many.
+    """
+    if int(cast("dict[str, str]", ledger.redis.info("server"))["uptime_in_seconds"]) < _SETTLED_SECONDS:
+        return 0
+    removed = 0
+    for job in spool.jobs():
+        try:
+            changed = spool.changed(job)
+            if changed is None or changed > ledger.now() - seconds or ledger.redis.exists(names.job_key(job)):
+                continue
+            spool.drop(job)
+        except StorageError as e:
+            log.warning("job=%s: its folder could not be removed: %s", job, e.message)
+            continue
+        removed += 1
+    return removed
+
+
+def remove_old_reports(reports: Path, seconds: float, now: float) -> int:
+    """Remove the reports that were written more than `seconds` ago; returns how many."""
+    if not reports.is_dir():
+        return 0
+    latest = (reports / "latest").resolve()
+    old = [
+        folder
+        for folder in reports.iterdir()
+        if folder.is_dir() and not folder.is_symlink() and folder != latest and folder.stat().st_mtime < now - seconds
+    ]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(old)

@@ -1,0 +1,145 @@
+"""The reconciler: what is lost is found, what is silent is woken. It makes no difference to a healthy job.
+
+Redis holds the truth and Celery carries wake-up calls, so a lost message or a dead owner leaves nothing but a job in
+which nothing moves. Every run looks at each open job once, and at no queue but for its length.
+"""
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ocrqueue import names
+from ocrqueue.errors import OcrError
+from ocrqueue.ledger import Ledger, Message, NewerRecord, Source
+from ocrqueue.ledger.workers import Worker, live
+from ocrqueue.options import Options
+from ocrqueue.steps.opening import LANES_PER_CHILD
+from ocrqueue.storage.spool import END, JOB, Spool
+
+log = logging.getLogger(__name__)
+
+# kombu keeps a list for each of its four steps of priority
+_PRIORITY_LISTS = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+_SWEEP_SECONDS = 600  # how often the spool is looked through for jobs that Redis has forgotten
+_GRACE_SECONDS = 120  # a job younger than this may be on its way into Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """One per process; `run` is safe to run twice at once."""
+
+    ledger: Ledger
+    spool: Spool
+    tick: float  # seconds between runs
+    patience: float  # seconds after which pages that no worker reads fail
+
+    def run(self) -> list[Message]:
+        """Free what was lost; returns the messages to send, "ended" among them for ends that were not told."""
+        now = self.ledger.now()
+        workers = live(self.ledger.redis)
+        messages: list[Message] = []
+        if self._may_free(now):
+            messages += self._free(now)
+        messages += self._mend(workers)
+        messages += self._untold(now)
+        messages += self._forgotten(now)
+        return messages
+
+    def _may_free(self, now: float) -> bool:
+        """No claim is freed before Redis and the reconciler itself have been at work for one lease.
+
+        After a restart of Redis, or a pause of the whole machine, live owners have yet to renew their leases.
+        """
+        redis, lease = self.ledger.redis, self.ledger.lease
+        with redis.pipeline() as pipe:
+            pipe.hmget(names.RECONCILER, "last", "grace")
+            pipe.hset(names.RECONCILER, "last", str(now))
+            pipe.info("server")
+            (last, grace), _, server = pipe.execute()
+        if last is not None and now - float(last) > self._gap():
+            grace = str(now + lease)
+            redis.hset(names.RECONCILER, "grace", grace)
+        return int(server["uptime_in_seconds"]) >= lease and now >= float(grace or 0)
+
+    def _gap(self) -> float:
+        """Seconds without a run, after which everything may have stood still, workers included.
+
+        Three runs; but no pause may outlast a lease unseen, and a fresh one has run for a fifth of its time already.
+        """
+        return max(1.5 * self.tick, min(3 * self.tick, 0.75 * self.ledger.lease))
+
+    def _free(self, now: float) -> list[Message]:
+        messages: list[Message] = []
+        for member in cast("list[str]", self.ledger.redis.zrange(names.CLAIMS, "-inf", str(now), byscore=True)):
+            job, token = member.split(" ")
+            what = self.ledger.redis.hget(names.job_key(job), f"claim:{token}")
+            try:
+                step = self.ledger.lose(job, token, "expired")
+            except NewerRecord:
+                continue  # a newer reconciler's
+            if step.done:
+                log.warning("job=%s: the lease of a claim (%s) ran out; it is free again", job, what)
+            elif not step.reply:
+                self.ledger.redis.zrem(names.CLAIMS, member)
+            messages += step.messages
+        return messages
+
+    def _mend(self, workers: list[Worker]) -> list[Message]:
+        jobs = cast("list[str]", self.ledger.redis.zrange(names.OPEN, 0, -1))
+        if not jobs:
+            return []
+        queues = self._queues(jobs)
+        lengths = self._lengths({names.DOCUMENTS_QUEUE, *(q for q in queues.values() if q)})
+        children = {q: sum(w.children for w in workers if q in w.queues) for q in lengths}
+        messages: list[Message] = []
+        for job, queue in queues.items():
+            wanted = LANES_PER_CHILD * children.get(queue, 0)
+            empty = not lengths.get(queue, 0)
+            with suppress(NewerRecord):  # a newer reconciler's
+                idle = not lengths[names.DOCUMENTS_QUEUE]
+                messages += self.ledger.mend(job, wanted, empty, idle, self.patience).messages
+        return messages
+
+    def _queues(self, jobs: list[str]) -> dict[str, str]:
+        with self.ledger.redis.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                pipe.hget(names.job_key(job), "queue")
+            return {job: queue or "" for job, queue in zip(jobs, pipe.execute(), strict=True)}
+
+    def _lengths(self, queues: set[str]) -> dict[str, int]:
+        with self.ledger.redis.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                for suffix in _PRIORITY_LISTS:
+                    pipe.llen(queue + suffix)
+            found = iter(pipe.execute())
+        return {queue: sum(next(found) for _ in _PRIORITY_LISTS) for queue in queues}
+
+    def _untold(self, now: float) -> list[Message]:
+        late = cast("list[str]", self.ledger.redis.zrange(names.UNTOLD, "-inf", str(now - self.tick), byscore=True))
+        return [Message("ended", job) for job in late]
+
+    def _forgotten(self, now: float) -> list[Message]:
+        """Take up jobs that stand in the spool, not ended, and that Redis does not know."""
+        redis = self.ledger.redis
+        run_id, swept = redis.info("server")["run_id"], redis.hmget(names.RECONCILER, "run_id", "swept")
+        if swept[0] == run_id and now - float(swept[1] or 0) < _SWEEP_SECONDS:
+            return []
+        redis.hset(names.RECONCILER, mapping={"run_id": run_id, "swept": str(now)})
+        messages: list[Message] = []
+        for job in self.spool.jobs():
+            if redis.exists(names.job_key(job)) or self.spool.exists(job, END):
+                continue
+            try:
+                note = self.spool.read_json(job, JOB)
+                if now - float(note["created"]) >= _GRACE_SECONDS:
+                    messages += self._take_up(job, note)
+                else:  # look again soon
+                    redis.hset(names.RECONCILER, "swept", str(now - _SWEEP_SECONDS + _GRACE_SECONDS))
+            except (OcrError, FileNotFoundError, KeyError, TypeError, ValueError) as e:
+                log.warning("job=%s: its folder in the spool cannot be taken up: %s", job, e)
+        return messages
+
+    def _take_up(self, job: str, note: dict[str, Any]) -> list[Message]:
+        log.warning("job=%s: Redis had forgotten it; taken up again from the spool", job)
+        return self.ledger.create(job, Source(**note["source"]), Options.parse(note["options"])).messages

@@ -1,0 +1,184 @@
+"""A folder of this machine, or one that is mounted, as storage."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from ocrqueue.errors import StorageError
+from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
+
+
+class LocalStorage:
+    """A folder: private to its user (modes 0700 and 0600), or shared with a group (02770 and 0660)."""
+
+    def __init__(self, root: Path, group: str | None = None) -> None:
+        self.url = str(root)
+        self._root = root
+        self._gid = _group_id(group) if group else None
+        self._folder_mode, self._file_mode = (0o2770, 0o660) if group else (0o700, 0o600)
+
+    def prepare(self) -> None:
+        """Create the root and the folders above it where they do not exist."""
+        try:
+            self._root.parent.mkdir(parents=True, exist_ok=True)
+            self._mkdir(self._root)
+        except OSError as error:
+            fail(self.url, error)
+
+    def check(self) -> None:
+        """Write and remove a small file. Raises StorageError with what to do."""
+        self._there()
+        with self.writing("", f".check-{uuid4()}", create=False) as draft:
+            draft.file.write(b"ok")
+        self.remove(draft.name)
+
+    @contextmanager
+    def writing(self, folder: str, name: str, create: bool) -> Iterator[Draft]:
+        """A new file in `folder`; on disk before it is visible."""
+        shown = folder or self.url
+        self._make(folder, create)
+
+        def commit(temporary: Path, draft: Draft) -> None:
+            self._own(draft.file.fileno(), self._file_mode)
+            os.fsync(draft.file.fileno())
+            temporary.replace(self._root / folder / draft.name)
+
+        try:
+            with drafted(self._root / folder, shown, name, commit) as draft:
+                yield draft
+        except BaseException:
+            if create:
+                with suppress(OSError):
+                    (self._root / folder).rmdir()  # only where it is empty
+            raise
+
+    def reading(self, path: str) -> BinaryIO:
+        """The file's bytes. Raises FileNotFoundError."""
+        try:
+            return (self._root / path).open("rb")
+        except FileNotFoundError:
+            self._there()
+            raise missing(path) from None
+        except OSError as error:
+            fail(path, error)
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        """The file itself. Raises FileNotFoundError."""
+        self.reading(path).close()
+        yield self._root / path
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            (self._root / path).stat()
+        except FileNotFoundError:
+            self._there()
+            return False
+        except OSError as error:
+            fail(path, error)
+        return True
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted; without files that are still being written."""
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return sorted(e.name for e in entries if not e.name.startswith("."))
+        except FileNotFoundError:
+            self._there()
+            return []
+        except OSError as error:
+            fail(folder, error)
+
+    def newest(self, folder: str) -> float | None:
+        """When anything below a folder last changed, the folder itself included."""
+        try:
+            paths = [self._root / folder, *(self._root / folder).rglob("*")]
+            return max(path.lstat().st_mtime for path in paths)
+        except FileNotFoundError:
+            self._there()
+            return None
+        except OSError as error:
+            fail(folder, error)
+
+    def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
+        """What each folder in a folder takes; a folder changes with each new file in it."""
+        found = []
+        for name in self.names(folder):
+            try:
+                with os.scandir(self._root / folder / name) as entries:
+                    taken = sum(size(entry.stat().st_size) for entry in entries)
+                found.append(Usage(name, taken, (self._root / folder / name).stat().st_mtime))
+            except (FileNotFoundError, NotADirectoryError):  # removed meanwhile; a stray file
+                continue
+            except OSError as error:
+                fail(f"{folder}/{name}", error)
+        return found
+
+    def touch(self, folder: str) -> None:
+        """Let a folder count as changed now. Missing is fine."""
+        try:
+            os.utime(self._root / folder)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            fail(folder, error)
+
+    def remove(self, path: str) -> None:
+        """Remove a file. Missing is fine."""
+        try:
+            (self._root / path).unlink(missing_ok=True)
+        except OSError as error:
+            fail(path, error)
+
+    def remove_tree(self, folder: str) -> None:
+        """Remove a folder with all that is in it. Missing is fine, and so is a file that comes meanwhile."""
+        for last in (False, False, True):
+            try:
+                shutil.rmtree(self._root / folder)
+            except FileNotFoundError:
+                if not (self._root / folder).exists():
+                    return
+            except OSError as error:
+                if last:
+                    fail(folder, error)
+            else:
+                return
+
+    def _there(self) -> None:
+        """A root that has gone (not mounted) must not look like files that were never written."""
+        if not self._root.is_dir():
+            raise StorageError(f"the spool {self.url} is not there: mount or create it, or set OCR_SPOOL_URL")
+
+    def _make(self, folder: str, create: bool) -> None:
+        """Make a folder below the root; without `create` only its last part, so that a dropped job stays gone."""
+        self._there()
+        parts = [p for p in reversed(Path(folder).parents) if p != Path()] + [Path(folder)] if folder else []
+        try:
+            for part in parts if create else parts[2:]:
+                self._mkdir(self._root / part)
+        except OSError as error:
+            fail(folder, error)
+
+    def _mkdir(self, folder: Path) -> None:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            self._own(folder, self._folder_mode)
+
+    def _own(self, file: Path | int, mode: int) -> None:
+        if self._gid is not None:
+            os.chown(file, -1, self._gid)
+        os.chmod(file, mode)  # noqa: PTH101 -- takes a descriptor too
+
+
+def _group_id(group: str) -> int:
+    from grp import getgrnam
+
+    try:
+        return getgrnam(group).gr_gid
+    except KeyError:
+        raise StorageError(f"OCR_SPOOL_GROUP: no group {group!r} on this machine: create it, or set another") from None

@@ -1,0 +1,17 @@
+"""Which storage a URL means."""
+
+from pathlib import Path
+
+from ocrqueue.storage.base import Storage
+from ocrqueue.storage.local import LocalStorage
+
+
+def open_storage(url: str, group: str | None = None) -> Storage:
+    """The storage at a folder's path or an fsspec URL; `group` shares a folder's files with a group of users."""
+    for prefix in ("file://", "local://"):
+        url = url.removeprefix(prefix)
+    if "://" in url:
+        from ocrqueue.storage.objects import ObjectStorage  # only where it is needed
+
+        return ObjectStorage(url)
+    return LocalStorage(Path(url).expanduser().absolute(), group)

@@ -1,0 +1,147 @@
+"""Object storage for the spool, behind any fsspec URL: see `ocrqueue.storage.base`."""
+
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from uuid import uuid4
+
+from ocrqueue.errors import StorageError
+from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
+
+
+class ObjectStorage:
+    """Object storage behind an fsspec URL. Each object is put in one step, after it is complete on this machine."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._opened: tuple[int, Any, str] | None = None
+        self._connect()
+
+    def prepare(self) -> None:
+        """Nothing: buckets are made by whoever owns them."""
+
+    def check(self) -> None:
+        """Write and remove a small object. Raises StorageError with what to do."""
+        name = f".check-{uuid4()}"
+        try:
+            fs, root = self._connect()
+            fs.pipe_file(f"{root}/{name}", b"ok")
+            fs.rm_file(f"{root}/{name}")
+        except StorageError:
+            raise
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise StorageError(
+                f"the spool {self.url} cannot be written: {reason}; look at OCR_SPOOL_URL and its credentials"
+            ) from error
+
+    @contextmanager
+    def writing(self, folder: str, name: str, create: bool) -> Iterator[Draft]:  # noqa: ARG002 -- there are no folders
+        """A new object; written to a private file first."""
+
+        def commit(temporary: Path, draft: Draft) -> None:
+            with self._errors(f"{folder}/{draft.name}") as (fs, root):
+                fs.put_file(str(temporary), f"{root}/{folder}/{draft.name}")
+
+        with drafted(None, folder, name, commit) as draft:
+            yield draft
+
+    def reading(self, path: str) -> BinaryIO:
+        """The object's bytes. Raises FileNotFoundError."""
+        with self._errors(path) as (fs, root):
+            return cast("BinaryIO", fs.open(f"{root}/{path}", "rb"))
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        """A private copy, gone when the block ends. Raises FileNotFoundError."""
+        with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
+            copy = Path(folder) / Path(path).name
+            with self._errors(path) as (fs, root):
+                fs.get_file(f"{root}/{path}", str(copy))
+            yield copy
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such an object."""
+        with self._errors(path) as (fs, root):
+            return bool(fs.exists(f"{root}/{path}"))
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted."""
+        try:
+            with self._errors(folder) as (fs, root):
+                found = fs.ls(f"{root}/{folder}", detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted({name for p in found if not (name := p.rstrip("/").rpartition("/")[2]).startswith(".")})
+
+    def newest(self, folder: str) -> float | None:
+        """When an object below a folder was last written."""
+        try:
+            with self._errors(folder) as (fs, root):
+                found = fs.find(f"{root}/{folder}", detail=True)
+                return max((_changed(fs, path, about) for path, about in found.items()), default=None)
+        except FileNotFoundError:
+            return None
+
+    def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
+        """What each folder in a folder takes, by one listing of all objects below it."""
+        with self._errors(folder) as (fs, root):
+            found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+            for path, about in fs.find(f"{root}/{folder}", detail=True).items():
+                name = path.partition(f"{root}/{folder}/")[2].partition("/")[0]
+                found[name].append((size(about["size"]), _changed(fs, path, about)))
+        return [Usage(name, sum(b for b, _ in files), max(t for _, t in files)) for name, files in found.items()]
+
+    def touch(self, folder: str) -> None:
+        """Objects cannot be touched: an empty one, `used`, is written anew."""
+        with self._errors(folder) as (fs, root):
+            fs.pipe_file(f"{root}/{folder}/used", b"")
+
+    def remove(self, path: str) -> None:
+        """Remove an object. Missing is fine."""
+        with suppress(FileNotFoundError), self._errors(path) as (fs, root):
+            fs.rm_file(f"{root}/{path}")
+
+    def remove_tree(self, folder: str) -> None:
+        """Remove all objects below a folder. Missing is fine."""
+        with suppress(FileNotFoundError), self._errors(folder) as (fs, root):
+            fs.rm(f"{root}/{folder}", recursive=True)
+
+    def _connect(self) -> tuple[Any, str]:
+        """The file system and the root in it, opened anew in each process: connections do not survive a fork."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            from fsspec.core import url_to_fs
+
+            try:
+                fs, root = url_to_fs(self.url, use_listings_cache=False)
+            except (ImportError, ValueError) as error:
+                raise StorageError(f"the spool {self.url} cannot be opened: {error}; look at OCR_SPOOL_URL") from error
+            self._opened = (os.getpid(), fs, root.rstrip("/"))
+        return self._opened[1], self._opened[2]
+
+    @contextmanager
+    def _errors(self, path: str) -> Iterator[tuple[Any, str]]:
+        """The clients behind fsspec raise errors of many kinds; here they become two."""
+        try:
+            yield self._connect()
+        except StorageError:
+            raise
+        except FileNotFoundError:
+            raise missing(path) from None
+        except Exception as error:  # noqa: BLE001 -- each client has its own
+            fail(path, error)
+
+
+def _changed(fs: Any, path: str, about: dict[str, Any]) -> float:
+    """When an object was written, in seconds since 1970: from its listing where that says so, else by asking."""
+    when = about.get("LastModified") or about.get("mtime") or about.get("modified") or fs.modified(path)
+    if isinstance(when, int | float):
+        return float(when)
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()  # type: ignore[no-any-return]

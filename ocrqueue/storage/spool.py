@@ -1,0 +1,245 @@
+"""The spool: the folder of each job, with its source, its pages and its results.
+
+    jobs/<job>/source-<sha256>     the document's bytes
+               job.json            what was asked for
+               pages/000003.json   a page that was read
+               result-<round>.json, output-<round>.<extension>
+               end.json            the job has ended
+               password            for an encrypted document
+
+Only the first three calls of a job (`put_source`, `put_password`, and `write_json` of job.json) make its folder:
+a late page of a dropped job fails with StorageError and leaves nothing behind.
+"""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+from uuid import UUID
+
+from ocrqueue.errors import DocumentError, InvalidOptions, StorageError, UnknownJob
+from ocrqueue.storage.local import LocalStorage
+from ocrqueue.storage.location import open_storage
+
+JOB = "job.json"
+END = "end.json"
+PASSWORD = "password"  # noqa: S105 -- a file's name
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
+_PAGE = re.compile(r"(\d{6,})\.json")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """A document's bytes in the spool."""
+
+    file: str  # "source-<sha256>", in the job's folder
+    sha256: str  # of the bytes, in hexadecimal
+    bytes: int  # length
+
+
+class Spool:
+    """Keeps sources, pages and results of jobs in a folder, or at any fsspec URL.
+
+    Reading what is not there raises FileNotFoundError, an id that is no UUID UnknownJob, all else StorageError.
+    """
+
+    def __init__(self, url: str, group: str | None = None) -> None:
+        self._storage = open_storage(url, group)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder that this machine mounts, as opposed to object storage."""
+        return isinstance(self._storage, LocalStorage)
+
+    def prepare(self) -> None:
+        """Create a local spool's folder where it does not exist."""
+        self._storage.prepare()
+
+    def check(self) -> None:
+        """Raise StorageError, with what to do, where the spool is missing or cannot be written."""
+        self._storage.check()
+
+    def put_source(self, job: str, stream: BinaryIO, limit: int) -> StoredSource:
+        """Copy a document of at most `limit` bytes into the job's folder. Raises DocumentError."""
+        digest, length = hashlib.sha256(), 0
+        with self._storage.writing(_folder(job), "source", create=True) as draft:
+            while chunk := stream.read(_CHUNK):
+                length += len(chunk)
+                if length > limit:
+                    raise DocumentError(
+                        f"the document has more than {limit:,} bytes: send a smaller one, or raise OCR_MAX_MB",
+                        "too_large",
+                    )
+                digest.update(chunk)
+                draft.file.write(chunk)
+            if not length:
+                raise DocumentError("the document is empty (0 bytes): send another file", "empty_file")
+            draft.name = f"source-{digest.hexdigest()}"
+        return StoredSource(draft.name, digest.hexdigest(), length)
+
+    def local_source(self, job: str, file: str) -> AbstractContextManager[Path]:
+        """The source as a file of this machine; a copy from object storage is gone when the block ends."""
+        if not re.fullmatch(r"source-[0-9a-f]{64}", file):
+            raise ValueError(f"{file!r} is not the name of a stored source")
+        return self._storage.local(_path(job, file))
+
+    def write_json(self, job: str, name: str, value: dict[str, Any]) -> None:
+        """Store an object as JSON, whole or not at all."""
+        _path(job, name)
+        self._write(_folder(job), name, _encode(value), create=name == JOB)
+
+    def read_json(self, job: str, name: str) -> dict[str, Any]:
+        """An object stored as JSON. Raises FileNotFoundError, and StorageError where it is damaged."""
+        return self._read(_path(job, name))
+
+    def write_page(self, job: str, number: int, page: dict[str, Any]) -> None:
+        """Store a page's result. Its file's name follows from its number, so a page read twice is the same file."""
+        self._write(f"{_folder(job)}/pages", f"{number:06d}.json", _encode(page), create=False)
+
+    def read_page(self, job: str, number: int) -> dict[str, Any]:
+        """A page's result. Raises FileNotFoundError."""
+        return self._read(f"{_folder(job)}/pages/{number:06d}.json")
+
+    def page_numbers(self, job: str) -> list[int]:
+        """Numbers of the pages stored so far, ascending."""
+        found = (_PAGE.fullmatch(name) for name in self._storage.names(f"{_folder(job)}/pages"))
+        return sorted(int(match[1]) for match in found if match)
+
+    @contextmanager
+    def open_write(self, job: str, name: str) -> Iterator[TextIO]:
+        """Write text as UTF-8; the file appears when the block ends without an error, and not otherwise."""
+        with self.open_write_bytes(job, name) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
+            try:
+                yield text
+                text.flush()
+                text.detach()
+            except BaseException:
+                with suppress(StorageError, OSError, ValueError):
+                    text.close()
+                raise
+
+    @contextmanager
+    def open_write_bytes(self, job: str, name: str) -> Iterator[BinaryIO]:
+        """Write bytes; the file appears when the block ends without an error, and not otherwise."""
+        _path(job, name)
+        with self._storage.writing(_folder(job), name, create=False) as draft:
+            yield draft.file
+
+    @contextmanager
+    def open_read(self, job: str, name: str) -> Iterator[TextIO]:
+        """Read text; lines end with newline characters alone. Raises FileNotFoundError."""
+        with (
+            self.open_read_bytes(job, name) as file,
+            io.TextIOWrapper(file, encoding="utf-8", newline="\n") as text,
+        ):
+            yield text
+
+    def open_read_bytes(self, job: str, name: str) -> BinaryIO:
+        """Read bytes. Raises FileNotFoundError."""
+        return self._storage.reading(_path(job, name))
+
+    def exists(self, job: str, name: str) -> bool:
+        """Whether the job has a file of this name."""
+        return self._storage.exists(_path(job, name))
+
+    def jobs(self) -> Iterator[str]:
+        """Ids of all jobs that have a folder, also of those without a job.json (their submission was cut short)."""
+        for name in self._storage.names("jobs"):
+            with suppress(UnknownJob):
+                yield _checked(name)
+
+    def changed(self, job: str) -> float | None:
+        """When anything of a job was last written, in seconds since 1970; None where it has no folder."""
+        return self._storage.newest(_folder(job))
+
+    def drop(self, job: str) -> None:
+        """Remove everything of a job; missing is fine. job.json goes first, so that nobody takes the job up again."""
+        self._storage.remove(_path(job, JOB))
+        self._storage.remove_tree(_folder(job))
+
+    def put_password(self, job: str, password: bytes) -> None:
+        """Keep a document's password in a file of mode 0600 (0660 with a group). Raises InvalidOptions."""
+        if not self.is_local:
+            raise InvalidOptions(
+                "passwords are not kept on object storage, where others may read them: decrypt the document first, "
+                "or use a spool that is a folder"
+            )
+        self._write(_folder(job), PASSWORD, password, create=True)
+
+    def read_password(self, job: str) -> str | None:
+        """The document's password, without the newline its file ended with; None where there is none."""
+        try:
+            with self._storage.reading(_path(job, PASSWORD)) as file:
+                given = file.read()
+        except FileNotFoundError:
+            return None
+        try:
+            text = given.decode("utf-8")
+        except UnicodeDecodeError:
+            text = given.decode("latin-1")
+        return text.removesuffix("\n").removesuffix("\r")
+
+    def reopen(self, job: str) -> None:
+        """Remove the mark that the job has ended; missing is fine."""
+        self._storage.remove(_path(job, END))
+
+    def drop_password(self, job: str) -> None:
+        """Remove the password; missing is fine."""
+        self._storage.remove(_path(job, PASSWORD))
+
+    def _write(self, folder: str, name: str, content: bytes, create: bool) -> None:
+        with self._storage.writing(folder, name, create) as draft:
+            draft.file.write(content)
+
+    def _read(self, path: str) -> dict[str, Any]:
+        with self._storage.reading(path) as file:
+            content = file.read()
+        try:
+            value = json.loads(content)
+        except ValueError as error:
+            raise StorageError(f"spool: {path}: damaged JSON: retry the job") from error
+        if not isinstance(value, dict):
+            raise StorageError(f"spool: {path}: not a JSON object: retry the job")
+        return value
+
+
+def result_name(round: int) -> str:
+    """The file of a round's result: an assembly of an old round cannot overwrite a newer one."""
+    return f"result-{round}.json"
+
+
+def output_name(extension: str, round: int) -> str:
+    """The file of a format that was made of a round's result; `extension` begins with the dot."""
+    return f"output-{round}{extension}"
+
+
+def _encode(value: dict[str, Any]) -> bytes:
+    """JSON in UTF-8; what is no character (half a surrogate pair, from an odd file name) becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _checked(job: str) -> str:
+    try:
+        valid = str(UUID(job)) == job
+    except (ValueError, AttributeError, TypeError):
+        valid = False
+    if not valid:
+        raise UnknownJob(f"{str(job)[:80]!r} is not a job's id: give one as `submit.py jobs` shows it")
+    return job
+
+
+def _folder(job: str) -> str:
+    return f"jobs/{_checked(job)}"
+
+
+def _path(job: str, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a file name of the spool")
+    return f"{_folder(job)}/{name}"

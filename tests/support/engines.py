@@ -1,0 +1,142 @@
+"""Engines for tests: they read numbered pages and do what the page tells them to, failures included."""
+
+import ctypes
+import os
+import re
+import signal
+import time
+from collections.abc import Sequence
+
+from PIL import Image
+
+from ocrqueue.engines import Model
+from ocrqueue.errors import ModelUnavailable, PageError
+from ocrqueue.options import Options
+from ocrqueue.pages import Line, PageText
+from tests.support import numbered
+
+
+class Numbered:
+    """Reads numbered pages, one at a time, as fast as it can."""
+
+    name = "numbered"
+    batch = 1
+    dpi = 72
+    load_seconds = 0.0
+    page_seconds = 0.0
+
+    def __init__(self) -> None:
+        self._loaded = False
+
+    def default_model(self) -> Model:
+        """The model has no weights."""
+        return Model("none", "1")
+
+    def fingerprint(self) -> str:
+        """Nothing but the class changes what is read; a test may pretend that something else did."""
+        return type(self).__name__ + os.environ.get("TEST_ENGINE_FINGERPRINT", "")
+
+    def load(self, model: Model) -> None:  # noqa: ARG002 -- the protocol's
+        """Takes as long as the class says, or fails where a file tells it to."""
+        if os.path.exists(os.environ.get("TEST_ENGINE_BROKEN", "/nonexistent")):  # noqa: PTH110
+            raise ModelUnavailable("the test's model is broken: remove the file", "model_broken")
+        time.sleep(self.load_seconds)
+        self._loaded = True
+
+    def read(self, pages: Sequence[Image.Image], options: Options) -> list[PageText | PageError]:  # noqa: ARG002
+        """One line a page."""
+        assert self._loaded
+        time.sleep(self.page_seconds)
+        _count(len(pages))
+        return [self._read(page) for page in pages]
+
+    def free_resources(self) -> None:
+        """Nothing to free."""
+        self._loaded = False
+
+    def _read(self, page: Image.Image) -> PageText | PageError:
+        number, behaviour = numbered.decode(page)
+        _behave(behaviour)
+        width, height = page.size
+        box = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
+        return PageText([Line(numbered.text(number), box, 0.9)])
+
+
+class Slow(Numbered):
+    """Takes half a second a page."""
+
+    name = "slow"
+    page_seconds = 0.5
+
+
+class Steady(Numbered):
+    """Takes about as long for a page as a real engine."""
+
+    name = "steady"
+    page_seconds = 2.0
+
+
+class Quick(Numbered):
+    """Takes a twentieth of a second a page."""
+
+    name = "quick"
+    page_seconds = 0.05
+
+
+class Batching(Numbered):
+    """Reads up to eight pages at once, in the time of one."""
+
+    name = "batching"
+    batch = 8
+    page_seconds = 0.5
+
+
+class SlowLoading(Numbered):
+    """Takes longer to load than Celery waits by default for a new child."""
+
+    name = "slow-loading"
+    load_seconds = 6.0
+
+
+class BlockingLoad(Numbered):
+    """Loads for TEST_LOAD_SECONDS inside C without ever letting another thread of its process run."""
+
+    name = "blocking-load"
+
+    def load(self, model: Model) -> None:
+        """Holds the GIL all the time, as a reader of a slow disk may."""
+        end = time.monotonic() + float(os.environ["TEST_LOAD_SECONDS"])
+        while (left := end - time.monotonic()) > 0:
+            ctypes.PyDLL(None).usleep(int(min(left, 30) * 1e6))
+        super().load(model)
+
+
+def _count(pages: int) -> None:
+    """Write a byte for each page that is read, where a test wants to know."""
+    if path := os.environ.get("TEST_ENGINE_READS"):
+        with open(path, "ab") as file:  # noqa: PTH123
+            file.write(b"." * pages)
+
+
+def _behave(behaviour: int) -> None:
+    if behaviour == numbered.SLOW:
+        time.sleep(1.0)
+    elif behaviour == numbered.RAISE:
+        raise RuntimeError("the page tells the engine to fail")
+    elif behaviour == numbered.KILL_CHILD:
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif behaviour == numbered.HANG_IN_C:
+        re.match(r"(a|aa)+$", "a" * 100 + "b")  # backtracks for ever inside C, holding the GIL
+    elif behaviour == numbered.MEMORY_ERROR:
+        raise MemoryError
+    elif behaviour == numbered.KILL_WORKER:
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif behaviour == numbered.GROW:
+        hoard = []
+        while True:
+            hoard.append(bytearray(16 * 2**20))
+            time.sleep(0.01)
+    elif behaviour == numbered.SLEEP_FOREVER:
+        while True:
+            time.sleep(60)

@@ -1,0 +1,50 @@
+"""Plays the workers' side of a job, with the real ledger and the real spool, and no worker."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from ocrqueue.client import Client, Job
+from ocrqueue.errors import PageError
+from ocrqueue.ledger import Message
+from ocrqueue.pages import Line, PageText
+from ocrqueue.steps.assembling import assemble
+from ocrqueue.storage import results
+
+BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
+FAILED = PageError("engine_error", "the engine failed; see the worker log")
+RECORD: dict[str, object] = {"engine": "rapidocr", "model": "tiny", "revision": "1", "queue": "pages.rapidocr"}
+
+
+class Reader:
+    """Does with a job what workers do, page by page."""
+
+    def __init__(self, client: Client, job: Job) -> None:
+        self.ledger, self.spool, self.id = client.ledger, client.spool, job.id
+        self.tickets: list[Message] = []
+
+    def open(self, pages: int) -> None:
+        token = str(uuid4())
+        assert self.ledger.begin(self.id, "document", token)
+        self.tickets = self.ledger.open(self.id, token, pages, 1, {"total": pages, **RECORD}).messages
+
+    def refuse(self, error: PageError) -> None:
+        token = str(uuid4())
+        assert self.ledger.begin(self.id, "document", token)
+        self.ledger.refuse(self.id, token, error)
+
+    def read(self, failing: Sequence[int] = ()) -> None:
+        """Read all open pages, and assemble them."""
+        while self.tickets:
+            self.step(failing)
+
+    def step(self, failing: Sequence[int] = ()) -> None:
+        ticket, token = self.tickets.pop(0), str(uuid4())
+        if ticket.kind == "page" and (claim := self.ledger.claim(self.id, *ticket.args, token)):
+            (page,) = claim.pages
+            if page.number not in failing:
+                text = PageText([Line(f"page {page.number}", BOX, 0.9)])
+                self.spool.write_page(self.id, page.number, results.page_result(page.number, text, results.PageFacts()))
+            error = FAILED if page.number in failing else None
+            self.tickets += self.ledger.finish(claim, {page.number: error}).messages
+        elif ticket.kind == "assemble" and (job := self.ledger.begin(self.id, "assemble", token, *ticket.args)):
+            assemble(job, token, self.ledger, self.spool)

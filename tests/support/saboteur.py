@@ -1,0 +1,107 @@
+"""The Celery application of a worker that dies where a test wants it to, or that is wrong.
+
+A file in the folder TEST_TRAPS, named after one of `POINTS`, kills the process that comes there next; one named `full`
+makes the spool's disk look full, where no small file system can be mounted for that. With
+TEST_UNCHECKED_CLAIMS set, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
+that version; with TEST_CRASHES, it ends of a command that Redis refuses; with TEST_HANGS, it does not come to its end.
+"""
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from celery import bootsteps
+
+from ocrqueue import engines
+from ocrqueue.ledger import scripts
+from ocrqueue.storage import base as storage
+from tests.support import newer
+from worker import keeper
+from worker.app import app
+
+POINTS = {
+    "opened": "tasks.document:dispatch",  # the pages are in the ledger, no ticket is sent yet
+    "assembling": "tasks.assemble:assemble_job",  # the assembly has its claim
+    "assembled": "ocrqueue.ledger:Ledger.end",  # the result is written, the job has not ended
+    "ended": "tasks.assemble:dispatch",  # the job has ended, nobody knows it yet
+    "read": "tasks.page:dispatch",  # a page is counted, the lane's next ticket is not sent
+}
+_CHECK = "if not kind then return reply({stale = true}) end"
+_UNCHECKED = """if not kind then
+  lane, numbers = 0, {}
+  for n in pairs(results) do numbers[#numbers + 1] = tonumber(n) end
+end"""
+
+
+def _guarded(original: Callable[..., Any], trap: Path) -> Callable[..., Any]:
+    @wraps(original)
+    def step(*args: Any, **more: Any) -> Any:
+        with suppress(FileNotFoundError):
+            trap.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*args, **more)
+
+    return step
+
+
+def _set_traps(folder: Path) -> None:
+    for name, point in POINTS.items():
+        module, _, path = point.partition(":")
+        *parents, last = path.split(".")
+        owner: Any = import_module(module)
+        for parent in parents:
+            owner = getattr(owner, parent)
+        setattr(owner, last, _guarded(getattr(owner, last), folder / name))
+
+
+def _check_no_claims() -> None:
+    checked = scripts.source
+    assert _CHECK in checked("finish")
+    scripts.source = lambda name: checked(name).replace(_CHECK, _UNCHECKED) if name == "finish" else checked(name)
+
+
+def _fill_disk(sign: Path) -> None:
+    write = storage._File.write
+
+    def full(file: Any, data: Any) -> int:
+        if sign.exists():
+            try:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:
+                storage.fail(file.path, error)
+        return write(file, data)
+
+    storage._File.write = full  # type: ignore[method-assign]
+
+
+class Hanging(bootsteps.StartStopStep):
+    """A part of the worker that does not stop."""
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002 -- the protocol's
+        """For ever."""
+        while True:
+            time.sleep(60)
+
+
+engines.ENGINES["quick"] = "tests.support.engines:Quick"  # known also while no worker that serves it lives
+if "TEST_TRAPS" in os.environ:
+    _set_traps(Path(os.environ["TEST_TRAPS"]))
+    _fill_disk(Path(os.environ["TEST_TRAPS"]) / "full")
+if "TEST_VERSION" in os.environ:
+    newer.become(int(os.environ["TEST_VERSION"]))
+if "TEST_UNCHECKED_CLAIMS" in os.environ:
+    _check_no_claims()
+if "TEST_CRASHES" in os.environ:
+    app.conf.broker_channel_error_retry = False
+if "TEST_HANGS" in os.environ:
+    app.steps["worker"].add(Hanging)
+    keeper.STUCK = 4.0  # seconds
+
+__all__ = ["app"]

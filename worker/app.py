@@ -1,0 +1,30 @@
+"""The Celery application."""
+
+import sys
+
+from celery import Celery
+
+from ocrqueue.settings import SettingsError
+
+try:
+    import worker_config  # noqa: F401 -- read now, so that a wrong setting ends the start with one line
+except SettingsError as e:
+    sys.exit(f"ocr: {e.message}")
+
+app = Celery(
+    "ocrqueue",
+    task_cls="worker.claims:CheckedTask",
+    include=[
+        "worker.signals",
+        "worker.control",
+        "worker.revoke",
+        "tasks.document",
+        "tasks.page",
+        "tasks.assemble",
+        "tasks.format",
+        "tasks.reconcile",
+        "tasks.audit",
+        "tasks.trim",
+    ],
+)
+app.config_from_object("worker_config")  # by its name: a spawned child is handed the application, not the module

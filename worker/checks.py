@@ -1,0 +1,29 @@
+"""What can be wrong although each setting by itself is right; found before anything starts, and told in one line."""
+
+from collections.abc import Collection, Iterable
+
+import worker_config as config
+from ocrqueue.engines import engine_class
+from worker import flower
+
+
+def check(processes: Collection[str]) -> None:
+    """Look at what these processes of the Procfile would end of. Raises SystemExit with one line."""
+    if "flower" in processes:
+        flower.check()
+    if "worker" in processes:
+        check_engines(config.SERVED)
+
+
+def check_engines(served: Iterable[str]) -> None:
+    """Make each of these engines, which loads nothing. Raises SystemExit with one line for one that cannot be made."""
+    for name in served:
+        path = config.SERVED[name]
+        try:
+            engine_class(path)()
+        except Exception as e:  # noqa: BLE001 -- whatever a module of somebody else's raises
+            why = " ".join(f"{type(e).__name__}: {e}".split())
+            raise SystemExit(
+                f"ocr: OCR_WORKER_ENGINES={name}={path} cannot be used ({why}): "
+                "name a class as package.module:Class that this Python can import"
+            ) from None

@@ -1,0 +1,83 @@
+"""What every task of this process works with, made on first use."""
+
+import os
+from functools import cache
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+import worker_config as config
+from ocrqueue.engines.holder import EngineHolder
+from ocrqueue.ledger import Ledger
+from ocrqueue.models import ModelStore
+from ocrqueue.process.rwlock import ReadWriteLock
+from ocrqueue.steps.page_cache import PageCache
+from ocrqueue.storage.location import open_storage
+from ocrqueue.storage.spool import Spool
+
+# How a worker's parent tells its children, forked or spawned, whose they are.
+WORKER_ID = "OCR_WORKER_ID"
+WORKER_NAME = "OCR_WORKER_NAME"
+
+
+def worker_id() -> str:
+    """The id of the worker this process belongs to; new at every start."""
+    return os.environ.get(WORKER_ID, "")
+
+
+def worker_name() -> str | None:
+    """The name under which Celery and Flower know the worker."""
+    return os.environ.get(WORKER_NAME)
+
+
+PATIENCE = 30  # seconds that Redis may be away
+PAUSE = min(3.0, config.OCR_LEASE_SECONDS / 8)  # longest between two tries: well before the reconciler frees claims
+
+
+@cache
+def redis() -> Redis:
+    """A connection that outlasts a restart of the server: it tries again for about half a minute."""
+    return Redis.from_url(
+        config.SHARED.redis_py,
+        decode_responses=True,
+        socket_timeout=15,
+        socket_connect_timeout=5,
+        retry=Retry(ExponentialBackoff(cap=PAUSE, base=0.1), 5 + round(PATIENCE / PAUSE)),
+    )
+
+
+@cache
+def ledger() -> Ledger:
+    """The ledger."""
+    return Ledger(redis(), lease=config.OCR_LEASE_SECONDS, attempts=config.OCR_PAGE_ATTEMPTS)
+
+
+@cache
+def beside() -> ReadWriteLock:
+    """Held by each child of this worker while it works under a claim: shared, or alone for a last try."""
+    return ReadWriteLock(config.OCR_DATA_DIR / "workers.lock", worker_name() or "")
+
+
+@cache
+def spool() -> Spool:
+    """The spool."""
+    return Spool(config.SHARED.spool, config.SHARED.spool_group)
+
+
+@cache
+def page_cache() -> PageCache:
+    """The page cache, beside the jobs in the spool."""
+    return PageCache(open_storage(config.SHARED.spool, config.SHARED.spool_group), redis(), config.CACHE_MAX_BYTES)
+
+
+@cache
+def models() -> ModelStore:
+    """The model directory of this machine."""
+    return ModelStore(config.MODELS)
+
+
+@cache
+def engines() -> EngineHolder:
+    """The engines of this child."""
+    return EngineHolder(config.SERVED, config.LIMITS.load_seconds)

@@ -1,0 +1,49 @@
+"""`python -m worker.flower`: Flower, listening on loopback; told to listen elsewhere, it asks for a password."""
+
+import ipaddress
+import os
+import sys
+
+import worker_config as config
+
+
+def check() -> None:
+    """Raise SystemExit, with one line, where it would be open to others without a password."""
+    if not is_loopback(config.OCR_FLOWER_ADDRESS) and not config.OCR_FLOWER_PASSWORD:
+        sys.exit(
+            f"ocr: OCR_FLOWER_ADDRESS={config.OCR_FLOWER_ADDRESS!r} opens Flower to others: "
+            "set OCR_FLOWER_PASSWORD=user:password too, or leave the address at 127.0.0.1"
+        )
+
+
+def main() -> None:
+    """Become Flower. The password goes by the environment, where no process list shows it."""
+    check()
+    if config.OCR_FLOWER_PASSWORD:
+        os.environ["FLOWER_BASIC_AUTH"] = config.OCR_FLOWER_PASSWORD
+    database = config.OCR_DATA_DIR / "flower" / "flower.db"
+    database.parent.mkdir(parents=True, exist_ok=True)
+    options = {
+        "address": config.OCR_FLOWER_ADDRESS,
+        "port": config.OCR_FLOWER_PORT,
+        "persistent": True,
+        "db": database,
+        "state_save_interval": 10_000,  # milliseconds
+        "tasks_columns": "name,uuid,state,args,result,received,started,runtime,worker",
+    }
+    command = [sys.executable, "-m", "celery", "-A", "tasks.app", "flower", *(f"--{k}={v}" for k, v in options.items())]
+    os.execv(sys.executable, command)  # noqa: S606 -- no shell, our own arguments
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The warden: a thread of the worker's parent that measures its children every second, and ends one grown too large.
+
+A thread apart from the keeper's, which may stand still for half a minute while Redis is away.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+import worker_config as config
+from ocrqueue.process.memory import footprint
+
+log = logging.getLogger(__name__)
+SECOND = 1.0
+PAUSE = 5.0  # seconds without a measurement, after which this process must have been stopped (a lid closed, SIGSTOP)
+
+
+class Warden(threading.Thread):
+    """One per worker."""
+
+    def __init__(self, pool: Any) -> None:
+        super().__init__(name="warden", daemon=True)
+        self._pool = pool
+        self._limit = config.OCR_MAX_CHILD_MB * 2**20
+        self._last = time.monotonic()
+        self._resumed = 0.0  # when the last pause ended
+
+    def run(self) -> None:
+        """Measure until the process ends."""
+        while True:
+            time.sleep(SECOND)
+            self._tick()
+            for pid in children(self._pool):
+                with suppress(psutil.Error, ProcessLookupError):
+                    self._measure(pid)
+
+    def stood_still(self, since: float) -> bool:
+        """Whether this process was stopped for a while after `since` (monotonic): a child's time limit ran on."""
+        return self._resumed > since or time.monotonic() - self._last > PAUSE
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now - self._last > PAUSE:
+            self._resumed = now
+        self._last = now
+
+    def _measure(self, pid: int) -> None:
+        used = footprint(pid)
+        if used > self._limit:
+            log.error(
+                "child %d uses %d MB, more than OCR_MAX_CHILD_MB=%d: it is ended, and what it read counts as lost",
+                pid, used >> 20, config.OCR_MAX_CHILD_MB,
+            )  # fmt: skip
+            os.kill(pid, signal.SIGKILL)
+
+
+def children(pool: Any) -> list[int]:
+    """Process ids of a prefork pool's children; none for any other pool."""
+    return [p.pid for p in list(getattr(getattr(pool, "_pool", None), "_pool", None) or ()) if p.pid]
+
+
+warden: Warden | None = None  # of this process, where it is a worker's parent
+
+
+def start(pool: Any) -> None:
+    """Start this process's warden."""
+    global warden
+    warden = Warden(pool)
+    warden.start()
+
+
+def stood_still(since: float) -> bool:
+    """Whether this process was stopped for a while after `since`, a reading of the monotonic clock."""
+    return warden is not None and warden.stood_still(since)
