@@ -1,0 +1,56 @@
+"""States, reasons and kinds, each defined once. Redis, messages and results hold them as these strings."""
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """The state of a job."""
+
+    QUEUED = "queued"  # recorded; its document is not opened yet
+    RUNNING = "running"  # opened; pages are being read, or put together
+    DONE = "done"  # every page was read
+    PARTIAL = "partial"  # some pages were read
+    FAILED = "failed"  # no page was read
+    CANCELLED = "cancelled"  # cancelled before every page was finished
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether this state is final (until a retry)."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class PageState(StrEnum):
+    """The state of one page of a job."""
+
+    OPEN = "open"  # waits for a worker
+    CLAIMED = "claimed"  # a worker reads it
+    OK = "ok"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Return(StrEnum):
+    """Why a claim is returned to the ledger without a result."""
+
+    RELEASE = "release"  # the worker stops, or cannot load the model: not counted as an attempt
+    LOST = "lost"  # the process that held the claim was killed: counts as an attempt
+    EXPIRED = "expired"  # the lease ran out: counts as an attempt
+    TIMEOUT = "timeout"  # the time limit ended the process: a page that was alone in the claim fails
+
+
+class Origin(StrEnum):
+    """Where the text of a line or page comes from."""
+
+    OCR = "ocr"
+    TEXT_LAYER = "text_layer"
+    MIXED = "mixed"  # of a page: both
+
+
+class MessageKind(StrEnum):
+    """What a Celery message of the ledger asks for."""
+
+    DOCUMENT = "document"  # open the document
+    PAGE = "page"  # a ticket: read the next page of a lane
+    ASSEMBLE = "assemble"  # put the pages together and end the job
+    ENDED = "ended"  # publish the end of the job
+    FORMAT = "format"  # make one output format
