@@ -8,13 +8,14 @@ BIN := .venv/bin
 # Two files at a time: most tests of real processes wait more than they compute.
 TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help setup demo demo-mlx up test check bench lock clean
+.PHONY: help setup demo demo-mlx up test test-random check bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
 	@echo "make demo-mlx          the same with a very small vision-language model on MLX"
 	@echo "make up                runs the stack until Ctrl-C: Redis, workers, beat, Flower"
 	@echo "make test              runs the tests"
+	@echo "make test-random       runs the property tests with new random examples [SEED=...]"
 	@echo "make check             what CI runs: ruff, mypy, tests"
 	@echo "make bench             lists the measurements in bench/"
 	@echo "make setup | lock | clean"
@@ -33,6 +34,12 @@ up: setup
 
 test: setup
 	$(TESTS)
+
+# Without SEED a new one is drawn; Hypothesis prints the example that failed.
+test-random: setup
+	@seed=$(if $(SEED),$(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')); \
+	echo "seed $$seed: repeat with make test-random SEED=$$seed"; \
+	$(TESTS) -m hypothesis --hypothesis-profile=random --hypothesis-seed=$$seed
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,14 +1,18 @@
-"""What holds for every test: no setting of the developer's own, and the same examples each time."""
+"""What holds for every test: none of the developer's own settings, and the same examples in each run.
+
+`make test-random` selects the profile `random`: new examples in each run, from a seed that it prints.
+"""
 
 import os
 
 from hypothesis import settings
 
-import ocrqueue.settings  # noqa: F401 (reads .env into the environment, once, so that it can be taken out again)
+import ocrqueue.settings  # noqa: F401 (reads .env into the environment once, so that the loop below removes its settings too)
 from tests.support.mlx_rule import pytest_collection_modifyitems, pytest_report_header  # noqa: F401
 
 for name in [n for n in os.environ if n.startswith("OCR_") or n == "REDIS_URL"]:
     del os.environ[name]
 
 settings.register_profile("ocr-queue", derandomize=True, deadline=None, database=None)
+settings.register_profile("random", deadline=None, database=None, print_blob=True)
 settings.load_profile("ocr-queue")

@@ -314,6 +314,7 @@ class LedgerMachine(LedgerPair):
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis  # Hypothesis marks only tests that it decorates; `make test-random` selects by this mark
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 def test_the_ledger_does_what_the_plain_model_does(redis: "redis_py.Redis") -> None:
     run_state_machine_as_test(
@@ -321,7 +322,7 @@ def test_the_ledger_does_what_the_plain_model_does(redis: "redis_py.Redis") -> N
         settings=settings(
             max_examples=EXAMPLES or 120,
             stateful_step_count=50,
-            derandomize=not EXAMPLES,
+            derandomize=not EXAMPLES and settings.default.derandomize,
             database=None,
             deadline=None,
             phases=[Phase.generate, Phase.shrink] if EXAMPLES else [Phase.generate],
