@@ -55,6 +55,11 @@ def format_id(job: str, round: int, format: str) -> str:
     return str(uuid5(UUID(job), f"{round} {format}"))
 
 
+def celery_result_key(task: str) -> str:
+    """Celery's key for the result of a task. The id of a job's first task is the job's id."""
+    return f"celery-task-meta-{task}"
+
+
 def events_channel(job: str) -> str:
     """The channel on which a job's progress is published; a message only wakes whoever waits."""
     return f"{PREFIX}events:{job}"

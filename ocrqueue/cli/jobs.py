@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ocrqueue.cli.following import SECONDS, follow_jobs
+from ocrqueue.cli.follow import SECONDS, follow_jobs
 from ocrqueue.cli.outputs import check_format, to_stdout, whole_file
 from ocrqueue.cli.report import (
     DONE,

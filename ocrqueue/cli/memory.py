@@ -6,7 +6,7 @@ import time
 
 import click
 
-from ocrqueue.cli.following import SECONDS
+from ocrqueue.cli.follow import SECONDS
 from ocrqueue.cli.report import DONE, TIMED_OUT, say
 from ocrqueue.client import Client
 

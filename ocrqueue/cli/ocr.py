@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ocrqueue.cli.following import SECONDS, follow_jobs, interrupted
+from ocrqueue.cli.follow import SECONDS, follow_jobs, interrupted
 from ocrqueue.cli.outputs import Files, check_format, make_folder, plan, to_stdout, whole_file
 from ocrqueue.cli.report import (
     DONE,

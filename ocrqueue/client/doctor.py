@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import cast
 
 from ocrqueue import names, settings
-from ocrqueue.client.client import MEMORY_SHARE, Client, JobStatus
+from ocrqueue.client.client import MEMORY_SHARE, Client
+from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import QueueUnavailable, StorageError
 from ocrqueue.ledger import workers
 from ocrqueue.ledger.connection import address

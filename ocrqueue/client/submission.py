@@ -41,7 +41,7 @@ class Wish(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Upload:
     """A source that is ready to be sent."""
 
     name: str  # for people
@@ -68,14 +68,14 @@ def url_name(url: str) -> str:
 
 
 @contextmanager
-def opened(source: Given, name: str | None, seekable: bool) -> Iterator[Document]:
+def opened(source: Given, name: str | None, seekable: bool) -> Iterator[Upload]:
     """The document behind a source; what is opened here is closed afterwards. Raises OSError, InvalidOptions.
 
     `seekable`: a stream that cannot go back is copied to a temporary file first.
     """
     with ExitStack() as stack:
         if isinstance(source, str) and is_url(source):
-            yield Document(_plain(name or url_name(source)), None, source)
+            yield Upload(_plain(name or url_name(source)), None, source)
             return
         if isinstance(source, bytes | bytearray | memoryview):
             stream: BinaryIO = io.BytesIO(source)
@@ -87,7 +87,7 @@ def opened(source: Given, name: str | None, seekable: bool) -> Iterator[Document
             stream, found = _binary(source), _stream_name(source)
             if seekable and not stream.seekable():
                 stream = stack.enter_context(_copy(stream))
-        yield Document(_plain(name or found), stream)
+        yield Upload(_plain(name or found), stream)
 
 
 def parse(wish: Wish) -> Options:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ocrqueue import names
 from ocrqueue.options import Options, select_pages
 
 ENDED = frozenset({"done", "partial", "failed", "cancelled"})
@@ -171,3 +172,17 @@ class Step:
     done: bool  # False: nothing was changed (a claim that is no longer live, a job in another state, ...)
     messages: list[Message] = field(default_factory=list)
     reply: Mapping[str, Any] = field(default_factory=dict)
+
+
+def job_note(job: str, source: Source, options: Options, created: float) -> dict[str, Any]:
+    """The content of a job's job.json in the spool: enough to create the job again if Redis loses its record.
+
+    `created` is in seconds since 1970.
+    """
+    return {
+        "version": names.VERSION,
+        "job": job,
+        "source": source.to_json(),
+        "options": options.given(),
+        "created": created,
+    }

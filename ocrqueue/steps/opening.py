@@ -14,6 +14,7 @@ from ocrqueue.engines import engine_class
 from ocrqueue.errors import DocumentError, InvalidOptions, QueueFull
 from ocrqueue.fetching.sources import fetch_source
 from ocrqueue.ledger import ClaimedPage, Job, Ledger, Source, Step
+from ocrqueue.ledger.records import job_note
 from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options, select_pages
@@ -66,7 +67,7 @@ def open_job(
     has announced them yet, each with its "module:Class". Raises DocumentError, StorageError.
     """
     if not storing(lambda: spool.exists(job.id, JOB)):  # a plain message; the client writes it before it sends
-        storing(lambda: spool.write_json(job.id, JOB, job_note(job)))
+        storing(lambda: spool.write_json(job.id, JOB, job_note(job.id, job.source, job.options, job.created)))
     source = job.source if job.source.file else _into_spool(job, spool, limits, allowed)
     file = cast("str", source.file)
     password = storing(lambda: spool.read_password(job.id))
@@ -131,17 +132,6 @@ def _into_spool(job: Job, spool: Spool, limits: Limits, allowed: Sequence[str]) 
             return Source(name, stored.file, stored.sha256, stored.bytes, job.source.spec)
 
         return storing(store)
-
-
-def job_note(job: Job) -> dict[str, object]:
-    """What stands in the spool's job.json: enough to take the job up again should Redis forget it."""
-    return {
-        "version": names.VERSION,
-        "job": job.id,
-        "source": job.source.to_json(),
-        "options": job.options.given(),
-        "created": job.created,
-    }
 
 
 @dataclass(frozen=True, slots=True)

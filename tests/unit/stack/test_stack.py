@@ -5,7 +5,7 @@ import pytest
 
 from ocrqueue.stack.stack import Process, Reporter, StackError, last_line, read_procfile, supervisor_config
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 
 def config(processes: list[Process], data: Path = Path("/data")) -> configparser.RawConfigParser:

@@ -54,7 +54,7 @@ def wait_for_format(
 
 def _outcome(redis: Redis, task: str) -> bool:
     """Whether the task has succeeded. Raises OcrFailed where it failed, and forgets that it did."""
-    stored: Any = redis.get(_key(task))
+    stored: Any = redis.get(names.celery_result_key(task))
     found: dict[str, Any] = json.loads(stored) if stored else {}
     if found.get("status") == "FAILURE":
         _forget(redis, task)
@@ -63,11 +63,7 @@ def _outcome(redis: Redis, task: str) -> bool:
 
 
 def _forget(redis: Redis, task: str) -> None:
-    redis.delete(_key(task))
-
-
-def _key(task: str) -> str:
-    return f"celery-task-meta-{task}"
+    redis.delete(names.celery_result_key(task))
 
 
 def _reason(error: dict[str, Any]) -> str:

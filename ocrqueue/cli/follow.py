@@ -9,7 +9,7 @@ import click
 from ocrqueue.cli.progress import progress
 from ocrqueue.cli.report import INTERRUPTED, report, say, worst
 from ocrqueue.client import Client, JobStatus
-from ocrqueue.client.watching import Statuses
+from ocrqueue.client.follow import Statuses
 from ocrqueue.errors import JobTimeout, OcrError
 
 

@@ -1,0 +1,125 @@
+"""One queue as clients see it: the status of its jobs and its workers, and messages to them."""
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from redis.exceptions import RedisError
+
+from ocrqueue import names
+from ocrqueue.client import children
+from ocrqueue.client.children import Answer, Child
+from ocrqueue.client.follow import Statuses, follow
+from ocrqueue.client.status import DeadPage, JobStatus, dead_pages, status_of
+from ocrqueue.errors import UnknownJob
+from ocrqueue.ledger import Job as Record
+from ocrqueue.ledger import Ledger, Message, NewerRecord, messages, workers
+from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
+from ocrqueue.settings import Shared, shared
+from ocrqueue.storage.spool import JOB, Spool
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+log = logging.getLogger(__name__)
+
+
+class Queue:
+    """One queue: its Redis and its spool. Cheap to make, connected on first use, safe to share between threads."""
+
+    def __init__(self, settings: Shared | None = None) -> None:
+        self.settings = settings or shared()
+        self.redis = connect(self.settings)
+        self.ledger = Ledger(self.redis)
+        self.spool = Spool(self.settings.spool, self.settings.spool_group)
+
+    def statuses(self, jobs: Collection[str]) -> dict[str, JobStatus]:
+        """The status of each job. Raises UnknownJob, QueueUnavailable."""
+        with reaching(self.settings):
+            live = workers.live(self.redis)
+            return {job: status_of(self.ledger.job(job), live) for job in jobs}
+
+    def jobs(self) -> list[JobStatus]:
+        """The status of every job that is known, oldest first. Raises QueueUnavailable."""
+        found = []
+        with reaching(self.settings):
+            live = workers.live(self.redis)
+            for job in self.ledger.jobs():
+                with suppress(UnknownJob, NewerRecord):  # dropped meanwhile, or not for us
+                    found.append(status_of(self.ledger.job(job), live))
+        return found
+
+    def dead(self) -> list[DeadPage]:
+        """All failed pages that a retry might mend, oldest first. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            return dead_pages(self.ledger)
+
+    def follow(self, jobs: Collection[str], timeout: float | None = None) -> Iterator[Statuses]:
+        """The statuses of these jobs at every change and every two seconds, until all have ended.
+
+        Outlives a restart of Redis. Raises JobTimeout, UnknownJob, QueueUnavailable.
+        """
+        return follow(self.redis, jobs, self._look, timeout)
+
+    def send(self, outgoing: list[Message]) -> None:
+        """Publish messages. One that gets lost is no harm: the workers' reconciler sends it again."""
+        self._publish(lambda: messages.send(self._celery, outgoing))
+
+    def ask(self, job: Record, format: str) -> None:
+        """Ask the workers to make a format of a job that has ended."""
+        self._publish(lambda: messages.send_format(self._celery, job, format))
+
+    def _publish(self, publish: Callable[[], None]) -> None:
+        from kombu.exceptions import OperationalError
+
+        try:
+            publish()
+        except (OperationalError, RedisError, OSError) as e:
+            log.warning("a message was not sent (%s); the workers will send it again", type(e).__name__)
+
+    # -- the workers -----------------------------------------------------------------------------------------------
+    def children(self) -> list[Child]:
+        """The worker children, as each was after its last task. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            return children.children(self.redis)
+
+    def unload(self, seconds: float = 330) -> Iterator[Answer]:
+        """Have every worker child free its models; each one's answer as it comes. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            yield from children.unload(self.redis, self._ask_workers, seconds)
+
+    def _ask_workers(self, count: int) -> list[dict[str, Any]]:
+        found = self._celery.control.broadcast(names.UNLOAD, reply=True, limit=count, timeout=5)
+        return cast("list[dict[str, Any]]", found or [])
+
+    @cached_property
+    def _celery(self) -> "Celery":
+        from celery import Celery
+
+        app = Celery("ocrqueue.client", broker=self.settings.redis, set_as_current=False)
+        app.conf.update(
+            task_serializer="json",
+            accept_content=["json"],
+            task_send_sent_event=True,
+            broker_connection_timeout=TIMEOUT,
+            broker_transport_options={"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT},
+            task_publish_retry_policy={"max_retries": 1, "interval_start": 0.2},
+        )
+        return app
+
+    def _look(self, jobs: Collection[str], known: Statuses) -> dict[str, JobStatus]:
+        """Like `statuses`; a job that Redis has forgotten stays as it was as long as the spool has it."""
+        with reaching(self.settings):
+            live = workers.live(self.redis)
+            found = {}
+            for job in jobs:
+                try:
+                    found[job] = status_of(self.ledger.job(job), live)
+                except UnknownJob:
+                    if job not in known or not self.spool.exists(job, JOB):
+                        raise
+                    found[job] = replace(known[job], waiting_for="Redis has lost this job; it is taken up again soon")
+        return found
