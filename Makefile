@@ -44,7 +44,7 @@ test-random: setup
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict ocrqueue tasks worker submit.py worker_config.py scripts bench
+	$(BIN)/mypy --strict ocrqueue tasks worker submit.py worker_config.py scripts bench tests/support/tiny_vlm
 	$(TESTS)
 
 bench: setup

@@ -20,7 +20,7 @@ import sys
 from ocrqueue.engines.mlx.engine import MlxVlm
 from ocrqueue.process.memory import give_back
 from ocrqueue.options import Options
-from tests import tiny
+from tests.support import tiny
 engine = MlxVlm()
 engine.load(engine.default_model())
 for line in sys.stdin:

@@ -42,7 +42,7 @@ def list_models(as_json: bool) -> int:
         for model in found:
             print(json.dumps(model.to_json()))
     else:
-        _print(model_table(found) if found else [f"no model in {store.layout.root}"])
+        _print(model_table(found) if found else [f"no model in {store.paths.root}"])
     return DONE
 
 

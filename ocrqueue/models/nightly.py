@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ocrqueue.models.files.paths import write_whole
+from ocrqueue.models.files.atomic import write_whole
 from ocrqueue.models.pruning.audit import Audit, Needed
 from ocrqueue.models.pruning.prune import Pruning
 from ocrqueue.models.store import ModelStore

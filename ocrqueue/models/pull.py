@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocrqueue.errors import InvalidOptions, ModelDirectoryError, ModelUnavailable
-from ocrqueue.models.files.catalogue import CACHE, FOLDER, Found, find
+from ocrqueue.models.files.atomic import plain_mode
+from ocrqueue.models.files.catalogue import Found, Kind, find, repository_folder
 from ocrqueue.models.files.hashes import Budget, file_hash
-from ocrqueue.models.files.locks import locked
-from ocrqueue.models.files.paths import Layout, plain_mode
+from ocrqueue.models.files.locks import locked, pull_key
+from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.files.stamps import write_stamp
 from ocrqueue.models.files.survey import Surveyed, look
-from ocrqueue.models.pruning.audit import pull_key
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
@@ -33,22 +33,22 @@ _AGAIN = "what has come so far stays, and the next pull goes on with it"
 _SHA256_LETTERS = 64
 
 
-def pull(layout: Layout, name: str, revision: str, now: float) -> Found:
+def pull(paths: DirectoryPaths, name: str, revision: str, now: float) -> Found:
     """Fetch a model (of one revision, else of the branch main), and check all of it.
 
     Raises InvalidOptions for a name that cannot be one, ModelUnavailable where the hub has no such model or cannot be
     reached (`model_missing`) or what came is damaged (`model_broken`), ModelDirectoryError.
     """
-    if any(found.kind == FOLDER for found in find(layout.root, name)):
-        raise ModelUnavailable(f"{name} is a folder in {layout.root}, not from the hub: it cannot be pulled")
-    with locked(layout.lock_file(pull_key(name))) as ours:
+    if any(found.kind == Kind.FOLDER for found in find(paths.root, name)):
+        raise ModelUnavailable(f"{name} is a folder in {paths.root}, not from the hub: it cannot be pulled")
+    with locked(paths.lock_file(pull_key(name))) as ours:
         if not ours:
             raise ModelDirectoryError(f"another process is pulling {name}: wait until it is done")
         with _told(name):
-            return _pull(layout, name, revision, now)
+            return _pull(paths, name, revision, now)
 
 
-def _pull(layout: Layout, name: str, revision: str, now: float) -> Found:
+def _pull(paths: DirectoryPaths, name: str, revision: str, now: float) -> Found:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined] # public, and not in a list
 
@@ -56,17 +56,17 @@ def _pull(layout: Layout, name: str, revision: str, now: float) -> Found:
     if not sys.stderr.isatty():
         disable_progress_bars()
     info = HfApi().model_info(name, revision=revision or None, files_metadata=True)
-    top = layout.root / f"models--{name.replace('/', '--')}"
+    top = paths.root / repository_folder(name)
     commit = str(info.sha)
-    write_stamp(layout, f"{name}@{commit}", pulled=now)
+    write_stamp(paths, f"{name}@{commit}", pulled=now)
     (top / "snapshots" / commit).mkdir(parents=True, exist_ok=True)  # from now on an audit sees it, as not complete
-    _need_space(layout.root, top, info)
+    _need_space(paths.root, top, info)
     for file in info.siblings or []:
         if (file.size or 0) >= _LARGE and file.lfs and not (top / "snapshots" / commit / file.rfilename).exists():
             _fetch(top / "blobs", name, commit, file)
-    path = Path(snapshot_download(name, revision=revision or None, cache_dir=layout.root))
-    found = Found(name, path.name, CACHE, path, top)
-    model = _mended(layout, look(layout, found, now, Budget(0)), now)
+    path = Path(snapshot_download(name, revision=revision or None, cache_dir=paths.root))
+    found = Found(name, path.name, Kind.CACHE, path, top)
+    model = _mended(paths, look(paths, found, now, Budget(0)), now)
     if model.condition.damage:
         raise ModelUnavailable(
             f"the model {name} came damaged: {model.condition.damage[0]}; pull it again", "model_broken"
@@ -100,15 +100,15 @@ def _fetch(blobs: Path, name: str, commit: str, file: "RepoSibling") -> None:
     partial.rename(blob)
 
 
-def _mended(layout: Layout, model: Surveyed, now: float) -> Surveyed:
+def _mended(paths: DirectoryPaths, model: Surveyed, now: float) -> Surveyed:
     """Fetch the files again that were there before, and are damaged."""
     from huggingface_hub import hf_hub_download
 
     found = model.found
     wrong = _damaged(model)
     for name in wrong:
-        hf_hub_download(found.name, name, revision=found.revision, cache_dir=layout.root, force_download=True)
-    return look(layout, found, now, Budget(0)) if wrong else model
+        hf_hub_download(found.name, name, revision=found.revision, cache_dir=paths.root, force_download=True)
+    return look(paths, found, now, Budget(0)) if wrong else model
 
 
 def _damaged(model: Surveyed) -> Sequence[str]:

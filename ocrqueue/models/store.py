@@ -10,17 +10,18 @@ from typing import Self
 
 from ocrqueue import settings as shared_settings
 from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
-from ocrqueue.models.files.catalogue import Found, catalogue, find, newest_first
+from ocrqueue.models.files.catalogue import catalogue, find_given, newest_first, split_name
 from ocrqueue.models.files.hashes import Budget
 from ocrqueue.models.files.keep import add_keep, read_keep, remove_keep
 from ocrqueue.models.files.locks import directory_id, directory_lock, is_locked, wait_for_lock
-from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.files.stamps import write_stamp
 from ocrqueue.models.files.survey import Survey, Surveyed, look, survey
-from ocrqueue.models.pruning.audit import Audit, LocalModel, Needed, audit_of, revision_of, split_name
+from ocrqueue.models.pruning.audit import Audit, LocalModel, Needed, audit_of
+from ocrqueue.models.pruning.journal import Entry
 from ocrqueue.models.pruning.prune import FreeSpace, Pruner, Pruning, free_space
 from ocrqueue.models.pruning.restore import recover, restore
-from ocrqueue.models.pruning.trash import Entry, Trash
+from ocrqueue.models.pruning.trash import Trash
 from ocrqueue.models.settings import ModelSettings, model_settings
 
 _LOCK_SECONDS = 10.0  # a prune holds a model's lock for a moment
@@ -64,14 +65,14 @@ class ModelStore:
         space: FreeSpace = free_space,
     ) -> None:
         self.settings = settings or model_settings(shared_settings.shared().data_dir)
-        self.layout = Layout(self.settings.folder)
+        self.paths = DirectoryPaths(self.settings.folder)
         self._clock = clock
         self._space = space
 
     @property
     def id(self) -> str:
         """The directory's own id, the same on every machine that mounts it. Raises ModelDirectoryError."""
-        return directory_id(self.layout)
+        return directory_id(self.paths)
 
     # -- looking -----------------------------------------------------------------------------------------------------
     def list_local(self, needed: Needed = ()) -> list[LocalModel]:
@@ -95,27 +96,27 @@ class ModelStore:
         `verify_after`: files last read in full so many seconds ago are read again (0: all; None: none are read, and
         what earlier readings found still counts), for `seconds` at most. Raises ModelDirectoryError.
         """
-        self.layout.prepare()
+        self.paths.prepare()
         _, audit = self._audit(needed, Budget(verify_after, seconds, time.monotonic()))
         self._stamp_loaded()
         return audit
 
     def _audit(self, needed: Needed, budget: Budget) -> tuple[Survey, Audit]:
         started, now = time.monotonic(), self._clock()
-        found = survey(self.layout, now, budget)
-        trash = Trash(self.layout).size()
-        return found, audit_of(self.layout, self.settings, found, needed, trash, now, started)
+        found = survey(self.paths, now, budget)
+        trash = Trash(self.paths).size()
+        return found, audit_of(self.paths, self.settings, found, needed, trash, now, started)
 
     def _stamp_loaded(self) -> None:
-        for found in catalogue(self.layout.root)[0]:
-            if is_locked(self.layout.lock_file(found.key)):
+        for found in catalogue(self.paths.root)[0]:
+            if is_locked(self.paths.lock_file(found.key)):
                 self._stamp(found.key, used=self._clock())
 
     def _stamp(self, key: str, **times: float) -> None:
         try:
-            write_stamp(self.layout, key, **times)
+            write_stamp(self.paths, key, **times)
         except OSError as e:
-            raise ModelDirectoryError(f"{self.layout.stamps} cannot be written: {e.strerror}; free some space") from e
+            raise ModelDirectoryError(f"{self.paths.stamps} cannot be written: {e.strerror}; free some space") from e
 
     # -- using -------------------------------------------------------------------------------------------------------
     def hold(self, name: str) -> Held:
@@ -124,9 +125,9 @@ class ModelStore:
         Raises ModelUnavailable: `model_missing` where it is not there (any more), `model_broken` where it is not
         complete; ModelDirectoryError where locks cannot be made.
         """
-        self.layout.prepare()
+        self.paths.prepare()
         model = self._resolve(name)
-        descriptor = wait_for_lock(self.layout.lock_file(model.found.key), exclusive=False, seconds=_LOCK_SECONDS)
+        descriptor = wait_for_lock(self.paths.lock_file(model.found.key), exclusive=False, seconds=_LOCK_SECONDS)
         try:
             if descriptor is None or not model.found.path.is_dir():
                 raise ModelUnavailable(
@@ -137,16 +138,12 @@ class ModelStore:
             if descriptor is not None:
                 os.close(descriptor)
             raise
-        return Held(model.found.name, revision_of(model), model.found.path, model.found.key, descriptor)
+        return Held(model.found.name, model.revision, model.found.path, model.found.key, descriptor)
 
     def _resolve(self, given: str) -> Surveyed:
-        name, revision = given, ""
-        models = find(self.layout.root, given)
-        if not models:
-            name, revision = split_name(given)
-            models = [m for m in find(self.layout.root, name) if revision and m.revision.startswith(revision)]
+        name, models = find_given(self.paths.root, given)
         try:
-            looked = [look(self.layout, found, self._clock(), _QUICK) for found in newest_first(models)]
+            looked = [look(self.paths, found, self._clock(), _QUICK) for found in newest_first(models)]
         except FileNotFoundError:
             looked = []  # pruned while we looked
         complete = next((model for model in looked if not model.condition.damage), None)
@@ -154,13 +151,13 @@ class ModelStore:
             damage = looked[0].condition.damage
             more = f" (and {len(damage) - 1} more)" if len(damage) > 1 else ""
             raise ModelUnavailable(
-                f"the model {given} in {self.layout.root} is damaged: {damage[0]}{more}; "
+                f"the model {given} in {self.paths.root} is damaged: {damage[0]}{more}; "
                 f"`submit.py models pull {name}` mends what comes from the hub",
                 "model_broken",
             )
         if complete is None:
             raise ModelUnavailable(
-                f"no model {given} in {self.layout.root}: `submit.py models list` shows what is there, "
+                f"no model {given} in {self.paths.root}: `submit.py models list` shows what is there, "
                 f"`submit.py models pull {name}` fetches it"
             )
         return complete
@@ -173,8 +170,8 @@ class ModelStore:
         """
         from ocrqueue.models.pull import pull
 
-        self.layout.prepare()
-        return pull(self.layout, *split_name(name), self._clock()).path
+        self.paths.prepare()
+        return pull(self.paths, *split_name(name), self._clock()).path
 
     # -- keeping -----------------------------------------------------------------------------------------------------
     def keep(self, name: str) -> bool:
@@ -182,30 +179,22 @@ class ModelStore:
 
         Raises ModelUnavailable where there is no such model, ModelDirectoryError.
         """
-        self.layout.prepare()
-        known = self._known(name)
+        self.paths.prepare()
+        _, known = find_given(self.paths.root, name)
         if not known:
-            raise ModelUnavailable(
-                f"no model {name} in {self.layout.root}: `submit.py models list` shows what is there"
-            )
-        with directory_lock(self.layout):
-            return add_keep(self.layout, name if known[0].name == name else known[0].key)
+            raise ModelUnavailable(f"no model {name} in {self.paths.root}: `submit.py models list` shows what is there")
+        with directory_lock(self.paths):
+            return add_keep(self.paths, name if known[0].name == name else known[0].key)
 
     def unkeep(self, name: str) -> bool:
         """Take a model off the keep list; False where it is not on it. Raises ModelDirectoryError."""
-        self.layout.prepare()
-        with directory_lock(self.layout):
-            return remove_keep(self.layout, name)
+        self.paths.prepare()
+        with directory_lock(self.paths):
+            return remove_keep(self.paths, name)
 
     def kept(self) -> frozenset[str]:
         """The names on the keep list. Raises ModelDirectoryError."""
-        return read_keep(self.layout)
-
-    def _known(self, given: str) -> list[Found]:
-        name, revision = split_name(given)
-        return find(self.layout.root, given) or [
-            m for m in find(self.layout.root, name) if revision and m.revision.startswith(revision)
-        ]
+        return read_keep(self.paths)
 
     # -- pruning -----------------------------------------------------------------------------------------------------
     def prune(self, dry_run: bool = False, needed: Needed = ()) -> Pruning:
@@ -214,12 +203,12 @@ class ModelStore:
         What an earlier, killed run began is ended or undone first. `needed`: (model, revision) of open jobs.
         Raises ModelDirectoryError.
         """
-        self.layout.prepare()
-        with directory_lock(self.layout):
+        self.paths.prepare()
+        with directory_lock(self.paths):
             if not dry_run:
-                recover(self.layout, self._clock())
+                recover(self.paths, self._clock())
             found, audit = self._audit(needed, _QUICK)
-            pruner = Pruner(self.layout, self.settings, self._clock(), self._space)
+            pruner = Pruner(self.paths, self.settings, self._clock(), self._space)
             return pruner.run(found, audit, dry_run)
 
     def restore(self, name: str) -> Entry:
@@ -227,11 +216,11 @@ class ModelStore:
 
         Raises ModelUnavailable where the trash has none, ModelDirectoryError where one is there already.
         """
-        self.layout.prepare()
-        with directory_lock(self.layout):
-            recover(self.layout, self._clock())
-            return restore(self.layout, name, self._clock())
+        self.paths.prepare()
+        with directory_lock(self.paths):
+            recover(self.paths, self._clock())
+            return restore(self.paths, name, self._clock())
 
     def trashed(self) -> list[Entry]:
         """What can be restored, oldest first."""
-        return Trash(self.layout).entries()
+        return Trash(self.paths).entries()

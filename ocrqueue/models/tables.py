@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from ocrqueue.models.files.catalogue import CACHE
+from ocrqueue.models.files.catalogue import Kind
 from ocrqueue.models.pruning.audit import Audit, LocalModel
 from ocrqueue.models.pruning.prune import Pruned, Pruning
 
@@ -79,7 +79,7 @@ def size(count: int | None) -> str:
 
 
 def _row(model: LocalModel) -> tuple[str, ...]:
-    revision = model.revision[:12] if model.kind == CACHE else "-"
+    revision = model.revision[:12] if model.kind == Kind.CACHE else "-"
     used = f"{datetime.fromtimestamp(model.last_used).astimezone():%Y-%m-%d %H:%M}" if model.last_used else "never"
     return plain(model.name), model.kind, revision, size(model.size), str(model.files), used, model.status
 

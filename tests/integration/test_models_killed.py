@@ -76,7 +76,7 @@ def test_a_child_that_loads_while_a_prune_runs_gets_all_or_nothing(directory: Di
         if pruning.trashed():
             pruning.restore("org/model")
             directory.stamp("org/model", "a" * 40, pulled=LONG_AGO)
-            directory.layout.stamp_file("org/model@" + "a" * 40).write_text(json.dumps({"pulled": LONG_AGO}))
+            directory.paths.stamp_file("org/model@" + "a" * 40).write_text(json.dumps({"pulled": LONG_AGO}))
         assert bytes_of(snapshot) == whole
     assert set(outcomes) <= {"held", "model_missing"}
     assert len(outcomes) == 60

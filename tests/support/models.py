@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ocrqueue.models import LocalModel, ModelSettings, ModelStore, Pruning
-from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.files.stamps import write_stamp
 
 NOW = 1_900_000_000.0
@@ -52,7 +52,7 @@ class Directory:
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir(exist_ok=True)
-        self.layout = Layout(root)
+        self.paths = DirectoryPaths(root)
 
     def store(self, now: float = NOW, **settings: Any) -> ModelStore:
         """A store whose clock stands still, on a disk with room."""
@@ -108,9 +108,9 @@ class Directory:
 
     def stamp(self, name: str, revision: str, **times: float | None) -> None:
         """What we did with a model."""
-        self.layout.prepare()
+        self.paths.prepare()
         if given := {k: v for k, v in times.items() if v is not None}:
-            write_stamp(self.layout, f"{name}@{revision}", **given)
+            write_stamp(self.paths, f"{name}@{revision}", **given)
 
 
 def age(folder: Path, when: float = NOW - 30 * DAY) -> None:
@@ -152,5 +152,5 @@ def moved(done: Pruning) -> list[str]:
 
 def entry_files(directory: Directory) -> Path:
     """The files of the only entry of the trash."""
-    (entry,) = directory.layout.trash.iterdir()
+    (entry,) = directory.paths.trash.iterdir()
     return entry / "files"

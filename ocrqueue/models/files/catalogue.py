@@ -4,18 +4,25 @@ Names are looked up among what is there; none is ever made into a path.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from ocrqueue.models.files.paths import STATE
 
-CACHE, FOLDER = "cache", "folder"
 WEIGHTS = (".safetensors", ".gguf", ".npz", ".bin", ".onnx", ".pt", ".pth")
 SHARED_MARKER = ".huggingface-shared-blobs"  # in `blobs`, where repositories share their files
-_REPOSITORY = "models--"
+_REPOSITORY = "models--"  # begins the name of a repository's folder
 _CONFIGS = frozenset({"config.json", "model_index.json"})
 _NOT_MODELS = frozenset({STATE, ".locks", "CACHEDIR.TAG", "version.txt"})
+
+
+class Kind(StrEnum):
+    """How a model lies in the directory."""
+
+    CACHE = "cache"  # a revision of a repository, in the layout of Hugging Face's cache
+    FOLDER = "folder"  # a plain folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class Found:
 
     name: str  # "organisation/model", or the folder's name
     revision: str  # commit of a cached model; empty for a folder
-    kind: str  # "cache" or "folder"
+    kind: Kind
     path: Path  # where its files are
     top: Path  # what lies directly in the model directory: the repository, or the folder itself
     main: str | None = None  # the revision that refs/main names
@@ -32,7 +39,7 @@ class Found:
     @property
     def key(self) -> str:
         """Names it in locks and stamps."""
-        return f"{self.name}@{self.revision or FOLDER}"
+        return f"{self.name}@{self.revision or Kind.FOLDER}"
 
     @property
     def is_link(self) -> bool:
@@ -52,17 +59,44 @@ def catalogue(root: Path) -> tuple[list[Found], list[str]]:
     return found, unknown
 
 
+def repository_folder(name: str) -> str:
+    """The name of the folder that holds a model of the hub, as huggingface_hub makes it."""
+    return _REPOSITORY + name.replace("/", "--")
+
+
+def is_repository(folder: str) -> bool:
+    """Whether a folder of this name holds a model of the hub."""
+    return folder.startswith(_REPOSITORY)
+
+
 def find(root: Path, name: str) -> list[Found]:
     """The revisions of a model, or the folder of that name."""
-    cached = _REPOSITORY + name.replace("/", "--")
-    entries = (entry for entry in _entries(root) if entry.name in (cached, name))
+    entries = (entry for entry in _entries(root) if entry.name in (repository_folder(name), name))
     return [model for entry in entries for model in _models(entry) if model.name == name]
+
+
+def find_given(root: Path, given: str) -> tuple[str, list[Found]]:
+    """The name in NAME or NAME@REVISION, and the models that fit; the revision may be shortened."""
+    if models := find(root, given):
+        return given, models
+    name, revision = split_name(given)
+    return name, [m for m in find(root, name) if revision and m.revision.startswith(revision)]
+
+
+def split_name(given: str, known: Collection[str] = ()) -> tuple[str, str]:
+    """(name, revision or ""): a folder's name may have an @ of its own."""
+    if given in known:
+        return given, ""
+    name, _, revision = given.rpartition("@")
+    return (name, revision) if name else (given, "")
 
 
 def newest_first(models: Iterable[Found]) -> list[Found]:
     """The folder of that name, then the revision that refs/main names, then the others by when they came."""
     return sorted(
-        models, key=lambda m: (m.kind == FOLDER, m.revision == m.main, m.path.stat().st_mtime, m.revision), reverse=True
+        models,
+        key=lambda m: (m.kind == Kind.FOLDER, m.revision == m.main, m.path.stat().st_mtime, m.revision),
+        reverse=True,
     )
 
 
@@ -77,12 +111,12 @@ def _entries(root: Path) -> list[Path]:
 def _models(entry: Path) -> Iterator[Found]:
     if entry.name.startswith(".") or not entry.is_dir():
         return
-    if entry.name.startswith(_REPOSITORY) and not entry.is_symlink():
+    if is_repository(entry.name) and not entry.is_symlink():
         yield from _revisions(entry)
     elif "--" in entry.name and entry.name.partition("--")[0] in ("datasets", "spaces", "kernels"):
         return
     elif _looks_like_model(entry):
-        yield Found(entry.name, "", FOLDER, entry, entry)
+        yield Found(entry.name, "", Kind.FOLDER, entry, entry)
 
 
 def _revisions(top: Path) -> Iterator[Found]:
@@ -90,9 +124,11 @@ def _revisions(top: Path) -> Iterator[Found]:
     main = _read_ref(top / "refs" / "main")
     revisions = [p for p in _folders(top / "snapshots") if not p.is_symlink()]
     for path in revisions:
-        yield Found(name, path.name, CACHE, path, top, main)
+        yield Found(name, path.name, Kind.CACHE, path, top, main)
     if not revisions and any((top / part).is_dir() for part in ("blobs", "refs", "snapshots")):
-        yield Found(name, main or "unknown", CACHE, top, top, main)  # a download that has just begun, or was cut short
+        yield Found(
+            name, main or "unknown", Kind.CACHE, top, top, main
+        )  # a download that has just begun, or was cut short
 
 
 def _read_ref(path: Path) -> str | None:

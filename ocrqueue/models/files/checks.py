@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ocrqueue.models.files.catalogue import CACHE, WEIGHTS, Found
-from ocrqueue.models.files.contents import DANGLING, HUB_FOLDER, OK, OUTSIDE, SPECIAL, UNREADABLE, ModelFile
-from ocrqueue.models.files.paths import read_json
+from ocrqueue.models.files.atomic import read_json
+from ocrqueue.models.files.catalogue import WEIGHTS, Found, Kind
+from ocrqueue.models.files.contents import HUB_FOLDER, FileState, ModelFile
 
 DAY = 86_400.0
 _LONGEST_HEADER = 100_000_000  # the format's own limit
@@ -30,7 +30,7 @@ def check(found: Found, files: Sequence[ModelFile], pulled: bool, now: float) ->
     """Look at a model's files. `pulled`: by us, whole, so that whatever its listing names must be there."""
     content = [f for f in files if not f.name.startswith(HUB_FOLDER)]
     damage = [*_damaged_files(content), *_missing_shards(content), *_against_listing(found, content, pulled)]
-    if found.path == found.top and found.kind == CACHE:
+    if found.path == found.top and found.kind == Kind.CACHE:
         damage.append("no revision of it is there: pull it again")
     elif not damage and not any(f.name.endswith(WEIGHTS) for f in content):
         damage.append("it has no weights: pull it again, or remove it")
@@ -45,11 +45,11 @@ def check(found: Found, files: Sequence[ModelFile], pulled: bool, now: float) ->
 
 def _damaged_files(files: Sequence[ModelFile]) -> Iterator[str]:
     for file in files:
-        if file.state == DANGLING:
+        if file.state == FileState.DANGLING:
             yield f"{file.name}: the link points nowhere"
-        elif file.state == UNREADABLE:
+        elif file.state == FileState.UNREADABLE:
             yield f"{file.name}: this user may not read it"
-        elif file.state == OK and (problem := file_problem(file)):
+        elif file.state == FileState.OK and (problem := file_problem(file)):
             yield f"{file.name}: {problem}"
 
 
@@ -102,7 +102,7 @@ def _read_object(path: str) -> dict[str, Any] | None:
 def _missing_shards(files: Sequence[ModelFile]) -> Iterator[str]:
     names = {file.name for file in files}
     for index in files:
-        if not index.name.endswith(_INDEX) or index.state != OK:
+        if not index.name.endswith(_INDEX) or index.state != FileState.OK:
             continue
         try:
             weights = (_read_object(index.real) or {}).get("weight_map")
@@ -120,7 +120,7 @@ def listing(found: Found) -> Mapping[str, Mapping[str, Any]]:
 
     Source: its `trees/<commit>.json`, format version 1.
     """
-    noted = read_json(found.top / "trees" / f"{found.revision}.json") if found.kind == CACHE else None
+    noted = read_json(found.top / "trees" / f"{found.revision}.json") if found.kind == Kind.CACHE else None
     files = noted.get("files") if noted and noted.get("format_version") == 1 else None
     return {k: v for k, v in files.items() if isinstance(v, dict)} if isinstance(files, dict) else {}
 
@@ -132,15 +132,15 @@ def _against_listing(found: Found, files: Sequence[ModelFile], pulled: bool) -> 
         if file is None:
             if pulled:
                 yield f"{name}: it is not there"
-        elif file.state == OK and file.size != about.get("size", file.size):
+        elif file.state == FileState.OK and file.size != about.get("size", file.size):
             yield f"{name}: it has {file.size:,} bytes, and {about['size']:,} on the hub"
 
 
 def _leads_out(found: Found, files: Sequence[ModelFile]) -> Iterator[str]:
     for file in files:
-        if file.state == OUTSIDE:
+        if file.state == FileState.OUTSIDE:
             yield f"{file.name}: the link leads out of the model directory"
-        elif file.state == SPECIAL and file.is_link and not file.real.startswith(f"{found.path}{os.sep}"):
+        elif file.state == FileState.SPECIAL and file.is_link and not file.real.startswith(f"{found.path}{os.sep}"):
             yield f"{file.name}: the link leads to a folder that is not the model's own"
 
 
@@ -148,7 +148,7 @@ def _times(found: Found, files: Sequence[ModelFile]) -> Iterator[tuple[str, floa
     """(name, time of the last change) of all that belongs to a model, partial downloads included."""
     yield from ((file.name, file.mtime_ns / 1e9) for file in files)
     yield "", found.path.stat().st_mtime
-    if found.kind == CACHE:
+    if found.kind == Kind.CACHE:
         try:
             with os.scandir(found.top / "blobs") as blobs:
                 yield from (

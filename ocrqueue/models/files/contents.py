@@ -8,13 +8,23 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from ocrqueue.models.files.catalogue import CACHE, Found
+from ocrqueue.models.files.catalogue import Found, Kind
 
-OK, DANGLING, OUTSIDE, UNREADABLE, SPECIAL = "ok", "dangling", "outside", "unreadable", "special"
 HUB_FOLDER = os.path.join(".cache", "huggingface")  # what huggingface_hub notes in a plain folder
 _EFFECTIVE = os.access in os.supports_effective_ids
+
+
+class FileState(StrEnum):
+    """Whether the bytes of a file can be read, and whether they are the directory's own."""
+
+    OK = "ok"
+    DANGLING = "dangling"  # a link that points nowhere
+    OUTSIDE = "outside"  # a link that leads out of the model directory
+    UNREADABLE = "unreadable"  # this user may not read it
+    SPECIAL = "special"  # neither a regular file nor a link to one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +33,7 @@ class ModelFile:
 
     name: str  # relative to the model
     path: str  # of the file, or of the link to it
-    state: str  # "ok", "dangling", "outside", "unreadable" or "special"
+    state: FileState
     real: str = ""  # where the bytes are
     etag: str | None = None  # the name of the repository's blob that the link leads to first
     inode: tuple[int, int] = (0, 0)
@@ -37,7 +47,7 @@ def contents(found: Found, root: Path) -> list[ModelFile]:
     base = str(found.path)
     blobs = str(found.top / "blobs")
     # Links into a repository's own blobs need no closer look, unless its folders are links themselves.
-    near = found.kind == CACHE and not any((found.top / part).is_symlink() for part in ("blobs", "snapshots"))
+    near = found.kind == Kind.CACHE and not any((found.top / part).is_symlink() for part in ("blobs", "snapshots"))
     files = [_file(path, base, str(root), blobs, near) for path in _walk(base)]
     return sorted(files, key=lambda file: file.name)
 
@@ -68,7 +78,7 @@ def _file(path: str, base: str, root: str, blobs: str, near: bool) -> ModelFile:
             etag = os.path.basename(target) if in_blobs else None
             real, about = _follow(path, target, near and in_blobs)
     except (OSError, ValueError):
-        return ModelFile(name, path, DANGLING if os.path.islink(path) else UNREADABLE)
+        return ModelFile(name, path, FileState.DANGLING if os.path.islink(path) else FileState.UNREADABLE)
     inode = (about.st_dev, about.st_ino)
     state = _state(real, about.st_mode, root)
     return ModelFile(name, path, state, real, etag, inode, about.st_size, about.st_mtime_ns, is_link)
@@ -82,9 +92,11 @@ def _follow(path: str, target: str, near: bool) -> tuple[str, os.stat_result]:
     return os.path.realpath(path), os.stat(path)
 
 
-def _state(real: str, mode: int, root: str) -> str:
+def _state(real: str, mode: int, root: str) -> FileState:
     if not real.startswith(root + os.sep):
-        return OUTSIDE
+        return FileState.OUTSIDE
     if not stat.S_ISREG(mode):
-        return UNREADABLE if stat.S_ISDIR(mode) and not os.access(real, os.R_OK | os.X_OK) else SPECIAL
-    return OK if os.access(real, os.R_OK, effective_ids=_EFFECTIVE) else UNREADABLE
+        return (
+            FileState.UNREADABLE if stat.S_ISDIR(mode) and not os.access(real, os.R_OK | os.X_OK) else FileState.SPECIAL
+        )
+    return FileState.OK if os.access(real, os.R_OK, effective_ids=_EFFECTIVE) else FileState.UNREADABLE

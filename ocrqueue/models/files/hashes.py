@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ocrqueue.models.files.catalogue import CACHE, Found
+from ocrqueue.models.files.atomic import read_json, write_json
+from ocrqueue.models.files.catalogue import Found, Kind
 from ocrqueue.models.files.checks import listing
-from ocrqueue.models.files.contents import HUB_FOLDER, OK, ModelFile
-from ocrqueue.models.files.paths import Layout, read_json, write_json
+from ocrqueue.models.files.contents import HUB_FOLDER, FileState, ModelFile
+from ocrqueue.models.files.paths import DirectoryPaths
 
 _CHUNK = 1 << 20
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -38,10 +39,10 @@ class Budget:
 class Hashes:
     """The files that were read in full: {path: [size, mtime_ns, hash asked for, whether it was right, when]}."""
 
-    def __init__(self, layout: Layout, now: float) -> None:
-        self._layout = layout
+    def __init__(self, paths: DirectoryPaths, now: float) -> None:
+        self._paths = paths
         self._now = now
-        self._known: dict[str, list[Any]] = (read_json(layout.hashes) or {}).get("files", {})
+        self._known: dict[str, list[Any]] = (read_json(paths.hashes) or {}).get("files", {})
         self._changed = False
         self._said: dict[str, bool | None] = {}  # by path, in this run
 
@@ -50,7 +51,7 @@ class Hashes:
         noted = listing(found)
         wrong = []
         for file in files:
-            if file.state != OK or not (expected := _expected(found, file, noted)):
+            if file.state != FileState.OK or not (expected := _expected(found, file, noted)):
                 continue
             if file.real not in self._said:
                 self._said[file.real] = self._right(file, expected, budget)
@@ -61,13 +62,13 @@ class Hashes:
     def save(self) -> None:
         """Remember what was read, of the files that are still there. Raises OSError."""
         if self._changed:
-            root = str(self._layout.root)
+            root = str(self._paths.root)
             there = {k: v for k, v in self._known.items() if os.path.lexists(f"{root}/{k}")}
-            write_json(self._layout.hashes, {"version": 1, "files": there})
+            write_json(self._paths.hashes, {"version": 1, "files": there})
 
     def _right(self, file: ModelFile, expected: str, budget: Budget) -> bool | None:
         """Whether a file has the hash; None where that is not known."""
-        key = self._layout.relative(file.real)
+        key = self._paths.relative(file.real)
         known = self._known.get(key)
         if known is not None and known[:3] != [file.size, file.mtime_ns, expected]:
             known = None
@@ -95,7 +96,7 @@ def file_hash(path: str, size: int, git: bool) -> str:
 def _expected(found: Found, file: ModelFile, noted: Any) -> str | None:
     about = noted.get(file.name, {})
     candidates = [file.etag, about.get("lfs_sha256"), about.get("blob_id")]
-    if found.kind != CACHE:
+    if found.kind != Kind.CACHE:
         candidates = [_noted_etag(found, file)]
     return next((c for c in candidates if isinstance(c, str) and len(c) in (40, 64) and set(c) <= _HEXADECIMAL), None)
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ocrqueue.errors import ModelDirectoryError
-from ocrqueue.models.files.paths import Layout, write_whole
+from ocrqueue.models.files.atomic import write_whole
+from ocrqueue.models.files.paths import DirectoryPaths
 
 _POLL = 0.05  # seconds
 _DIRECTORY_SECONDS = 60.0
@@ -64,13 +65,18 @@ def locked(path: Path) -> Iterator[bool]:
             os.close(number)
 
 
+def pull_key(name: str) -> str:
+    """The lock of whoever pulls a model, whichever revision."""
+    return f"{name}@pull"
+
+
 @contextmanager
-def directory_lock(layout: Layout) -> Iterator[None]:
+def directory_lock(paths: DirectoryPaths) -> Iterator[None]:
     """Whoever moves models holds this; one at a time. Raises ModelDirectoryError after a minute."""
-    number = wait_for_lock(layout.lock, exclusive=True, seconds=_DIRECTORY_SECONDS)
+    number = wait_for_lock(paths.lock, exclusive=True, seconds=_DIRECTORY_SECONDS)
     if number is None:
         raise ModelDirectoryError(
-            f"another prune or restore has worked on {layout.root} for a minute: try again when it is done"
+            f"another prune or restore has worked on {paths.root} for a minute: try again when it is done"
         )
     try:
         yield
@@ -78,12 +84,12 @@ def directory_lock(layout: Layout) -> Iterator[None]:
         os.close(number)
 
 
-def directory_id(layout: Layout) -> str:
+def directory_id(paths: DirectoryPaths) -> str:
     """The directory's own id; made when it is first asked for. Raises ModelDirectoryError."""
-    layout.prepare()
-    with directory_lock(layout):
-        known = layout.id.read_text().strip() if layout.id.exists() else ""
+    paths.prepare()
+    with directory_lock(paths):
+        known = paths.id.read_text().strip() if paths.id.exists() else ""
         if not known:
             known = uuid.uuid4().hex[:12]
-            write_whole(layout.id, f"{known}\n".encode())
+            write_whole(paths.id, f"{known}\n".encode())
     return known

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ocrqueue.models.files.paths import Layout, read_json, write_json
+from ocrqueue.models.files.atomic import read_json, write_json
+from ocrqueue.models.files.paths import DirectoryPaths
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,12 @@ class Stamp:
         return cls(**{k: float(v) for k, v in known.items() if isinstance(v, int | float)})
 
 
-def read_stamp(layout: Layout, key: str) -> Stamp:
+def read_stamp(paths: DirectoryPaths, key: str) -> Stamp:
     """The stamp of a model."""
-    return Stamp.parse(read_json(layout.stamp_file(key)) or {})
+    return Stamp.parse(read_json(paths.stamp_file(key)) or {})
 
 
-def write_stamp(layout: Layout, key: str, **times: float) -> None:
+def write_stamp(paths: DirectoryPaths, key: str, **times: float) -> None:
     """Set times of a model's stamp. Raises OSError."""
-    stamp = replace(read_stamp(layout, key), **times)
-    write_json(layout.stamp_file(key), {"model": key, **asdict(stamp)})
+    stamp = replace(read_stamp(paths, key), **times)
+    write_json(paths.stamp_file(key), {"model": key, **asdict(stamp)})

@@ -5,13 +5,14 @@ import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from ocrqueue.models.files.catalogue import CACHE, Found, catalogue
+from ocrqueue.models.files.catalogue import Found, Kind, catalogue
 from ocrqueue.models.files.checks import Condition, check
-from ocrqueue.models.files.contents import OK, UNREADABLE, ModelFile, contents
+from ocrqueue.models.files.contents import FileState, ModelFile, contents
 from ocrqueue.models.files.hashes import Budget, Hashes
-from ocrqueue.models.files.paths import STATE, Layout
+from ocrqueue.models.files.paths import STATE, DirectoryPaths
 from ocrqueue.models.files.stamps import Stamp, read_stamp
 
 Inode = tuple[int, int]
@@ -29,9 +30,17 @@ class Surveyed:
     stamp: Stamp
 
     @property
+    def revision(self) -> str:
+        """The commit; of a folder a digest that changes with its files."""
+        if self.found.kind == Kind.CACHE:
+            return self.found.revision
+        told = "\0".join(f"{f.name}\0{f.size}\0{f.mtime_ns}" for f in self.files)
+        return sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+    @property
     def size(self) -> int:
         """Bytes of its files, each counted once."""
-        return sum({f.inode: f.size for f in self.files if f.state in (OK, UNREADABLE)}.values())
+        return sum({f.inode: f.size for f in self.files if f.state in (FileState.OK, FileState.UNREADABLE)}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Survey:
     unknown: tuple[str, ...]  # entries that are no models; never touched
     sizes: dict[Inode, int]  # of every file in the directory, trash not counted
     holders: dict[Inode, frozenset[str]]  # keys of the models that need a file's bytes
-    paths: dict[str, frozenset[str]]  # keys of the models that read from a path
+    users: dict[str, frozenset[str]]  # keys of the models that read from a path
 
     @property
     def total(self) -> int:
@@ -55,33 +64,33 @@ class Survey:
         return sum(self.sizes[inode] for inode, who in self.holders.items() if who and who <= gone)
 
 
-def survey(layout: Layout, now: float, budget: Budget) -> Survey:
+def survey(paths: DirectoryPaths, now: float, budget: Budget) -> Survey:
     """Look at everything; the hashes read within the budget are remembered."""
-    founds, unknown = catalogue(layout.root)
-    hashes = Hashes(layout, now)
-    models = tuple(_look(layout, found, hashes, budget, now) for found in founds)
+    founds, unknown = catalogue(paths.root)
+    hashes = Hashes(paths, now)
+    models = tuple(_look(paths, found, hashes, budget, now) for found in founds)
     if budget.after is not None:
         hashes.save()
-    sizes, holders = _weigh(layout.root, models)
-    paths: dict[str, set[str]] = defaultdict(set)
+    sizes, holders = _weigh(paths.root, models)
+    users: dict[str, set[str]] = defaultdict(set)
     for model in models:
         for file in model.files:
-            paths[file.real].add(model.found.key)
-    return Survey(models, tuple(unknown), sizes, holders, {k: frozenset(v) for k, v in paths.items()})
+            users[file.real].add(model.found.key)
+    return Survey(models, tuple(unknown), sizes, holders, {k: frozenset(v) for k, v in users.items()})
 
 
-def look(layout: Layout, found: Found, now: float, budget: Budget) -> Surveyed:
+def look(paths: DirectoryPaths, found: Found, now: float, budget: Budget) -> Surveyed:
     """Look at one model; the hashes read are remembered."""
-    hashes = Hashes(layout, now)
-    model = _look(layout, found, hashes, budget, now)
+    hashes = Hashes(paths, now)
+    model = _look(paths, found, hashes, budget, now)
     if budget.after is not None:
         hashes.save()
     return model
 
 
-def _look(layout: Layout, found: Found, hashes: Hashes, budget: Budget, now: float) -> Surveyed:
-    files = tuple(contents(found, layout.root))
-    stamp = read_stamp(layout, found.key)
+def _look(paths: DirectoryPaths, found: Found, hashes: Hashes, budget: Budget, now: float) -> Surveyed:
+    files = tuple(contents(found, paths.root))
+    stamp = read_stamp(paths, found.key)
     condition = check(found, files, stamp.pulled is not None, now)
     if wrong := hashes.problems(found, files, budget):
         condition = Condition(
@@ -134,4 +143,4 @@ def _regular(entry: "os.DirEntry[str]") -> Iterator[tuple[str, os.stat_result]]:
 
 def revisions_of(models: Collection[Surveyed], top: Path) -> list[Surveyed]:
     """The revisions that lie in one repository."""
-    return [model for model in models if model.found.top == top and model.found.kind == CACHE]
+    return [model for model in models if model.found.top == top and model.found.kind == Kind.CACHE]

@@ -6,20 +6,30 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
+from enum import StrEnum
 from typing import Any
 
-from ocrqueue.models.files.catalogue import CACHE, Found, newest_first
+from ocrqueue.models.files.catalogue import Found, Kind, newest_first, split_name
 from ocrqueue.models.files.checks import DAY
 from ocrqueue.models.files.keep import read_keep
-from ocrqueue.models.files.locks import is_locked
-from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.locks import is_locked, pull_key
+from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.files.survey import Survey, Surveyed
 from ocrqueue.models.settings import ModelSettings
 
-IN_USE, KEPT, OLD, FOREIGN, BROKEN, UNUSED, CURRENT = "IN_USE KEPT OLD FOREIGN BROKEN UNUSED CURRENT".split()
-STATUSES = (IN_USE, KEPT, OLD, FOREIGN, BROKEN, UNUSED, CURRENT)
 Needed = Collection[tuple[str, str]]  # (model, revision) that open jobs name
+
+
+class Status(StrEnum):
+    """What a model is; of several that fit, the first counts."""
+
+    IN_USE = "IN_USE"  # a process has it loaded or pulls it, the settings or an open job name it
+    KEPT = "KEPT"  # it is on the keep list
+    OLD = "OLD"  # its name says so, or another revision has replaced it
+    FOREIGN = "FOREIGN"  # another tool brought it, and no worker ever loaded it
+    BROKEN = "BROKEN"  # incomplete or damaged
+    UNUSED = "UNUSED"  # not loaded for `ModelSettings.unused_days`
+    CURRENT = "CURRENT"  # none of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +37,13 @@ class LocalModel:
     """A model of the directory, as an audit found it."""
 
     name: str  # "organisation/model", or the folder's name
-    kind: str  # "cache" (Hugging Face's layout) or "folder"
+    kind: Kind
     revision: str  # commit; of a folder a digest of its files' names, sizes and times
     path: str  # of its files, absolute
     size: int  # bytes, each file counted once
     files: int
     last_used: float | None  # when we pulled or last loaded it, seconds since 1970; None: never
-    status: str  # one of STATUSES
+    status: Status
     reason: str  # why it has this status
     prunable: bool  # whether a prune moves it, however much space there is
     problems: tuple[str, ...]  # what is wrong with it, whatever its status
@@ -61,7 +71,7 @@ class Audit:
     def by_status(self) -> dict[str, int]:
         """How many models have each status."""
         counts = Counter(model.status for model in self.models)
-        return {status: counts[status] for status in STATUSES if counts[status]}
+        return {status: counts[status] for status in Status if counts[status]}
 
     def to_json(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -81,26 +91,28 @@ class Audit:
 class Judge:
     """Gives each model of a survey its status."""
 
-    def __init__(self, layout: Layout, settings: ModelSettings, survey: Survey, needed: Needed, now: float) -> None:
-        self._layout = layout
+    def __init__(
+        self, paths: DirectoryPaths, settings: ModelSettings, survey: Survey, needed: Needed, now: float
+    ) -> None:
+        self._paths = paths
         self._settings = settings
         self._survey = survey
         self._needed = frozenset(needed)
-        self._keep = read_keep(layout)
+        self._keep = read_keep(paths)
         self._wanted = wanted_keys(survey, settings.wanted)
         self._now = now
 
     def judge(self, model: Surveyed) -> LocalModel:
         """The first status that fits, from the top."""
-        rules: tuple[Callable[[Surveyed], tuple[str, str] | None], ...] = (
+        rules: tuple[Callable[[Surveyed], tuple[Status, str] | None], ...] = (
             self._in_use, self._kept, self._old, self._foreign, self._broken, self._unused,
         )  # fmt: skip
         judged = (found for rule in rules if (found := rule(model)))
-        status, reason = next(judged, (CURRENT, "complete, and used"))
+        status, reason = next(judged, (Status.CURRENT, "complete, and used"))
         return LocalModel(
             name=model.found.name,
             kind=model.found.kind,
-            revision=revision_of(model),
+            revision=model.revision,
             path=str(model.found.path),
             size=model.size,
             files=len(model.files),
@@ -111,33 +123,31 @@ class Judge:
             problems=(*model.condition.damage, *model.condition.leads_out),
         )
 
-    def _in_use(self, model: Surveyed) -> tuple[str, str] | None:
+    def _in_use(self, model: Surveyed) -> tuple[Status, str] | None:
         found = model.found
-        if is_locked(self._layout.lock_file(found.key)):
-            return IN_USE, "a process has it loaded"
-        if is_locked(self._layout.lock_file(pull_key(found.name))):
-            return IN_USE, "it is being pulled"
+        if is_locked(self._paths.lock_file(found.key)):
+            return Status.IN_USE, "a process has it loaded"
+        if is_locked(self._paths.lock_file(pull_key(found.name))):
+            return Status.IN_USE, "it is being pulled"
         if found.key in self._wanted:
-            return IN_USE, "OCR_MODEL names it"
-        if any(
-            name == found.name and revision in (found.revision, revision_of(model)) for name, revision in self._needed
-        ):
-            return IN_USE, "an open job needs it"
+            return Status.IN_USE, "OCR_MODEL names it"
+        if any(name == found.name and revision in (found.revision, model.revision) for name, revision in self._needed):
+            return Status.IN_USE, "an open job needs it"
         return None
 
-    def _kept(self, model: Surveyed) -> tuple[str, str] | None:
-        names = {model.found.name, model.found.key, f"{model.found.name}@{revision_of(model)}"}
-        return (KEPT, "it is on the keep list") if names & self._keep else None
+    def _kept(self, model: Surveyed) -> tuple[Status, str] | None:
+        names = {model.found.name, model.found.key, f"{model.found.name}@{model.revision}"}
+        return (Status.KEPT, "it is on the keep list") if names & self._keep else None
 
-    def _old(self, model: Surveyed) -> tuple[str, str] | None:
+    def _old(self, model: Surveyed) -> tuple[Status, str] | None:
         found = model.found
         if found.is_link:
             return None
         for prefix in self._settings.old_prefixes:
             if found.name.startswith(prefix):
-                return OLD, f"its name begins with {prefix}"
+                return Status.OLD, f"its name begins with {prefix}"
         if model.stamp.ours and found.main and found.main != found.revision and self._complete(found, found.main):
-            return OLD, f"refs/main names {found.main[:12]}, which is there"
+            return Status.OLD, f"refs/main names {found.main[:12]}, which is there"
         return None
 
     def _complete(self, found: Found, revision: str) -> bool:
@@ -146,28 +156,28 @@ class Judge:
             for m in self._survey.models
         )
 
-    def _foreign(self, model: Surveyed) -> tuple[str, str] | None:
+    def _foreign(self, model: Surveyed) -> tuple[Status, str] | None:
         if model.found.is_link:
-            return FOREIGN, "only a link to it is here"
-        return None if model.stamp.ours else (FOREIGN, "neither pulled nor ever loaded by us")
+            return Status.FOREIGN, "only a link to it is here"
+        return None if model.stamp.ours else (Status.FOREIGN, "neither pulled nor ever loaded by us")
 
-    def _broken(self, model: Surveyed) -> tuple[str, str] | None:
+    def _broken(self, model: Surveyed) -> tuple[Status, str] | None:
         if not model.condition.damage:
             return None
         under_way = "; a download may be under way" if model.condition.downloading else ""
-        return BROKEN, f"incomplete or damaged{under_way}"
+        return Status.BROKEN, f"incomplete or damaged{under_way}"
 
-    def _unused(self, model: Surveyed) -> tuple[str, str] | None:
+    def _unused(self, model: Surveyed) -> tuple[Status, str] | None:
         idle = self._now - (model.stamp.last or 0.0)
         days = self._settings.unused_days
-        return (UNUSED, f"not loaded for {idle / DAY:.0f} days") if idle > days * DAY else None
+        return (Status.UNUSED, f"not loaded for {idle / DAY:.0f} days") if idle > days * DAY else None
 
-    def _prunable(self, model: Surveyed, status: str) -> bool:
+    def _prunable(self, model: Surveyed, status: Status) -> bool:
         if model.condition.leads_out or model.found.is_link:
             return False
-        if status == BROKEN:
+        if status == Status.BROKEN:
             return self._now - model.condition.changed > DAY and not model.condition.downloading
-        return status in (OLD, UNUSED)
+        return status in (Status.OLD, Status.UNUSED)
 
 
 def wanted_keys(survey: Survey, wanted: str | None) -> frozenset[str]:
@@ -188,32 +198,17 @@ def wanted_keys(survey: Survey, wanted: str | None) -> frozenset[str]:
     return frozenset(m.found.key for m in models)
 
 
-def split_name(given: str, known: Collection[str] = ()) -> tuple[str, str]:
-    """(name, revision or ""): a folder's name may have an @ of its own."""
-    if given in known:
-        return given, ""
-    name, _, revision = given.rpartition("@")
-    return (name, revision) if name else (given, "")
-
-
-def pull_key(name: str) -> str:
-    """The lock of whoever pulls a model, whichever revision."""
-    return f"{name}@pull"
-
-
-def revision_of(model: Surveyed) -> str:
-    """The commit; of a folder a digest that changes with its files."""
-    if model.found.kind == CACHE:
-        return model.found.revision
-    told = "\0".join(f"{f.name}\0{f.size}\0{f.mtime_ns}" for f in model.files)
-    return sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-
-
 def audit_of(
-    layout: Layout, settings: ModelSettings, found: Survey, needed: Needed, trash: int, now: float, started: float
+    paths: DirectoryPaths,
+    settings: ModelSettings,
+    found: Survey,
+    needed: Needed,
+    trash: int,
+    now: float,
+    started: float,
 ) -> Audit:
     """The audit of a survey; `started`: when it began, on the monotonic clock."""
-    judge = Judge(layout, settings, found, needed, now)
+    judge = Judge(paths, settings, found, needed, now)
     models = tuple(judge.judge(model) for model in found.models)
     seconds = time.monotonic() - started
-    return Audit(str(layout.root), now, seconds, models, found.unknown, found.total, trash, settings.max_bytes)
+    return Audit(str(paths.root), now, seconds, models, found.unknown, found.total, trash, settings.max_bytes)

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from ocrqueue.errors import ModelDirectoryError
-from ocrqueue.models.files.catalogue import FOLDER
+from ocrqueue.models.files.catalogue import Kind
 from ocrqueue.models.files.checks import DAY
 from ocrqueue.models.files.keep import read_keep
-from ocrqueue.models.files.locks import locked
-from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.locks import locked, pull_key
+from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.files.stamps import read_stamp
 from ocrqueue.models.files.survey import Survey, Surveyed
-from ocrqueue.models.pruning.audit import CURRENT, Audit, LocalModel, pull_key
+from ocrqueue.models.pruning.apply import apply
+from ocrqueue.models.pruning.audit import Audit, LocalModel, Status
+from ocrqueue.models.pruning.journal import Entry
 from ocrqueue.models.pruning.removal import Removal, ask_hub
-from ocrqueue.models.pruning.steps import Steps
-from ocrqueue.models.pruning.trash import Entry, Trash
+from ocrqueue.models.pruning.trash import Trash
 from ocrqueue.models.settings import ModelSettings
 
 _FULL_SHARE, _FULL_BYTES = 0.05, 10 * 10**9  # of the disk left free, below which it is nearly full
@@ -88,7 +89,7 @@ def select(survey: Survey, audit: Audit) -> list[Candidate]:
     if audit.max_size is None:
         return chosen
     gone = {c.model.found.key for c in chosen}
-    spare = [p for p in pairs if p[1].status == CURRENT and not p[0].condition.leads_out]
+    spare = [p for p in pairs if p[1].status == Status.CURRENT and not p[0].condition.leads_out]
     reachable = survey.total - survey.freed_by(gone | {model.found.key for model, _ in spare})
     if reachable > audit.max_size:
         return chosen  # it cannot fit: nobody is to lose a model for nothing
@@ -103,19 +104,19 @@ def select(survey: Survey, audit: Audit) -> list[Candidate]:
 class Pruner:
     """Moves models to the trash. Whoever uses it holds the directory's lock, but for a dry run."""
 
-    def __init__(self, layout: Layout, settings: ModelSettings, now: float, space: FreeSpace) -> None:
-        self._layout = layout
+    def __init__(self, paths: DirectoryPaths, settings: ModelSettings, now: float, space: FreeSpace) -> None:
+        self._paths = paths
         self._settings = settings
         self._now = now
         self._space = space
-        self._trash = Trash(layout)
+        self._trash = Trash(paths)
 
     def run(self, survey: Survey, audit: Audit, dry_run: bool) -> Pruning:
         """Empty the trash of what is due, then move what is to go. Raises ModelDirectoryError."""
         emptied = tuple(self.empty(dry_run))
         # Folders first: one may link to files of a repository that goes as well.
-        candidates = sorted(select(survey, audit), key=lambda c: c.model.found.kind != FOLDER)
-        removal = Removal(self._layout, survey, ask_hub(self._layout.root, [c.model for c in candidates]))
+        candidates = sorted(select(survey, audit), key=lambda c: c.model.found.kind != Kind.FOLDER)
+        removal = Removal(self._paths, survey, ask_hub(self._paths.root, [c.model for c in candidates]))
         gone: set[str] = set()
         models = [self._remove(removal, candidate, gone, dry_run) for candidate in candidates]
         freed = survey.freed_by(gone)
@@ -124,7 +125,7 @@ class Pruner:
 
     def empty(self, dry_run: bool) -> Iterator[str]:
         """Delete the entries that are old enough, or all where the disk is nearly full."""
-        full = is_nearly_full(*self._space(self._layout.root))
+        full = is_nearly_full(*self._space(self._paths.root))
         for entry in self._trash.entries():
             if full or self._now - entry.when >= self._settings.trash_days * DAY:
                 if not dry_run:
@@ -148,10 +149,10 @@ class Pruner:
         """A dry run finds out whether files can be linked, with a link that it removes again."""
         if not entry.before:
             return None
-        probe = self._layout.trash / ".probe"
+        probe = self._paths.trash / ".probe"
         probe.unlink(missing_ok=True)
         try:
-            probe.hardlink_to(self._layout.root / entry.before[0].source)
+            probe.hardlink_to(self._paths.root / entry.before[0].source)
         except OSError as e:
             return f"files that others need cannot be linked here ({e.strerror})"
         probe.unlink()
@@ -161,7 +162,7 @@ class Pruner:
         """Make the entry; returns why the model stays, None where it went."""
         with ExitStack() as stack:
             for key in (model.found.key, pull_key(model.found.name)):
-                if not stack.enter_context(locked(self._layout.lock_file(key))):
+                if not stack.enter_context(locked(self._paths.lock_file(key))):
                     return "it came into use meanwhile"
             if self._came_into_use(model, entry):
                 return "it came into use, or onto the keep list, meanwhile"
@@ -169,29 +170,27 @@ class Pruner:
 
     def _came_into_use(self, model: Surveyed, entry: Entry) -> bool:
         names = {model.found.name, model.found.key, f"{entry.name}@{entry.revision}"}
-        return bool(names & read_keep(self._layout)) or read_stamp(self._layout, model.found.key) != model.stamp
+        return bool(names & read_keep(self._paths)) or read_stamp(self._paths, model.found.key) != model.stamp
 
     def _do(self, entry: Entry) -> str | None:
-        steps = Steps(self._layout)
         try:
             self._trash.begin(entry)
-            steps.all(entry.before)
-            steps.do(entry.gate)
+            apply(self._paths, [*entry.before, entry.gate])
             why_not = "it is gone"
         except OSError as e:
             why_not = f"it cannot be moved ({e.strerror}: {e.filename})"
-        if not os.path.lexists(self._layout.root / entry.gate.target):
+        if not os.path.lexists(self._paths.root / entry.gate.target):
             self._trash.discard(entry.id)
             return why_not
-        finish(self._layout, self._trash, entry)
+        finish(self._paths, self._trash, entry)
         return None
 
 
-def finish(layout: Layout, trash: Trash, entry: Entry) -> None:
+def finish(paths: DirectoryPaths, trash: Trash, entry: Entry) -> None:
     """The steps after the rename. Raises ModelDirectoryError; the next run tries again."""
     try:
-        Steps(layout).all(entry.after)
-        layout.stamp_file(entry.key).unlink(missing_ok=True)
+        apply(paths, entry.after)
+        paths.stamp_file(entry.key).unlink(missing_ok=True)
         trash.settle(entry)
     except OSError as e:
         raise ModelDirectoryError(

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ocrqueue.errors import ModelDirectoryError
-from ocrqueue.models.files.catalogue import CACHE
-from ocrqueue.models.files.contents import OK, UNREADABLE, ModelFile
-from ocrqueue.models.files.paths import Layout
+from ocrqueue.models.files.catalogue import Kind
+from ocrqueue.models.files.contents import FileState, ModelFile
+from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.files.survey import Survey, Surveyed, revisions_of
 from ocrqueue.models.pruning.audit import LocalModel
-from ocrqueue.models.pruning.trash import FILES, MOVING, STAGED, Entry, Step, new_id
+from ocrqueue.models.pruning.journal import Action, Entry, EntryState, Step, new_id
+from ocrqueue.models.pruning.trash import FILES, STAGED
 
 _OF_A_REPOSITORY = frozenset({"blobs", "refs", "snapshots", "trees", ".no_exist", ".DS_Store"})
 
@@ -33,7 +34,7 @@ class HubWord:
 
 def ask_hub(root: Path, chosen: Iterable[Surveyed]) -> HubWord:
     """Its strategy for deleting these revisions. Raises ModelDirectoryError where it is not installed."""
-    cached = [model.found for model in chosen if model.found.kind == CACHE]
+    cached = [model.found for model in chosen if model.found.kind == Kind.CACHE]
     if not cached:
         return HubWord(frozenset(), frozenset(), frozenset(), frozenset())
     try:
@@ -58,33 +59,33 @@ def ask_hub(root: Path, chosen: Iterable[Surveyed]) -> HubWord:
 class Removal:
     """Plans the way of one model into the trash, while the models of `staying` stay."""
 
-    def __init__(self, layout: Layout, survey: Survey, word: HubWord) -> None:
-        self._layout = layout
+    def __init__(self, paths: DirectoryPaths, survey: Survey, word: HubWord) -> None:
+        self._paths = paths
         self._survey = survey
         self._word = word
         self._users_of_top: dict[str, set[str]] = defaultdict(set)  # keys of the models that read from below an entry
-        for path, who in survey.paths.items():
-            if path.startswith(f"{layout.root}{os.sep}"):
-                self._users_of_top[path[len(str(layout.root)) + 1 :].partition(os.sep)[0]] |= who
+        for path, who in survey.users.items():
+            if path.startswith(f"{paths.root}{os.sep}"):
+                self._users_of_top[path[len(str(paths.root)) + 1 :].partition(os.sep)[0]] |= who
 
     def plan(self, model: Surveyed, judged: LocalModel, gone: Collection[str], now: float) -> Entry | str:
         """The entry to be made, or why the model has to stay. `gone`: keys of the models that have left before."""
         found = model.found
         id = new_id(now)
-        plan = _Plan(self._layout, id)
+        plan = _Plan(self._paths, id)
         alone = self._alone(model, gone)
         if found.path == found.top and not alone:
             return "something else in the directory needs its files"
         gate = Step(
-            "move", plan.here(found.top if alone else found.path), plan.there(found.top if alone else found.path)
+            Action.MOVE, plan.here(found.top if alone else found.path), plan.there(found.top if alone else found.path)
         )
         for file in model.files:
-            if file.state in (OK, UNREADABLE) and file.real:
+            if file.state in (FileState.OK, FileState.UNREADABLE) and file.real:
                 self._place(plan, model, file, alone, gone)
         if not alone:
             self._move_refs(plan, model)
         return Entry(
-            id=id, state=MOVING, name=judged.name, revision=judged.revision, key=found.key, when=now,
+            id=id, state=EntryState.MOVING, name=judged.name, revision=judged.revision, key=found.key, when=now,
             status=judged.status, reason=judged.reason, size=judged.size, stamp=asdict(model.stamp),
             before=tuple(plan.before), gate=gate, after=tuple(plan.after),
         )  # fmt: skip
@@ -95,7 +96,7 @@ class Removal:
         others = {m.found.key for m in revisions_of(self._survey.models, top)} - {key} - set(gone)
         if others or self._users_of_top[top.name] - {key} - set(gone):
             return False
-        if model.found.kind != CACHE:
+        if model.found.kind != Kind.CACHE:
             return True
         plain = {p.name for p in top.iterdir()} <= _OF_A_REPOSITORY and all(
             p.is_dir() for p in _listed(top / "snapshots")
@@ -117,21 +118,21 @@ class Removal:
                 plan.overlay(file.real, blob)
             else:
                 plan.link(file.real, blob)
-                plan.add_after("unlink", blob, blob)
-            if Path(file.real).parents[1] == self._layout.root / "blobs":
-                plan.add_after("payload", file.real, blob)
+                plan.add_after(Action.UNLINK, blob, blob)
+            if Path(file.real).parents[1] == self._paths.root / "blobs":
+                plan.add_after(Action.PAYLOAD, file.real, blob)
         elif needed or (
             str(found.top) in self._word.known and blob not in self._word.blobs and not self._whole(found.top)
         ):
             plan.link(file.real, blob)
         else:
-            plan.add_after("blob", blob, blob)
+            plan.add_after(Action.BLOB, blob, blob)
 
     def _whole(self, top: Path) -> bool:
         return str(top) in self._word.whole
 
     def _users(self, real: str, blob: str) -> Iterable[frozenset[str]]:
-        return [self._survey.paths.get(real, frozenset()), self._survey.paths.get(blob, frozenset())]
+        return [self._survey.users.get(real, frozenset()), self._survey.users.get(blob, frozenset())]
 
     def _move_refs(self, plan: "_Plan", model: Surveyed) -> None:
         """References to a revision that has left would make huggingface_hub call the repository corrupted."""
@@ -140,26 +141,26 @@ class Removal:
         for path in sorted(p for p in refs.rglob("*") if p.is_file()):
             try:
                 if path.read_text().strip() == found.revision:
-                    plan.after.append(Step("move", plan.here(path), plan.there(path)))
+                    plan.after.append(Step(Action.MOVE, plan.here(path), plan.there(path)))
             except (OSError, ValueError):
                 continue
         noted = found.top / "trees" / f"{found.revision}.json"
         if noted.exists():
-            plan.after.append(Step("move", plan.here(noted), plan.there(noted)))
+            plan.after.append(Step(Action.MOVE, plan.here(noted), plan.there(noted)))
 
 
 class _Plan:
     """Collects steps; each path once."""
 
-    def __init__(self, layout: Layout, id: str) -> None:
-        self._layout = layout
-        self._folder = layout.trash / id
+    def __init__(self, paths: DirectoryPaths, id: str) -> None:
+        self._paths = paths
+        self._folder = paths.trash / id
         self.before: list[Step] = []
         self.after: list[Step] = []
         self._placed: set[str] = set()
 
     def here(self, path: str | Path) -> str:
-        return self._layout.relative(path)
+        return self._paths.relative(path)
 
     def there(self, path: str | Path) -> str:
         """The place in the entry that answers to a path in the directory."""
@@ -169,17 +170,17 @@ class _Plan:
         """A file that others need as well: the entry has it by another name."""
         if path not in self._placed:
             self._placed.add(path)
-            self.before.append(Step("link", self.here(real), self.there(path)))
+            self.before.append(Step(Action.LINK, self.here(real), self.there(path)))
 
     def overlay(self, real: str, path: str) -> None:
         """A link that leads out of what is moved becomes the file itself."""
         if path not in self._placed:
             self._placed.add(path)
             staged = self.here(self._folder / STAGED / str(len(self._placed)))
-            self.before.append(Step("link", self.here(real), staged))
-            self.after.append(Step("replace", staged, self.there(path)))
+            self.before.append(Step(Action.LINK, self.here(real), staged))
+            self.after.append(Step(Action.REPLACE, staged, self.there(path)))
 
-    def add_after(self, action: str, source: str, path: str) -> None:
+    def add_after(self, action: Action, source: str, path: str) -> None:
         step = Step(action, self.here(source), self.there(path))
         if step not in self.after:
             self.after.append(step)

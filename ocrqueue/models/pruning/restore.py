@@ -6,43 +6,45 @@ from dataclasses import replace
 from pathlib import Path
 
 from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
-from ocrqueue.models.files.paths import Layout, write_json
-from ocrqueue.models.pruning.audit import split_name
+from ocrqueue.models.files.atomic import write_json
+from ocrqueue.models.files.catalogue import is_repository, split_name
+from ocrqueue.models.files.paths import DirectoryPaths
+from ocrqueue.models.pruning.apply import apply
+from ocrqueue.models.pruning.journal import Action, Entry, EntryState, Step
 from ocrqueue.models.pruning.prune import finish
-from ocrqueue.models.pruning.steps import Steps
-from ocrqueue.models.pruning.trash import FILES, MOVING, RESTORING, TRASHED, Entry, Step, Trash
+from ocrqueue.models.pruning.trash import FILES, Trash
 
 
-def recover(layout: Layout, now: float) -> None:
+def recover(paths: DirectoryPaths, now: float) -> None:
     """End or undo what an earlier run began. The directory's lock is held. Raises ModelDirectoryError, OSError."""
-    trash = Trash(layout)
+    trash = Trash(paths)
     trash.sweep()
     for entry in trash.entries():
-        if entry.state == RESTORING:
-            _come_back(layout, trash, entry, now)
-        elif entry.state == MOVING and os.path.lexists(layout.root / entry.gate.target):
-            finish(layout, trash, entry)
-        elif entry.state == MOVING:
+        if entry.state == EntryState.RESTORING:
+            _come_back(paths, trash, entry, now)
+        elif entry.state == EntryState.MOVING and os.path.lexists(paths.root / entry.gate.target):
+            finish(paths, trash, entry)
+        elif entry.state == EntryState.MOVING:
             trash.discard(entry.id)  # nothing but links lies in it
 
 
-def restore(layout: Layout, name: str, now: float) -> Entry:
+def restore(paths: DirectoryPaths, name: str, now: float) -> Entry:
     """Bring the model of this name back, the one that was pruned last. The directory's lock is held.
 
     Raises ModelUnavailable where the trash has no such model, ModelDirectoryError where it cannot come back.
     """
-    trash = Trash(layout)
+    trash = Trash(paths)
     entry = _find(trash, name)
-    if os.path.lexists(_destination(layout, trash, entry)):
+    if os.path.lexists(_destination(paths, trash, entry)):
         raise ModelDirectoryError(f"{entry.name}@{entry.revision} is there already: nothing was restored")
-    restoring = replace(entry, state=RESTORING)
+    restoring = replace(entry, state=EntryState.RESTORING)
     trash.write(restoring)
-    _come_back(layout, trash, restoring, now)
+    _come_back(paths, trash, restoring, now)
     return restoring
 
 
 def _find(trash: Trash, name: str) -> Entry:
-    entries = [entry for entry in trash.entries() if entry.state == TRASHED]
+    entries = [entry for entry in trash.entries() if entry.state == EntryState.TRASHED]
     wanted, revision = split_name(name, {entry.name for entry in entries})
     fitting = [e for e in entries if e.id == name or (e.name == wanted and e.revision.startswith(revision))]
     if not fitting:
@@ -51,27 +53,26 @@ def _find(trash: Trash, name: str) -> Entry:
     return fitting[-1]
 
 
-def _in_entry(layout: Layout, entry: Entry) -> Path:
+def _in_entry(paths: DirectoryPaths, entry: Entry) -> Path:
     """Where the model's own files lie in its entry: of a repository that went as a whole, those of its revision."""
-    moved = layout.root / entry.gate.target
-    whole = moved.name.startswith("models--") and moved.parent.name == FILES
+    moved = paths.root / entry.gate.target
+    whole = is_repository(moved.name) and moved.parent.name == FILES
     return moved / "snapshots" / entry.revision if whole else moved
 
 
-def _destination(layout: Layout, trash: Trash, entry: Entry) -> Path:
+def _destination(paths: DirectoryPaths, trash: Trash, entry: Entry) -> Path:
     """Where they were."""
-    return layout.root / _in_entry(layout, entry).relative_to(trash.folder(entry.id) / FILES)
+    return paths.root / _in_entry(paths, entry).relative_to(trash.folder(entry.id) / FILES)
 
 
-def _come_back(layout: Layout, trash: Trash, entry: Entry, now: float) -> None:
-    steps = Steps(layout)
+def _come_back(paths: DirectoryPaths, trash: Trash, entry: Entry, now: float) -> None:
     try:
-        steps.all(_way_back(layout, trash, entry))
-        if os.path.lexists(_in_entry(layout, entry)):
-            trash.write(replace(entry, state=TRASHED))
+        apply(paths, _way_back(paths, trash, entry))
+        if os.path.lexists(_in_entry(paths, entry)):
+            trash.write(replace(entry, state=EntryState.TRASHED))
             raise ModelDirectoryError(f"{entry.name} is there already: it stays in the trash")
         times = {k: v for k, v in entry.stamp.items() if v is not None}
-        write_json(layout.stamp_file(entry.key), {"model": entry.key, **times, "restored": now})
+        write_json(paths.stamp_file(entry.key), {"model": entry.key, **times, "restored": now})
         trash.discard(entry.id)
     except OSError as e:
         raise ModelDirectoryError(
@@ -80,23 +81,23 @@ def _come_back(layout: Layout, trash: Trash, entry: Entry, now: float) -> None:
         ) from e
 
 
-def _way_back(layout: Layout, trash: Trash, entry: Entry) -> Iterator[Step]:
+def _way_back(paths: DirectoryPaths, trash: Trash, entry: Entry) -> Iterator[Step]:
     """In one rename where nothing of its repository is there; else file by file, and the revisions last."""
     files = trash.folder(entry.id) / FILES
     for top in _listed(files):
-        here = layout.root / top.name
+        here = paths.root / top.name
         if not os.path.lexists(here):
-            yield _step(layout, top, here)
+            yield _step(paths, top, here)
             continue
         for part in ("blobs", "trees", "refs"):
             for path in sorted(p for p in (top / part).rglob("*") if p.is_symlink() or not p.is_dir()):
-                yield _step(layout, path, here / path.relative_to(top))
+                yield _step(paths, path, here / path.relative_to(top))
         for revision in _listed(top / "snapshots"):
-            yield _step(layout, revision, here / "snapshots" / revision.name)
+            yield _step(paths, revision, here / "snapshots" / revision.name)
 
 
-def _step(layout: Layout, source: Path, target: Path) -> Step:
-    return Step("move", layout.relative(source), layout.relative(target))
+def _step(paths: DirectoryPaths, source: Path, target: Path) -> Step:
+    return Step(Action.MOVE, paths.relative(source), paths.relative(target))
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -14,9 +14,9 @@ def test_the_trash_is_emptied_by_age(directory: Directory) -> None:
     assert not directory.store(NOW + 6 * DAY).prune().emptied
     dry = directory.store(NOW + 7 * DAY).prune(dry_run=True)
     assert dry.emptied
-    assert list(directory.layout.trash.iterdir())
+    assert list(directory.paths.trash.iterdir())
     assert directory.store(NOW + 7 * DAY).prune().emptied == dry.emptied
-    assert not list(directory.layout.trash.iterdir())
+    assert not list(directory.paths.trash.iterdir())
 
 
 def test_the_trash_is_emptied_at_once_where_the_disk_is_nearly_full(directory: Directory) -> None:

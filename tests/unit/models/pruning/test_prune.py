@@ -178,7 +178,7 @@ def test_what_is_never_moved(directory: Directory, tmp_path: Path) -> None:
     (directory.root / "old_unknown").mkdir()
     store = directory.store(wanted="org/wanted", max_bytes=0)
     store.keep("org/kept")
-    with store.hold("org/held"), locked(directory.layout.lock_file("org/pulling@pull")):
+    with store.hold("org/held"), locked(directory.paths.lock_file("org/pulling@pull")):
         before = tree(directory.root)
         assert not store.prune(needed=[("org/needed", A)]).models
     assert tree(directory.root) == before
@@ -262,7 +262,7 @@ def test_without_hard_links_a_revision_that_shares_is_only_reported(
 
 def test_an_unreadable_keep_list_stops_a_prune(directory: Directory) -> None:
     directory.folder("old_GLM")
-    directory.layout.keep.write_bytes(b"\xff\xfe")
+    directory.paths.keep.write_bytes(b"\xff\xfe")
     with pytest.raises(ModelDirectoryError, match="keep list"):
         directory.store().prune()
     assert (directory.root / "old_GLM").exists()
@@ -270,8 +270,8 @@ def test_an_unreadable_keep_list_stops_a_prune(directory: Directory) -> None:
 
 def test_a_state_folder_that_leads_elsewhere_is_refused(directory: Directory, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    shutil.rmtree(directory.layout.state, ignore_errors=True)
-    directory.layout.state.symlink_to(tmp_path / "elsewhere")
+    shutil.rmtree(directory.paths.state, ignore_errors=True)
+    directory.paths.state.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ModelDirectoryError, match="is a link"):
         directory.store().prune()
 
@@ -280,14 +280,14 @@ def test_two_prunes_at_once_wait_for_each_other(directory: Directory, monkeypatc
     from ocrqueue.models.files import locks
 
     monkeypatch.setattr(locks, "_DIRECTORY_SECONDS", 0.1)
-    directory.layout.prepare()
-    with locks.directory_lock(directory.layout), pytest.raises(ModelDirectoryError, match="another prune"):
+    directory.paths.prepare()
+    with locks.directory_lock(directory.paths), pytest.raises(ModelDirectoryError, match="another prune"):
         directory.store().prune()
 
 
 def test_the_journal_says_what_was_moved(directory: Directory) -> None:
     directory.folder("old_GLM")
     directory.store().prune()
-    (entry,) = directory.layout.trash.iterdir()
+    (entry,) = directory.paths.trash.iterdir()
     record = json.loads((entry / "entry.json").read_text())
     assert (record["state"], record["name"], record["gate"]["source"]) == ("trashed", "old_GLM", "old_GLM")

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.models.pruning.audit import BROKEN, FOREIGN, UNUSED
+from ocrqueue.models.pruning.audit import Status
 from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, Directory, age, etag_of, files, one, safetensors
 
-PROJECT = Path(__file__).parents[2]
 
 
 def broken(directory: Directory, **settings: object) -> str:
     """The problem of the only model, which is ours and prunable."""
     model = one(directory, **settings)
-    assert (model.status, model.prunable) == (BROKEN, True)
+    assert (model.status, model.prunable) == (Status.BROKEN, True)
     return model.problems[0]
 
 
@@ -69,7 +68,7 @@ def test_a_file_of_the_hubs_listing_is_missing_or_has_another_size(directory: Di
     assert set(one(directory).problems) == {
         "README.md: it is not there", "config.json: it has 22 bytes, and 7 on the hub",
     }  # fmt: skip
-    directory.layout.stamp_file(f"org/model@{A}").unlink()
+    directory.paths.stamp_file(f"org/model@{A}").unlink()
     directory.stamp("org/model", A, used=RECENT)  # another tool pulled it, and may have left files out
     assert one(directory).problems == ("config.json: it has 22 bytes, and 7 on the hub",)
 
@@ -86,7 +85,7 @@ def test_a_link_that_leads_out(directory: Directory, tmp_path: Path) -> None:
     (snapshot / "more.safetensors").symlink_to(tmp_path / "outside.safetensors")
     model = one(directory)
     assert model.problems == ("more.safetensors: the link leads out of the model directory",)
-    assert (model.status, model.prunable) == (UNUSED, False)
+    assert (model.status, model.prunable) == (Status.UNUSED, False)
     assert model.size == sum(map(len, files("org/model").values()))
 
 
@@ -94,7 +93,7 @@ def test_a_model_that_is_only_linked_here(directory: Directory, tmp_path: Path) 
     elsewhere = Directory(tmp_path / "elsewhere").folder("GLM")
     (directory.root / "old_GLM").symlink_to(elsewhere)
     model = one(directory)
-    assert (model.status, model.prunable) == (FOREIGN, False)
+    assert (model.status, model.prunable) == (Status.FOREIGN, False)
 
 
 def test_a_file_without_read_permission() -> None:
@@ -126,7 +125,7 @@ def test_a_download_under_way(directory: Directory) -> None:
     partial.write_bytes(b"...")
     os.utime(partial, (NOW - 3600, NOW - 3600))
     model = one(directory)
-    assert (model.status, model.prunable) == (BROKEN, False)
+    assert (model.status, model.prunable) == (Status.BROKEN, False)
     assert "under way" in model.reason
     os.utime(partial, (NOW - 2 * DAY, NOW - 2 * DAY))
     assert one(directory).prunable
@@ -141,13 +140,13 @@ def test_a_download_that_has_just_begun(directory: Directory) -> None:
     directory.stamp("org/model", A, pulled=NOW - 60)
     age(top, NOW - 60)
     model = one(directory)
-    assert (model.revision, model.status, model.prunable) == (A, BROKEN, False)
+    assert (model.revision, model.status, model.prunable) == (A, Status.BROKEN, False)
 
 
 def test_broken_today_is_not_prunable_today(directory: Directory) -> None:
     path = directory.folder("model", {"config.json": b"{}"}, used=RECENT)
     age(path, NOW - 3600)
-    assert (one(directory).status, one(directory).prunable) == (BROKEN, False)
+    assert (one(directory).status, one(directory).prunable) == (Status.BROKEN, False)
 
 
 # -- hashes ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-from scripts.tiny_vlm_files import MERGE
+from tests.support.tiny_vlm.files import MERGE
 
 ON_CPU = mx.default_device() == mx.Device(mx.cpu)
 Array = Any

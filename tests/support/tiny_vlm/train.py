@@ -1,7 +1,7 @@
 """Trains the tiny vision-language model of tests/data/tiny-ocr-vlm: an ordinary mlx-vlm folder that truly reads.
 
-    python -m scripts.train_tiny_vlm --out tiny-ocr-vlm                  # about an hour and a half on two cores
-    python -m scripts.train_tiny_vlm --out tiny-ocr-vlm --eval-only      # how well it reads, through stock mlx-vlm
+    python -m tests.support.tiny_vlm.train --out FOLDER               # about an hour and a half on two cores
+    python -m tests.support.tiny_vlm.train --out FOLDER --eval-only   # measure how well it reads, with stock mlx-vlm
 
 On Linux, with OpenBLAS: LD_PRELOAD=/usr/lib/x86_64-linux-gnu/openblas-pthread/libblas.so.3 OPENBLAS_NUM_THREADS=1.
 It learns 1 to 3 lines of 1 to 12 characters out of `0-9 A-Z space - . / :`, dark on light; a blank page is the empty
@@ -24,9 +24,9 @@ from mlx.utils import tree_flatten, tree_map
 from numpy.typing import NDArray
 from PIL import Image
 
-from scripts.tiny_vlm_files import CELL, PROMPTS, WORDS, write_files
-from scripts.tiny_vlm_network import ON_CPU, Kernels, Layout, loss
-from scripts.tiny_vlm_pages import CHARS, DIGITS, FONTS, Grid, Stage, Style, held_out, patchify, sample
+from tests.support.tiny_vlm.files import CELL, PROMPTS, WORDS, write_files
+from tests.support.tiny_vlm.network import ON_CPU, Kernels, Layout, loss
+from tests.support.tiny_vlm.pages import CHARS, DIGITS, FONTS, Grid, Stage, Style, held_out, patchify, sample
 
 LOOP = "NO "  # what stands on a black page, for ever
 # (until this part of all pages, level, stages)

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.models.pruning.audit import BROKEN, CURRENT, FOREIGN, IN_USE, KEPT, OLD, UNUSED
+from ocrqueue.models.pruning.audit import Status
 from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, B, Directory, files, one, sparse_safetensors
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[4]
 
 
 def test_a_model_that_we_loaded_is_current(directory: Directory) -> None:
     path = directory.cached("org/model", pulled=LONG_AGO, used=RECENT)
     model = one(directory)
     assert (model.name, model.kind, model.revision, model.path) == ("org/model", "cache", A, str(path))
-    assert (model.status, model.prunable, model.problems, model.files) == (CURRENT, False, (), 2)
+    assert (model.status, model.prunable, model.problems, model.files) == (Status.CURRENT, False, (), 2)
     assert model.size == sum(map(len, files("org/model").values()))
     assert model.last_used == RECENT
 
@@ -27,7 +27,7 @@ def test_a_model_that_we_loaded_is_current(directory: Directory) -> None:
 def test_a_model_in_a_folder(directory: Directory) -> None:
     path = directory.folder("GLM OCR", used=RECENT)
     model = one(directory)
-    assert (model.name, model.kind, model.path, model.status) == ("GLM OCR", "folder", str(path), CURRENT)
+    assert (model.name, model.kind, model.path, model.status) == ("GLM OCR", "folder", str(path), Status.CURRENT)
     (path / "config.json").write_text("{}")
     assert one(directory).revision != model.revision  # so that what was read with the old one is not taken for it
 
@@ -35,37 +35,37 @@ def test_a_model_in_a_folder(directory: Directory) -> None:
 def test_loaded_by_a_process(directory: Directory) -> None:
     directory.cached("old_model")
     with directory.store().hold("old_model"):
-        assert one(directory).status == IN_USE
-    assert one(directory).status == OLD
+        assert one(directory).status == Status.IN_USE
+    assert one(directory).status == Status.OLD
 
 
 @pytest.mark.parametrize("wanted", ["org/model", f"org/model@{A[:8]}"])
 def test_named_by_the_setting(directory: Directory, wanted: str) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
-    assert one(directory, wanted=wanted).status == IN_USE
-    assert one(directory, wanted="org/other").status == UNUSED
+    assert one(directory, wanted=wanted).status == Status.IN_USE
+    assert one(directory, wanted="org/other").status == Status.UNUSED
 
 
 def test_the_setting_protects_the_revision_that_would_be_loaded(directory: Directory) -> None:
     directory.cached("org/model", A, pulled=LONG_AGO)
     directory.cached("org/model", B, files("new"), pulled=RECENT)
     statuses = {m.revision: m.status for m in directory.store(wanted="org/model").list_local()}
-    assert statuses == {A: OLD, B: IN_USE}
+    assert statuses == {A: Status.OLD, B: Status.IN_USE}
 
 
 def test_the_setting_protects_all_revisions_while_the_newest_is_not_complete(directory: Directory) -> None:
     directory.cached("org/model", A, pulled=LONG_AGO)
     directory.cached("org/model", B, {"config.json": b"{}"}, pulled=RECENT)
-    assert {m.status for m in directory.store(wanted="org/model").list_local()} == {IN_USE}
+    assert {m.status for m in directory.store(wanted="org/model").list_local()} == {Status.IN_USE}
     assert directory.store().get_local_path("org/model").name == A
 
 
 def test_needed_by_an_open_job(directory: Directory) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
     (model,) = directory.store().list_local(needed=[("org/model", A)])
-    assert (model.status, model.reason) == (IN_USE, "an open job needs it")
+    assert (model.status, model.reason) == (Status.IN_USE, "an open job needs it")
     (model,) = directory.store().list_local(needed=[("org/model", B)])
-    assert model.status == UNUSED
+    assert model.status == Status.UNUSED
 
 
 def test_kept(directory: Directory) -> None:
@@ -73,17 +73,17 @@ def test_kept(directory: Directory) -> None:
     store = directory.store()
     assert store.keep("old_model")
     assert not store.keep("old_model")
-    assert one(directory).status == KEPT
-    assert "old_model\n" in directory.layout.keep.read_text()
+    assert one(directory).status == Status.KEPT
+    assert "old_model\n" in directory.paths.keep.read_text()
     assert store.unkeep("old_model")
-    assert one(directory).status == OLD
+    assert one(directory).status == Status.OLD
 
 
 def test_the_keep_list_may_be_written_by_hand(directory: Directory) -> None:
     directory.cached("org/a", pulled=LONG_AGO)
     directory.folder("two\nlines", used=LONG_AGO)
-    directory.layout.keep.write_text(f'# mine\n\n  org/a@{A}  \n"two\\nlines"\n')
-    assert {m.status for m in directory.store().list_local()} == {KEPT}
+    directory.paths.keep.write_text(f'# mine\n\n  org/a@{A}  \n"two\\nlines"\n')
+    assert {m.status for m in directory.store().list_local()} == {Status.KEPT}
 
 
 @pytest.mark.parametrize("name", ["old_GLM", "old_models--org--model"])
@@ -92,46 +92,46 @@ def test_old_by_its_name_whoever_pulled_it(directory: Directory, name: str) -> N
     (directory.root / "models--org--model").rename(directory.root / name)
     (directory.root / name / "config.json").write_text("{}")
     model = one(directory)
-    assert (model.name, model.status, model.prunable) == (name, OLD, True)
-    assert one(directory, old_prefixes=("alt_",)).status == FOREIGN
+    assert (model.name, model.status, model.prunable) == (name, Status.OLD, True)
+    assert one(directory, old_prefixes=("alt_",)).status == Status.FOREIGN
 
 
 def test_old_since_another_revision_is_main(directory: Directory) -> None:
     directory.cached("org/model", A, pulled=RECENT)
     directory.cached("org/model", B, files("new"), pulled=RECENT)
-    assert {m.revision: m.status for m in directory.store().list_local()} == {A: OLD, B: CURRENT}
+    assert {m.revision: m.status for m in directory.store().list_local()} == {A: Status.OLD, B: Status.CURRENT}
 
 
 def test_a_newer_revision_that_is_not_complete_makes_nothing_old(directory: Directory) -> None:
     directory.cached("org/model", A, pulled=RECENT)
     directory.cached("org/model", B, {"config.json": b"{}"}, pulled=RECENT)
-    assert {m.revision: m.status for m in directory.store().list_local()} == {A: CURRENT, B: BROKEN}
+    assert {m.revision: m.status for m in directory.store().list_local()} == {A: Status.CURRENT, B: Status.BROKEN}
 
 
 def test_foreign(directory: Directory) -> None:
     directory.cached("org/model", content={"config.json": b"{}"})  # whatever is in it
     model = one(directory)
-    assert (model.status, model.prunable, model.last_used) == (FOREIGN, False, None)
+    assert (model.status, model.prunable, model.last_used) == (Status.FOREIGN, False, None)
     assert model.problems
 
 
 def test_a_foreign_model_that_we_load_is_ours(directory: Directory) -> None:
     directory.cached("org/model")
     directory.store(now=RECENT).hold("org/model").release()
-    assert one(directory).status == CURRENT
+    assert one(directory).status == Status.CURRENT
 
 
 def test_unused(directory: Directory) -> None:
     directory.cached("org/model", pulled=NOW - 91 * DAY)
-    assert (one(directory).status, one(directory).prunable) == (UNUSED, True)
-    assert one(directory, unused_days=92).status == CURRENT
+    assert (one(directory).status, one(directory).prunable) == (Status.UNUSED, True)
+    assert one(directory, unused_days=92).status == Status.CURRENT
 
 
 def test_what_is_loaded_for_months_was_used_until_now(directory: Directory) -> None:
     directory.cached("org/model", used=LONG_AGO)
     with directory.store(now=LONG_AGO).hold("org/model"):
         directory.store().audit()
-    assert (one(directory).status, one(directory).last_used) == (CURRENT, NOW)
+    assert (one(directory).status, one(directory).last_used) == (Status.CURRENT, NOW)
 
 
 # -- sizes, names, strangers ----------------------------------------------------------------------------------
@@ -161,16 +161,16 @@ def test_odd_names(directory: Directory, name: str) -> None:
     store = directory.store()
     with store.hold(name) as held:
         assert held.path == path
-        assert one(directory).status == IN_USE
+        assert one(directory).status == Status.IN_USE
     store.keep(name)
-    assert one(directory).status == KEPT
+    assert one(directory).status == Status.KEPT
     json.dumps(one(directory).to_json())
 
 
 def test_a_name_that_is_no_text(directory: Directory) -> None:
     name = os.fsdecode(b"old_\xff")
     directory.folder(name)
-    assert one(directory).status == OLD
+    assert one(directory).status == Status.OLD
     assert [m.name for m in directory.store().prune().moved] == [name]
     assert directory.store().restore(name).name == name
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from scripts.tiny_vlm_files import CELL, MERGE, PATCH
+from tests.support.tiny_vlm.files import CELL, MERGE, PATCH
 
 DIGITS = "0123456789"
 CHARS = DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
