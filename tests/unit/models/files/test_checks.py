@@ -11,7 +11,6 @@ from ocrqueue.models.pruning.audit import Status
 from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, Directory, age, etag_of, files, one, safetensors
 
 
-
 def broken(directory: Directory, **settings: object) -> str:
     """The problem of the only model, which is ours and prunable."""
     model = one(directory, **settings)
