@@ -7,8 +7,10 @@ FILE ?=
 BIN := .venv/bin
 # Two files at a time: most tests of real processes wait more than they compute.
 TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
+# mkdocs.yml makes every warning an error, such as a broken link or anchor.
+DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-.PHONY: help setup demo demo-mlx up test test-random check bench lock clean
+.PHONY: help setup demo demo-mlx up test test-random check docs bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
@@ -16,7 +18,8 @@ help:
 	@echo "make up                runs the stack until Ctrl-C: Redis, workers, beat, Flower"
 	@echo "make test              runs the tests"
 	@echo "make test-random       runs the property tests with new random examples [SEED=...]"
-	@echo "make check             what CI runs: ruff, mypy, tests"
+	@echo "make check             what CI runs: ruff, mypy, the documentation, tests"
+	@echo "make docs              builds the documentation in build/site and fails on a broken link"
 	@echo "make bench             lists the measurements in bench/"
 	@echo "make setup | lock | clean"
 
@@ -45,7 +48,11 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict ocrqueue tasks worker submit.py worker_config.py scripts bench tests/support/tiny_vlm
+	$(DOCS)
 	$(TESTS)
+
+docs: setup
+	$(DOCS)
 
 bench: setup
 	@$(foreach script,$(wildcard bench/*.py),echo "$(BIN)/python -m bench.$(basename $(notdir $(script)))";)
