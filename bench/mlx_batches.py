@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bench import table
 from bench.stack import machine
-from ocrqueue.engines.mlx.decoding import Bounds, write_batch, write_one
 from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.engines.mlx.generation import Bounds, generate_batch, generate_one
 from ocrqueue.process.memory import give_back
 from tests.support import tiny
 
@@ -33,13 +33,13 @@ def measure(folder: Path, pages: int, tokens: int) -> list[tuple[float, float, i
     shown = [engine._show(loaded, page, 1_600_000)[0] for page in tiny.pages(tiny.texts(pages))]
     found = []
     for size in SIZES:
-        write_batch(loaded, shown[:size], bounds)  # compiles its shapes
+        generate_batch(loaded, shown[:size], bounds)  # compiles its shapes
         give_back()
         mx.reset_peak_memory()
         written, started = 0, time.perf_counter()
         for first in range(0, pages, size):
             part = shown[first : first + size]
-            rows = write_batch(loaded, part, bounds) if size > 1 else [write_one(loaded, part[0], bounds)]
+            rows = generate_batch(loaded, part, bounds) if size > 1 else [generate_one(loaded, part[0], bounds)]
             written += sum(len(row.tokens) for row in rows)
         seconds = time.perf_counter() - started
         found.append((pages / seconds, written / seconds, mx.get_peak_memory()))

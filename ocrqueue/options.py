@@ -7,8 +7,8 @@ from typing import Any
 
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.names import PRIORITIES
+from ocrqueue.states import FormatName
 
-FORMATS = ("text", "markdown", "json", "jsonl", "hocr", "alto", "pdf")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
 _RANGE = re.compile(r"(\d{1,7})(?:(-)(\d{1,7})?)?")
 
@@ -49,8 +49,8 @@ class Options:
             raise _fail("priority", self.priority, '"low", "normal" or "high"')
         if type(self.fresh) is not bool:
             raise _fail("fresh", self.fresh, "true or false")
-        if unknown := [f for f in self.formats if f not in FORMATS]:
-            raise _fail("formats", unknown[0], f"any of {', '.join(FORMATS)}")
+        if unknown := [f for f in self.formats if f not in tuple(FormatName)]:
+            raise _fail("formats", unknown[0], f"any of {', '.join(FormatName)}")
         if self.notify is not None and not (
             len(self.notify) == 2 and all(isinstance(n, str) and _NAME.fullmatch(n) for n in self.notify)
         ):

@@ -1,4 +1,4 @@
-"""States, reasons and kinds, each defined once. Redis, messages and results hold them as these strings."""
+"""States, reasons, kinds and formats, each defined once. Redis, messages and results hold these strings."""
 
 from enum import StrEnum
 
@@ -54,3 +54,15 @@ class MessageKind(StrEnum):
     ASSEMBLE = "assemble"  # put the pages together and end the job
     ENDED = "ended"  # publish the end of the job
     FORMAT = "format"  # make one output format
+
+
+class FormatName(StrEnum):
+    """The formats that a result can be written in, in the order in which they are listed to users."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    JSONL = "jsonl"
+    HOCR = "hocr"
+    ALTO = "alto"
+    PDF = "pdf"

@@ -12,8 +12,8 @@ from typing import IO, Any, TextIO, cast
 import click
 
 from ocrqueue.cli.sources import Entry
+from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.formats import FORMATS
-from ocrqueue.formats.terminal import for_terminal
 
 Files = Mapping[str, Path]  # format: file
 

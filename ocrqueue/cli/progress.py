@@ -5,9 +5,9 @@ import time
 from typing import Any, Protocol
 
 from ocrqueue.cli.report import progress_of, say
+from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.client.follow import Statuses
 from ocrqueue.client.status import JobStatus
-from ocrqueue.formats.terminal import for_terminal
 
 EVERY = 3.0  # seconds between two lines about a job whose state stays the same
 

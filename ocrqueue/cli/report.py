@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import InvalidOptions, JobTimeout, OcrError, OcrFailed, QueueUnavailable, StorageError
-from ocrqueue.formats.terminal import for_terminal
 from ocrqueue.ledger import PageState
 from ocrqueue.settings import SettingsError
 

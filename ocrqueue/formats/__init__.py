@@ -1,4 +1,7 @@
-"""The formats a result can be had in. Adding one is a function and a line in `FORMATS`."""
+"""The output formats of a result.
+
+A new format is a value of `FormatName`, a function that writes it, and an entry in `FORMATS`.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,61 +11,65 @@ from typing import Any, BinaryIO, TextIO
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.formats import alto, hocr, plain
 from ocrqueue.limits import Limits
+from ocrqueue.states import FormatName
 
-Header = Mapping[str, Any]
-Pages = Iterable[Mapping[str, Any]]
+Header = Mapping[str, Any]  # the result without its pages (`ocrqueue.storage.results.result_header`)
+Pages = Iterable[Mapping[str, Any]]  # the pages of a result, in order (`ocrqueue.storage.results.page_result`)
 Writer = Callable[[TextIO, Header, Pages], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """The document that a result was read from."""
+class SourceFile:
+    """The file that a result was read from."""
 
-    path: Path  # its bytes
-    limits: Limits
-    password: str | None = None
+    path: Path
+    limits: Limits  # for opening it again
+    password: str | None = None  # of an encrypted PDF
 
 
-Maker = Callable[[BinaryIO, Document, Pages], None]
+Maker = Callable[[BinaryIO, SourceFile, Pages], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write a result: either as text, which needs the result alone, or made from the document, in bytes."""
+    """An output format. A text format needs the result only; a binary format needs the source file, too."""
 
     extension: str  # of its files, with the dot
-    write: Writer | None  # (stream, header, pages): writes text page by page
-    make: Maker | None = None  # (stream, document, pages): writes bytes page by page; for workers alone
+    write: Writer | None  # (stream, header, pages): writes a text format page by page; None: a binary format
+    make: Maker | None = None  # (stream, source, pages): writes a binary format page by page; only workers call it
 
 
-def _make_pdf(stream: BinaryIO, document: Document, pages: Pages) -> None:
+def _make_pdf(stream: BinaryIO, source: SourceFile, pages: Pages) -> None:
     from ocrqueue.formats.pdf.searchable import write_searchable
 
-    write_searchable(document.path, document.limits, document.password, pages, stream)
+    write_searchable(source.path, source.limits, source.password, pages, stream)
 
 
-FORMATS = {
-    "text": Format(".txt", plain.write_text),
-    "markdown": Format(".md", plain.write_markdown),
-    "json": Format(".json", plain.write_json),
-    "jsonl": Format(".jsonl", plain.write_jsonl),
-    "hocr": Format(".hocr", hocr.write_hocr),
-    "alto": Format(".alto.xml", alto.write_alto),
-    "pdf": Format(".ocr.pdf", None, _make_pdf),
+FORMATS: Mapping[str, Format] = {
+    FormatName.TEXT: Format(".txt", plain.write_text),
+    FormatName.MARKDOWN: Format(".md", plain.write_markdown),
+    FormatName.JSON: Format(".json", plain.write_json),
+    FormatName.JSONL: Format(".jsonl", plain.write_jsonl),
+    FormatName.HOCR: Format(".hocr", hocr.write_hocr),
+    FormatName.ALTO: Format(".alto.xml", alto.write_alto),
+    FormatName.PDF: Format(".ocr.pdf", None, _make_pdf),
 }
 
 
 def find(name: str) -> Format:
-    """The format of this name. Raises InvalidOptions."""
+    """Return the format with this name. Raises InvalidOptions if there is none."""
     try:
         return FORMATS[name]
     except KeyError:
-        raise InvalidOptions(f"unknown format {name!r}: use any of {', '.join(FORMATS)}") from None
+        raise InvalidOptions(f"unknown format {name!r}: use any of {', '.join(FormatName)}") from None
 
 
 def write(name: str, pages: Pages, header: Header, stream: TextIO) -> None:
-    """Write a result's pages in the format of text of this name, holding one page at a time. Raises InvalidOptions."""
+    """Write a result in the text format with this name, one page in memory at a time.
+
+    Raises InvalidOptions if there is no such format, or if it is binary.
+    """
     writer = find(name).write
     if writer is None:
-        raise InvalidOptions(f"{name} is no text: a worker makes it from the document")
+        raise InvalidOptions(f"{name} is not a text format: a worker makes it from the document")
     writer(stream, header, pages)

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ocrqueue import __version__
 from ocrqueue.formats.hocr import language_of
 from ocrqueue.formats.placement import PlacedLine, PlacedWord, bounds, lines_of
+from ocrqueue.geometry import Rect
 from ocrqueue.storage.results import clean_text
 
 _HEAD = """\
@@ -82,7 +83,7 @@ def _write_line(stream: TextIO, line: PlacedLine, number: str) -> None:
     stream.write("</TextLine>\n")
 
 
-def _gap(word: PlacedWord, following: PlacedWord) -> tuple[float, float, float, float]:
+def _gap(word: PlacedWord, following: PlacedWord) -> Rect:
     """The blank between two words; beside each other as a rule, above each other where the text runs downwards."""
     left, top, right, bottom = bounds(word.box)
     other_left, other_top, other_right, other_bottom = bounds(following.box)
@@ -91,7 +92,7 @@ def _gap(word: PlacedWord, following: PlacedWord) -> tuple[float, float, float, 
     return across[0], down[0], across[1], down[1]
 
 
-def _around(lines: list[PlacedLine]) -> tuple[float, float, float, float] | None:
+def _around(lines: list[PlacedLine]) -> Rect | None:
     known = [bounds(line.box) for line in lines if line.is_known]
     if not known:
         return None
@@ -99,7 +100,7 @@ def _around(lines: list[PlacedLine]) -> tuple[float, float, float, float] | None
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def _place(box: tuple[float, float, float, float] | None) -> str:
+def _place(box: Rect | None) -> str:
     if box is None:
         return ""
     left, top, right, bottom = (round(x, 1) for x in box)

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ocrqueue.pages import Point
+from ocrqueue.geometry import Point, Quad, Rect
 from ocrqueue.storage.results import clean_text
-
-Box = tuple[Point, Point, Point, Point]
 
 _UPRIGHT_RATIO = 1.5  # a box this much higher than wide holds text that runs downwards, as engines take it too
 _STRIP = 0.8  # the part of its strip that a line without a place fills
@@ -29,7 +27,7 @@ class PlacedWord:
     """A word and the part of its line's box that it fills."""
 
     text: str
-    box: Box
+    box: Quad
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class PlacedLine:
     """A line of text on a page image."""
 
     text: str
-    box: Box  # corners in pixels, clockwise from the beginning of the text at its top
+    box: Quad  # corners in pixels, clockwise from the beginning of the text at its top
     confidence: float | None  # 0 to 1; None where the engine gave none
     origin: str  # "ocr" or "text_layer"
     is_known: bool = True  # False: the engine gave text and no places; the box is a strip of the page
@@ -67,7 +65,7 @@ class PlacedLine:
             start, end = ends[match.start()] / total, ends[match.end()] / total
             yield PlacedWord(match[0], self._part(1 - end, 1 - start) if leftwards else self._part(start, end))
 
-    def _part(self, start: float, end: float) -> Box:
+    def _part(self, start: float, end: float) -> Quad:
         top_left, top_right, bottom_right, bottom_left = self.box
         return (
             _between(top_left, top_right, start),
@@ -90,7 +88,7 @@ def lines_of(page: Mapping[str, Any]) -> list[PlacedLine]:
     return found
 
 
-def bounds(box: Box) -> tuple[float, float, float, float]:
+def bounds(box: Quad) -> Rect:
     """The smallest upright rectangle round a box: left, top, right, bottom."""
     xs, ys = [x for x, _ in box], [y for _, y in box]
     return min(xs), min(ys), max(xs), max(ys)
@@ -114,7 +112,7 @@ def is_right_to_left(text: str) -> bool:
     return next(strong, "L") != "L"
 
 
-def _oriented(box: list[Point], text: str) -> Box:
+def _oriented(box: list[Point], text: str) -> Quad:
     top_left, top_right, bottom_right, bottom_left = box
     across = math.dist(top_left, top_right) + math.dist(bottom_left, bottom_right)
     down = math.dist(top_left, bottom_left) + math.dist(top_right, bottom_right)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ocrqueue import formats
 from ocrqueue.errors import DocumentError, OcrError, PageError, StorageError
-from ocrqueue.formats import Document, Maker
+from ocrqueue.formats import Maker, SourceFile
 from ocrqueue.ledger import Job, Ledger, PageState, Step
 from ocrqueue.limits import Limits
 from ocrqueue.steps.reading import storing
@@ -99,7 +99,7 @@ def _make_binary(job: Job, make: Maker, spool: Spool, limits: Limits, names: tup
     ):
         password = spool.read_password(job.id)
         try:
-            make(output, Document(path, limits, password), results.read_pages(stream))
+            make(output, SourceFile(path, limits, password), results.read_pages(stream))
         except DocumentError as e:
             if e.code == "password_required" and password is None:
                 raise DocumentError(_LATE, e.code) from e

@@ -10,8 +10,8 @@ from unittest.mock import patch
 import pytest
 from PIL import Image
 
-from ocrqueue.engines.mlx.decoding import Bounds, write_batch, write_one
 from ocrqueue.engines.mlx.engine import MlxVlm
+from ocrqueue.engines.mlx.generation import Bounds, generate_batch, generate_one
 from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.errors import EngineFreed, PageError
 from ocrqueue.options import Options
@@ -67,14 +67,14 @@ def test_a_batch_writes_the_same_tokens_as_one_by_one(engine: MlxVlm) -> None:
     assert engine._loaded is not None
     pages = [engine._show(engine._loaded, p, 1_600_000)[0] for p in [*tiny.pages(tiny.texts(22)), tiny.black()]]
     pages.append(Image.new("RGB", (96, 48), "white"))
-    alone = [write_one(engine._loaded, page, UNBOUND).tokens for page in pages]
+    alone = [generate_one(engine._loaded, page, UNBOUND).tokens for page in pages]
     assert len({page.size for page in pages}) > 3
     order = list(range(len(pages)))
     for size in (2, 3, 8):
         random.Random(size).shuffle(order)
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            together = write_batch(engine._loaded, [pages[n] for n in batch], UNBOUND)
+            together = generate_batch(engine._loaded, [pages[n] for n in batch], UNBOUND)
             assert [page.tokens for page in together] == [alone[n] for n in batch]
 
 

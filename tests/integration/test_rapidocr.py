@@ -15,7 +15,7 @@ from ocrqueue.documents import PageImage, open_document
 from ocrqueue.documents.transforms import IDENTITY
 from ocrqueue.engines import Model
 from ocrqueue.engines.rapidocr.engine import RapidOcr
-from ocrqueue.engines.rapidocr.lines import Settings, padded_width, shown_width
+from ocrqueue.engines.rapidocr.lines import ReaderSettings, padded_width, shown_width
 from ocrqueue.engines.rapidocr.weights import check
 from ocrqueue.errors import EngineFreed, ModelUnavailable, PageError
 from ocrqueue.limits import Limits
@@ -158,19 +158,19 @@ def test_a_wide_line_leaves_no_working_memory_behind(loaded: RapidOcr) -> None:
 
 
 def test_lines_are_shown_to_the_recogniser_in_few_widths() -> None:
-    widths = {padded_width(width) for width in range(1, Settings().max_width + 1)}
+    widths = {padded_width(width) for width in range(1, ReaderSettings().max_width + 1)}
     assert len(widths) < 60
     assert all(width <= padded_width(width) < width + 128 for width in range(1, 5000))
 
 
 def test_a_line_is_shown_to_the_recogniser_a_little_narrower_where_it_has_pixels_to_lose() -> None:
-    assert shown_width(200, 32, Settings()) == 288  # 300 in full, at a height of 48; a step of 32 is near
-    assert shown_width(205, 32, Settings()) == 308  # none is near
-    assert shown_width(1000, 32, Settings()) == 1280  # 1500 in full; 0.85 of it are 1275
-    assert shown_width(1000, 24, Settings()) == 1920  # 2000 in full, and a low line is squeezed by less
-    assert shown_width(10**6, 32, Settings()) == 3584  # 4096 at most
-    assert shown_width(1, 32, Settings()) == 2
-    widths = [shown_width(width, 32, Settings()) for width in range(1, 4000)]
+    assert shown_width(200, 32, ReaderSettings()) == 288  # 300 in full, at a height of 48; a step of 32 is near
+    assert shown_width(205, 32, ReaderSettings()) == 308  # none is near
+    assert shown_width(1000, 32, ReaderSettings()) == 1280  # 1500 in full; 0.85 of it are 1275
+    assert shown_width(1000, 24, ReaderSettings()) == 1920  # 2000 in full, and a low line is squeezed by less
+    assert shown_width(10**6, 32, ReaderSettings()) == 3584  # 4096 at most
+    assert shown_width(1, 32, ReaderSettings()) == 2
+    widths = [shown_width(width, 32, ReaderSettings()) for width in range(1, 4000)]
     assert widths == sorted(widths)
 
 

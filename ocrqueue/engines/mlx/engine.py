@@ -14,23 +14,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ocrqueue.engines import Model, installed
-from ocrqueue.engines.mlx.decoding import (
-    CANCELLED,
-    GREEDY,
-    LENGTH,
-    TIMEOUT,
-    Bounds,
-    Loaded,
-    Sampling,
-    Written,
-    write_batch,
-    write_one,
-)
 from ocrqueue.engines.mlx.folder import broken, check_folder, find_model, hold_model, recipe_of
+from ocrqueue.engines.mlx.generation import (
+    GREEDY,
+    Answer,
+    Bounds,
+    LoadedModel,
+    Sampling,
+    Stop,
+    generate_batch,
+    generate_one,
+)
 from ocrqueue.engines.mlx.markup import PARSERS
-from ocrqueue.engines.mlx.pages import View, fit_page
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings, mlx_settings
+from ocrqueue.engines.mlx.view import View, fit_page
 from ocrqueue.errors import EngineFreed, ModelUnavailable, PageError
 from ocrqueue.models import Held
 from ocrqueue.options import Options
@@ -57,7 +55,7 @@ class MlxVlm:
 
     def __init__(self, settings: MlxSettings | None = None) -> None:
         self._settings = settings or mlx_settings()
-        self._loaded: Loaded | None = None
+        self._loaded: LoadedModel | None = None
         self._found: Model | None = None
         self._held: Held | None = None
         self._use(DEFAULT)
@@ -116,7 +114,7 @@ class MlxVlm:
         try:
             network, processor = mlx_vlm.load(str(folder), trust_remote_code=model.name in self._settings.trusted)
             prompt = apply_chat_template(processor, network.config, self._recipe.prompt, num_images=1)
-            self._loaded = Loaded(network, processor, str(prompt))
+            self._loaded = LoadedModel(network, processor, str(prompt))
         except MemoryError:
             raise
         except Exception as e:  # noqa: BLE001 -- mlx-vlm raises nearly anything for a damaged model
@@ -146,36 +144,38 @@ class MlxVlm:
                 shown[number] = self._show(self._loaded, page, self._recipe.max_pixels)
             except Exception as e:  # noqa: BLE001 -- whatever is wrong with an image belongs to its page
                 found[number] = PageError("engine_error", f"the page cannot be shown to the model: {_reason(e)}")
-        written = self._write(self._loaded, [image for image, _ in shown.values()], bounds)
+        written = self._generate(self._loaded, [image for image, _ in shown.values()], bounds)
         for (number, (_, view)), first in zip(shown.items(), written, strict=True):
             found[number] = self._finish(self._loaded, pages[number], view, first, bounds)
         return [found[number] for number in range(len(pages))]
 
-    def _show(self, loaded: Loaded, page: "Image", max_pixels: int) -> "tuple[Image, View]":
+    def _show(self, loaded: LoadedModel, page: "Image", max_pixels: int) -> "tuple[Image, View]":
         return fit_page(page, _unit(loaded.processor), max_pixels, self._recipe.buckets)
 
-    def _write(self, loaded: Loaded, images: "list[Image]", bounds: Bounds) -> "list[Written | Exception]":
+    def _generate(self, loaded: LoadedModel, images: "list[Image]", bounds: Bounds) -> "list[Answer | Exception]":
         if len(images) > 1 and self.batch > 1:
             try:
-                return list(write_batch(loaded, images, bounds))
+                return list(generate_batch(loaded, images, bounds))
             except Exception as e:  # noqa: BLE001 -- one of them, or all: each is tried by itself
                 log.warning("%d pages could not be read at once (%s): one by one", len(images), _reason(e))
-        return [self._write_one(loaded, image, bounds, GREEDY) for image in images]
+        return [self._generate_one(loaded, image, bounds, GREEDY) for image in images]
 
-    def _write_one(self, loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling) -> "Written | Exception":
+    def _generate_one(
+        self, loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling
+    ) -> "Answer | Exception":
         try:
-            return write_one(loaded, image, bounds, sampling)
+            return generate_one(loaded, image, bounds, sampling)
         except Exception as e:  # noqa: BLE001 -- whatever mlx-vlm raises belongs to this page
             return e.with_traceback(None)  # a traceback holds the page's arrays
 
     def _finish(
-        self, loaded: Loaded, page: "Image", view: View, written: "Written | Exception", bounds: Bounds
+        self, loaded: LoadedModel, page: "Image", view: View, written: "Answer | Exception", bounds: Bounds
     ) -> PageText | PageError:
         """What was made of a page; one that ran away is tried once more, smaller and with other sampling."""
-        if isinstance(written, Written) and written.stopped not in (None, TIMEOUT, CANCELLED):
+        if isinstance(written, Answer) and written.stopped in (Stop.RUNAWAY, Stop.LENGTH):
             log.info("a page did not end (%s after %d tokens): once more", written.stopped, len(written.tokens))
             image, view = self._show(loaded, page, round(view.shown[0] * view.shown[1] * _SMALLER))
-            written = self._write_one(loaded, image, bounds, _SECOND_TRY)
+            written = self._generate_one(loaded, image, bounds, _SECOND_TRY)
         if isinstance(written, Exception):
             return PageError("engine_error", _reason(written))
         if written.stopped is None:
@@ -189,13 +189,13 @@ class MlxVlm:
             log.exception("an answer could not be understood as %s: it is taken as text", self._recipe.output)
             return PageText(text=answer.strip())
 
-    def _error(self, written: Written) -> PageError:
+    def _error(self, written: Answer) -> PageError:
         count = len(written.tokens)
-        if written.stopped == CANCELLED:
+        if written.stopped == Stop.CANCELLED:
             return PageError("cancelled", "the job was cancelled while this page was read")
-        if written.stopped == TIMEOUT:
+        if written.stopped == Stop.TIMEOUT:
             return PageError("timeout", f"the page took too long ({count} tokens so far): raise OCR_PAGE_SECONDS")
-        if written.stopped == LENGTH:
+        if written.stopped == Stop.LENGTH:
             what = f"came to no end within {count} tokens, twice: raise OCR_MLX_MAX_TOKENS if the page is that long"
         else:
             what = f"repeated itself without end, twice (after {count} tokens): use another model or --dpi"

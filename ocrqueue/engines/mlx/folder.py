@@ -31,7 +31,7 @@ def find_model(settings: MlxSettings) -> Model:
         folder = Path(settings.model)
         if not folder.is_dir():
             raise ModelUnavailable(f"there is no folder {folder}: set OCR_MODEL to a model's name or folder")
-        return Model(folder.name, fingerprint(folder), folder)
+        return Model(folder.name, folder_revision(folder), folder)
     with hold_model(settings, settings.model) as held:
         return Model(held.name, held.revision, held.path)
 
@@ -44,18 +44,18 @@ def hold_model(settings: MlxSettings, name: str) -> Held:
         raise ModelUnavailable(e.message) from e
 
 
-def fingerprint(folder: Path) -> str:
+def folder_revision(folder: Path) -> str:
     """Twelve hexadecimal digits that tell this version of a plain folder from another, without reading all of it."""
     files = tuple(
         (str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".") and (stat := path.stat())
     )
-    return _fingerprint(folder, files)
+    return _folder_revision(folder, files)
 
 
 @cache
-def _fingerprint(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str:
+def _folder_revision(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str:
     digest = hashlib.sha256()
     for name, size, _ in files:
         digest.update(f"{name}\0{size}\0".encode())

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ocrqueue.engines.mlx.pages import View
-from ocrqueue.pages import Line, PageText, Point
+from ocrqueue.engines.mlx.view import View
+from ocrqueue.geometry import Point, Quad
+from ocrqueue.pages import Line, PageText
 
 Parser = Callable[[str, View], PageText]
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -251,7 +252,7 @@ def _share(x: float, y: float, view: View, whole: int) -> Point:
     return view.point(x * view.shown[0] / whole, y * view.shown[1] / whole)
 
 
-def _box(numbers: Any, view: View, whole: int | None) -> tuple[Point, Point, Point, Point] | None:
+def _box(numbers: Any, view: View, whole: int | None) -> Quad | None:
     """A rectangle from left, top, right and bottom, in parts of `whole` or (None) in pixels; None where it is none."""
     try:
         left, top, right, bottom = (float(n) for n in numbers)
@@ -270,7 +271,7 @@ def _around(numbers: list[str]) -> list[float]:
     return [min(values[::4]), min(values[1::4]), max(values[2::4]), max(values[3::4])]
 
 
-def _rectangle(first: Point, second: Point) -> tuple[Point, Point, Point, Point]:
+def _rectangle(first: Point, second: Point) -> Quad:
     (x1, x2), (y1, y2) = sorted((first[0], second[0])), sorted((first[1], second[1]))
     return (x1, y1), (x2, y1), (x2, y2), (x1, y2)
 

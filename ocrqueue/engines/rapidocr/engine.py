@@ -110,10 +110,10 @@ class RapidOcr:
         return PageError("engine_error", message)
 
     def _start(self) -> None:
-        from ocrqueue.engines.rapidocr.lines import PageReader, Settings
+        from ocrqueue.engines.rapidocr.lines import PageReader, ReaderSettings
         from ocrqueue.engines.rapidocr.networks import backend, version_of
 
-        kind, settings, files = backend(), Settings(), weights()
+        kind, settings, files = backend(), ReaderSettings(), weights()
         self._reader = PageReader(files["Det"], files["Rec"], kind, settings)
         log.info("rapidocr reads with %s in %s, %s", version_of(kind), self._reader.precision, settings)
 

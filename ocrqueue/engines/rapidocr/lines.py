@@ -18,11 +18,12 @@ from rapidocr.ch_ppocr_det.main import TextDetector
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
 from ocrqueue.engines.rapidocr.networks import Backend, Network
-from ocrqueue.engines.rapidocr.words import LineReading, Quad, words_of
+from ocrqueue.engines.rapidocr.words import LineReading, words_of
+from ocrqueue.geometry import Quad
 from ocrqueue.pages import Line
 
 Pixels = NDArray[np.uint8]  # height x width x 3, blue first, as PP-OCR wants it
-Corners = NDArray[np.float32]  # 4 x 2, clockwise from top left
+QuadArray = NDArray[np.float32]  # 4 x 2, clockwise from top left
 _HEIGHT = 48  # of a line, as the recogniser was trained
 _GRID = 64  # the detector sees sides padded to multiples of it (it takes those of 32): each shape costs memory
 _MAX_SIDE = 16384
@@ -31,7 +32,7 @@ _LONG = 43.0  # heights of a line's length; a page's whole width of small print 
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ReaderSettings:
     """What decides the text that is read. Each value was chosen by measurement: bench/README.md."""
 
     long_side: int = 1280  # pixels of the page's longer side as the detector sees it
@@ -54,7 +55,7 @@ class Settings:
 class PageReader:
     """A detector and a recogniser in memory."""
 
-    def __init__(self, detector: Path, recogniser: Path, backend: Backend, settings: Settings) -> None:
+    def __init__(self, detector: Path, recogniser: Path, backend: Backend, settings: ReaderSettings) -> None:
         cv2.setNumThreads(1)
         self._settings = s = settings
         self._detector: Network = backend(detector)
@@ -79,7 +80,7 @@ class PageReader:
             if any(map(_is_long, boxes)):
                 self._recogniser.release()  # it would keep what the longest line of all took
 
-    def find(self, pixels: Pixels) -> list[Corners]:
+    def find(self, pixels: Pixels) -> list[QuadArray]:
         """The boxes of lines on a page."""
         height, width = pixels.shape[:2]
         wide, high = self._shown_size(width, height)
@@ -98,7 +99,7 @@ class PageReader:
         wide, high = (min(_MAX_SIDE, max(1, round(side * scale))) for side in (width, height))
         return wide, high
 
-    def read(self, pixels: Pixels, boxes: list[Corners]) -> Iterator[Line]:
+    def read(self, pixels: Pixels, boxes: list[QuadArray]) -> Iterator[Line]:
         """The lines in these boxes, without those that hold no text.
 
         They are read by width: where the one before had another, the network takes a millisecond or two more.
@@ -108,9 +109,9 @@ class PageReader:
         for i, corners in enumerate(boxes):
             quad, reading = found[i]
             if reading.text.strip() and reading.confidence >= self._settings.min_confidence:
-                yield Line(reading.text, points(corners), reading.confidence, words=words_of(reading, points(quad)))
+                yield Line(reading.text, to_quad(corners), reading.confidence, words=words_of(reading, to_quad(quad)))
 
-    def _read_box(self, pixels: Pixels, corners: Corners) -> tuple[Corners, LineReading]:
+    def _read_box(self, pixels: Pixels, corners: QuadArray) -> tuple[QuadArray, LineReading]:
         """What a box says, and its corners in the direction of reading."""
         quad = reading_quad(corners)
         crop = cut(pixels, quad)
@@ -146,19 +147,19 @@ class PageReader:
         )
 
 
-def reading_quad(corners: Corners) -> Corners:
+def reading_quad(corners: QuadArray) -> QuadArray:
     """The corners of a box from where its line begins; of a tall one, the line is taken to run downwards."""
     wide, high = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
     return np.roll(corners, -1, axis=0) if high >= _TALL * wide else corners
 
 
-def _is_long(corners: Corners) -> bool:
+def _is_long(corners: QuadArray) -> bool:
     """Whether a line is so long that reading it takes more memory than lines of a page usually do."""
     wide, high = size_of(reading_quad(corners))
     return wide > _LONG * high
 
 
-def shown_width(width: int, height: int, settings: Settings) -> int:
+def shown_width(width: int, height: int, settings: ReaderSettings) -> int:
     """The width in which the recogniser is shown a line of this size: a whole step where one is near enough below."""
     wide = min(settings.max_width, max(1, math.ceil(_HEIGHT * width / height)))
     least = settings.squeezed * wide
@@ -181,13 +182,13 @@ def _padded(size: int, step: int) -> int:
     return -(-size // step) * step
 
 
-def size_of(quad: Corners) -> tuple[int, int]:
+def size_of(quad: QuadArray) -> tuple[int, int]:
     """Width and height of a line when it is straightened, in pixels of the page."""
     top, right, bottom, left = (float(np.linalg.norm(quad[i] - quad[(i + 1) % 4])) for i in range(4))
     return max(1, int(max(top, bottom))), max(1, int(max(right, left)))
 
 
-def cut(pixels: Pixels, quad: Corners) -> Pixels:
+def cut(pixels: Pixels, quad: QuadArray) -> Pixels:
     """A line, straightened, in the page's own resolution."""
     width, height = size_of(quad)
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -208,7 +209,7 @@ def normal(pixels: Pixels) -> NDArray[np.float32]:
     return np.ascontiguousarray((pixels.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1))
 
 
-def points(corners: Corners) -> Quad:
-    """Corners as plain numbers."""
+def to_quad(corners: QuadArray) -> Quad:
+    """QuadArray as plain numbers."""
     a, b, c, d = ((float(x), float(y)) for x, y in corners)
     return a, b, c, d

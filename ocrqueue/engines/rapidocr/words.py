@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ocrqueue.pages import Point, Word
+from ocrqueue.geometry import Point, Quad
+from ocrqueue.pages import Word
 
-Quad = tuple[Point, Point, Point, Point]  # begins where the line does; clockwise as the line is read
 _GAP = 1.5  # heights of a line between two characters: more is a gap between words though no space was read
 _NARROW = 0.4  # heights of a line: the width of a word of one character
 _IDEOGRAPHS = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))

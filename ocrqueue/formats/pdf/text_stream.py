@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from ocrqueue.formats.pdf.glyphs import DESCENT, Glyphs
 from ocrqueue.formats.placement import PlacedLine, width
-from ocrqueue.pages import Point
+from ocrqueue.geometry import Point
 
 _SMALLEST = 0.01  # points; less is no line
 

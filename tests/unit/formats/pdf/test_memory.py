@@ -8,7 +8,7 @@ import pymupdf
 import pytest
 from PIL import Image
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[4]
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from ocrqueue import options
 from ocrqueue.errors import InvalidOptions, PageError
 from ocrqueue.formats import FORMATS, find, write
-from ocrqueue.formats.terminal import for_terminal
 from ocrqueue.pages import PageText
+from ocrqueue.states import FormatName
 from ocrqueue.storage.results import PageFacts, failed_page, page_result, result_header
 
 HEADER = result_header(
@@ -33,9 +32,9 @@ def made(name: str, pages: list[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def test_the_table_agrees_with_the_options() -> None:
-    assert tuple(FORMATS) == options.FORMATS
-    assert [FORMATS[name].extension for name in options.FORMATS] == [
+def test_every_format_has_an_entry_and_an_extension_of_its_own():
+    assert list(FORMATS) == list(FormatName)
+    assert [entry.extension for entry in FORMATS.values()] == [
         ".txt",
         ".md",
         ".json",
@@ -79,9 +78,3 @@ def test_no_pages_make_an_empty_document(name: str) -> None:
 def test_an_unknown_format_says_which_are_known() -> None:
     with pytest.raises(InvalidOptions, match="unknown format 'docx': use any of text, markdown, json, jsonl"):
         find("docx")
-
-
-def test_what_a_terminal_would_obey_is_stripped() -> None:
-    assert for_terminal("a\x1b]0;title\x07b\x1b[2J\r\x9b31m\u202ec\x00\x7f\ud800") == "a]0;titleb[2J31mc\ufffd"
-    assert for_terminal("one\tt\n\ftwo\n") == "one\tt\n\ntwo\n"
-    assert for_terminal("\u00fc \u65e5\u672c \U0001f600") == "\u00fc \u65e5\u672c \U0001f600"

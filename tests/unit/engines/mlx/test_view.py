@@ -3,7 +3,7 @@ import random
 import pytest
 from PIL import Image
 
-from ocrqueue.engines.mlx.pages import View, bucket, fit_page, fit_size
+from ocrqueue.engines.mlx.view import View, bucket, fit_page, fit_size
 
 
 def test_sides_come_in_few_sizes():

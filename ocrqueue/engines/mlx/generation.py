@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ocrqueue.engines.mlx.runaway import RunawayGuard
@@ -14,7 +15,14 @@ from ocrqueue.engines.mlx.runaway import RunawayGuard
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-RUNAWAY, LENGTH, TIMEOUT, CANCELLED = "runaway", "length", "timeout", "cancelled"
+
+class Stop(StrEnum):
+    """Why generating a page was stopped before the model ended it."""
+
+    RUNAWAY = "runaway"  # the model repeats itself
+    LENGTH = "length"  # the limit on tokens was reached
+    TIMEOUT = "timeout"  # the deadline has passed
+    CANCELLED = "cancelled"  # the job was cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +47,25 @@ class Bounds:
 
 
 @dataclass(slots=True)
-class Written:
+class Answer:
     """What a model has written for one page so far."""
 
     tokens: list[int] = field(default_factory=list)
-    stopped: str | None = None  # why it was stopped; None: it ended by itself
+    stopped: Stop | None = None  # why it was stopped; None: it ended by itself
     guard: RunawayGuard = field(default_factory=RunawayGuard)
 
     def take(self, token: int, bounds: Bounds) -> bool:
         """Add a token; whether the page is to be stopped."""
         self.tokens.append(token)
         if self.guard.is_runaway(token):
-            self.stopped = RUNAWAY
+            self.stopped = Stop.RUNAWAY
         elif len(self.tokens) >= bounds.max_tokens:
-            self.stopped = LENGTH
+            self.stopped = Stop.LENGTH
         return self.stopped is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedModel:
     """A model of mlx-vlm in memory, with its processor."""
 
     model: Any
@@ -76,11 +84,11 @@ class Loaded:
         return text
 
 
-def write_batch(loaded: Loaded, images: "Sequence[Image]", bounds: Bounds) -> list[Written]:
+def generate_batch(loaded: LoadedModel, images: "Sequence[Image]", bounds: Bounds) -> list[Answer]:
     """The text of several pages at once, greedily: the same tokens as one by one. Raises what mlx-vlm raises."""
     from mlx_vlm.generate.ar import BatchGenerator
 
-    pages = [Written() for _ in images]
+    pages = [Answer() for _ in images]
     rows = [_prepare(loaded, image) for image in images]
     with closing(
         BatchGenerator(
@@ -110,7 +118,7 @@ def write_batch(loaded: Loaded, images: "Sequence[Image]", bounds: Bounds) -> li
     return pages
 
 
-def _prepare(loaded: Loaded, image: "Image") -> tuple[list[int], dict[str, Any]]:
+def _prepare(loaded: LoadedModel, image: "Image") -> tuple[list[int], dict[str, Any]]:
     """A page's prompt as tokens, and what the language model is given besides, the image's features among it."""
     from mlx_vlm.utils import prepare_inputs, should_add_special_tokens
 
@@ -129,9 +137,9 @@ def _prepare(loaded: Loaded, image: "Image") -> tuple[list[int], dict[str, Any]]
     return ids.tolist()[0], {**inputs, **given}
 
 
-def write_one(loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling = GREEDY) -> Written:
+def generate_one(loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling = GREEDY) -> Answer:
     """The text of one page. Raises what mlx-vlm raises."""
-    page = Written()
+    page = Answer()
     with closing(_stream(loaded, image, bounds, sampling)) as tokens:
         for token in tokens:
             if page.take(token, bounds):
@@ -142,7 +150,7 @@ def write_one(loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling
     return page
 
 
-def _stream(loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling) -> Generator[int, None, None]:
+def _stream(loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling) -> Generator[int, None, None]:
     import mlx.core as mx
     from mlx_vlm import stream_generate
 
@@ -162,7 +170,7 @@ def _stream(loaded: Loaded, image: "Image", bounds: Bounds, sampling: Sampling) 
                 yield int(step.token)
 
 
-def _interrupted(bounds: Bounds) -> str | None:
+def _interrupted(bounds: Bounds) -> Stop | None:
     if time.monotonic() > bounds.deadline:
-        return TIMEOUT
-    return CANCELLED if bounds.is_cancelled() else None
+        return Stop.TIMEOUT
+    return Stop.CANCELLED if bounds.is_cancelled() else None

@@ -16,7 +16,7 @@ from ocrqueue.formats.placement import lines_of
 from ocrqueue.pages import Line, PageText
 from ocrqueue.storage.results import PageFacts, failed_page, page_result, result_header
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 XHTML = "{http://www.w3.org/1999/xhtml}"
 ALTO = "{http://www.loc.gov/standards/alto/ns-v4#}"
 FACTS = PageFacts(width=600, height=800, dpi=150)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ocrqueue.engines.mlx.markup import PARSERS
-from ocrqueue.engines.mlx.pages import View
+from ocrqueue.engines.mlx.view import View
 
 VIEW = View((1000, 2000), (1000, 2000))
 HALF = View((1000, 2000), (560, 1120), 0.5)  # shown at half the size, padded on the right and below

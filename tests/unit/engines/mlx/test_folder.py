@@ -5,7 +5,7 @@ import pytest
 
 from ocrqueue.engines import Model
 from ocrqueue.engines.mlx.engine import MlxVlm
-from ocrqueue.engines.mlx.folder import check_folder, find_model, fingerprint, recipe_of
+from ocrqueue.engines.mlx.folder import check_folder, find_model, folder_revision, recipe_of
 from ocrqueue.engines.mlx.recipes import DEFAULT, recipe_for
 from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.errors import ModelUnavailable
@@ -77,13 +77,13 @@ def test_a_model_that_brings_code_is_refused_unless_it_is_allowed_by_name(folder
     assert check(folder, trusted=(folder.name,)) == folder
 
 
-def test_the_fingerprint_tells_versions_apart(folder, tmp_path):
+def test_the_revision_of_a_folder_changes_with_its_files(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
-    assert fingerprint(folder) == fingerprint(copy)
+    assert folder_revision(folder) == folder_revision(copy)
     weights = bytearray((copy / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (copy / "model.safetensors").write_bytes(weights)
-    assert fingerprint(folder) != fingerprint(copy)
+    assert folder_revision(folder) != folder_revision(copy)
 
 
 def test_a_model_is_found_by_name_or_folder(folder, monkeypatch):
