@@ -25,7 +25,8 @@ from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.process.memory import memory_now, settle
-from ocrqueue.storage.results import PageFacts, page_result
+from ocrqueue.steps.read import facts_of
+from ocrqueue.storage.results import page_result
 from ocrqueue.storage.spool import JOB, Spool
 from ocrqueue.upright import upright
 
@@ -99,7 +100,7 @@ class Reader:
 
     def _store(self, page: Page, image: PageImage, text: PageText, seconds: float) -> None:
         facts = replace(
-            PageFacts.of(image),
+            facts_of(image),
             origin="ocr",
             engine=self._engine.name,
             model=self._model.name,

@@ -56,6 +56,10 @@ class StorageError(OcrError):
     code = "storage_error"
 
 
+class DamagedFile(StorageError):
+    """A file of the spool can be read, but its content is not what was written."""
+
+
 class ModelUnavailable(OcrError):
     """An engine cannot load its model; the page is given back, uncounted."""
 

@@ -10,7 +10,7 @@ from ocrqueue import names
 from ocrqueue.errors import OcrError, PageError
 from ocrqueue.ledger import Job, NewerRecord, Step
 from ocrqueue.process.watchdog import time_limit
-from ocrqueue.steps.assembling import assemble as assemble_job
+from ocrqueue.steps.assemble import assemble as assemble_job
 from tasks.document import parse_job
 from worker.app import app
 from worker.claims import ClaimTask

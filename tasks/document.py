@@ -14,7 +14,8 @@ from ocrqueue.errors import InvalidOptions, OcrError, PageError, QueueFull
 from ocrqueue.ledger import Job, NewerRecord, Source, Step
 from ocrqueue.options import Options
 from ocrqueue.process.watchdog import time_limit
-from ocrqueue.steps import opening
+from ocrqueue.steps.accept import accept
+from ocrqueue.steps.open import open_job
 from worker.app import app
 from worker.claims import ClaimTask
 from worker.context import ledger, page_cache, spool
@@ -53,7 +54,7 @@ def _accept(task: ClaimTask, job: str, args: tuple[Any, ...], given: dict[str, A
         if args or given.keys() - {"source", "options"}:
             raise InvalidOptions(f"arguments that are not source, options and version: {[*args, *given]!r}"[:300])
         limit = config.SHARED.max_queued_pages
-        if opening.accept(job, given.get("source"), given.get("options"), ledger(), limit) and forget_result(job):
+        if accept(job, given.get("source"), given.get("options"), ledger(), limit) and forget_result(job):
             ledger().cancel(job)  # opened all the same, and nothing of it is read
     except InvalidOptions as e:
         if not ledger().create(job, Source("malformed message"), Options()).reply["created"]:
@@ -90,7 +91,7 @@ def _open(record: Job, token: str, wrong: OcrError | None) -> Step:
         if wrong:
             raise wrong
         with time_limit(config.LIMITS.open_seconds):
-            return opening.open_job(
+            return open_job(
                 record,
                 token,
                 ledger(),

@@ -12,7 +12,7 @@ from ocrqueue import names
 from ocrqueue.errors import OcrError, OcrFailed, StorageError, UnknownJob
 from ocrqueue.formats import FORMATS
 from ocrqueue.process.watchdog import time_limit
-from ocrqueue.steps.assembling import make_format
+from ocrqueue.steps.format import make_format
 from tasks.document import parse_job
 from worker.app import app
 from worker.claims import ClaimRequest, ClaimTask

@@ -14,7 +14,7 @@ from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ledger import Message, NewerRecord
 from ocrqueue.ledger.messages import send
 from ocrqueue.ledger.workers import live
-from ocrqueue.steps.reading import read_claim
+from ocrqueue.steps.read import read_claim
 from tasks.document import parse_job
 from worker.app import app
 from worker.claims import ClaimTask

@@ -24,7 +24,7 @@ from ocrqueue.engines import engine_class
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ledger.workers import Worker, announce, withdraw
 from ocrqueue.settings import hostname
-from ocrqueue.steps.page_cache import reads_as
+from ocrqueue.steps.page_cache_key import reads_as
 from worker import context, warden
 from worker.telling import dispatch
 

@@ -14,7 +14,7 @@ from ocrqueue.errors import OcrError
 from ocrqueue.ledger import Ledger, Message, NewerRecord, Source
 from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.options import Options
-from ocrqueue.steps.opening import LANES_PER_CHILD
+from ocrqueue.steps.lanes import children_of, wanted_lanes
 from ocrqueue.storage.spool import END, JOB, Spool
 
 log = logging.getLogger(__name__)
@@ -91,10 +91,10 @@ class Reconciler:
             return []
         queues = self._queues(jobs)
         lengths = self._lengths({names.DOCUMENTS_QUEUE, *(q for q in queues.values() if q)})
-        children = {q: sum(w.children for w in workers if q in w.queues) for q in lengths}
+        children = {queue: children_of(queue, workers) for queue in lengths}
         messages: list[Message] = []
         for job, queue in queues.items():
-            wanted = LANES_PER_CHILD * children.get(queue, 0)
+            wanted = wanted_lanes(children.get(queue, 0))
             empty = not lengths.get(queue, 0)
             with suppress(NewerRecord):  # a newer reconciler's
                 idle = not lengths[names.DOCUMENTS_QUEUE]

@@ -1,7 +1,8 @@
-"""Results: the pages of a job and the document they make, as JSON of the schema "ocr-queue/1".
+"""The result of a job: its pages, and the document they make, as JSON of the schema "ocr-queue/1".
 
-A result's file is one JSON object laid out by lines, so that it is written and read a page at a time: the header's
-fields on the first line, `"pages": [` on the second, each page on a line of its own, `]}` on the last.
+`Result`, `Page` and `ResultLine` describe the fields; no other place does. A result's file is one JSON object, laid out
+in lines so that it is written and read page by page: the fields of the header on the first line, `"pages": [` on the
+second, one page on each line after it, and `]}` on the last line.
 """
 
 import json
@@ -9,44 +10,87 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO, TypedDict
 
-from ocrqueue.errors import PageError, StorageError
+from ocrqueue.errors import DamagedFile, PageError
 from ocrqueue.pages import Line, PageText
-
-if TYPE_CHECKING:
-    from ocrqueue.documents import PageImage
-    from ocrqueue.documents.text_layer import TextLayer
+from ocrqueue.states import Origin, PageState
 
 SCHEMA = "ocr-queue/1"
 NO_MEMORY: dict[str, int | None] = {"rss": None, "active": None, "cache": None, "peak": None}
-_HEADER = ("job", "state", "source", "options", "counts", "seconds")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
+class ResultLine(TypedDict):
+    """A line of a page, in reading order."""
+
+    text: str
+    box: list[list[float]]  # four corners [x, y] in pixels of the page image, clockwise from the top left of the text
+    confidence: float | None  # 0 to 1; None: the engine gives none
+    origin: str  # see `Origin`: "ocr" or "text_layer"
+
+
+class Page(TypedDict):
+    """A page. Every page has every key; a page without text has an error, and None for what is not known."""
+
+    page: int  # number in the document, from 1
+    state: str  # see `PageState`: "ok", "failed" or "cancelled"
+    origin: str | None  # see `Origin`
+    cached: bool  # whether the text was taken from an earlier job
+    engine: str | None  # name of the engine that read it
+    model: str | None  # name of the model that the engine used
+    revision: str | None  # of the model
+    width: int | None  # of the page image, in pixels
+    height: int | None  # of the page image, in pixels
+    dpi: int | None  # resolution of the page image
+    rotation: float  # degrees clockwise by which the page was turned to be upright, 0 to 360
+    transform: list[float] | None  # [a, b, c, d, e, f]: from pixels of the page image to the page in the file
+    confidence: float | None  # mean of the lines, weighted by length, 0 to 1
+    seconds: float  # time of the engine for this page; 0 for a cached page
+    attempts: int  # earlier claims of the page that were lost
+    memory: dict[str, int | None]  # bytes in use when the text was ready: rss, active, cache and peak
+    text: str  # plain text in reading order
+    markdown: str
+    lines: list[ResultLine]
+    error: dict[str, str] | None  # code and message; None for a page that is "ok"
+
+
+class Header(TypedDict):
+    """All fields of a result except its pages."""
+
+    schema: str  # "ocr-queue/1"
+    job: str  # id
+    state: str  # see `JobState`: a final state
+    source: dict[str, Any]  # name, sha256, bytes, and pages of the whole document
+    options: dict[str, Any]  # options that differ from their defaults
+    counts: dict[str, int]  # pages: ok, failed, cancelled
+    seconds: float | None  # from submission to end
+
+
+class Result(Header):
+    """A whole result."""
+
+    pages: list[Page]
+
+
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What is known of a page besides its text. A page that failed early has the defaults."""
+    """Fields of a page besides its text; see `Page`. A page that failed early has the defaults."""
 
     width: int | None = None  # of the page image, in pixels
     height: int | None = None  # of the page image, in pixels
-    dpi: int | None = None  # resolution it was rendered at
-    rotation: float = 0  # degrees it was turned clockwise to be upright, 0 to 360; whole numbers for quarter turns
-    transform: tuple[float, float, float, float, float, float] | None = None  # page image's pixels to the file's page
-    origin: str | None = None  # "ocr", "text_layer" or "mixed"; None: as its lines say
-    engine: str | None = None  # that read it
-    model: str | None = None  # that the engine used
+    dpi: int | None = None  # resolution of the page image
+    rotation: float = 0  # degrees clockwise
+    transform: tuple[float, float, float, float, float, float] | None = None  # from the page image to the file's page
+    origin: str | None = None  # None: as the lines say
+    engine: str | None = None
+    model: str | None = None
     revision: str | None = None  # of the model
-    seconds: float = 0.0  # to render and read it
-    attempts: int = 0  # claims of it that were lost before this one
-    memory: Mapping[str, int | None] | None = None  # in use at the end of reading, in bytes; see `memory_now`
+    seconds: float = 0.0  # time of the engine for this page
+    attempts: int = 0  # earlier claims that were lost
+    memory: Mapping[str, int | None] | None = None  # in bytes; see `memory_now`
     cached: bool = False  # taken from an earlier job
-
-    @classmethod
-    def of(cls, page: "PageImage | TextLayer") -> "PageFacts":
-        """Those of a page that is at hand, before anything is read."""
-        return cls(page.width, page.height, round(page.dpi), page.rotation, page.transform)
 
 
 def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]:
@@ -54,7 +98,7 @@ def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]
     text = clean_text(page.plain)
     return _page(
         number,
-        "ok",
+        PageState.OK,
         facts,
         origin=facts.origin or _origin(page.lines),
         confidence=_number(page.confidence, 4),
@@ -65,20 +109,24 @@ def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]
 
 
 def failed_page(number: int, error: PageError, facts: PageFacts | None = None) -> dict[str, Any]:
-    """The result of a page that could not be read, in the same shape."""
-    told = {"code": error.code, "message": clean_text(error.message)}
-    return _page(number, "failed", facts or PageFacts(), error=told)
+    """The result of a page that could not be read."""
+    shown = {"code": error.code, "message": clean_text(error.message)}
+    return _page(number, PageState.FAILED, facts or PageFacts(), error=shown)
 
 
 def cancelled_page(number: int, facts: PageFacts | None = None) -> dict[str, Any]:
-    """The result of a page whose job was cancelled before it was read, in the same shape."""
-    told = {"code": "cancelled", "message": "the job was cancelled before this page was read"}
-    return _page(number, "cancelled", facts or PageFacts(), error=told)
+    """The result of a page whose job was cancelled before the page was read."""
+    shown = {"code": "cancelled", "message": "the job was cancelled before this page was read"}
+    return _page(number, PageState.CANCELLED, facts or PageFacts(), error=shown)
 
 
-def is_page(value: object) -> bool:
-    """Whether this is a page in the shape of this schema, whatever it holds."""
-    return isinstance(value, dict) and value.keys() == cancelled_page(1).keys()
+def is_read_page(value: object, number: int) -> bool:
+    """Whether this is the result of page `number`, and the page was read. A newer version may have added keys."""
+    return (
+        isinstance(value, dict)
+        and value.keys() >= Page.__annotations__.keys()
+        and (value["page"], value["state"]) == (number, PageState.OK)
+    )
 
 
 def result_header(
@@ -90,10 +138,7 @@ def result_header(
     counts: Mapping[str, int],
     seconds: float,
 ) -> dict[str, Any]:
-    """All of a result but its pages.
-
-    `source` has name, sha256, bytes and pages (of the whole file); `counts` ok, failed and cancelled pages.
-    """
+    """The `Header` of a result."""
     return {
         "schema": SCHEMA,
         "job": job,
@@ -106,10 +151,10 @@ def result_header(
 
 
 def write_result(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
-    """Write a result, holding one page at a time. Raises ValueError where the header lacks a field."""
-    if lacking := [key for key in _HEADER if key not in header]:
+    """Write a result. Holds one page in memory at a time. Raises ValueError if the header lacks a field."""
+    if lacking := [key for key in Header.__annotations__ if key not in header]:
         raise ValueError(f"the result's header lacks {', '.join(lacking)}")
-    fields = {"schema": SCHEMA} | {key: header[key] for key in _HEADER}
+    fields = {key: header[key] for key in Header.__annotations__}
     stream.write(dump(fields)[:-1] + ',\n"pages": [')
     separator = "\n"
     for page in pages:
@@ -119,7 +164,7 @@ def write_result(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapp
 
 
 def read_header(stream: TextIO) -> dict[str, Any]:
-    """A result's fields without its pages, from its first line. Raises StorageError where it is damaged."""
+    """The `Header` of a result, from its first line. Raises DamagedFile."""
     first = stream.readline()
     if not first.endswith(",\n"):
         raise _damaged()
@@ -127,7 +172,7 @@ def read_header(stream: TextIO) -> dict[str, Any]:
 
 
 def read_pages(stream: TextIO) -> Iterator[dict[str, Any]]:
-    """The pages of a result, one after another, from its beginning. Raises StorageError where it is damaged."""
+    """The pages of a result, one after another. The stream is at its beginning. Raises DamagedFile."""
     read_header(stream)
     if stream.readline() != '"pages": [\n':
         raise _damaged()
@@ -135,26 +180,26 @@ def read_pages(stream: TextIO) -> Iterator[dict[str, Any]]:
         if line == "]}\n":
             return
         yield _parse(line.rstrip("\n").removesuffix(","))
-    raise _damaged()  # no closing line: the file was cut short
+    raise _damaged()  # the last line is missing
 
 
 def dump(value: Mapping[str, Any]) -> str:
-    """An object as JSON on one line. Raises ValueError for what JSON cannot say, such as NaN."""
+    """An object as JSON on one line. Raises ValueError for values that JSON does not have, such as NaN."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def clean_text(text: str) -> str:
-    r"""Text that is valid in JSON, XML and HTML, and else the same.
+    r"""The text without characters that are not valid in JSON, XML or HTML.
 
-    Line ends become \n; control characters but \n and \t go (among them \f, which parts pages in plain text); what is
-    no character, such as half a surrogate pair, becomes U+FFFD.
+    Line ends become \n. Control characters other than \n and \t are removed; so is \f, which separates pages in plain
+    text. Code points that are no characters, such as half a surrogate pair, become U+FFFD.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _NO_CHARACTER.sub("\ufffd", _CONTROL.sub("", text))
 
 
 def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str, Any]:
-    """A page with every key, in the schema's order."""
+    """A `Page` with every key, in order."""
     return {
         "page": number,
         "state": state,
@@ -190,11 +235,11 @@ def _line(line: Line) -> dict[str, Any]:
 
 def _origin(lines: list[Line]) -> str:
     found = {line.origin for line in lines}
-    return "mixed" if len(found) > 1 else next(iter(found), "ocr")
+    return Origin.MIXED if len(found) > 1 else next(iter(found), Origin.OCR)
 
 
 def _number(value: float | None, digits: int) -> float | None:
-    """A rounded plain number; None for what JSON has no number for."""
+    """The number rounded; an int if it is whole. None for NaN and infinity, which JSON does not have."""
     if value is None or not math.isfinite(value):
         return None
     rounded = round(float(value), digits)
@@ -211,5 +256,5 @@ def _parse(text: str) -> dict[str, Any]:
     return value
 
 
-def _damaged() -> StorageError:
-    return StorageError("the stored result is damaged: retry the job")
+def _damaged() -> DamagedFile:
+    return DamagedFile("the stored result is damaged: retry the job")

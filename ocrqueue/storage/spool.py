@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 from uuid import UUID
 
-from ocrqueue.errors import DocumentError, InvalidOptions, StorageError, UnknownJob
+from ocrqueue.errors import DamagedFile, DocumentError, InvalidOptions, StorageError, UnknownJob
 from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.location import open_storage
 
@@ -204,9 +204,9 @@ class Spool:
         try:
             value = json.loads(content)
         except ValueError as error:
-            raise StorageError(f"spool: {path}: damaged JSON: retry the job") from error
+            raise DamagedFile(f"spool: {path}: damaged JSON: retry the job") from error
         if not isinstance(value, dict):
-            raise StorageError(f"spool: {path}: not a JSON object: retry the job")
+            raise DamagedFile(f"spool: {path}: not a JSON object: retry the job")
         return value
 
 

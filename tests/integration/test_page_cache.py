@@ -130,7 +130,7 @@ def test_a_page_that_cannot_be_kept_does_no_harm(local: Shelf, caplog: pytest.Lo
     local.cache.keep(KEY, 1, page())
     away = PageCache(local.storage, Redis(unix_socket_path="/nonexistent", retry=Retry(NoBackoff(), 0)), 10**9)
     away.keep(KEY, 1, page())
-    assert caplog.text.count("a page was not kept in the cache") == 2
+    assert caplog.text.count("a page was not added to the cache") == 2
     assert local.supply(1) == []
 
 

@@ -7,7 +7,7 @@ from ocrqueue.client import Client, Job
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Message
 from ocrqueue.pages import Line, PageText
-from ocrqueue.steps.assembling import assemble
+from ocrqueue.steps.assemble import assemble
 from ocrqueue.storage import results
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))

@@ -12,7 +12,8 @@ from ocrqueue.errors import OcrError, PageError
 from ocrqueue.formats.pdf.searchable import write_searchable
 from ocrqueue.limits import Limits
 from ocrqueue.pages import Line, PageText
-from ocrqueue.storage.results import PageFacts, failed_page, page_result
+from ocrqueue.steps.read import facts_of
+from ocrqueue.storage.results import failed_page, page_result
 
 DATA = Path(__file__).parents[1] / "data"
 LIMITS = Limits()
@@ -28,7 +29,7 @@ def read(path, number, lines, password=None):
     with open_document(path, LIMITS, password) as document:
         image = document.render(number, None, 150)
     text = PageText([Line(*line) if isinstance(line, tuple) else line for line in lines])
-    return page_result(number, text, PageFacts.of(image))
+    return page_result(number, text, facts_of(image))
 
 
 def made(path, pages, password=None):

@@ -12,8 +12,8 @@ from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.ledger import Job, Source
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
-from ocrqueue.steps import page_cache
-from ocrqueue.steps.page_cache import cache_key, key_of, reads_as
+from ocrqueue.steps import page_cache_key
+from ocrqueue.steps.page_cache_key import cache_key, key_of, reads_as
 from ocrqueue.storage.spool import Spool
 from tests.support.engines import Numbered, Quick
 
@@ -78,12 +78,12 @@ def test_how_a_worker_reads_depends_on_the_engines_fingerprint(monkeypatch: pyte
 
 @pytest.mark.parametrize("package", ["PyMuPDF", "pillow", "pillow-heif"])
 def test_how_a_worker_reads_depends_on_its_renderers(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_cache, "installed", lambda name: "0.0" if name == package else engines.installed(name))
+    monkeypatch.setattr(page_cache_key, "installed", lambda name: "0.0" if name == package else engines.installed(name))
     assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
 
 
 def test_how_a_worker_reads_depends_on_our_own_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_cache, "PIPELINE", page_cache.PIPELINE + 1)
+    monkeypatch.setattr(page_cache_key, "PIPELINE", page_cache_key.PIPELINE + 1)
     assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
 
 

@@ -1,0 +1,36 @@
+"""Accepts a plain message: checks it and creates its job."""
+
+import re
+
+from ocrqueue import names
+from ocrqueue.errors import InvalidOptions, QueueFull
+from ocrqueue.ledger import Ledger, Source
+from ocrqueue.options import Options
+
+
+def accept(job: str, source: object, options: object, ledger: Ledger, max_queued_pages: int) -> bool:
+    """Create the job of a plain message. Returns whether the job is new.
+
+    Raises InvalidOptions if the message is malformed, and QueueFull if the job is new and the queue is full.
+    """
+    what = parse_source(source), Options.parse(options if options is not None else {})
+    if ledger.backlog() >= max_queued_pages and not ledger.redis.exists(names.job_key(job)):
+        raise QueueFull(f"{max_queued_pages:,} pages are waiting, the limit; send it again later")
+    return bool(ledger.create(job, *what).reply["created"])
+
+
+def parse_source(source: object) -> Source:
+    """The source in a plain message: {"path": ...}, {"url": ...} or {"spool": "source-<sha256>"}.
+
+    Raises InvalidOptions.
+    """
+    if not isinstance(source, dict) or len(source) != 1 or not all(isinstance(v, str) and v for v in source.values()):
+        raise InvalidOptions('source must be {"path": "…"}, {"url": "…"} or {"spool": "source-<sha256>"}')
+    kind, value = next(iter(source.items()))
+    if kind == "spool":
+        if not re.fullmatch("source-[0-9a-f]{64}", value):
+            raise InvalidOptions(f"a source in the spool is named source-<sha256>, not {value[:80]!r}")
+        return Source(name=value, file=value, sha256=value.removeprefix("source-"))
+    if kind not in ("path", "url"):
+        raise InvalidOptions(f"a source has the key path, url or spool, not {kind!r}")
+    return Source(name=value.rstrip("/").rpartition("/")[2] or value, spec={kind: value})

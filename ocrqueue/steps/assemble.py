@@ -1,0 +1,87 @@
+"""Assembles a job: writes its pages, in order, into one result, and ends the job."""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from ocrqueue.errors import DamagedFile, PageError
+from ocrqueue.ledger import Job, Ledger, PageState, Step
+from ocrqueue.states import JobState
+from ocrqueue.states import PageState as State
+from ocrqueue.storage import results
+from ocrqueue.storage.results import PageFacts
+from ocrqueue.storage.retry import three_tries
+from ocrqueue.storage.spool import Spool, result_name
+
+_GONE = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
+
+
+def assemble(job: Job, token: str, ledger: Ledger, spool: Spool) -> Step:
+    """Write the result of a claimed job from its stored pages, and end the job.
+
+    A page whose file is missing or damaged is a failed page with the code `storage_error`. Raises StorageError if the
+    spool cannot be read or written.
+    """
+    pages = list(ledger.pages(job))
+    stored = set(three_tries(lambda: spool.page_numbers(job.id)))
+    lost = {page.number for page in pages if page.state == State.OK} - stored
+    seconds = ledger.now() - job.created
+    # The header comes before the pages and counts the lost ones. A damaged page is found only when it is read; then
+    # the result is written a second time.
+    while found := three_tries(partial(_write, job, pages, lost, seconds, spool)):
+        lost |= found
+    return ledger.end(job.id, job.round, token, sorted(lost))
+
+
+def _write(job: Job, pages: list[PageState], lost: set[int], seconds: float, spool: Spool) -> set[int]:
+    """Write the result; `lost` are the numbers of pages that count as ok but have no text.
+
+    Returns the numbers of other such pages, found while writing. Then the header's counts are wrong.
+    """
+    found: set[int] = set()
+    header = results.result_header(
+        job=job.id,
+        state=_state(job, len(lost)),
+        source={**job.source.to_json(), "pages": job.total},
+        options=job.options.given(),
+        counts={"ok": job.ok - len(lost), "failed": job.failed + len(lost), "cancelled": job.cancelled},
+        seconds=seconds,
+    )
+    with spool.open_write(job.id, result_name(job.round)) as stream:
+        results.write_result(stream, header, _pages(job, pages, lost, found, spool))
+    return found
+
+
+def _state(job: Job, lost: int) -> JobState:
+    """The state that the ledger's `end` gives the job. No page is open, so nothing changes between here and there."""
+    if job.cancelling and job.cancelled:
+        return JobState.CANCELLED
+    ok = job.ok - lost
+    return JobState.DONE if ok == job.pages else JobState.PARTIAL if ok else JobState.FAILED
+
+
+def _pages(
+    job: Job, pages: Iterable[PageState], lost: set[int], found: set[int], spool: Spool
+) -> Iterator[dict[str, Any]]:
+    """The results of the pages. Adds the number of each page that cannot be read, and is not in `lost`, to `found`."""
+    for page in pages:
+        number = page.number
+        facts = PageFacts(engine=job.engine, model=job.model, revision=job.revision, attempts=page.attempts)
+        if page.state == State.OK:
+            stored = None if number in lost else _stored(job, number, spool)
+            if stored is None:
+                found |= {number} - lost
+            yield stored or results.failed_page(number, _GONE, facts)
+        elif page.state == State.FAILED:
+            yield results.failed_page(number, PageError(page.code or "internal_error", page.message or ""), facts)
+        else:
+            yield results.cancelled_page(number, facts)
+
+
+def _stored(job: Job, number: int, spool: Spool) -> dict[str, Any] | None:
+    """The stored result of a page; None if its file is missing or damaged."""
+    try:
+        page = spool.read_page(job.id, number)
+    except (FileNotFoundError, DamagedFile):
+        return None
+    return page if results.is_read_page(page, number) else None

@@ -1,0 +1,212 @@
+"""Reads the pages of a claim and stores them. An error in one page fails that page only."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ocrqueue.documents import Document, PageImage, open_document
+from ocrqueue.documents.text_layer import TextLayer
+from ocrqueue.engines.holder import Loaded
+from ocrqueue.errors import OcrError, PageError, StorageError
+from ocrqueue.layout import arrange
+from ocrqueue.ledger import Claim, ClaimedPage
+from ocrqueue.limits import Limits
+from ocrqueue.pages import PageText
+from ocrqueue.process.cancelling import cancellable
+from ocrqueue.process.memory import memory_now
+from ocrqueue.process.watchdog import time_limit
+from ocrqueue.steps.page_cache import PageCache
+from ocrqueue.steps.page_cache_key import reads_as
+from ocrqueue.storage.results import PageFacts, page_result
+from ocrqueue.storage.retry import three_tries
+from ocrqueue.storage.spool import Spool
+from ocrqueue.upright import turned_to, upright
+
+log = logging.getLogger(__name__)
+Results = dict[int, PageError | None]  # by page number; None: the page was read and stored
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The text of a page, from the engine or from the page's text layer."""
+
+    text: PageText
+    seconds: float  # time of the engine, divided by the pages of the batch; or time to read the text layer
+    memory: dict[str, int | None]  # in use when the text was ready, in bytes; see `memory_now`
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A page whose image goes to the engine."""
+
+    page: ClaimedPage
+    image: PageImage  # upright
+    layer: TextLayer | None  # lines that the engine does not read: they are painted over in the image
+
+    def whole(self, reading: Reading) -> Reading:
+        """The engine's text and the text layer's lines together, in reading order."""
+        text, seconds = reading.text, reading.seconds
+        if self.layer:
+            text, seconds = self.layer.joined(text, self.image), seconds + self.layer.seconds
+        return replace(reading, text=arrange(text, self.image.image), seconds=seconds)
+
+
+def read_claim(
+    claim: Claim,
+    loaded: Loaded,
+    spool: Spool,
+    cache: PageCache,
+    limits: Limits,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Results:
+    """Read and store every page of the claim that is not in the page cache.
+
+    Returns a PageError for each page that failed. A page has no entry if the engine stopped because the job
+    `is_cancelled`: that page is returned to the ledger unread. Raises nothing for a bad page or document. Ends the
+    process if the pages take longer than `limits.page_seconds` each.
+    """
+    with time_limit(limits.page_seconds * len(claim.pages)), cancellable(is_cancelled):
+        return _Reader(claim, loaded, spool, cache, limits).read()
+
+
+def facts_of(page: PageImage | TextLayer) -> PageFacts:
+    """Size, resolution and position of a page, before its text is known."""
+    return PageFacts(page.width, page.height, round(page.dpi), page.rotation, page.transform)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the pages of one claim."""
+
+    claim: Claim
+    loaded: Loaded
+    spool: Spool
+    cache: PageCache
+    limits: Limits
+    results: Results = field(default_factory=dict)
+
+    def read(self) -> Results:
+        """The result of each page. If the document cannot be opened, all pages without a result fail."""
+        try:
+            self._take_or_read()
+        except FileNotFoundError:
+            self._fail_rest(PageError("storage_error", "the document is no longer in the spool: submit it again"))
+        except Exception as e:  # noqa: BLE001 -- the error becomes the pages' result, and is logged
+            self._fail_rest(self._error(e, self.claim.pages))
+        return self.results
+
+    def _take_or_read(self) -> None:
+        """Take pages from the page cache, and read the rest."""
+        claim = self.claim
+        key = self.cache.key(claim.job, reads_as(self.loaded.engine, self.loaded.model, self.limits), self.spool)
+        if key is not None and not claim.job.options.fresh:
+            self.results.update(dict.fromkeys(self.cache.supply(key, claim.job, claim.pages, self.spool)))
+        rest = [page for page in claim.pages if page.number not in self.results]
+        if rest:
+            self._recognise(self._prepare(rest, key), key)
+
+    def _prepare(self, pages: Sequence[ClaimedPage], key: str | None) -> list[Prepared]:
+        """Store the pages whose text layer is complete. Returns the others, with their images.
+
+        Raises OcrError or FileNotFoundError if the document cannot be opened.
+        """
+        job = self.claim.job
+        if job.source.file is None:
+            raise StorageError("the document is not in the spool")
+        prepared: list[Prepared] = []
+        password = three_tries(lambda: self.spool.read_password(job.id))
+        with (
+            self.spool.local_source(job.id, job.source.file) as path,
+            open_document(path, self.limits, password, job.total) as document,
+        ):
+            for page in pages:
+                try:
+                    layer = self._layer(document, page)
+                    if layer and layer.is_whole:
+                        self._store(page, layer, Reading(arrange(layer.text), layer.seconds, memory_now()), key)
+                    else:
+                        prepared.append(Prepared(page, self._image(document, page, layer), layer))
+                except Exception as e:  # noqa: BLE001 -- the error becomes the page's result, and is logged
+                    self.results[page.number] = self._error(e, [page])
+        return prepared
+
+    def _recognise(self, prepared: Sequence[Prepared], key: str | None) -> None:
+        """Read the images and store what was read."""
+        for one, reading in zip(prepared, self._run_engine([p.image for p in prepared]), strict=True):
+            if isinstance(reading, Reading):
+                try:
+                    self._store(one.page, one.image, one.whole(reading), key)
+                except Exception as e:  # noqa: BLE001 -- the error becomes the page's result, and is logged
+                    self.results[one.page.number] = self._error(e, [one.page])
+            elif reading.code != "cancelled":
+                self.results[one.page.number] = reading
+
+    def _layer(self, document: Document, page: ClaimedPage) -> TextLayer | None:
+        options = self.claim.job.options
+        if options.text_layer == "ignore":
+            return None
+        layer = document.text_layer(page.number, options.dpi, self.loaded.engine.dpi)
+        return layer and layer.upright()
+
+    def _image(self, document: Document, page: ClaimedPage, layer: TextLayer | None) -> PageImage:
+        image = document.render(page.number, self.claim.job.options.dpi, self.loaded.engine.dpi)
+        if layer:  # the direction of its text is the direction of the page
+            image = turned_to(image, layer.rotation, self.limits.max_pixels)
+            layer.hide(image)
+            return image
+        return upright(image, self.limits.max_pixels, f"job={self.claim.job.id} page={page.number}")
+
+    def _run_engine(self, images: Sequence[PageImage]) -> list[Reading | PageError]:
+        """One reading or error for each image, in order."""
+        if not images:
+            return []
+        started = time.monotonic()
+        try:
+            found = self.loaded.engine.read([i.image for i in images], self.claim.job.options)
+            if len(found) != len(images):
+                raise ValueError(f"{len(found)} results for {len(images)} pages")
+        except MemoryError:
+            found = [PageError("engine_error", "the engine ran out of memory; use a lower --dpi")] * len(images)
+        except (Exception, SystemExit) as e:
+            log.warning("job=%s: the engine failed", self.claim.job.id, exc_info=True)
+            found = [PageError("engine_error", f"the engine failed: {type(e).__name__}: {e}")] * len(images)
+        seconds = (time.monotonic() - started) / len(images)
+        memory = memory_now()
+        return [f if isinstance(f, PageError) else Reading(f, seconds, memory) for f in found]
+
+    def _store(self, page: ClaimedPage, image: PageImage | TextLayer, reading: Reading, key: str | None) -> None:
+        """Store a page in the job's folder and in the page cache. Raises StorageError."""
+        job, loaded = self.claim.job, self.loaded
+        facts = replace(
+            facts_of(image),
+            engine=loaded.engine.name,
+            model=loaded.model.name,
+            revision=loaded.model.revision,
+            seconds=reading.seconds,
+            attempts=page.attempts,
+            memory=reading.memory,
+            cached=False,
+        )
+        result = page_result(page.number, reading.text, facts)
+        three_tries(lambda: self.spool.write_page(job.id, page.number, result))
+        self.results[page.number] = None
+        if key is not None:
+            self.cache.keep(key, page.number, result)
+        log.info(
+            "job=%s page=%d read lines=%d seconds=%.2f", job.id, page.number, len(result["lines"]), reading.seconds
+        )
+
+    def _error(self, error: Exception, pages: Sequence[ClaimedPage]) -> PageError:
+        """The error as the result of these pages."""
+        if isinstance(error, OcrError):
+            return PageError(error.code, error.message)
+        if isinstance(error, MemoryError):
+            return PageError("engine_error", "the page needs more memory than there is; use a lower --dpi")
+        numbers = [page.number for page in pages]
+        log.error("job=%s pages=%s: internal error", self.claim.job.id, numbers, exc_info=error)
+        return PageError("internal_error", f"{type(error).__name__}: {error}; see the worker log")
+
+    def _fail_rest(self, error: PageError) -> None:
+        for page in self.claim.pages:
+            self.results.setdefault(page.number, error)
