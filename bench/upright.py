@@ -24,7 +24,7 @@ from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.upright import upright
 from ocrqueue.upright.direction import turn_needed
-from ocrqueue.upright.turning import turned
+from ocrqueue.upright.turn import turned
 
 DPI = 200  # of the engine rapidocr
 LIMITS = Limits()

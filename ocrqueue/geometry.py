@@ -1,5 +1,34 @@
 """Points and boxes: x to the right, y down. Their user says whether the unit is the pixel or the point (1/72 inch)."""
 
+from collections.abc import Iterable
+
 Point = tuple[float, float]  # x, y
 Quad = tuple[Point, Point, Point, Point]  # four corners, clockwise from the top left corner of the text as it is read
 Rect = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def bounds(points: Iterable[Point]) -> Rect:
+    """The smallest rectangle around some points, such as the corners of a quad. Raises ValueError without points."""
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def union(rects: Iterable[Rect]) -> Rect:
+    """The smallest rectangle around some rectangles. Raises ValueError without rectangles."""
+    lefts, tops, rights, bottoms = zip(*rects, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def intersection(one: Rect, other: Rect) -> Rect:
+    """The part that two rectangles share. Where they share nothing, its right is left of its left, or so on: area 0."""
+    return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
+
+
+def area(rect: Rect) -> float:
+    """Width times height; 0 where a side is negative."""
+    return max(0.0, rect[2] - rect[0]) * max(0.0, rect[3] - rect[1])
+
+
+def point_between(start: Point, end: Point, share: float) -> Point:
+    """The point at a share of the way: 0 is `start`, 1 is `end`."""
+    return start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share

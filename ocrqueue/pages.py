@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 
-Point = tuple[float, float]
+from ocrqueue.geometry import Point, Quad
+from ocrqueue.states import Origin
+
+__all__ = ["Line", "PageText", "Point", "Quad", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +13,7 @@ class Word:
     """A part of a line whose place is known: a word, or a character where words are not parted by spaces."""
 
     text: str
-    box: tuple[Point, Point, Point, Point]  # as a line's
+    box: Quad  # as a line's
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,9 @@ class Line:
     """One line of text on a page."""
 
     text: str
-    box: tuple[Point, Point, Point, Point]  # corners in pixels of the page image, clockwise from top left
+    box: Quad  # corners in pixels of the page image
     confidence: float | None = None  # 0 to 1; None where the engine gives none
-    origin: str = "ocr"  # "ocr" or "text_layer"
+    origin: str = Origin.OCR  # or Origin.TEXT_LAYER
     words: tuple[Word, ...] = ()  # in order; empty where the engine gives none. Used for layout, not stored
 
 

@@ -16,13 +16,11 @@ from ocrqueue.documents.transforms import (
     swaps_sides,
     to_stored,
 )
-from ocrqueue.pages import Line, PageText, Point
+from ocrqueue.geometry import Point, Quad, Rect, area, bounds, intersection
+from ocrqueue.pages import Line, PageText
 
 if TYPE_CHECKING:
     from ocrqueue.documents.page_image import PageImage
-
-Corners = tuple[Point, Point, Point, Point]
-Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 _ROOM = 0.12  # of a line's height, painted over above it and below
 _SAME = 0.5  # the part of a line that lies on lines of the layer, if it is one of them
@@ -69,7 +67,7 @@ class TextLayer:
 
         draw = ImageDraw.Draw(image.image)
         for line in self._placed(image):
-            left, top, right, bottom = _bounds(line.box)
+            left, top, right, bottom = bounds(line.box)
             left, top = max(0, math.floor(left)), max(0, math.floor(top))
             right, bottom = min(image.width, math.ceil(right)), min(image.height, math.ceil(bottom))
             if left < right and top < bottom:
@@ -80,8 +78,8 @@ class TextLayer:
     def joined(self, found: PageText, image: "PageImage") -> PageText:
         """These lines and those that an engine found on `image`, each place once, from top to bottom."""
         own = self._placed(image)
-        boxes = [_bounds(line.box) for line in own]
-        others = [line for line in found.lines if _covered(_bounds(line.box), boxes) < _SAME]
+        boxes = [bounds(line.box) for line in own]
+        others = [line for line in found.lines if _covered(bounds(line.box), boxes) < _SAME]
         together = PageText(_inserted(own, others))
         if found.text is None or others:
             return together
@@ -107,7 +105,7 @@ def _quarter(lines: Sequence[Line]) -> int:
     return quarter if 2 * most > count.total() else 0
 
 
-def _taller(box: Corners) -> Corners:
+def _taller(box: Quad) -> Quad:
     """The box with room for letters that are larger than their font says."""
     a, b, c, d = box
     return _from(d, a), _from(c, b), _from(b, c), _from(a, d)
@@ -122,35 +120,25 @@ def _moved(line: Line, way: Transform) -> Line:
     return replace(line, box=_to(line.box, way), words=words)
 
 
-def _to(box: Corners, way: Transform) -> Corners:
+def _to(box: Quad, way: Transform) -> Quad:
     a, b, c, d = (apply(way, *point) for point in box)
     return a, b, c, d
 
 
-def _bounds(box: Corners) -> Box:
-    xs, ys = [x for x, _ in box], [y for _, y in box]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _covered(box: Box, others: Sequence[Box]) -> float:
+def _covered(box: Rect, others: Sequence[Rect]) -> float:
     """The part of a box that lies on others, at most; they may overlap."""
-    area = max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
-    shared = (
-        max(0.0, min(box[2], o[2]) - max(box[0], o[0])) * max(0.0, min(box[3], o[3]) - max(box[1], o[1]))
-        for o in others
-    )
-    return sum(shared) / area
+    return sum(area(intersection(box, other)) for other in others) / max(area(box), 1e-9)
 
 
 def _inserted(own: list[Line], others: list[Line]) -> list[Line]:
     """The own lines in their order, each other one before the first own line that stands below it."""
     lines = list(own)
     for other in others:
-        _, top, _, bottom = _bounds(other.box)
+        _, top, _, bottom = bounds(other.box)
         below = (i for i, line in enumerate(lines) if line.origin != other.origin and _top(line) > (top + bottom) / 2)
         lines.insert(next(below, len(lines)), other)
     return lines
 
 
 def _top(line: Line) -> float:
-    return _bounds(line.box)[1]
+    return bounds(line.box)[1]

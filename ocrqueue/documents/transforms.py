@@ -1,5 +1,7 @@
 """Affine transforms between the pixels of a page image and the page as it lies in its file."""
 
+from ocrqueue.geometry import Point
+
 Transform = tuple[float, float, float, float, float, float]
 """(a, b, c, d, e, f): x' = a x + b y + c, y' = d x + e y + f."""
 
@@ -10,7 +12,7 @@ ROTATION_OF = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}  # degr
 ORIENTATION_OF = {0: 1, 90: 6, 180: 3, 270: 8}  # the same without mirroring
 
 
-def apply(transform: Transform, x: float, y: float) -> tuple[float, float]:
+def apply(transform: Transform, x: float, y: float) -> Point:
     """Where the point (x, y) goes."""
     a, b, c, d, e, f = transform
     return a * x + b * y + c, d * x + e * y + f

@@ -6,7 +6,7 @@ from ocrqueue.layout.markdown import markdown
 from ocrqueue.layout.paragraphs import paragraphs_of, row_text
 from ocrqueue.layout.pieces import frame_of, piece_of
 from ocrqueue.layout.reading_order import blocks_of
-from ocrqueue.layout.splitting import Splitter
+from ocrqueue.layout.splitter import Splitter
 from ocrqueue.pages import PageText
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from statistics import median
 
 from ocrqueue.layout.pieces import Piece
 from ocrqueue.layout.rows import beside
-from ocrqueue.layout.splitting import Splitter
+from ocrqueue.layout.splitter import Splitter
 
 _SHRINK = 0.5  # sizes a box is drawn in at both ends: detectors draw them too long, and gutters may be narrow
 _CANDIDATES = 8  # gutters looked at closely in one region

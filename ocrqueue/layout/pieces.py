@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ocrqueue.pages import Line, Point
+from ocrqueue.geometry import Point, Rect, bounds
+from ocrqueue.pages import Line
 
 _FAR = 1e6  # pixels; coordinates beyond are an engine's mistake
 _MAX_SKEW = math.radians(15)  # of text still meant to be upright; more is a turned line, which says nothing of the page
@@ -63,17 +64,15 @@ def frame_of(lines: Sequence[Line]) -> Frame:
 
 def piece_of(line: Line, frame: Frame) -> Piece:
     """A line as a piece; odd boxes give small or empty ones."""
-    left, top, right, bottom = bounds(line.box, frame)
+    left, top, right, bottom = placed_bounds(line.box, frame)
     _, across = _sides(line) if not frame.vertical else reversed(_sides(line))
     size = min(across, bottom - top) if across else bottom - top
     return Piece(line, left, top, right, bottom, max(size, 1.0))
 
 
-def bounds(box: Iterable[Point], frame: Frame) -> tuple[float, float, float, float]:
+def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
     """Left, top, right and bottom of a quad in layout coordinates."""
-    placed = [frame.place(point) for point in box] or [(0.0, 0.0)]
-    xs, ys = [x for x, _ in placed], [y for _, y in placed]
-    return min(xs), min(ys), max(xs), max(ys)
+    return bounds([frame.place(point) for point in box] or [(0.0, 0.0)])
 
 
 def is_east_asian(char: str) -> bool:

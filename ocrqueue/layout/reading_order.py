@@ -7,7 +7,7 @@ from statistics import median, median_low
 from ocrqueue.layout.columns import part
 from ocrqueue.layout.pieces import Piece
 from ocrqueue.layout.rows import Row, rows_of
-from ocrqueue.layout.splitting import Splitter
+from ocrqueue.layout.splitter import Splitter
 
 Block = list[Row]
 _DEEPEST = 24  # columns within columns; pages of print have three or four

@@ -18,7 +18,7 @@ def upright(page: PageImage, max_pixels: int, label: str) -> PageImage:
     """
     try:
         from ocrqueue.upright.direction import turn_needed
-        from ocrqueue.upright.turning import turned
+        from ocrqueue.upright.turn import turned
 
         degrees = turn_needed(page.image)
         if not degrees:
@@ -34,7 +34,7 @@ def upright(page: PageImage, max_pixels: int, label: str) -> PageImage:
 
 def turned_to(page: PageImage, rotation: float, max_pixels: int) -> PageImage:
     """The page turned further until it is turned by `rotation` degrees in all, and the image given closed."""
-    from ocrqueue.upright.turning import turned
+    from ocrqueue.upright.turn import turned
 
     if rotation == page.rotation:
         return page

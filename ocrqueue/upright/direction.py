@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ocrqueue.upright.ink import Ink, ink_of, level_share
-from ocrqueue.upright.lines import tiles, unstacked
 from ocrqueue.upright.networks import Recogniser, upside_down
 from ocrqueue.upright.skew import Lean, lean_of
+from ocrqueue.upright.tiles import tiles, unstacked
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from ocrqueue.upright.geometry import Size
+from ocrqueue.upright.canvas import Size
 
 if TYPE_CHECKING:
     from PIL.Image import Image

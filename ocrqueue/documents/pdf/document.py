@@ -16,12 +16,13 @@ from PIL import Image
 from ocrqueue.documents.document import Document
 from ocrqueue.documents.page_image import PageImage
 from ocrqueue.documents.pdf.layer import Usable, usable_text
-from ocrqueue.documents.pdf.text import Quad
 from ocrqueue.documents.text_layer import TextLayer
 from ocrqueue.documents.transforms import ORIENTATION_OF, Transform, chained, inverse, scaled, to_stored
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
+from ocrqueue.geometry import Quad
 from ocrqueue.limits import Limits
 from ocrqueue.pages import Line, Word
+from ocrqueue.states import Origin
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +241,7 @@ def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextL
             Line(
                 run.text,
                 _pixels(run.quad, zoom),
-                origin="text_layer",
+                origin=Origin.TEXT_LAYER,
                 words=tuple(Word(text, _pixels(quad, zoom)) for text, quad in run.words),
             )
             for run in usable.runs

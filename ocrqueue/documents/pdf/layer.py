@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ocrqueue.documents.pdf.characters import is_unmapped
-from ocrqueue.documents.pdf.painting import Box, Painting, around
+from ocrqueue.documents.pdf.painting import Painting
 from ocrqueue.documents.pdf.plausible import is_gibberish
 from ocrqueue.documents.pdf.text import TextRun, page_contents
+from ocrqueue.geometry import Rect, area, bounds, intersection, union
 
 _MAX_JUNK = 0.3  # of the characters; with more, the whole page is read
 _MAX_UNMAPPED = 0.1  # of a line's characters
@@ -34,7 +35,7 @@ class Usable:
     """The part of a page's own text that can be used. Boxes in points of the upright page."""
 
     runs: list[TextRun]
-    unread: list[Box]  # places whose text is not in `runs`
+    unread: list[Rect]  # places whose text is not in `runs`
 
 
 def usable_text(page: Any) -> Usable | None:
@@ -49,15 +50,15 @@ def usable_text(page: Any) -> Usable | None:
     if is_gibberish("\n".join(run.text for run in good)) or contents.glyph_paths > count:
         return None
     whole = (0.0, 0.0, page.rect.width, page.rect.height)
-    images = _regions([_common(box, whole) for box in contents.images])
-    if count < _FEW and any(_area(box) > _FULL * _area(whole) for box in images):
+    images = _regions([intersection(box, whole) for box in contents.images])
+    if count < _FEW and any(area(box) > _FULL * area(whole) for box in images):
         return None
     if images:
-        contents.grey.paint_over(_bounds(run) for run in good)
-    large = [box for box in images if _filled(box, contents.images) >= _LARGE * _area(whole)]
+        contents.grey.paint_over(bounds(run.quad) for run in good)
+    large = [box for box in images if _filled(box, contents.images) >= _LARGE * area(whole)]
     unread = [box for box in images if _may_hold_text(box, contents.grey, is_large=box in large)]
     if any(run.size > _ORNAMENTS for run in junk):
-        unread += [_bounds(run) for run in junk]
+        unread += [bounds(run.quad) for run in junk]
     return Usable(good, unread)
 
 
@@ -83,26 +84,26 @@ def _is_unmapped(run: TextRun) -> bool:
     return lost > _ORNAMENTS and lost > _MAX_UNMAPPED * run.size
 
 
-def _regions(images: Iterable[Box]) -> list[Box]:
+def _regions(images: Iterable[Rect]) -> list[Rect]:
     """The images on the page, those that touch made one."""
-    found: list[Box] = []
+    found: list[Rect] = []
     for image in images:
-        if not _area(image):
+        if not area(image):
             continue
         box = image
         while near := [other for other in found if _touch(box, other) or len(found) > _MANY]:
             found = [other for other in found if other not in near]
-            box = around([box, *near])
+            box = union([box, *near])
         found.append(box)
     return found
 
 
-def _filled(region: Box, images: Iterable[Box]) -> float:
+def _filled(region: Rect, images: Iterable[Rect]) -> float:
     """How much of a region its images fill, at most all of it."""
-    return min(_area(region), sum(_area(_common(image, region)) for image in images))
+    return min(area(region), sum(area(intersection(image, region)) for image in images))
 
 
-def _may_hold_text(box: Box, grey: Painting, *, is_large: bool) -> bool:
+def _may_hold_text(box: Rect, grey: Painting, *, is_large: bool) -> bool:
     """Whether an image looks like print inside its edges; a large one may be a photograph with print on it."""
     left, top, right, bottom = box
     if right - left < _MIN_SIDES[0] or bottom - top < _MIN_SIDES[1]:
@@ -124,18 +125,6 @@ def _has_strokes(ink: "np.ndarray[Any, Any]") -> bool:
     return int((crossings >= _CROSSINGS).sum()) >= _ROWS
 
 
-def _common(one: Box, other: Box) -> Box:
-    return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
-
-
-def _touch(one: Box, other: Box) -> bool:
+def _touch(one: Rect, other: Rect) -> bool:
     across = one[0] - _NEAR < other[2] and other[0] - _NEAR < one[2]
     return across and one[1] - _NEAR < other[3] and other[1] - _NEAR < one[3]
-
-
-def _area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-def _bounds(run: TextRun) -> Box:
-    return around([(x, y, x, y) for x, y in run.quad])

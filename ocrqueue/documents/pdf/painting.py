@@ -8,7 +8,7 @@ import numpy as np
 import pymupdf
 from pymupdf import extra, mupdf
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom
+from ocrqueue.geometry import Point, Rect
 
 _DPI = 150  # of the small image that tells whether there is ink
 _MAX_PIXELS = 20_000_000  # of that image
@@ -24,7 +24,7 @@ class Painting:
         self._zoom = min(_DPI / 72, math.sqrt(_MAX_PIXELS / (size.width * size.height)))
         self._pixels: np.ndarray[Any, Any] | None = None
 
-    def part(self, box: Box) -> "np.ndarray[Any, Any]":
+    def part(self, box: Rect) -> "np.ndarray[Any, Any]":
         """The pixels in a box, of 0 to 255; may be empty."""
         if self._pixels is None:
             matrix = pymupdf.Matrix(self._zoom, self._zoom)
@@ -35,14 +35,14 @@ class Painting:
         right, bottom = (math.ceil(v * self._zoom) for v in box[2:])
         return self._pixels[top : max(bottom, top), left : max(right, left)]
 
-    def paint_over(self, boxes: Iterable[Box]) -> None:
+    def paint_over(self, boxes: Iterable[Rect]) -> None:
         """Fill boxes with what is most of them."""
         for box in boxes:
             part = self.part(box)
             if part.size:
                 part[:] = np.bincount(part.ravel(), minlength=256).argmax()
 
-    def has_ink(self, box: Box) -> bool | None:
+    def has_ink(self, box: Rect) -> bool | None:
         """Whether anything stands out in a box; None where only its outermost pixels do."""
         part = self.part(box)
         if not _stands_out(part):
@@ -54,9 +54,9 @@ def _stands_out(pixels: "np.ndarray[Any, Any]") -> bool:
     return bool(pixels.size) and int(pixels.max()) - int(pixels.min()) >= _MIN_CONTRAST
 
 
-def painted_on(displayed: Any) -> list[tuple[str, Box]]:
+def painted_on(displayed: Any) -> list[tuple[str, Rect]]:
     """What a display list paints, in order: a kind of MuPDF's, such as "fill-image", and its box before clipping."""
-    found: list[tuple[str, Box]] = []
+    found: list[tuple[str, Rect]] = []
     _run_device(displayed, pymupdf.JM_new_bbox_device(found, False))
     return found
 
@@ -70,12 +70,12 @@ def order_of_text(displayed: Any) -> dict[tuple[int, int], int]:
     return {place_of(char[2]): span["seqno"] for span in found for char in span["chars"]}
 
 
-def place_of(origin: tuple[float, float]) -> tuple[int, int]:
+def place_of(origin: Point) -> tuple[int, int]:
     """The origin of a character in tenths of a point."""
     return round(origin[0] * 10), round(origin[1] * 10)
 
 
-def opaque_images(page: Any, painted: list[tuple[str, Box]]) -> set[tuple[int, ...]]:
+def opaque_images(page: Any, painted: list[tuple[str, Rect]]) -> set[tuple[int, ...]]:
     """Where images without a mask lie, in whole points of the upright page."""
     if not any(kind == "fill-image" for kind, _ in painted):
         return set()
@@ -96,9 +96,3 @@ def _run_device(displayed: Any, device: Any) -> None:
 def rounded(box: Iterable[float]) -> tuple[int, ...]:
     """A box in whole points."""
     return tuple(round(v) for v in box)
-
-
-def around(boxes: Iterable[Box]) -> Box:
-    """The box around some boxes."""
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)

@@ -9,10 +9,9 @@ from typing import Any
 import pymupdf
 
 from ocrqueue.documents.pdf.characters import accented, is_unspaced, readable
-from ocrqueue.documents.pdf.painting import Box, Painting, around, painted_on
+from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
-
-Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+from ocrqueue.geometry import Quad, Rect, union
 
 MAX_CHARACTERS = 100_000  # a page full of 4 point type has 40,000
 MAX_PAINTED = 200_000  # things that are painted on a page
@@ -45,7 +44,7 @@ class PageContents:
 
     runs: list[TextRun]
     hidden: int  # characters that are there and not seen
-    images: list[Box]  # in the order of painting
+    images: list[Rect]  # in the order of painting
     glyph_paths: int  # filled shapes of the size of a letter
     grey: Painting
 
@@ -94,14 +93,14 @@ def _is_repeated(run: TextRun, runs: list[TextRun]) -> bool:
     return any(run.text == other.text and math.dist(run.quad[0], other.quad[0]) < near for other in runs[-_BEFORE:])
 
 
-def _is_glyph(kind: str, box: Box) -> bool:
+def _is_glyph(kind: str, box: Rect) -> bool:
     return kind == "fill-path" and 3 <= box[3] - box[1] <= 40 and 1 <= box[2] - box[0] <= 60
 
 
 def _run(line: dict[str, Any], spans: list[tuple[dict[str, Any], list[bool]]]) -> TextRun | None:
     """The visible part of a line; None where there is none."""
     frame = _Frame(line)
-    words: list[tuple[list[str], list[Box]]] = []
+    words: list[tuple[list[str], list[Rect]]] = []
     fonts: dict[str, str] = {}
     apart = True
     for span, visible in spans:
@@ -121,9 +120,9 @@ def _run(line: dict[str, Any], spans: list[tuple[dict[str, Any], list[bool]]]) -
     if not words:
         return None
     plain = readable("".join(fonts.values()) if len(fonts) == 1 else _plain(spans))
-    boxes = [around(places) for _, places in words]
+    boxes = [union(places) for _, places in words]
     named = ((readable("".join(letters)), box) for (letters, _), box in zip(words, boxes, strict=True))
-    return TextRun(plain, frame.quad(around(boxes)), tuple((n, frame.quad(box)) for n, box in named if n), fonts)
+    return TextRun(plain, frame.quad(union(boxes)), tuple((n, frame.quad(box)) for n, box in named if n), fonts)
 
 
 def _plain(spans: list[tuple[dict[str, Any], list[bool]]]) -> str:
@@ -140,7 +139,7 @@ class _Frame:
         direction: tuple[float, float] = (1.0, 0.0) if self._vertical else line["dir"]
         self._cos, self._sin = direction
 
-    def placing(self, span: dict[str, Any]) -> Callable[[dict[str, Any]], Box]:
+    def placing(self, span: dict[str, Any]) -> Callable[[dict[str, Any]], Rect]:
         """Tells where a character of a span is in these coordinates: as high as the font, never more than its size."""
         if self._vertical:
             return lambda char: char["bbox"]
@@ -149,25 +148,25 @@ class _Frame:
         scale = span["size"] / max(1.0, up + down)
         above, below = up * scale, down * scale
 
-        def level(char: dict[str, Any]) -> Box:
+        def level(char: dict[str, Any]) -> Rect:
             left, _, right, _ = char["bbox"]
             y = char["origin"][1]
             return left, y - above, right, y + below
 
-        def turned(char: dict[str, Any]) -> Box:
+        def turned(char: dict[str, Any]) -> Rect:
             x, y = char["origin"]
             along, across = x * self._cos + y * self._sin, y * self._cos - x * self._sin
             return along, across - above, along + self._width(char["bbox"], high), across + below
 
         return level if self._cos > _LEVEL else turned
 
-    def _width(self, box: Box, high: float) -> float:
+    def _width(self, box: Rect, high: float) -> float:
         """How wide a character of a known height is, from the upright box around it."""
         cos, sin = abs(self._cos), abs(self._sin)
         across, down = box[2] - box[0], box[3] - box[1]
         return max((across - high * sin) / cos if cos > sin else (down - high * cos) / sin, 0.0)
 
-    def quad(self, box: Box) -> Quad:
+    def quad(self, box: Rect) -> Quad:
         """The corners of a box on the page."""
         left, top, right, bottom = box
         cos, sin = (1.0, 0.0) if self._cos > _LEVEL else (self._cos, self._sin)

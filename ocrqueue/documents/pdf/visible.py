@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ocrqueue.documents.pdf.painting import Box, Painting, opaque_images, order_of_text, place_of, rounded
+from ocrqueue.documents.pdf.painting import Painting, opaque_images, order_of_text, place_of, rounded
+from ocrqueue.geometry import Point, Rect
 
 _PAINTED = 16 | 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
 _MIN_ALPHA = 26  # of 255: fainter text is not seen
@@ -18,10 +19,10 @@ _THIN = 2.0  # points: a line so thin covers no text
 class _Boxes:
     """Many boxes at once."""
 
-    def __init__(self, boxes: list[Box]) -> None:
+    def __init__(self, boxes: list[Rect]) -> None:
         self._sides = np.array(boxes, dtype=float).reshape(-1, 4).T
 
-    def meeting(self, box: Box) -> "np.ndarray[Any, Any]":
+    def meeting(self, box: Rect) -> "np.ndarray[Any, Any]":
         """The numbers of those that share something with a box."""
         left, top, right, bottom = self._sides
         meet = (left <= box[2]) & (box[0] <= right) & (top <= box[3]) & (box[1] <= bottom)
@@ -31,7 +32,7 @@ class _Boxes:
 class VisibleText:
     """Tells which characters of a page can be seen."""
 
-    def __init__(self, page: Any, displayed: Any, painted: list[tuple[str, Box]], grey: Painting) -> None:
+    def __init__(self, page: Any, displayed: Any, painted: list[tuple[str, Rect]], grey: Painting) -> None:
         self.hidden = 0  # characters so far
         self._whole = (0.0, 0.0, page.rect.width, page.rect.height)
         self._grey = grey
@@ -81,7 +82,7 @@ class VisibleText:
         return self._grey.has_ink(_core(char, span["size"], direction))
 
 
-def _core(char: dict[str, Any], size: float, direction: tuple[float, float]) -> Box:
+def _core(char: dict[str, Any], size: float, direction: tuple[float, float]) -> Rect:
     """The part of a letter's box where any letter has ink: from the baseline up to half its size."""
     left, top, right, bottom = char["bbox"]
     x, y = char["origin"]
@@ -111,13 +112,13 @@ def _settled(chars: list[dict[str, Any]], known: list[bool | None]) -> list[bool
     return found
 
 
-def _sides(box: Box) -> tuple[float, float]:
+def _sides(box: Rect) -> tuple[float, float]:
     return box[2] - box[0], box[3] - box[1]
 
 
-def _middle(box: Box) -> tuple[float, float]:
+def _middle(box: Rect) -> Point:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def _within(one: Box, other: Box) -> bool:
+def _within(one: Rect, other: Rect) -> bool:
     return other[0] <= one[0] and other[1] <= one[1] and one[2] <= other[2] and one[3] <= other[3]

@@ -21,10 +21,10 @@ from ocrqueue.engines.rapidocr.networks import Backend, Network
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
 from ocrqueue.geometry import Quad
 from ocrqueue.pages import Line
+from ocrqueue.ppocr import LINE_HEIGHT, decode, network_input
 
 Pixels = NDArray[np.uint8]  # height x width x 3, blue first, as PP-OCR wants it
 QuadArray = NDArray[np.float32]  # 4 x 2, clockwise from top left
-_HEIGHT = 48  # of a line, as the recogniser was trained
 _GRID = 64  # the detector sees sides padded to multiples of it (it takes those of 32): each shape costs memory
 _MAX_SIDE = 16384
 _TALL = 1.5  # heights of a width: such a box holds a line that runs downwards
@@ -87,7 +87,7 @@ class PageReader:
         shown = np.full((_padded(high, _GRID), _padded(wide, _GRID), 3), 255, np.uint8)
         shown[:high, :wide] = resized(pixels, wide, high)
         reach = round(shown.shape[0] * height / high), round(shown.shape[1] * width / wide)
-        boxes, _ = self._boxes_of(self._detector(normal(shown)[None]), reach)
+        boxes, _ = self._boxes_of(self._detector(network_input(shown)[None]), reach)
         if not len(boxes):
             return []
         return [np.clip(box, 0, (width, height)) for box in TextDetector.sorted_boxes(boxes)]
@@ -128,23 +128,17 @@ class PageReader:
         return reading.confidence < s.turn_below or reading.weight < s.turn_sparse * reading.aspect
 
     def _recognise(self, crop: Pixels) -> LineReading:
-        """The likeliest character of each column of the recogniser's output, repetitions and gaps left out (CTC)."""
+        """The text of a line that is cut out of the page."""
         height, width = crop.shape[:2]
         wide = shown_width(width, height, self._settings)
-        line = np.zeros((1, 3, _HEIGHT, padded_width(wide)), np.float32)
-        line[0, :, :, :wide] = normal(resized(crop, wide, _HEIGHT))
-        output = self._recogniser(line)[0]
-        best = output.argmax(1)
-        kept = best != 0
-        kept[1:] &= best[1:] != best[:-1]
-        (columns,) = kept.nonzero()
+        padded = padded_width(wide)
+        output = self._recogniser(network_input(resized(crop, wide, LINE_HEIGHT), padded)[None])[0]
+        columns, classes, confidences = decode(output)
         if not len(columns):
             return LineReading("", 0.0, (), width / height)
-        places = (columns + 0.5) * (line.shape[3] / len(best) / wide)
-        characters = [self._characters[i] for i in best[columns]]
-        return LineReading(
-            "".join(characters), float(output[columns, best[columns]].mean()), tuple(places.tolist()), width / height
-        )
+        places = (columns + 0.5) * (padded / len(output) / wide)
+        text = "".join(self._characters[i] for i in classes)
+        return LineReading(text, float(confidences.mean()), tuple(places.tolist()), width / height)
 
 
 def reading_quad(corners: QuadArray) -> QuadArray:
@@ -161,7 +155,7 @@ def _is_long(corners: QuadArray) -> bool:
 
 def shown_width(width: int, height: int, settings: ReaderSettings) -> int:
     """The width in which the recogniser is shown a line of this size: a whole step where one is near enough below."""
-    wide = min(settings.max_width, max(1, math.ceil(_HEIGHT * width / height)))
+    wide = min(settings.max_width, max(1, math.ceil(LINE_HEIGHT * width / height)))
     least = settings.squeezed * wide
     if height >= settings.narrow_height and wide > settings.narrow_from:
         least = max(settings.narrow_from, settings.narrowed * wide)
@@ -202,11 +196,6 @@ def resized(pixels: Pixels, width: int, height: int) -> Pixels:
     smaller = width * height < pixels.shape[0] * pixels.shape[1]
     how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return cv2.resize(pixels, (width, height), interpolation=how).astype(np.uint8, copy=False)
-
-
-def normal(pixels: Pixels) -> NDArray[np.float32]:
-    """Pixels as the networks want them (3 x height x width): from -1 to 1."""
-    return np.ascontiguousarray((pixels.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1))
 
 
 def to_quad(corners: QuadArray) -> Quad:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from ocrqueue.errors import ModelUnavailable
+from ocrqueue.ppocr import package_folder
 
 _MODELS = {"Det": ("det", "multi_PP-OCRv6_det_small"), "Rec": ("rec", "multi_PP-OCRv6_rec_small")}
 
@@ -13,10 +14,9 @@ def weights() -> dict[str, Path]:
 
     They are read from the wheel alone; nothing is ever downloaded. Raises ModelUnavailable.
     """
-    import rapidocr
     import yaml
 
-    package = Path(rapidocr.__file__).parent
+    package = package_folder()
     # RapidOCR's own functions take half a second to read this list.
     with (package / "default_models.yaml").open("rb") as file:
         known = yaml.load(file, yaml.CSafeLoader)["onnxruntime"]["PP-OCRv6"]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ocrqueue.documents.page_image import PageImage
 from ocrqueue.documents.transforms import chained, scaled
-from ocrqueue.upright.geometry import turned_size, warp_matrix, way_back
+from ocrqueue.upright.canvas import turned_size, warp_matrix, way_back
 
 _QUARTERS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 _FRAME = 200  # pixels along each side that the background's colour is taken from

@@ -10,9 +10,9 @@ from ocrqueue.documents import PageImage, open_document
 from ocrqueue.documents.transforms import IDENTITY, ROTATION_OF, apply
 from ocrqueue.limits import Limits
 from ocrqueue.upright import upright
+from ocrqueue.upright.canvas import turned_size, way_back
 from ocrqueue.upright.direction import turn_needed
-from ocrqueue.upright.geometry import turned_size, way_back
-from ocrqueue.upright.turning import turned
+from ocrqueue.upright.turn import turned
 
 CAP = Limits().max_pixels
 TEXT = """Alice was beginning to get very tired of sitting

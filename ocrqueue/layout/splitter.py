@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ocrqueue.layout.pieces import Frame, Piece, bounds, piece_of
-from ocrqueue.pages import Line, Point, Word
+from ocrqueue.geometry import point_between
+from ocrqueue.layout.pieces import Frame, Piece, piece_of, placed_bounds
+from ocrqueue.pages import Line, Word
+from ocrqueue.states import Origin
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,7 +63,7 @@ class Splitter:
 
     def _look(self, piece: Piece) -> "_Gaps":
         line = piece.line
-        if not line.words and self._image is not None and line.origin == "ocr":
+        if not line.words and self._image is not None and line.origin == Origin.OCR:
             return _Gaps(_gaps_of_white(line, self._frame, piece.size, self._image), _WIDE_ALONE * piece.size)
         gaps = _gaps_of_words(line, self._frame)
         if len(gaps) < _ENOUGH:
@@ -84,8 +86,8 @@ def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
         return None
     share = ((gap.left + gap.right) / 2 - piece.left) / max(piece.width, 1.0)
     a, b, c, d = line.box
-    above, below = _between(a, b, share), _between(d, c, share)
-    words = [(bounds(word.box, frame)[0] < (gap.left + gap.right) / 2, word) for word in line.words]
+    above, below = point_between(a, b, share), point_between(d, c, share)
+    words = [(placed_bounds(word.box, frame)[0] < (gap.left + gap.right) / 2, word) for word in line.words]
     parts = (
         replace(line, text=first, box=(a, above, below, d), words=tuple(w for is_first, w in words if is_first)),
         replace(line, text=second, box=(above, b, c, below), words=tuple(w for is_first, w in words if not is_first)),
@@ -93,16 +95,12 @@ def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
     return piece_of(parts[0], frame), piece_of(parts[1], frame)
 
 
-def _between(a: Point, b: Point, share: float) -> Point:
-    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
-
-
 def _gaps_of_words(line: Line, frame: Frame) -> list[Gap]:
     """The gaps between a line's words; a printed rule between two counts as white."""
     gaps: list[Gap] = []
     end: float | None = None  # of the word before
     for word, offset in _offsets(line):
-        left, _, right, _ = bounds(word.box, frame)
+        left, _, right, _ = placed_bounds(word.box, frame)
         if set(word.text) <= _RULES:
             continue
         if end is not None:
@@ -128,7 +126,7 @@ def _gaps_of_white(line: Line, frame: Frame, size: float, image: "Image") -> lis
     """The white runs in a line's part of the image, with the blank of the text that lies nearest to each by ink."""
     import numpy as np
 
-    left, top, right, bottom = (int(v) for v in bounds(line.box, Frame()))
+    left, top, right, bottom = (int(v) for v in placed_bounds(line.box, Frame()))
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
     blanks = [i + 1 for i, char in enumerate(line.text) if char.isspace()]
     if left >= right or top >= bottom or not blanks:

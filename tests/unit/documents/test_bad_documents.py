@@ -8,7 +8,7 @@ from ocrqueue.documents import open_document
 from ocrqueue.errors import DocumentError, PageFailure
 from ocrqueue.limits import Limits
 
-BAD = Path(__file__).parent.parent / "data" / "bad"
+BAD = Path(__file__).parents[2] / "data" / "bad"
 ANSWERS = {
     "success": (
         "broken_content.pdf enc_aes256_owner_only.pdf external_stream.pdf form_self.pdf image_size_mismatch.pdf "

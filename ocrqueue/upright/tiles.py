@@ -6,22 +6,24 @@ import cv2
 import numpy as np
 
 from ocrqueue.documents.transforms import Transform, apply, chained, scaled
-from ocrqueue.upright.geometry import turned_size, warp_matrix, way_back
+from ocrqueue.ppocr import LINE_HEIGHT
+from ocrqueue.upright.canvas import turned_size, warp_matrix, way_back
 from ocrqueue.upright.ink import Ink
 
-TILE = (288, 48)  # the largest width, and the height that PP-OCR's networks take
+MAX_WIDTH = 288  # pixels of a tile; its height is LINE_HEIGHT
 _LONG = 3.0  # heights that a line is wide at the least
 _HEIGHTS = (0.7, 3.0)  # of a line, in ems
 _FILLED = 0.3  # of a line's box, at the least
 _MARGIN = 0.2  # of a line's height, above and below
 
-Box = tuple[int, int, int, int]  # x, y, width, height
+Component = tuple[int, int, int, int]  # x, y, width, height in pixels of the mask
 
 
 def tiles(ink: Ink, degrees: float, count: int) -> list[Any]:
-    """Beginnings of up to `count` lines of the page turned clockwise by `degrees`: RGB, uint8, within `TILE`.
+    """Cut out the beginnings of up to `count` lines of the page as it looks when turned clockwise by `degrees`.
 
-    They come from all over the page, the longest of each part first. There are none where no lines lie level then.
+    Each tile is RGB, uint8, `LINE_HEIGHT` pixels high and at most `MAX_WIDTH` wide. The tiles come from all parts of
+    the page, the longest lines of each part first. The list is empty where the turned page has no level lines.
     """
     matrix = warp_matrix(way_back(ink.size, degrees))
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
@@ -30,36 +32,36 @@ def tiles(ink: Ink, degrees: float, count: int) -> list[Any]:
     return [_tile(ink, box, back) for box in _boxes(level, ink.em, count)]
 
 
-def _boxes(level: Any, em: float, count: int) -> list[Box]:
+def _boxes(level: Any, em: float, count: int) -> list[Component]:
     reach = max(3, round(em * 1.2)) | 1
     lines = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8), borderValue=0)
     _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
-    found: list[list[Box]] = [[] for _ in range(count)]
+    found: list[list[Component]] = [[] for _ in range(count)]
     for x, y, width, height, area in stats[1:].tolist():
         fits = _HEIGHTS[0] * em <= height <= _HEIGHTS[1] * em and width >= _LONG * height
         if fits and area >= _FILLED * width * height:
             found[y * count // level.shape[0]].append((x, y, width, height))
     for band in found:
-        band.sort(key=lambda box: -min(box[2] / box[3], TILE[0] / TILE[1]))
+        band.sort(key=lambda box: -min(box[2] / box[3], MAX_WIDTH / LINE_HEIGHT))
     depth = max(len(band) for band in found)
     return [band[i] for i in range(depth) for band in found if len(band) > i][:count]
 
 
-def _tile(ink: Ink, box: Box, back: Transform) -> Any:
+def _tile(ink: Ink, box: Component, back: Transform) -> Any:
     """One piece, from the page at its full size; `back` leads there from the turned mask."""
     x, y, width, height = box
     top, tall = y - _MARGIN * height, height * (1 + 2 * _MARGIN)
-    left, wide = x - tall / 8, min(width + tall / 4, tall * TILE[0] / TILE[1])
+    left, wide = x - tall / 8, min(width + tall / 4, tall * MAX_WIDTH / LINE_HEIGHT)
     corners = [apply(back, left + dx, top + dy) for dx in (0, wide) for dy in (0, tall)]
     x0, y0 = (max(0, int(min(c[i] for c in corners)) - 2) for i in (0, 1))
     x1, y1 = (min(ink.page.size[i], int(max(c[i] for c in corners)) + 3) for i in (0, 1))
-    step = max(1, int(tall * ink.factor / TILE[1]))
+    step = max(1, int(tall * ink.factor / LINE_HEIGHT))
     pixels = np.asarray(ink.page.crop((x0, y0, x1, y1)).reduce(step))
-    zoom = tall / TILE[1]
+    zoom = tall / LINE_HEIGHT
     to_part = scaled(chained(chained((1, 0, left, 0, 1, top), back), (1, 0, -x0, 0, 1, -y0)), zoom, zoom)
     matrix = warp_matrix(chained(to_part, (1 / step, 0, 0, 0, 1 / step, 0)))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (max(1, round(wide / zoom)), TILE[1])
+    size = (max(1, round(wide / zoom)), LINE_HEIGHT)
     return cv2.warpAffine(pixels, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -67,7 +69,7 @@ def unstacked(tile: Any) -> Any:
     """A line of vertical writing, which lies in its tile, set from left to right: each character turned clockwise."""
     paper = np.median(tile, axis=(0, 1)).astype(np.uint8)
     inked = (np.abs(tile.astype(np.int16) - paper).max(axis=2) > _INKED).any(axis=0)
-    side = TILE[1]
+    side = LINE_HEIGHT
     cells = []
     for start, end in _characters(inked, round(side / (1 + 2 * _MARGIN))):
         cell = np.full((side, side, 3), paper, np.uint8)
