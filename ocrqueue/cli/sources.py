@@ -12,10 +12,9 @@ import click
 from ocrqueue.cli.report import say
 from ocrqueue.client.submission import Given, is_url, url_name
 
-# In a folder these are taken; what a file really is, the worker tells from its first bytes.
+# Files of a folder that are submitted. The worker detects the kind of a file from its first bytes.
 EXTENSIONS = frozenset(
-    ".pdf .png .jpg .jpeg .jpe .jfif .tif .tiff .bmp .gif .webp .jp2 .j2k .jpx .heic .heif .avif "
-    ".pbm .pgm .ppm .pnm".split()
+    ".pdf .png .jpg .jpeg .jpe .jfif .tif .tiff .bmp .gif .webp .jp2 .j2k .jpx .heic .heif .avif".split()
 )
 _SHOWN = 5  # skipped files that are named one by one
 

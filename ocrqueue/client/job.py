@@ -15,6 +15,7 @@ from ocrqueue.errors import OcrFailed, PageError, StorageError
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import PageState
 from ocrqueue.ledger.connection import reaching
+from ocrqueue.ledger.finished import FinishedPages
 from ocrqueue.states import JobState
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageFacts
@@ -98,16 +99,16 @@ class Job:
 
         Raises OcrFailed where the document could not be opened, JobTimeout.
         """
-        given: set[int] = set()
+        finished = FinishedPages(self._queue.redis, self.id)
+        has_pages = False
         for _ in self._queue.follow([self.id], timeout):
             with reaching(self._queue.settings):
                 record = self._queue.ledger.job(self.id)
-                known = list(self._queue.ledger.pages(record))
-            for page in known:
-                if page.state in ("ok", "failed", "cancelled") and page.number not in given:
-                    given.add(page.number)
-                    yield self._page(record, page)
-        if not given:
+                new = finished.read(record)
+            for page in new:
+                has_pages = True
+                yield self._page(record, page)
+        if not has_pages:
             raise self.failure()
 
     def failed_pages(self) -> list[PageState]:

@@ -217,7 +217,7 @@ class Ledger:
         for i in range(1, int(asked) + 1):
             known = special.get(str(i))
             if known is not None:
-                yield _page_state(numbers.number(i), known)
+                yield PageState.parse(numbers.number(i), known)
             else:
                 state = "ok" if i <= int(cursor) else "open" if i <= int(top) else "cancelled"
                 yield PageState(numbers.number(i), state)
@@ -278,15 +278,3 @@ def _messages(job: str, reply: Mapping[str, Any]) -> list[Message]:
         Message(kind, job, tuple(args), reply.get("queue") or None, int(reply["priority"]), reply.get("name") or "")
         for kind, *args in reply.get("messages") or []
     ]
-
-
-_STATES = {"c": "claimed", "o": "open", "x": "cancelled", "f": "failed"}
-
-
-def _page_state(number: int, value: str) -> PageState:
-    head, _, rest = value.partition(" ")
-    attempts = int(head[1:].rstrip("a"))
-    if head[0] != "f":
-        return PageState(number, _STATES[head[0]], attempts)
-    code, _, message = rest.partition(" ")
-    return PageState(number, "failed", attempts, code, message)

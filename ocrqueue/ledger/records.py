@@ -10,6 +10,8 @@ from ocrqueue.options import Options, select_pages
 
 ENDED = frozenset({"done", "partial", "failed", "cancelled"})
 
+_PAGE_STATES = {"c": "claimed", "o": "open", "x": "cancelled", "f": "failed"}
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -163,6 +165,16 @@ class PageState:
     attempts: int = 0  # claims of it that were lost
     code: str | None = None  # of a failed page
     message: str | None = None
+
+    @classmethod
+    def parse(cls, number: int, value: str) -> "PageState":
+        """From a value of the hash of pages, such as "c0" or "f1 timeout it took too long"; see `lua/prelude.lua`."""
+        head, _, rest = value.partition(" ")
+        state, attempts = _PAGE_STATES[head[0]], int(head[1:].rstrip("a"))
+        if state != "failed":
+            return cls(number, state, attempts)
+        code, _, message = rest.partition(" ")
+        return cls(number, state, attempts, code, message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from ocrqueue.errors import (
     UnknownJob,
     WrongState,
 )
-from ocrqueue.ledger import Message, workers
+from ocrqueue.ledger import Message, PageState, workers
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.settings import Shared
 from tests.support.harness import Stack, eventually
@@ -212,6 +212,52 @@ def test_pages_come_as_they_are_read(client: Client) -> None:
     assert (second["page"], second["state"], second["error"]["code"]) == (2, "failed", "engine_error")
     reader.read()
     assert [page["page"] for page in pages] == [3]
+
+
+@pytest.mark.parametrize("failing_first", [False, True])
+def test_reading_pages_as_they_finish_asks_for_each_state_a_few_times_at_most(
+    client: Client, monkeypatch: pytest.MonkeyPatch, failing_first: bool
+) -> None:
+    n = 50
+    job = client.submit(b"abc")
+    reader = Reader(client, job)
+    reader.open(n)
+    if failing_first:  # all pages are opened again by a retry
+        reader.read(range(1, n + 1))
+        job.retry()
+        reader.tickets = [
+            Message("page", job.id, (0, int(client.redis.hget(names.job_key(job.id), "lane:0").split()[0])))
+        ]
+    states = 0
+    create = PageState.__init__
+
+    def count(*args: object, **kwargs: object) -> None:
+        nonlocal states
+        states += 1
+        create(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PageState, "__init__", count)
+    pages = job.pages(60)
+    found = []
+    for _ in range(n):
+        reader.step()
+        found.append(next(pages)["page"])
+    reader.read()
+    assert found + [page["page"] for page in pages] == list(range(1, n + 1))
+    assert states < 20 * n
+
+
+def test_pages_of_a_cancelled_job_come_once_each(client: Client) -> None:
+    job = client.submit(b"abc")
+    reader = Reader(client, job)
+    reader.open(5)
+    pages = job.pages(20)
+    reader.step()
+    assert next(pages)["page"] == 1
+    job.cancel()
+    reader.tickets.append(Message("assemble", job.id, (1,)))
+    reader.read()
+    assert [(page["page"], page["state"]) for page in pages] == [(n, "cancelled") for n in (2, 3, 4, 5)]
 
 
 def test_a_partial_job_has_the_text_of_the_others(client: Client) -> None:

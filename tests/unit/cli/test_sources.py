@@ -5,10 +5,14 @@ import stat
 from pathlib import Path
 
 import click
+import pillow_heif
 import pytest
+from PIL import Image
 
 from ocrqueue.cli.outputs import plan, whole_file
-from ocrqueue.cli.sources import Entry, expand
+from ocrqueue.cli.sources import EXTENSIONS, Entry, expand
+from ocrqueue.documents import open_document
+from ocrqueue.limits import Limits
 
 
 def touch(*names: str) -> None:
@@ -32,6 +36,22 @@ def test_a_folder_gives_its_documents_sorted_and_names_what_it_skips(capsys: pyt
 def test_recursion_takes_the_folders_below_but_no_hidden_ones() -> None:
     touch("in/b.pdf", "in/sub/c.pdf", "in/.git/d.pdf")
     assert [str(e.path) for e in expand(["in"], recursive=True)] == ["in/b.pdf", "in/sub/c.pdf"]
+
+
+@pytest.mark.parametrize("extension", sorted(EXTENSIONS))
+def test_every_kind_of_file_that_is_taken_from_a_folder_can_be_opened(extension: str) -> None:
+    pillow_heif.register_heif_opener()
+    Image.init()
+    file = Path("a" + extension)
+    Image.new("RGB", (64, 64)).save(file)
+    with open_document(file, Limits()) as document:
+        assert document.page_count == 1
+
+
+def test_a_kind_of_image_that_workers_refuse_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    touch("in/a.pdf", "in/b.pgm", "in/c.ppm", "in/d.pnm", "in/e.pbm")
+    assert [str(e.path) for e in expand(["in"], recursive=False)] == ["in/a.pdf"]
+    assert "in/b.pgm" in capsys.readouterr().err
 
 
 def test_a_named_file_is_taken_whatever_it_is_called() -> None:
