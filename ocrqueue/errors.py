@@ -90,6 +90,17 @@ class QueueFull(QueueUnavailable):
     code = "queue_full"
 
 
+class Unconfirmed(QueueUnavailable):
+    """Redis did not answer whether it created the job. The document is kept, and the job may exist now or later."""
+
+    def __init__(self, job: str, reason: str) -> None:
+        super().__init__(
+            f"{reason}; job {job} may have been created: its document is kept, and workers take it up within ten "
+            f"minutes once Redis answers; look with `submit.py status {job}`"
+        )
+        self.job = job
+
+
 class UnknownJob(OcrError):
     """No job has this id."""
 

@@ -130,16 +130,8 @@ def _submit(client: Client, readings: list[Reading], wish: Wish) -> int:
                 reading.failed(OcrError(f"it cannot be read ({e.strerror}); see to that", "source_unreachable"))
             )
         except KeyboardInterrupt:
-            interrupted([r.job.id for r in readings if r.job] + ([job] if _is_made(client, job) else []))
+            interrupted([r.job.id for r in readings if r.job] + ([job] if client.is_submitted(job) else []))
     return worst(codes)
-
-
-def _is_made(client: Client, job: str) -> bool:
-    """Whether a submission that was interrupted left a job."""
-    try:
-        return bool(client.statuses([job]))
-    except OcrError:
-        return False
 
 
 def _print_ids(readings: list[Reading], as_json: bool) -> None:

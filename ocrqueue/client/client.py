@@ -10,36 +10,49 @@ Needs Redis and the spool, and no engine. Settings come from the environment; se
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import cache
 from typing import Unpack, cast
 from uuid import UUID
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ocrqueue import names
 from ocrqueue.client import submission
 from ocrqueue.client.job import Job
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.submission import Given, Upload, Wish
-from ocrqueue.errors import InvalidOptions, QueueFull, StorageError, UnknownJob
-from ocrqueue.ledger import Source, fingerprint
+from ocrqueue.errors import (
+    InvalidOptions,
+    OcrError,
+    QueueFull,
+    QueueUnavailable,
+    StorageError,
+    Unconfirmed,
+    UnknownJob,
+)
+from ocrqueue.ledger import Message, NewerRecord, Source, Step, fingerprint
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.records import job_note
 from ocrqueue.options import Options
 from ocrqueue.settings import Shared, shared
+from ocrqueue.states import MessageKind
 from ocrqueue.storage.spool import JOB
 
 __all__ = ["Client", "submit"]
 
 MEMORY_SHARE = 0.8  # of Redis's memory limit, above which nothing new is taken
+_PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts to create a record, if the answer was lost
 
 
 def submit(source: Given, *, client: "Client | None" = None, **wish: Unpack[Wish]) -> "Job":
-    """Hand a document over: a path, bytes, a binary stream, or a URL that the workers are allowed to read.
+    """Submit a document: a path, bytes, a binary stream, or a URL that the workers are allowed to read.
 
     Returns as soon as the document is in the queue. Raises OSError for a file that cannot be read, InvalidOptions,
-    DocumentError, QueueFull, QueueUnavailable or StorageError; then nothing of it is left in the queue.
+    DocumentError, QueueFull, QueueUnavailable or StorageError; no job exists then. The one exception is Unconfirmed,
+    a QueueUnavailable: Redis did not answer whether it created the job, whose id is the error's `job`.
     """
     return (client or _default_client(shared())).submit(source, **wish)
 
@@ -67,7 +80,9 @@ class Client(Queue):
             submission.opened(source, wish.get("name"), seekable=key is not None) as upload,
             reaching(self.settings),
         ):
-            if key is None or not self._is_known(job, key, upload, options):
+            if key is not None and self._is_known(job, key, upload, options):
+                self._restore(job, upload, options, wish.get("password"))
+            else:
                 self._check_room()
                 self._put(job, key, upload, options, wish.get("password"))
         return Job(job, self)
@@ -79,15 +94,31 @@ class Client(Queue):
         except ValueError:
             raise UnknownJob(f"{job[:80]!r} is not a job's id; give one as `submit.py jobs` shows it") from None
 
+    def is_submitted(self, job: str) -> bool:
+        """Whether an interrupted submission left a job: in Redis, or in the spool, from where workers take it up."""
+        try:
+            return bool(self.statuses([job]))
+        except OcrError:
+            with suppress(OcrError):
+                return self.spool.exists(job, JOB)
+        return False
+
     # -- submitting ------------------------------------------------------------------------------------------------
     def _is_known(self, job: str, key: str, upload: Upload, options: Options) -> bool:
-        """Whether the key's job is there already. Raises InvalidOptions where it was made of something else."""
+        """Whether the key's job exists. Raises InvalidOptions if it has another document or other options."""
         made_of = self.redis.hget(names.job_key(job), "fingerprint")
         if made_of is None:
             return False
         if made_of != fingerprint(upload.as_source(), options):
             raise self._other(job, key, options)
         return True
+
+    def _restore(self, job: str, upload: Upload, options: Options, password: str | bytes | None) -> None:
+        """Store the document of a job again if its bytes are gone; without them the job could not be read."""
+        with suppress(UnknownJob, NewerRecord):
+            file = self.ledger.job(job).source.file
+            if upload.stream is not None and file is not None and not self.spool.exists(job, file):
+                self._store(job, upload, options, password)
 
     def _other(self, job: str, key: str, options: Options) -> InvalidOptions:
         record = self.ledger.job(job)
@@ -110,28 +141,71 @@ class Client(Queue):
             )
 
     def _put(self, job: str, key: str | None, upload: Upload, options: Options, password: str | bytes | None) -> None:
-        """The bytes first, then the record, then the message: whatever happens in between, nothing is lost or left."""
-        with ExitStack() as undo:
-            undo.callback(self._take_back, job)
-            if upload.stream is None:
-                source = upload.as_source()
-                self.spool.check()
-            else:
-                stored = self.spool.put_source(job, upload.stream, self.settings.max_bytes)
-                source = Source(upload.name, stored.file, stored.sha256, stored.bytes)
-            if password:
-                self.spool.put_password(job, password.encode() if isinstance(password, str) else password)
-            self.spool.write_json(job, JOB, job_note(job, source, options, time.time()))
-            step = self.ledger.create(job, source, options)
-            undo.pop_all()
-        if key is not None and not step.reply["same"]:  # somebody used the key at the same time
-            raise self._other(job, key, options)
-        self.send(step.messages)
+        """Store the document, then create the record, then send the message.
 
-    def _take_back(self, job: str) -> None:
-        """Remove the bytes of a job that was not made; where Redis is away, nobody else can have made it."""
-        with suppress(StorageError):
+        A process that is killed in between leaves either a folder without job.json, which the housekeeping removes, or
+        a job: the reconciler creates the record of a job.json, and sends the message of a record.
+        """
+        try:
+            source = self._store(job, upload, options, password)
+        except BaseException:
+            if key is None:  # with a key, another submission may have stored its bytes there
+                with suppress(StorageError):
+                    self.spool.drop(job)
+            raise
+        step = self._create(job, key, source, options)
+        if not step.reply["same"]:  # another submission used the key at the same time
+            record = self.ledger.job(job)
+            self.spool.write_json(job, JOB, job_note(job, record.source, record.options, record.created))
+            raise self._other(job, str(key), options)
+        if step.reply["created"]:
+            self.send(step.messages)
+        else:  # created by an attempt whose answer was lost, and its message with it; a second message does no harm
+            self.send([Message(MessageKind.DOCUMENT, job, (), None, int(step.reply["priority"]), step.reply["name"])])
+
+    def _store(self, job: str, upload: Upload, options: Options, password: str | bytes | None) -> Source:
+        """Write the job's folder; job.json comes last, because the reconciler takes up a folder that has it."""
+        if upload.stream is None:
+            source = upload.as_source()
+            self.spool.check()
+        else:
+            stored = self.spool.put_source(job, upload.stream, self.settings.max_bytes)
+            source = Source(upload.name, stored.file, stored.sha256, stored.bytes)
+        if password:
+            self.spool.put_password(job, password.encode() if isinstance(password, str) else password)
+        self.spool.write_json(job, JOB, job_note(job, source, options, time.time()))
+        return source
+
+    def _create(self, job: str, key: str | None, source: Source, options: Options) -> Step:
+        """Create the record. Asks again if the answer was lost: the record may exist, and to create it twice is safe.
+
+        Raises Unconfirmed if no attempt was answered; the folder stays then, so that the job has its bytes if the
+        record exists or the reconciler creates it.
+        """
+        for pause in (*_PAUSES, None):
             try:
-                self.ledger.job(job)
-            except (UnknownJob, RedisError):
-                self.spool.drop(job)
+                with reaching(self.settings):
+                    return self.ledger.create(job, source, options)
+            except QueueUnavailable as e:
+                was_lost = isinstance(e.__cause__, RedisConnectionError | RedisTimeoutError)
+                if not was_lost and self._take_back(job, key):
+                    raise
+                if pause is None:
+                    raise Unconfirmed(job, e.message) from e
+            time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _take_back(self, job: str, key: str | None) -> bool:
+        """Remove the folder of a job that Redis refused; returns False if Redis has the job, or does not answer."""
+        try:
+            self.ledger.job(job)
+        except UnknownJob:
+            with suppress(StorageError):
+                if key is None:
+                    self.spool.drop(job)
+                else:  # another submission with this key may succeed now: its bytes must stay
+                    self.spool.drop_note(job)
+            return True
+        except (RedisError, NewerRecord):
+            pass
+        return False

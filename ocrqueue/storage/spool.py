@@ -164,6 +164,10 @@ class Spool:
         self._storage.remove(_path(job, JOB))
         self._storage.remove_tree(_folder(job))
 
+    def drop_note(self, job: str) -> None:
+        """Remove job.json, so that the reconciler does not take the job up; missing is fine."""
+        self._storage.remove(_path(job, JOB))
+
     def put_password(self, job: str, password: bytes) -> None:
         """Keep a document's password in a file of mode 0600 (0660 with a group). Raises InvalidOptions."""
         if not self.is_local:

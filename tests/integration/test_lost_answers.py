@@ -1,0 +1,213 @@
+"""A submission whose answer is lost, or whose process is killed: the job and its bytes exist, or neither does."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from ocrqueue import names
+from ocrqueue.client import Client
+from ocrqueue.client.submission import job_id
+from ocrqueue.errors import InvalidOptions, QueueFull, QueueUnavailable, Unconfirmed
+from ocrqueue.ledger import Ledger, scripts
+from ocrqueue.settings import Shared
+from ocrqueue.steps.reconciler import Reconciler
+from tests.support.faults import Relay, Verdict
+from tests.support.harness import PROJECT
+from tests.support.player import Reader
+
+KEY = "invoice 7"
+DOCUMENTS = "documents\x06\x166"
+CREATE = hashlib.sha1(scripts.source("create").encode()).hexdigest().encode()
+
+
+class Cut:
+    """Cuts the first `times` connections that create a job, before the "request" or before its "reply"."""
+
+    def __init__(self, verdict: Verdict, times: int) -> None:
+        self.verdict, self.left = verdict, times
+
+    def __call__(self, data: bytes) -> Verdict:
+        if CREATE not in data or not self.left:
+            return None
+        self.left -= 1
+        return self.verdict
+
+
+@pytest.fixture
+def client(redis: Redis, redis_server: Path, tmp_path: Path) -> Iterator[Client]:
+    """A client that reaches the server directly. The server knows the script, so that the first call runs it."""
+    (tmp_path / "spool").mkdir()
+    redis.script_load(scripts.source("create"))
+    url = f"redis+socket://{redis_server}?virtual_host=0"
+    client = Client(Shared(tmp_path, url, False, str(tmp_path / "spool"), None, 100, 1000))
+    yield client
+    client.redis.close()
+
+
+@pytest.fixture
+def relay(redis_server: Path) -> Iterator[Relay]:
+    relay = Relay(redis_server)
+    yield relay
+    relay.close()
+
+
+def through(relay: Relay, client: Client) -> Client:
+    """A client whose connections go through the relay, which counts them."""
+    old = client.settings
+    return Client(Shared(old.data_dir, relay.url, False, old.spool, None, old.max_queued_pages, old.max_bytes))
+
+
+def take_up(client: Client) -> None:
+    """Run the reconciler as it runs some minutes later."""
+    later = Ledger(client.redis, clock=time.time() + 1000)
+    client.redis.delete(names.RECONCILER)
+    Reconciler(later, client.spool, tick=20, patience=900).run()
+
+
+def assert_alive(client: Client, job: str) -> None:
+    """The job has its bytes, and can be read to its end."""
+    source = client.ledger.job(job).source
+    assert source.file
+    with client.spool.local_source(job, source.file) as path:
+        assert path.read_bytes() == b"abc"
+    assert client.spool.read_json(job, "job.json")["source"] == source.to_json()
+    handle = client.job(job)
+    reader = Reader(client, handle)
+    reader.open(1)
+    reader.read()
+    assert handle.text() == "page 1\n"
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize("verdict", ["request", "reply"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_some_lost_answers_make_no_difference(
+    client: Client, relay: Relay, redis: Redis, key: str | None, verdict: Verdict, times: int
+) -> None:
+    relay.rule = Cut(verdict, times)
+    far = through(relay, client)
+    job = far.submit(b"abc", key=key)
+    far.redis.close()
+    assert client.ledger.jobs() == [job.id]
+    assert redis.llen(DOCUMENTS) == 1
+    assert_alive(client, job.id)
+
+
+@pytest.mark.parametrize("verdict", ["request", "reply"])
+def test_without_any_answer_the_bytes_stay_and_the_error_names_the_job(
+    client: Client, relay: Relay, verdict: Verdict
+) -> None:
+    relay.rule = Cut(verdict, 100)
+    far = through(relay, client)
+    with pytest.raises(QueueUnavailable, match="may have been created: its document is kept") as caught:
+        far.submit(b"abc", key=KEY)
+    assert isinstance(caught.value, Unconfirmed)
+    job = caught.value.job
+    assert job in caught.value.message
+    assert client.ledger.jobs() == ([job] if verdict == "reply" else [])
+    assert far.is_submitted(job)
+    far.redis.close()
+    take_up(client)
+    assert client.submit(b"abc", key=KEY).id == job
+    assert_alive(client, job)
+
+
+def test_a_submission_that_redis_refuses_leaves_no_job(client: Client, redis: Redis) -> None:
+    """Redis reaches its memory limit after the client has looked at it."""
+    check = client._check_room
+
+    def check_and_fill() -> None:
+        check()
+        redis.config_set("maxmemory", 1)
+
+    client._check_room = check_and_fill  # type: ignore[method-assign]
+    try:
+        for key in (None, KEY):
+            with pytest.raises(QueueFull):
+                client.submit(b"abc", key=key)
+            redis.config_set("maxmemory", 0)
+    finally:
+        redis.config_set("maxmemory", 0)
+    take_up(client)
+    assert client.ledger.jobs() == []
+    assert not client.is_submitted(job_id(KEY))
+
+
+STEPS = {
+    "before the document is stored": ("ocrqueue.storage.spool", "Spool.put_source", 0),
+    "after the document is stored": ("ocrqueue.storage.spool", "Spool.put_source", 1),
+    "after the password is stored": ("ocrqueue.storage.spool", "Spool.put_password", 1),
+    "after job.json is stored": ("ocrqueue.storage.spool", "Spool.write_json", 1),
+    "after the record is created": ("ocrqueue.ledger", "Ledger.create", 1),
+    "after the message is sent": ("ocrqueue.client.client", "Client.send", 1),
+}
+PROGRAM = """
+import importlib, json, os, signal, sys
+module, path, after = json.loads(sys.argv[1])
+owner = importlib.import_module(module)
+name, method = path.split(".")
+owner = getattr(owner, name)
+original = getattr(owner, method)
+def step(*args, **more):
+    if after:
+        original(*args, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(owner, method, step)
+from ocrqueue.client import submit
+submit(b"abc", key=sys.argv[2], password="p")
+"""
+
+
+@pytest.mark.parametrize("at", STEPS)
+def test_a_client_that_is_killed_leaves_a_job_with_its_bytes_or_nothing(
+    client: Client, redis_server: Path, at: str
+) -> None:
+    env = {
+        **os.environ,
+        "REDIS_URL": f"unix://{redis_server}?db=0",
+        "OCR_DATA_DIR": str(client.settings.data_dir),
+        "PYTHONPATH": str(PROJECT),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(STEPS[at]), KEY], env=env, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    take_up(client)
+    job = job_id(KEY)
+    has_job = at in list(STEPS)[3:]
+    assert client.ledger.jobs() == ([job] if has_job else [])
+    assert client.is_submitted(job) == has_job
+    assert client.submit(b"abc", key=KEY, password="p").id == job
+    assert client.ledger.jobs() == [job]
+    assert_alive(client, job)
+
+
+def test_a_key_whose_bytes_are_gone_stores_them_again(client: Client) -> None:
+    job = client.submit(b"abc", key=KEY)
+    client.spool.drop(job.id)
+    assert client.submit(b"abc", key=KEY).id == job.id
+    assert_alive(client, job.id)
+
+
+def test_a_key_that_two_submissions_use_at_once_keeps_the_first_ones_job(client: Client) -> None:
+    other = Client(client.settings)
+    check = client._check_room
+
+    def check_and_be_overtaken() -> None:
+        check()
+        other.submit(b"abc", key=KEY)
+
+    client._check_room = check_and_be_overtaken  # type: ignore[method-assign]
+    with pytest.raises(InvalidOptions, match="already stands for job"):
+        client.submit(b"abcd", key=KEY)
+    assert_alive(client, job_id(KEY))
+    other.redis.close()
