@@ -1,10 +1,11 @@
-"""Who may import whom, and how large a module may get."""
+"""Who may import whom, and how large a module or a package may get."""
 
 import ast
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ CLIENT_SAFE = [
 ENGINES = {"mlx", "mlx_vlm", "onnxruntime", "openvino", "rapidocr"}
 HEAVY = ENGINES | {"PIL", "cv2", "numpy", "pillow_heif", "pymupdf", "transformers"}
 MAX_LINES = 400
+MAX_MODULES = 14  # in one package
+MAX_FUNCTION_LINES = 50
+# The packages from top to bottom. A module imports only modules of its own group and of groups below it, so a page goes
+# from `submit` to its result down this list.
+GROUPS = [
+    "submit", "tasks", "worker", "worker_config", "ocrqueue.cli", "ocrqueue.stack", "ocrqueue.client", "ocrqueue.steps",
+    "ocrqueue.fetching", "ocrqueue.formats", "ocrqueue.upright", "ocrqueue.layout", "ocrqueue.documents",
+    "ocrqueue.engines", "ocrqueue.models", "ocrqueue.storage", "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
+]  # fmt: skip
 
 
 def sources(*folders: str) -> list[Path]:
@@ -61,6 +71,72 @@ def loaded_by(module: str) -> set[str]:
     run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
     return set(json.loads(run.stdout))
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Each module of the project with the modules of the project it imports, also inside functions and for types."""
+    paths = {_module_name(path): path for path in [*sources("ocrqueue", "tasks", "worker"), *PROJECT.glob("*.py")]}
+    graph = {}
+    for module, path in paths.items():
+        found = set(imports(ast.parse(path.read_text())))
+        named = {name if name in paths else name.rpartition(".")[0] for name in found}
+        graph[module] = (named & paths.keys()) - {module}
+    return graph
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def group_of(module: str) -> int:
+    """The place of a module's group in `GROUPS`."""
+    name = module
+    while name not in GROUPS:
+        name = name.rpartition(".")[0]
+        assert name, f"{module} is in no group: add its package to GROUPS"
+    return GROUPS.index(name)
+
+
+def test_no_module_imports_itself_through_others():
+    assert cycle_of(import_graph()) == []
+
+
+def cycle_of(graph: dict[str, set[str]]) -> list[str]:
+    """One import cycle, the first module repeated at the end; empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as e:
+        return list(e.args[1])[::-1]
+    return []
+
+
+def test_a_cycle_is_found():
+    assert cycle_of({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert sorted(set(cycle_of({"a": {"b"}, "b": {"a"}, "c": {"a"}}))) == ["a", "b"]
+
+
+def test_imports_go_down():
+    upward = [
+        f"{module} imports {other}"
+        for module, others in import_graph().items()
+        for other in sorted(others)
+        if group_of(other) < group_of(module)
+    ]
+    assert upward == []
+
+
+def test_the_graph_sees_imports():
+    graph = import_graph()
+    assert "ocrqueue.cli" in graph["submit"]
+    assert "worker.context" in graph["tasks.page"]
+    assert group_of("tasks.page") < group_of("ocrqueue.steps.reading") < group_of("ocrqueue.errors")
+
+
+def test_packages_stay_small():
+    folders = {path.parent for path in sources("ocrqueue", "tasks", "worker")}
+    counts = {str(f.relative_to(PROJECT)): len([p for p in f.glob("*.py") if p.name != "__init__.py"]) for f in folders}
+    assert {name: count for name, count in counts.items() if count > MAX_MODULES} == {}
 
 
 @pytest.mark.parametrize("name", CLIENT_SAFE)
@@ -147,6 +223,15 @@ def test_everything_but_its_engine_works_without_mlx():
 )
 def test_modules_stay_small(path):
     assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize(
+    "path", sources("ocrqueue", "tasks", "worker", "scripts", "bench"), ids=lambda p: str(p.relative_to(PROJECT))
+)
+def test_functions_stay_short(path):
+    functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+    lines = {f.name: (f.end_lineno or 0) - f.lineno + 1 for f in functions}
+    assert {name: count for name, count in lines.items() if count > MAX_FUNCTION_LINES} == {}
 
 
 def test_an_import_inside_a_function_is_no_import_on_load():
