@@ -18,7 +18,7 @@ import psutil
 from ocrqueue.engines.mlx.engine import MlxVlm
 from ocrqueue.process.memory import give_back, memory_now
 from ocrqueue.options import Options
-from tests import tiny
+from tests.support import tiny
 
 process, folder = psutil.Process(), sys.argv[1]
 told = {}

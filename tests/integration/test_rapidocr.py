@@ -257,7 +257,7 @@ def test_missing_and_damaged_weights_are_told_apart(tmp_path: Path) -> None:
 def test_a_child_uses_one_thread_reports_to_nobody_and_imports_late(tmp_path: Path) -> None:
     program = """
 import sys
-from ocrqueue.engines.rapidocr import RapidOcr
+from ocrqueue.engines.rapidocr.engine import RapidOcr
 engine = RapidOcr()
 model = engine.default_model()
 assert not {"numpy", "cv2", "PIL", "onnxruntime", "openvino", "rapidocr"} & set(sys.modules)
@@ -276,7 +276,7 @@ assert not any("telemetry" in name and module for name, module in sys.modules.it
 SIGNALLED = """
 import os, signal
 from PIL import Image
-from ocrqueue.engines.rapidocr import RapidOcr
+from ocrqueue.engines.rapidocr.engine import RapidOcr
 from ocrqueue.options import Options
 signal.signal(signal.SIGUSR2, lambda *_: print("handled", flush=True))
 engine = RapidOcr()
