@@ -1,4 +1,4 @@
-"""`ocr.reconcile`: every 20 seconds, sent by beat."""
+"""`ocr.reconcile`: sent by beat every OCR_RECONCILE_SECONDS."""
 
 import worker_config as config
 from ocrqueue import names
@@ -10,7 +10,7 @@ from worker.telling import dispatch
 
 @app.task(name=names.RECONCILE)
 def reconcile() -> dict[str, int]:
-    """Find what was lost and wake what is silent; returns how many messages were sent for it."""
+    """Find lost claims and messages; returns how many messages were sent again."""
     reconciler = Reconciler(ledger(), spool(), config.OCR_RECONCILE_SECONDS, config.OCR_NO_WORKER_MINUTES * 60)
     messages = reconciler.run()
     dispatch(messages)

@@ -1,4 +1,4 @@
-"""`ocr.trim`: every few minutes, sent by beat, so that the page cache stays within its limit."""
+"""`ocr.trim`: sent by beat every few minutes. It keeps the page cache within OCR_CACHE_MAX_GB."""
 
 from ocrqueue import names
 from worker.app import app
@@ -7,5 +7,5 @@ from worker.context import page_cache
 
 @app.task(name=names.TRIM)
 def trim() -> dict[str, int]:
-    """Remove from the page cache what was not used for longest, where it has grown too large; returns how much."""
+    """Remove the documents from the page cache that were unused for longest, if it is too large; returns how many."""
     return {"documents": page_cache().trim()}

@@ -1,1 +1,1 @@
-"""The worker process around the tasks: the Celery application, claims, leases, children, signals."""
+"""The worker process around the tasks: the Celery application, claims and leases, children, signals, the night."""

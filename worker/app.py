@@ -7,7 +7,7 @@ from celery import Celery
 from ocrqueue.settings import SettingsError
 
 try:
-    import worker_config  # noqa: F401 -- read now, so that a wrong setting ends the start with one line
+    import worker_config  # noqa: F401 -- read here, so that a wrong setting stops the start with one line
 except SettingsError as e:
     sys.exit(f"ocr: {e.message}")
 
@@ -17,7 +17,6 @@ app = Celery(
     include=[
         "worker.signals",
         "worker.control",
-        "worker.revoke",
         "tasks.document",
         "tasks.page",
         "tasks.assemble",
@@ -27,4 +26,4 @@ app = Celery(
         "tasks.trim",
     ],
 )
-app.config_from_object("worker_config")  # by its name: a spawned child is handed the application, not the module
+app.config_from_object("worker_config")  # by name: a spawned child gets the application, not the module

@@ -1,4 +1,4 @@
-"""What can be wrong although each setting by itself is right; found before anything starts, and told in one line."""
+"""What can be wrong although each setting is allowed: checked before anything starts, and reported in one line."""
 
 from collections.abc import Collection, Iterable
 
@@ -8,7 +8,7 @@ from worker import flower
 
 
 def check(processes: Collection[str]) -> None:
-    """Look at what these processes of the Procfile would end of. Raises SystemExit with one line."""
+    """Check these processes of the Procfile. Raises SystemExit with one line if one of them could not start."""
     if "flower" in processes:
         flower.check()
     if "worker" in processes:
@@ -16,12 +16,12 @@ def check(processes: Collection[str]) -> None:
 
 
 def check_engines(served: Iterable[str]) -> None:
-    """Make each of these engines, which loads nothing. Raises SystemExit with one line for one that cannot be made."""
+    """Make each of these engines; this loads no model. Raises SystemExit with one line if one cannot be made."""
     for name in served:
         path = config.SERVED[name]
         try:
             engine_class(path)()
-        except Exception as e:  # noqa: BLE001 -- whatever a module of somebody else's raises
+        except Exception as e:  # noqa: BLE001 -- a module of somebody else's may raise anything
             why = " ".join(f"{type(e).__name__}: {e}".split())
             raise SystemExit(
                 f"ocr: OCR_WORKER_ENGINES={name}={path} cannot be used ({why}): "

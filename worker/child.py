@@ -1,8 +1,7 @@
-"""What a worker child does besides its tasks: it loads its models, gives their memory back, and shows its state.
+"""What a worker's child process does besides its tasks: it loads models, frees their memory, and reports its state.
 
-A model is freed when the child was idle for OCR_IDLE_SECONDS (a timer of the child's own), after every task with
-OCR_RELEASE=task, when the worker's parent says so (SIGUSR2), and at the end. In the middle of a task each of these
-waits until it has ended.
+A child frees its models when it was idle for OCR_IDLE_SECONDS, after every task if OCR_RELEASE=task, when the parent
+process asks for it (signal SIGUSR2), and when it ends. While a task runs, each of these waits until the task has ended.
 """
 
 import json
@@ -23,20 +22,20 @@ from ocrqueue.process.memory import give_back, memory_now, settle
 from worker import context
 
 log = logging.getLogger(__name__)
-SERVED = "OCR_SERVED"  # how a worker's parent tells its children which engines' queues it takes
-TOLD = signal.SIGUSR2
-TRACEBACK = 4000  # characters that the parent gets of one; the child has logged all of it
+SERVED = "OCR_SERVED"  # environment variable: the engines whose queues the worker reads, separated by commas
+UNLOAD = signal.SIGUSR2  # the parent asks the child to free its models
+TRACEBACK = 4000  # characters of a traceback that the parent gets; the child has logged all of it
 _busy = True  # until `start` has ended, and while a task runs
-_told = False  # to free its models, while it was busy
-_tasks = 0  # done by this child
-_freed = 0  # times that it freed its models when told
+_unload_asked = False  # the parent asked for it while the child was busy
+_tasks = 0  # that this child has ended
+_freed = 0  # how often the child freed its models because the parent asked
 
 
 def _brief(error: ExceptionInfo) -> tuple[Any, ...]:
-    """What the parent gets of an error, which a task that was ignored ends in as well: no frames.
+    """What is sent to the parent of an error: its text without frames. An ignored task ends in an error too.
 
-    With them it takes 30 to 90 KB, which is written in more than one part. Where the connection to the broker breaks
-    between two, Celery forgets the first, cannot make sense of the next, and never reads from this child again.
+    With frames an error takes 30 to 90 KB, which are written in several parts. If the connection to the broker breaks
+    between two of them, Celery drops the first, cannot decode the next, and never reads from this child again.
     """
     raised = getattr(error.exception, "exc", error.exception)
     state = {**vars(error), "tb": None, "exception": raised, "traceback": error.traceback[-TRACEBACK:]}
@@ -47,28 +46,28 @@ register(ExceptionInfo, _brief)
 
 
 def start() -> None:
-    """Load what is to be there before the first page. Raises nothing: Celery would swallow it."""
+    """Load the models before the first page. Raises nothing, because Celery would swallow it."""
     if config.OCR_PRELOAD and config.OCR_RELEASE != "task":
         for engine in [name for name in os.environ.get(SERVED, "").split(",") if name]:
             try:
                 context.engines().get(engine)
             except ModelUnavailable as e:
                 log.error("%s: %s", e.code, e.message)  # noqa: TRY400 -- an expected error, no traceback
-    signal.signal(TOLD, _on_told)
-    documents.preload()  # before what is loaded is set aside: to collect past PyMuPDF takes 20 ms after every task
+    signal.signal(UNLOAD, _on_unload)
+    documents.preload()  # before `settle`: collections that look at PyMuPDF's objects take 20 ms after every task
     settle()
     _rest()
 
 
 def before_task() -> None:
-    """A task begins: nothing is freed under it."""
+    """A task begins: nothing is freed until it has ended."""
     global _busy
     _busy = True
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def after_task(task: Any, args: Any) -> None:
-    """A task has ended: everything that it leaves behind goes back."""
+    """A task has ended: free the memory that it used."""
     global _tasks
     _tasks += 1
     if config.OCR_RELEASE == "task":
@@ -82,26 +81,26 @@ def after_task(task: Any, args: Any) -> None:
 
 
 def end() -> None:
-    """The child ends: its models are freed."""
+    """The child ends: free its models."""
     before_task()
     context.engines().free()
 
 
 def _rest() -> None:
-    """Nothing to do for now."""
+    """The child is idle: free the models if the parent has asked for it, or start the timer that frees them."""
     global _busy
-    show()
+    report()
     _busy = False
-    if _told:
+    if _unload_asked:
         _free()
     elif config.OCR_IDLE_SECONDS and context.engines().loaded:
         signal.signal(signal.SIGALRM, _on_idle)
         signal.setitimer(signal.ITIMER_REAL, config.OCR_IDLE_SECONDS)
 
 
-def _on_told(*_: Any) -> None:
-    global _told
-    _told = True
+def _on_unload(*_: Any) -> None:
+    global _unload_asked
+    _unload_asked = True
     if not _busy:
         _free()
 
@@ -113,23 +112,23 @@ def _on_idle(*_: Any) -> None:
 
 
 def _free() -> None:
-    """Free all models. Raises nothing: it runs in the handler of a signal."""
-    global _told, _freed
+    """Free all models. Raises nothing: it runs in a signal handler."""
+    global _unload_asked, _freed
     signal.setitimer(signal.ITIMER_REAL, 0)
     try:
         context.engines().free()
         give_back()
     except Exception:
         log.exception("a model could not be freed")
-    if _told:
-        _told = False
+    if _unload_asked:
+        _unload_asked = False
         _freed += 1
-        log.info("its models are freed, as it was told")
-    show()
+        log.info("its models are freed, as it was asked")
+    report()
 
 
-def show() -> None:
-    """This child's row in Redis, for whoever watches memory."""
+def report() -> None:
+    """Write this child's row in Redis, which `submit.py models memory` shows."""
     engines = context.engines()
     row = {
         "tasks": _tasks,
@@ -145,4 +144,4 @@ def show() -> None:
     try:
         context.redis().set(key, json.dumps(row), ex=config.OCR_LEASE_SECONDS)
     except (RedisError, OSError) as e:
-        log.warning("the state of this child could not be shown: %s", e)
+        log.warning("the state of this child could not be written to Redis: %s", e)

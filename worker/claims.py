@@ -1,4 +1,4 @@
-"""What the worker's parent does with a delivery: refuses what is malformed, and follows a task that holds a claim."""
+"""Tasks that work under a claim, and what the worker's parent process does when the child that holds it is gone."""
 
 import logging
 import time
@@ -12,14 +12,12 @@ from celery.app.task import Task
 from celery.exceptions import Ignore
 from celery.worker import state
 from celery.worker.request import Request
-from celery.worker.strategy import default
-from kombu.exceptions import ContentDisallowed, DecodeError
 
 from ocrqueue import names
 from ocrqueue.ledger import LastTry
 from ocrqueue.process.watchdog import SIGNAL
-from worker import context, warden
-from worker.keeper import Loss, is_ending, losses
+from ocrqueue.states import Return
+from worker import context, keeper, warden
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,87 +25,67 @@ TOKEN = "ocr_token"  # noqa: S105 -- a header's name
 
 
 class ClaimRequest(Request):
-    """A delivery of a task that works under a claim.
+    """A message of a task that works under a claim, as the parent process holds it until the task has ended.
 
-    The token is made here, in the parent, so that the parent can renew the claim's lease and give the claim back when
-    the child is gone. Nothing is ever stored under the task's id but the end of the job, by `worker.telling`.
+    The parent makes the claim's token, so that it can renew the lease, and return the claim when the child is gone.
+    Celery stores nothing under the task's id: the id is the job's, and `worker.telling` stores the job's end there.
     """
 
     store_errors = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.time_limits = (None, None)  # not the sender's to choose
+        self.time_limits = (None, None)  # the sender cannot choose them
         self.token = uuid.uuid4().hex
         self._request_dict[TOKEN] = self.token
         self._received = time.monotonic()
 
     @property
     def job(self) -> str:
-        """The id of the job this is about, as the message has it."""
+        """The id of the message's job, as it stands in the message."""
         return str(self.args[0]) if self.name != names.DOCUMENT and self.args else str(self.id)
 
     def revoked(self) -> bool:
-        """A revoke (Flower's button, `AsyncResult.revoke`) cancels the job; the message itself still does its part.
+        """Cancel the job if this task was revoked (Flower's button, `AsyncResult.revoke`); the task still runs.
 
-        Of a job's own id see `worker.revoke` and, where no job is made of the message yet, `tasks.document`.
+        A job's own id is handled in `worker.control`, or in `worker.messages` if it was revoked before it arrived.
         """
         if self.id in state.revoked and self.name != names.DOCUMENT:
-            losses.put(Loss(self.job, "", "cancel"))
+            keeper.cancel(self.job)
         return False
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """The child is gone, or raised: give the claim back at once rather than when its lease runs out."""
+        """The child is gone, or the task raised: return the claim at once instead of waiting for its lease to end."""
         error = exc_info.exception
         if isinstance(getattr(error, "exc", error), WorkerLostError):
-            how = "release" if is_ending() else "lost"
-            self._give_back("timeout" if SIGNAL in str(error) else how)
+            lost = Return.RELEASE if keeper.is_ending() else Return.LOST
+            self._return_claim(Return.TIMEOUT if SIGNAL in str(error) else lost)
             send_failed_event = False
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:
-        """Celery's own limit, the net above the one in the child."""
+        """Celery's own time limit ended the child. The limit inside the child is shorter and normally ends it first."""
         if not soft:
-            self._give_back("timeout")
+            self._return_claim(Return.TIMEOUT)
         return super().on_timeout(soft, timeout)
 
-    def _give_back(self, how: str) -> None:
-        if how == "timeout" and warden.stood_still(self._received):
-            how = "release"  # a lid was closed, or everything stopped: the time that ran out is not the page's
-        log.warning("job=%s: the child that worked on it is gone (%s)", self.job, how)
-        losses.put(Loss(self.job, self.token, how))
-
-
-def strategy(task: Task, app: Any, consumer: Any, **kwargs: Any) -> Callable[..., Any]:
-    """Celery's way from a message to a task, behind a check: a body of another shape would end the whole worker."""
-    handle = default(task, app, consumer, **kwargs)
-
-    def handle_message(message: Any, body: Any, *args: Any) -> Any:
-        if why := _malformed(message):
-            log.warning("%s refused: a malformed message: %s", task.name, why)
-            return message.reject_log_error(log, consumer.connection_errors)
-        return handle(message, body, *args)
-
-    return handle_message
-
-
-def _malformed(message: Any) -> str | None:
-    """What is wrong with a message, whatever it says: Celery's protocol 2, in JSON."""
-    try:
-        payload = message.payload
-    except (ContentDisallowed, DecodeError) as e:
-        return " ".join(str(e).split())
-    match payload:
-        case [list(), dict(), dict() | None]:
-            return None if isinstance(message.headers.get("id"), str) else "its header `id` is no text"
-    return "its body is not [[arguments], {named arguments}, {}]"
+    def _return_claim(self, reason: Return) -> None:
+        if reason is Return.TIMEOUT and warden.stood_still(self._received):
+            reason = Return.RELEASE  # the machine or this process was suspended, so the page is not to blame
+        log.warning("job=%s: the child that worked on it is gone (%s)", self.job, reason)
+        keeper.return_claim(self.job, self.token, reason)
 
 
 class CheckedTask(Task):
-    """A task of this project."""
+    """A task of this project: a malformed message is refused before Celery reads it."""
 
     abstract = True
-    Strategy = "worker.claims:strategy"
+    Strategy = "worker.messages:strategy"
+
+    def refuse(self, why: str) -> Ignore:
+        """Log in one line why a message is refused; raise what this returns."""
+        log.warning("%s[%s] refused: %s", self.name, self.request.id, why)
+        return Ignore(why)
 
 
 class ClaimTask(CheckedTask):
@@ -118,27 +96,22 @@ class ClaimTask(CheckedTask):
 
     @property
     def token(self) -> str:
-        """The token of this delivery; a task called in any other way than through a worker has a new one."""
+        """The token of this message's claim; a new one where the task runs outside a worker."""
         return getattr(self.request, TOKEN, None) or uuid.uuid4().hex
 
     @contextmanager
     def claiming(self, take: Callable[[bool], T]) -> Iterator[T]:
-        """What `take(alone)` claims, to be worked on beside this worker's other children.
+        """The claim that `take(alone)` returns. `alone` says whether this worker holds no other claim meanwhile.
 
-        A last try is made alone, with no other claim in this worker, so that nothing is given up for what another did:
-        whoever takes the worker along takes the claims of all its children.
+        The last attempt at a page is made alone: a page that ends the whole worker would otherwise end the claims of
+        the other children too, and one of those might be given up for it.
         """
         with ExitStack() as held:
-            held.enter_context(context.beside().shared())
+            held.enter_context(context.claim_lock().shared())
             try:
                 claim = take(False)
             except LastTry:
                 held.close()
-                held.enter_context(context.beside().exclusive())
+                held.enter_context(context.claim_lock().exclusive())
                 claim = take(True)
             yield claim
-
-    def refuse(self, why: str) -> Ignore:
-        """Log why a message is not for us, in one line, and be done with it."""
-        log.warning("%s[%s] refused: %s", self.name, self.request.id, why)
-        return Ignore(why)

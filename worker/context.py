@@ -1,4 +1,4 @@
-"""What every task of this process works with, made on first use."""
+"""The objects that the tasks of this process share. Each is made on first use."""
 
 import os
 from functools import cache
@@ -16,28 +16,29 @@ from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.storage.location import open_storage
 from ocrqueue.storage.spool import Spool
 
-# How a worker's parent tells its children, forked or spawned, whose they are.
+# Environment variables by which a worker's parent process tells its children, forked or spawned, which worker they
+# belong to.
 WORKER_ID = "OCR_WORKER_ID"
 WORKER_NAME = "OCR_WORKER_NAME"
 
 
 def worker_id() -> str:
-    """The id of the worker this process belongs to; new at every start."""
+    """The id of the worker that this process belongs to. It is new at every start."""
     return os.environ.get(WORKER_ID, "")
 
 
 def worker_name() -> str | None:
-    """The name under which Celery and Flower know the worker."""
+    """The name under which Celery and Flower know the worker, such as "worker@host"."""
     return os.environ.get(WORKER_NAME)
 
 
-PATIENCE = 30  # seconds that Redis may be away
-PAUSE = min(3.0, config.OCR_LEASE_SECONDS / 8)  # longest between two tries: well before the reconciler frees claims
+PATIENCE = 30  # seconds for which a command is tried again while Redis is away
+PAUSE = min(3.0, config.OCR_LEASE_SECONDS / 8)  # longest pause between two tries, in seconds: well below a lease
 
 
 @cache
 def redis() -> Redis:
-    """A connection that outlasts a restart of the server: it tries again for about half a minute."""
+    """A connection that survives a restart of the server: it tries again for about `PATIENCE` seconds."""
     return Redis.from_url(
         config.SHARED.redis_py,
         decode_responses=True,
@@ -49,25 +50,25 @@ def redis() -> Redis:
 
 @cache
 def ledger() -> Ledger:
-    """The ledger."""
+    """The ledger: the state of all jobs in Redis."""
     return Ledger(redis(), lease=config.OCR_LEASE_SECONDS, attempts=config.OCR_PAGE_ATTEMPTS)
 
 
 @cache
-def beside() -> ReadWriteLock:
-    """Held by each child of this worker while it works under a claim: shared, or alone for a last try."""
+def claim_lock() -> ReadWriteLock:
+    """Held by each child of this worker while it holds a claim: shared, or exclusively for a page's last attempt."""
     return ReadWriteLock(config.OCR_DATA_DIR / "workers.lock", worker_name() or "")
 
 
 @cache
 def spool() -> Spool:
-    """The spool."""
+    """The spool: the jobs' folders with documents, pages and results."""
     return Spool(config.SHARED.spool, config.SHARED.spool_group)
 
 
 @cache
 def page_cache() -> PageCache:
-    """The page cache, beside the jobs in the spool."""
+    """The page cache, which lies in the spool next to the jobs' folders."""
     return PageCache(open_storage(config.SHARED.spool, config.SHARED.spool_group), redis(), config.CACHE_MAX_BYTES)
 
 
@@ -79,5 +80,5 @@ def models() -> ModelStore:
 
 @cache
 def engines() -> EngineHolder:
-    """The engines of this child."""
+    """The engines of this child process."""
     return EngineHolder(config.SERVED, config.LIMITS.load_seconds)

@@ -1,4 +1,4 @@
-"""`python -m worker.flower`: Flower, listening on loopback; told to listen elsewhere, it asks for a password."""
+"""`python -m worker.flower`: starts Flower, on loopback by default. On any other address it requires a password."""
 
 import ipaddress
 import os
@@ -8,7 +8,7 @@ import worker_config as config
 
 
 def check() -> None:
-    """Raise SystemExit, with one line, where it would be open to others without a password."""
+    """Raise SystemExit, with one line, if other machines could reach Flower without a password."""
     if not is_loopback(config.OCR_FLOWER_ADDRESS) and not config.OCR_FLOWER_PASSWORD:
         sys.exit(
             f"ocr: OCR_FLOWER_ADDRESS={config.OCR_FLOWER_ADDRESS!r} opens Flower to others: "
@@ -17,7 +17,7 @@ def check() -> None:
 
 
 def main() -> None:
-    """Become Flower. The password goes by the environment, where no process list shows it."""
+    """Replace this process by Flower. The password is an environment variable, so that no process list shows it."""
     check()
     if config.OCR_FLOWER_PASSWORD:
         os.environ["FLOWER_BASIC_AUTH"] = config.OCR_FLOWER_PASSWORD

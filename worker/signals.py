@@ -1,4 +1,4 @@
-"""What happens around the tasks: a worker comes and goes, a child comes, a task ends."""
+"""Celery's signals: what happens when a worker, a child or a task starts and ends."""
 
 import logging
 import os
@@ -36,34 +36,34 @@ app.steps["worker"].add(Closing)
 
 @after_setup_logger.connect
 def quieten(**_: Any) -> None:
-    """Celery's two lines a message name a message; ours name the job and the page."""
+    """Silence Celery's two lines per message, which name only the message. Our lines name the job and the page."""
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @beat_init.connect
 def prepare_beat(**_: Any) -> None:
-    """Beat keeps its schedule in the data folder."""
+    """Make the data folder, in which beat keeps its schedule."""
     config.OCR_DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
 @celeryd_init.connect
 def name_worker(sender: str, **_: Any) -> None:
-    """A worker's id is new at every start, so that nothing of an earlier one is taken for it."""
+    """Give the worker an id that is new at every start, so that nothing of an earlier worker is taken for its own."""
     os.environ[context.WORKER_ID] = uuid.uuid4().hex
     os.environ[context.WORKER_NAME] = sender
 
 
 @worker_init.connect
 def prepare(sender: Any, **_: Any) -> None:
-    """Before the children start: the engines, the spool and their lock are there, and they know what to load."""
+    """Before the children start: check the engines and the spool, make the lock, and name the engines to load."""
     queues = sender.app.amqp.queues.consume_from
     served = [name for name, queue in config.QUEUES.items() if queue in queues]
     check_engines(served)
     try:
         context.spool().prepare()
         context.spool().check()
-        context.beside()
+        context.claim_lock()
     except StorageError as e:
         raise SystemExit(f"ocr: {e.message}") from None
     except OSError as e:
@@ -72,11 +72,11 @@ def prepare(sender: Any, **_: Any) -> None:
     os.environ[child.SERVED] = ",".join(served)
     if served:
         take_models_queue(sender.app)
-    signal.signal(child.TOLD, signal.SIG_IGN)  # a child that is still starting must not end of it
+    signal.signal(child.UNLOAD, signal.SIG_IGN)  # or it would end a child that has no handler yet
 
 
 def take_models_queue(app: Any) -> None:
-    """A worker that reads pages also takes the messages for this machine's model directory."""
+    """Read the queue of this machine's model directory too, as every worker that reads pages does."""
     try:
         queue = names.models_queue(context.models().id)
     except ModelDirectoryError as e:
@@ -87,7 +87,7 @@ def take_models_queue(app: Any) -> None:
 
 @worker_ready.connect
 def start_keeper(sender: Any, **_: Any) -> None:
-    """The parent starts to keep its children's claims, and to measure them."""
+    """Start the keeper and the warden in the parent process."""
     global _keeper
     for line in unheard():
         log.warning(line)
@@ -98,30 +98,30 @@ def start_keeper(sender: Any, **_: Any) -> None:
 
 @worker_shutdown.connect
 def end_keeper(**_: Any) -> None:
-    """What was not finished goes back."""
+    """Return the claims that are not finished."""
     if _keeper is not None:
         _keeper.end()
 
 
 @worker_process_init.connect
 def start_child(**_: Any) -> None:
-    """A child loads its models once, before its first page."""
+    """A child process starts: load its models."""
     child.start()
 
 
 @task_prerun.connect
 def before_task(**_: Any) -> None:
-    """A child is busy."""
+    """A task starts."""
     child.before_task()
 
 
 @task_postrun.connect
 def after_task(task: Any = None, args: Any = None, **_: Any) -> None:
-    """Every task gives its memory back."""
+    """A task has ended: free its memory."""
     child.after_task(task, args)
 
 
 @worker_process_shutdown.connect
 def end_child(**_: Any) -> None:
-    """Models are freed."""
+    """A child process ends: free its models."""
     child.end()

@@ -1,6 +1,7 @@
-"""The warden: a thread of the worker's parent that measures its children every second, and ends one grown too large.
+"""The warden: a thread of the worker's parent process that measures its children every second and ends one that uses
+more than OCR_MAX_CHILD_MB.
 
-A thread apart from the keeper's, which may stand still for half a minute while Redis is away.
+It is not the keeper's thread, because the keeper may wait half a minute while Redis is away.
 """
 
 import logging
@@ -17,31 +18,31 @@ import worker_config as config
 from ocrqueue.process.memory import footprint
 
 log = logging.getLogger(__name__)
-SECOND = 1.0
-PAUSE = 5.0  # seconds without a measurement, after which this process must have been stopped (a lid closed, SIGSTOP)
+INTERVAL = 1.0  # seconds between two measurements
+PAUSE = 5.0  # seconds without a measurement, after which this process must have been suspended (sleep, SIGSTOP)
 
 
 class Warden(threading.Thread):
-    """One per worker."""
+    """One per worker. `pool` is Celery's pool of children."""
 
     def __init__(self, pool: Any) -> None:
         super().__init__(name="warden", daemon=True)
         self._pool = pool
         self._limit = config.OCR_MAX_CHILD_MB * 2**20
-        self._last = time.monotonic()
-        self._resumed = 0.0  # when the last pause ended
+        self._last = time.monotonic()  # time of the last measurement
+        self._resumed = 0.0  # monotonic time at which the last suspension ended
 
     def run(self) -> None:
         """Measure until the process ends."""
         while True:
-            time.sleep(SECOND)
+            time.sleep(INTERVAL)
             self._tick()
             for pid in children(self._pool):
                 with suppress(psutil.Error, ProcessLookupError):
                     self._measure(pid)
 
     def stood_still(self, since: float) -> bool:
-        """Whether this process was stopped for a while after `since` (monotonic): a child's time limit ran on."""
+        """Whether this process was suspended after `since` (monotonic): a child's time limit ran on meanwhile."""
         return self._resumed > since or time.monotonic() - self._last > PAUSE
 
     def _tick(self) -> None:
@@ -54,7 +55,7 @@ class Warden(threading.Thread):
         used = footprint(pid)
         if used > self._limit:
             log.error(
-                "child %d uses %d MB, more than OCR_MAX_CHILD_MB=%d: it is ended, and what it read counts as lost",
+                "child %d uses %d MB, more than OCR_MAX_CHILD_MB=%d: it is ended, and its claim counts as lost",
                 pid, used >> 20, config.OCR_MAX_CHILD_MB,
             )  # fmt: skip
             os.kill(pid, signal.SIGKILL)
@@ -65,7 +66,7 @@ def children(pool: Any) -> list[int]:
     return [p.pid for p in list(getattr(getattr(pool, "_pool", None), "_pool", None) or ()) if p.pid]
 
 
-warden: Warden | None = None  # of this process, where it is a worker's parent
+warden: Warden | None = None  # of this process, if it is a worker's parent
 
 
 def start(pool: Any) -> None:
@@ -76,5 +77,5 @@ def start(pool: Any) -> None:
 
 
 def stood_still(since: float) -> bool:
-    """Whether this process was stopped for a while after `since`, a reading of the monotonic clock."""
+    """Whether this process was suspended for a while after `since`, a reading of the monotonic clock."""
     return warden is not None and warden.stood_still(since)

@@ -184,7 +184,7 @@ def test_a_worker_that_was_given_up_and_wakes_again(stack: Supervised) -> None:
         status = job.status()
     finally:
         send_all(stopped, signal.SIGCONT)
-    eventually(lambda: stack.text("worker").count("what was read does not count") >= 2)
+    eventually(lambda: stack.text("worker").count("the pages that were read do not count") >= 2)
     assert job.status() == status
     assert [p["attempts"] for p in job.result()["pages"]] == [1, 1]
     gone = stack.unwatched(second)

@@ -119,7 +119,7 @@ def test_a_child_in_the_middle_of_a_page_frees_its_model_right_after_it(stack: S
     answers = list(stack.client().unload(30))
     assert {answer.outcome for answer in answers} == {"freed"}
     assert job.wait(timeout=60).state == "done"
-    assert "its models are freed, as it was told" in stack.text("worker")
+    assert "its models are freed, as it was asked" in stack.text("worker")
     assert stack.text("worker").count("loaded engine=slow") == 2
 
 

@@ -28,7 +28,7 @@ from worker.app import app
 
 POINTS = {
     "opened": "tasks.document:dispatch",  # the pages are in the ledger, no ticket is sent yet
-    "assembling": "tasks.assemble:assemble_job",  # the assembly has its claim
+    "assembling": "worker.steps:assemble_job",  # the assembly has its claim
     "assembled": "ocrqueue.ledger:Ledger.end",  # the result is written, the job has not ended
     "ended": "tasks.assemble:dispatch",  # the job has ended, nobody knows it yet
     "read": "tasks.page:dispatch",  # a page is counted, the lane's next ticket is not sent

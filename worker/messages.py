@@ -1,0 +1,89 @@
+"""Messages as they arrive: malformed ones are refused, and a plain message becomes a job."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from celery.app.task import Task
+from celery.worker.strategy import default
+from kombu.exceptions import ContentDisallowed, DecodeError
+
+import worker_config as config
+from ocrqueue import names
+from ocrqueue.errors import InvalidOptions, OcrError, QueueFull
+from ocrqueue.ledger import Source
+from ocrqueue.options import Options
+from ocrqueue.steps.accept import accept
+from worker.claims import CheckedTask
+from worker.context import ledger
+from worker.telling import forget_result, turn_away
+
+log = logging.getLogger(__name__)
+
+
+def strategy(task: Task, app: Any, consumer: Any, **kwargs: Any) -> Callable[..., Any]:
+    """Celery's way from a message to a task, behind a check: a body of another shape would end the whole worker."""
+    handle = default(task, app, consumer, **kwargs)
+
+    def handle_message(message: Any, body: Any, *args: Any) -> Any:
+        if why := _malformed(message):
+            log.warning("%s refused: a malformed message: %s", task.name, why)
+            return message.reject_log_error(log, consumer.connection_errors)
+        return handle(message, body, *args)
+
+    return handle_message
+
+
+def _malformed(message: Any) -> str | None:
+    """Why a message is not of Celery's protocol 2 in JSON; None if it is."""
+    try:
+        payload = message.payload
+    except (ContentDisallowed, DecodeError) as e:
+        return " ".join(str(e).split())
+    match payload:
+        case [list(), dict(), dict() | None]:
+            return None if isinstance(message.headers.get("id"), str) else "its header `id` is no text"
+    return "its body is not [[arguments], {named arguments}, {}]"
+
+
+def parse_job(task: CheckedTask, job: object, version: object) -> str:
+    """The id of the job that a message is about. Raises Ignore, after a line in the log, if the message is refused.
+
+    A document's sender who writes the UUID in another form gets an answer, under the id as it was sent.
+    """
+    if type(version) is not int or not 1 <= version <= names.VERSION:
+        raise task.refuse(f"a message of version {version!r}; this worker reads up to {names.VERSION}: upgrade it")
+    try:
+        canonical = str(uuid.UUID(str(job)))
+    except ValueError:
+        canonical = ""
+    if canonical != job:
+        if canonical and task.name == names.DOCUMENT:
+            why = f"the job's id {job!r} is no UUID in lower case: send it as {canonical!r}"
+            turn_away(str(job), InvalidOptions(why))
+        raise task.refuse(f"the job's id is {job!r}, which is not a UUID in lower case")
+    return canonical
+
+
+def accept_plain(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:
+    """Make the job of a plain message, which brings `source` and `options`.
+
+    Returns what is wrong with the message, if its job has to fail for it: the sender reads it under the job's id.
+    Raises Ignore if no job is made.
+    """
+    try:
+        if args or given.keys() - {"source", "options"}:
+            raise InvalidOptions(f"arguments that are not source, options and version: {[*args, *given]!r}"[:300])
+        limit = config.SHARED.max_queued_pages
+        if accept(job, given.get("source"), given.get("options"), ledger(), limit) and forget_result(job):
+            ledger().cancel(job)  # its task was revoked before the message arrived: it is opened, and no page is read
+    except InvalidOptions as e:
+        if not ledger().create(job, Source("malformed message"), Options()).reply["created"]:
+            raise task.refuse(f"{e.code}: {e.message}") from None  # the job with this id is another sender's
+        return e
+    except OcrError as e:
+        if isinstance(e, QueueFull):
+            turn_away(job, e)
+        raise task.refuse(f"{e.code}: {e.message}") from None
+    return None

@@ -1,0 +1,109 @@
+"""Runs one step of a claimed job under its time limit. What goes wrong becomes a step in the ledger."""
+
+import logging
+
+from redis.exceptions import RedisError
+
+import worker_config as config
+from ocrqueue.engines import ENGINES
+from ocrqueue.engines.holder import Loaded
+from ocrqueue.errors import OcrError, OcrFailed, PageError, StorageError
+from ocrqueue.formats import FORMATS
+from ocrqueue.ledger import Claim, Job, Step
+from ocrqueue.process.watchdog import time_limit
+from ocrqueue.states import JobState, Return
+from ocrqueue.steps.assemble import assemble as assemble_job
+from ocrqueue.steps.format import make_format
+from ocrqueue.steps.open import open_job
+from ocrqueue.steps.read import read_claim
+from worker.context import ledger, page_cache, spool
+
+log = logging.getLogger(__name__)
+WRITE_SECONDS = config.LIMITS.page_seconds + config.LIMITS.load_seconds  # to write a result, or one format of it
+
+
+def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
+    """Open a claimed job's document; the job fails if that is impossible, or if its message was `wrong`."""
+    try:
+        if wrong:
+            raise wrong
+        with time_limit(config.LIMITS.open_seconds):
+            return open_job(
+                record,
+                token,
+                ledger(),
+                spool(),
+                page_cache(),
+                config.LIMITS,
+                allowed=config.OCR_ALLOWED_SOURCES,
+                engines=ENGINES | config.SERVED,
+            )
+    except OcrError as e:
+        log.info("job=%s refused: %s: %s", record.id, e.code, e.message)
+        error = PageError(e.code, e.message)
+    except RedisError:
+        raise  # the document is not to blame: its claim is free when the lease ends
+    except MemoryError:
+        error = PageError("too_large", "the document needs more memory than there is; send a smaller one")
+    except Exception as e:
+        log.exception("job=%s: internal error while its document was opened", record.id)
+        error = _internal(e)
+    return ledger().refuse(record.id, token, error)
+
+
+def read_pages(claim: Claim, loaded: Loaded) -> Step:
+    """Read the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
+    results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
+    return ledger().finish(claim, results)
+
+
+def _is_cancelled(job: str) -> bool:
+    try:
+        return ledger().is_cancelled(job)
+    except RedisError:  # a page is read to its end while Redis restarts
+        return False
+
+
+def assemble(record: Job, token: str) -> Step:
+    """Write the result of a claimed job, and end the job; if that fails, the attempt is counted as lost."""
+    try:
+        with time_limit(WRITE_SECONDS):
+            return assemble_job(record, token, ledger(), spool())
+    except OcrError as e:
+        log.warning("job=%s could not be assembled: %s", record.id, e.message)
+        error = PageError(e.code, e.message)
+    except RedisError:
+        raise  # the assembly is not to blame: its claim is free when the lease ends
+    except (Exception, MemoryError) as e:
+        log.exception("job=%s: internal error while it was assembled", record.id)
+        error = _internal(e)
+    return ledger().lose(record.id, token, Return.LOST, error)
+
+
+def write_format(record: Job, wanted: str) -> str:
+    """Make a format of a job's result; returns the file's name in the job's folder. Raises OcrFailed."""
+    try:
+        with time_limit(WRITE_SECONDS):
+            return make_format(record, wanted, spool(), config.LIMITS)
+    except OcrError as e:
+        error = PageError(e.code, e.message)
+    except (Exception, MemoryError) as e:
+        log.exception("job=%s: internal error while %s was made", record.id, wanted)
+        error = _internal(e)
+    finally:
+        if record.state == JobState.DONE and FORMATS[wanted].make:
+            _drop_password(record.id)
+    log.warning("job=%s: the format %s could not be made: %s", record.id, wanted, error.message)
+    raise OcrFailed(f"{error.code}: {error.message}")
+
+
+def _drop_password(job: str) -> None:
+    """Remove a password that was kept for this format alone: the job is done and needs it no more."""
+    try:
+        spool().drop_password(job)
+    except StorageError as e:
+        log.warning("job=%s: its password could not be removed: %s", job, e.message)
+
+
+def _internal(error: BaseException) -> PageError:
+    return PageError("internal_error", f"{type(error).__name__}: {error}; see the worker log")
