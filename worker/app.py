@@ -16,7 +16,7 @@ app = Celery(
     task_cls="worker.claims:CheckedTask",
     include=[
         "worker.signals",
-        "worker.control",
+        "worker.parent.control",
         "tasks.document",
         "tasks.page",
         "tasks.assemble",

@@ -17,7 +17,8 @@ from ocrqueue import names
 from ocrqueue.ledger import LastTry
 from ocrqueue.process.watchdog import SIGNAL
 from ocrqueue.states import Return
-from worker import context, keeper, warden
+from worker import context
+from worker.parent import keeper, warden
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class ClaimRequest(Request):
     def revoked(self) -> bool:
         """Cancel the job if this task was revoked (Flower's button, `AsyncResult.revoke`); the task still runs.
 
-        A job's own id is handled in `worker.control`, or in `worker.messages` if it was revoked before it arrived.
+        A job's own id is handled in `worker.parent.control`; in `worker.messages` if it was revoked before it arrived.
         """
         if self.id in state.revoked and self.name != names.DOCUMENT:
             keeper.cancel(self.job)

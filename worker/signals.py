@@ -24,10 +24,11 @@ import worker_config as config
 from ocrqueue import names
 from ocrqueue.errors import ModelDirectoryError, StorageError
 from ocrqueue.settings import unheard
-from worker import child, context, warden
+from worker import child, context
 from worker.app import app
 from worker.checks import check_engines
-from worker.keeper import Closing, Keeper
+from worker.parent import warden
+from worker.parent.keeper import Closing, Keeper
 
 log = logging.getLogger(__name__)
 _keeper: Keeper | None = None

@@ -23,8 +23,8 @@ from ocrqueue import engines
 from ocrqueue.ledger import scripts
 from ocrqueue.storage import base as storage
 from tests.support import newer
-from worker import keeper
 from worker.app import app
+from worker.parent import keeper
 
 POINTS = {
     "opened": "tasks.document:dispatch",  # the pages are in the ledger, no ticket is sent yet

@@ -21,8 +21,9 @@ from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue.states import Return
-from worker import context, warden
-from worker.announcer import Announcer
+from worker import context
+from worker.parent import warden
+from worker.parent.announcer import Announcer
 from worker.telling import dispatch
 
 log = logging.getLogger(__name__)

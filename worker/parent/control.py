@@ -9,8 +9,9 @@ from typing import Any
 from celery.worker import control
 
 from ocrqueue import names
-from worker import context, keeper, warden
+from worker import context
 from worker.child import UNLOAD
+from worker.parent import keeper, warden
 
 
 @control.control_command(name=names.UNLOAD)

@@ -11,7 +11,8 @@ from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ledger.workers import Worker, announce, withdraw
 from ocrqueue.settings import hostname
 from ocrqueue.steps.page_cache_key import reads_as
-from worker import context, warden
+from worker import context
+from worker.parent import warden
 
 log = logging.getLogger(__name__)
 SECONDS = float(config.OCR_LEASE_SECONDS)  # that an announcement lasts
