@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from ocrqueue.documents.colours import flattened, to_eight_bits
 from ocrqueue.documents.document import UNKNOWN_DPI, Document
 from ocrqueue.documents.page_image import PageImage
+from ocrqueue.documents.tiff import FrameChain
 from ocrqueue.documents.transforms import ROTATION_OF, UPRIGHT, scaled, swaps_sides, to_stored
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
 from ocrqueue.limits import Limits
@@ -46,6 +47,7 @@ class ImageDocument(Document):
         self.page_count = page_count
         self._path = path
         self._limits = limits
+        self._chain = FrameChain(path) if kind == "tiff" else None
 
     def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:  # noqa: ARG002 - see Document.render
         """The frame as it is, turned upright."""
@@ -55,9 +57,7 @@ class ImageDocument(Document):
     @contextmanager
     def frame(self, number: int) -> Iterator[Frame]:
         """The page `number` (from 1) as its file has it. Raises PageFailure, also for what goes wrong in the block."""
-        with _reader(self._path, self.kind, self._limits, PageFailure) as image:
-            if number > 1:
-                image.seek(number - 1)
+        with _reader(self._path, self.kind, self._limits, PageFailure, self._chain, number) as image:
             _check_size(image, self._limits, PageFailure)
             yield _frame(image)
 
@@ -77,8 +77,13 @@ def open_image(path: Path, kind: str, limits: Limits, pages: int | None = None) 
 
 
 @contextmanager
-def _reader(path: Path, kind: str, limits: Limits, failure: type[OcrError]) -> Iterator[Image.Image]:
-    """The image, opened by the reader of its kind alone; whatever goes wrong becomes a `failure`."""
+def _reader(
+    path: Path, kind: str, limits: Limits, failure: type[OcrError], chain: FrameChain | None = None, number: int = 1
+) -> Iterator[Image.Image]:
+    """The image at its frame `number` (from 1), opened by the reader of its kind alone.
+
+    `chain` finds a late frame of a TIFF quickly. Raises `failure`, also for any error in the block.
+    """
     if kind == "heic":
         import pillow_heif
 
@@ -87,7 +92,10 @@ def _reader(path: Path, kind: str, limits: Limits, failure: type[OcrError]) -> I
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which play no part
-            with Image.open(path, formats=[_READERS.get(kind, kind.upper())]) as image:
+            file = chain.open_with_second(number) if chain and number > 2 else None
+            with file or nullcontext(), Image.open(file or path, formats=[_READERS.get(kind, kind.upper())]) as image:
+                if number > 1:
+                    image.seek(1 if file else number - 1)
                 yield image
     except OcrError:
         raise

@@ -1,5 +1,6 @@
 import math
 import struct
+import sys
 
 import pillow_heif
 import pytest
@@ -104,6 +105,66 @@ def test_a_frame_that_cannot_be_found_fails_alone(tmp_path):
         with pytest.raises(PageFailure) as error:
             document.render(2, None, 200)
     assert error.value.code == "corrupt_file"
+
+
+def reads_of(function, *args):
+    """How many times Python code asks a file for bytes while the function runs."""
+    count = 0
+
+    def on_event(_frame, event, called):
+        nonlocal count
+        count += event == "c_call" and called.__name__ in {"read", "readinto"}
+
+    sys.setprofile(on_event)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("big", [False, True], ids=["TIFF", "BigTIFF"])
+def test_a_late_frame_of_a_long_tiff_takes_no_more_reads_than_an_early_one(tmp_path, big):
+    path = tmp_path / "long.tif"
+    frames = [Image.new("L", (20 + number, 30), number) for number in range(60)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], big_tiff=big)
+    with open_document(path, LIMITS) as document:
+        reads = [reads_of(document.render, number, None, 200) for number in range(1, 61)]
+        assert document.render(47, None, 200).image.size == (66, 30)
+        assert document.render(47, None, 200).image.getpixel((0, 0)) == (46, 46, 46)
+    assert max(reads[50:]) <= 1.5 * max(reads[1:10])
+
+
+@pytest.mark.parametrize("compression", ["raw", "group4", "tiff_lzw", "jpeg", "tiff_adobe_deflate"])
+def test_the_frames_of_a_tiff_are_read_in_any_order(tmp_path, compression):
+    path = tmp_path / "pages.tif"
+    frames = [Image.new("L", (64, 30 + number), 255 * (number % 2)) for number in range(8)]
+    frames = [frame.convert("1") for frame in frames] if compression == "group4" else frames
+    frames[0].save(path, save_all=True, append_images=frames[1:], compression=compression, dpi=(200, 200))
+    with open_document(path, LIMITS) as document:
+        for number in (8, 3, 5, 1, 2, 7):
+            page = document.render(number, None, 200)
+            assert page.image.size == (64, 29 + number)
+            assert page.image.getpixel((9, 9)) == (255 * ((number - 1) % 2),) * 3
+            assert page.dpi == pytest.approx(200, abs=0.1)
+
+
+def test_a_tiff_whose_frames_lead_back_ends_there(tmp_path):
+    path = tmp_path / "circle.tif"
+    frames = [Image.new("L", (4 + number, 4)) for number in range(3)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    data = bytearray(path.read_bytes())
+    offset = pointer = struct.unpack_from("<I", data, 4)[0]
+    while offset:
+        pointer = offset + 2 + 12 * struct.unpack_from("<H", data, offset)[0]
+        (offset,) = struct.unpack_from("<I", data, pointer)
+    struct.pack_into("<I", data, pointer, struct.unpack_from("<I", data, 4)[0])
+    path.write_bytes(data)
+    with open_document(path, LIMITS) as document:
+        assert document.page_count == 3
+        assert document.render(3, None, 200).image.size == (6, 4)
+        with pytest.raises(PageFailure):
+            document.render(4, None, 200)
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
