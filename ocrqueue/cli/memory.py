@@ -1,4 +1,4 @@
-"""The commands about models in the memory of workers: these ask the workers, on every machine."""
+"""The commands about models in the memory of workers. They ask the workers of all machines."""
 
 import json
 import sys
@@ -9,30 +9,34 @@ import click
 from ocrqueue.cli.follow import SECONDS
 from ocrqueue.cli.report import DONE, TIMED_OUT, say
 from ocrqueue.client import Client
+from ocrqueue.client.children import Outcome
+from ocrqueue.models.tables import aligned
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print an object a line.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 _HEAD = ("machine", "pid", "model", "tasks", "rss", "active", "cache", "peak", "loaded", "last used")
+_OUTCOMES = {
+    Outcome.FREED: "freed", Outcome.ENDED: "ended", Outcome.BUSY: "still reading: it frees its model after this page",
+}  # fmt: skip
 
 
 @click.command()
 @click.option("--timeout", type=SECONDS, default=330.0, metavar="S",
-              help="Seconds to wait at most for children that are reading a page (330).")  # fmt: skip
+              help="Wait at most S seconds for children that are reading a page (330).")  # fmt: skip
 def unload(timeout: float) -> int:
-    """Have every child of every worker free its model; the next page loads it again."""
+    """Free the models in the memory of all worker children. The next page loads its model again."""
     outcomes = []
     for answer in Client().unload(timeout):
         outcomes.append(answer.outcome)
-        what = {"freed": "freed", "ended": "ended", "busy": "still reading: it frees its model after this page"}
-        say(f"{answer.host} {answer.pid}: {what[answer.outcome]}", sys.stdout)
+        say(f"{answer.host} {answer.pid}: {_OUTCOMES[answer.outcome]}", sys.stdout)
     if not outcomes:
-        say("no worker has answered; where one should run, see `submit.py doctor`")
-    return TIMED_OUT if "busy" in outcomes else DONE
+        say("no worker answered; if one should run, see `submit.py doctor`")
+    return TIMED_OUT if Outcome.BUSY in outcomes else DONE
 
 
 @click.command()
 @_as_json
 def memory(as_json: bool) -> int:
-    """List the worker children: what each has in memory, in megabytes, as it was after its last task."""
+    """List the worker children and their memory after the last task, in megabytes."""
     found = Client().children()
     if as_json:
         for child in found:
@@ -46,9 +50,8 @@ def memory(as_json: bool) -> int:
         )
         for child in found
     ]  # fmt: skip
-    widths = [max(len(row[column]) for row in [_HEAD, *rows]) for column in range(len(_HEAD))]
-    for row in [_HEAD, *rows]:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), sys.stdout)
+    for line in aligned([_HEAD, *rows]):
+        say(line, sys.stdout)
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""The commands about the model directory of this machine; none needs a worker."""
+"""The commands about the model directory of this machine. They need no worker."""
 
 import json
 import os
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ocrqueue.models.pruning.audit import Needed
 
 _name = click.argument("name", metavar="NAME")
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print an object a line.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 
 
 @click.group()
 def models() -> None:
-    """The model directory of this machine (OCR_MODEL_DIR): list, fetch, keep, audit, prune."""
+    """The model directory of this machine (OCR_MODEL_DIR): list, download, keep, audit, prune."""
 
 
 def _store() -> "ModelStore":
@@ -33,7 +33,7 @@ def _store() -> "ModelStore":
 @models.command(name="list")
 @_as_json
 def list_models(as_json: bool) -> int:
-    """List the models: kind, revision, size, files, last used, status, and what is wrong with them."""
+    """List the models: kind, revision, size, files, last used, status, and problems."""
     from ocrqueue.models.tables import model_table
 
     store = _store()
@@ -49,7 +49,7 @@ def list_models(as_json: bool) -> int:
 @models.command()
 @_name
 def path(name: str) -> int:
-    """Print the absolute path of a model's files."""
+    """Print the absolute path of the folder with a model's files."""
     click.echo(os.fsencode(_store().get_local_path(name)))
     return DONE
 
@@ -57,7 +57,7 @@ def path(name: str) -> int:
 @models.command()
 @_name
 def pull(name: str) -> int:
-    """Fetch a model from the Hugging Face hub; what was interrupted goes on. Then print its path."""
+    """Download a model from the Hugging Face hub and print its path. Continues an interrupted download."""
     say(f"pulling {name}")
     where = _store().pull(name)
     say(f"{name} is complete")
@@ -68,7 +68,7 @@ def pull(name: str) -> int:
 @models.command()
 @_name
 def keep(name: str) -> int:
-    """Put a model on the keep list: it is never pruned."""
+    """Add a model to the keep list, so that it is never pruned."""
     say(f"{name}: {'kept from now on' if _store().keep(name) else 'on the keep list already'}", sys.stdout)
     return DONE
 
@@ -76,7 +76,7 @@ def keep(name: str) -> int:
 @models.command()
 @_name
 def unkeep(name: str) -> int:
-    """Take a model off the keep list."""
+    """Remove a model from the keep list."""
     store = _store()
     if not store.unkeep(name):
         complain(f"{name} is not on the keep list; it has: {', '.join(sorted(store.kept())) or 'nothing'}")
@@ -86,10 +86,10 @@ def unkeep(name: str) -> int:
 
 
 @models.command()
-@click.option("--verify", is_flag=True, help="Read every file in full and compare its hash: takes minutes.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one object.")
+@click.option("--verify", is_flag=True, help="Read all files in full and compare their hashes; takes minutes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def audit(verify: bool, as_json: bool) -> int:
-    """Look at every model: complete, in use, kept, last used, size, superseded."""
+    """Check all models: complete, in use, kept, last used, size, replaced by a newer revision."""
     from ocrqueue.models.tables import audit_table
 
     found = _store().audit(_needed(), verify_after=0 if verify else None)
@@ -101,15 +101,15 @@ def audit(verify: bool, as_json: bool) -> int:
 
 
 @models.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would be moved.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be moved.")
 @_as_json
 def prune(dry_run: bool, as_json: bool) -> int:
-    """Move what is old, broken or unused to the trash, and what is over OCR_MODEL_DIR_MAX_GB."""
+    """Move old, broken and unused models to the trash, and above OCR_MODEL_DIR_MAX_GB the least recently used."""
     from ocrqueue.models.tables import prune_lines
 
     store = _store()
     only_report = store.settings.prune == "report" and not dry_run
-    done = store.prune(dry_run or only_report, _needed(tell=True))
+    done = store.prune(dry_run or only_report, _needed(warn=True))
     if as_json:
         for model in done.models:
             print(json.dumps({**model.to_json(), "dry_run": done.dry_run}))
@@ -123,23 +123,25 @@ def prune(dry_run: bool, as_json: bool) -> int:
 @models.command()
 @_name
 def restore(name: str) -> int:
-    """Bring a model back from the trash; of several of this name the one pruned last."""
+    """Restore a model from the trash; of several with this name the one pruned last."""
+    from ocrqueue.models.pruning.audit import Status
+
     entry = _store().restore(name)
     say(f"{entry.name}@{entry.revision}: restored", sys.stdout)
-    if entry.status == "OLD":
+    if entry.status == Status.OLD:
         say(f"the next prune moves it again ({entry.reason}), unless `submit.py models keep` keeps it")
     return DONE
 
 
-def _needed(tell: bool = False) -> "Needed":
-    """(model, revision) of open jobs; without Redis nobody knows them."""
+def _needed(warn: bool = False) -> "Needed":
+    """(model, revision) of open jobs; empty if Redis cannot be reached, and with `warn` a note says so."""
     from ocrqueue.models.needed import needed_by
 
     try:
         return needed_by()
     except QueueUnavailable:
-        if tell:
-            say("note: Redis cannot be reached, so models that open jobs wait for are not known")
+        if warn:
+            say("note: Redis cannot be reached, so the models that open jobs need are not known")
         return ()
 
 

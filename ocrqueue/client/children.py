@@ -1,9 +1,10 @@
-"""Worker children as they show themselves in Redis, and asking all of them to free their models."""
+"""The worker children that are recorded in Redis, and the request that all of them free their models."""
 
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any, cast
 
 from redis import Redis
@@ -11,34 +12,34 @@ from redis import Redis
 from ocrqueue import names
 from ocrqueue.ledger.workers import Worker, live
 
-_POLL = 0.1  # seconds
+_POLL = 0.1  # seconds between two looks at Redis
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A worker child, as it was after its last task."""
+    """The state of a worker child after its last task."""
 
     worker: str  # id of its worker
-    host: str  # the machine it runs on
-    pid: int
-    tasks: int = 0  # done
-    loads: int = 0  # models loaded
-    models: dict[str, str] = field(default_factory=dict)  # in memory: engine, model's name
+    host: str  # name of its machine
+    pid: int  # process id
+    tasks: int = 0  # number of tasks it has done
+    loads: int = 0  # number of times it loaded a model
+    models: dict[str, str] = field(default_factory=dict)  # models in memory: {engine: name of the model}
     loaded_since: float | None = None  # seconds since 1970; None: no model is in memory
-    last_used: float | None = None  # when a model was last asked for
-    freed: int = 0  # times that it freed its models because it was told
-    rss: int | None = None  # bytes in use by the process
-    active: int | None = None  # bytes of MLX's arrays; None: MLX is not in this process
-    cache: int | None = None  # bytes that MLX keeps for later
-    peak: int | None = None  # most bytes of MLX's arrays while the last page was read
+    last_used: float | None = None  # when it last used a model, seconds since 1970; None: never
+    freed: int = 0  # number of requests to free its models that it has carried out
+    rss: int | None = None  # resident memory of the process, bytes
+    active: int | None = None  # memory of MLX arrays, bytes; None: the process has not loaded MLX
+    cache: int | None = None  # memory that MLX keeps for reuse, bytes; None as above
+    peak: int | None = None  # largest memory of MLX arrays during the last page, bytes; None as above
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """The fields as a JSON object."""
         return asdict(self)
 
 
 def children(redis: Redis) -> list[Child]:
-    """The children of all live workers, by machine and process id."""
+    """The children of all live workers, sorted by machine and process id. Raises redis.RedisError."""
     found = [child for worker in live(redis) for child in _children(redis, worker)]
     return sorted(found, key=lambda child: (child.host, child.pid))
 
@@ -52,19 +53,28 @@ def _children(redis: Redis, worker: Worker) -> Iterator[Child]:
             yield Child(worker=worker.id, host=worker.host, pid=pid, **{name: values[name] for name in known})
 
 
+class Outcome(StrEnum):
+    """The outcome of the request to free models, for one child."""
+
+    FREED = "freed"  # the child freed its models
+    ENDED = "ended"  # the process ended, which frees its memory too
+    BUSY = "busy"  # the child was still reading a page at the time limit
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a child that was told to free its models."""
+    """The answer of one child to the request to free its models."""
 
-    host: str
-    pid: int
-    outcome: str  # "freed", "ended" (so nothing of it is left) or "busy" (still reading when time ran out)
+    host: str  # name of its machine
+    pid: int  # process id
+    outcome: Outcome
 
 
 def unload(redis: Redis, ask: Callable[[int], Sequence[dict[str, Any]]], seconds: float) -> Iterator[Answer]:
-    """Tell every child of every live worker to free its models; each one's answer as it comes.
+    """Ask all children of all live workers to free their models; yields each answer when it is known.
 
-    `ask(workers)` sends the command to the workers and returns their replies.
+    `ask(n)` sends the request to the n live workers and returns their replies, each {worker: reply}. A child that has
+    not answered after `seconds` is `BUSY`. Raises redis.RedisError.
     """
     hosts = {worker.id: worker.host for worker in live(redis)}
     waiting = {
@@ -78,9 +88,16 @@ def unload(redis: Redis, ask: Callable[[int], Sequence[dict[str, Any]]], seconds
         late = time.monotonic() > end
         for (worker, pid), before in list(waiting.items()):
             row = cast("str | None", redis.get(names.child_key(worker, pid)))
-            outcome = "ended" if row is None else "freed" if json.loads(row).get("freed", 0) > before else ""
+            outcome = _outcome(row, before)
             if outcome or late:
                 del waiting[worker, pid]
-                yield Answer(hosts.get(worker, "?"), pid, outcome or "busy")
+                yield Answer(hosts.get(worker, "?"), pid, outcome or Outcome.BUSY)
         if waiting:
             time.sleep(_POLL)
+
+
+def _outcome(row: str | None, before: int) -> Outcome | None:
+    """The outcome that a child's record shows; None: still open. `before`: its count of freed models at the request."""
+    if row is None:
+        return Outcome.ENDED
+    return Outcome.FREED if json.loads(row).get("freed", 0) > before else None

@@ -1,4 +1,4 @@
-"""The model directory: known every morning, pruned every night, and never the wrong file.
+"""The model directory: list, pull, hold, audit, prune and restore models.
 
     from ocrqueue.models import ModelStore
 
@@ -6,9 +6,9 @@
     store.list_local()
     store.get_local_path("organisation/model")
     with store.hold("organisation/model") as model:
-        ...  # nothing prunes it here
+        ...  # nothing prunes the model inside this block
 
-Client-safe: no engine is imported, and huggingface_hub only where the hub's cache is pruned or the hub is asked.
+A client can import this package: it imports no engine, and huggingface_hub only to pull or prune models.
 """
 
 from ocrqueue.models.pruning.audit import Audit, LocalModel

@@ -1,4 +1,4 @@
-"""The models that open jobs name: they are in use, though nobody may have them loaded."""
+"""The models that open jobs need. They count as in use even if no process has them loaded."""
 
 from typing import cast
 
@@ -10,7 +10,7 @@ from ocrqueue.settings import shared
 
 
 def open_models(redis: Redis) -> frozenset[tuple[str, str]]:
-    """(model, revision) of every job that has not ended. Raises redis.RedisError."""
+    """(model, revision) of every job that has not ended; revision "" if the job has none. Raises redis.RedisError."""
     jobs = cast("list[str]", redis.zrange(names.OPEN, 0, -1))
     with redis.pipeline(transaction=False) as pipe:
         for job in jobs:
@@ -20,7 +20,7 @@ def open_models(redis: Redis) -> frozenset[tuple[str, str]]:
 
 
 def needed_by() -> frozenset[tuple[str, str]]:
-    """The same, of the queue that the settings name. Raises QueueUnavailable."""
+    """The same for the Redis of the settings. Raises QueueUnavailable."""
     settings = shared()
     with reaching(settings), connect(settings) as redis:
         return open_models(redis)

@@ -1,4 +1,4 @@
-"""The night's work on one model directory: audit, prune, report."""
+"""The nightly work on one model directory: audit, prune, report."""
 
 import json
 import logging
@@ -16,21 +16,21 @@ from ocrqueue.models.store import ModelStore
 from ocrqueue.models.tables import audit_table, named, prune_lines, pruned_line
 
 log = logging.getLogger(__name__)
-VERIFY_AFTER = 6.5 * 86_400  # seconds after which a file is read in full again: once a week, whatever the minute
-VERIFY_SECONDS = 1200.0  # a night, of a worker's child; the next night goes on
-LATEST = "latest"
+VERIFY_AFTER = 6.5 * 86_400  # seconds; 6.5 days, so that a run some minutes early still counts as weekly
+VERIFY_SECONDS = 1200.0  # seconds a night in which a worker child reads files in full; the next night continues
+LATEST = "latest"  # name of the link to the newest report
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What a night's work came to."""
+    """The outcome of one night."""
 
     audit: Audit
     pruning: Pruning
-    report: Path  # a folder
+    report: Path  # folder of the report
 
     def summary(self) -> dict[str, Any]:
-        """In a few words: the task's result."""
+        """The result of the task, as a JSON object: counts, the names of pruned models, and at most 20 problems."""
         problems = {named(model): model.problems[0] for model in self.audit.models if model.problems}
         return {
             "directory": self.audit.directory,
@@ -49,9 +49,10 @@ class Night:
 
 
 def run_night(store: ModelStore, needed: Needed, reports: Path) -> Night:
-    """Audit, with the hashes that are due; prune, or only say what would go; write the report.
+    """Audit the directory, read files that are due in full, prune, and write the report.
 
-    Each pruned model is a line in the log. Raises ModelDirectoryError, and OSError where the report cannot be written.
+    With OCR_PRUNE=report the prune is a dry run. Each selected model is logged. `reports`: the folder for reports.
+    Raises ModelDirectoryError, and OSError if the report cannot be written.
     """
     audit = store.audit(needed, VERIFY_AFTER, VERIFY_SECONDS)
     pruning = store.prune(store.settings.prune == "report", needed)
@@ -61,7 +62,10 @@ def run_night(store: ModelStore, needed: Needed, reports: Path) -> Night:
 
 
 def write_report(reports: Path, audit: Audit, pruning: Pruning) -> Path:
-    """`<reports>/<time>/models.json` and `models.txt`; `<reports>/latest` leads to the newest. Raises OSError."""
+    """Write `<reports>/<time>/models.json` and `models.txt`, and point the link `<reports>/latest` to them.
+
+    Returns the new folder. Raises OSError.
+    """
     folder = _new_folder(reports, f"{datetime.fromtimestamp(audit.when).astimezone():%Y-%m-%dT%H%M%S}")
     about = {
         **audit.to_json(),

@@ -1,8 +1,8 @@
-"""Pulling a model from the hub into the directory, through huggingface_hub.
+"""Pulling a model from the Hugging Face hub into the directory, with huggingface_hub.
 
-huggingface_hub goes on with a model file by file, but begins a file anew after an interruption. Large files are
-therefore fetched here first, with its own functions, into a partial file that the next pull goes on with; those that
-it keeps in Xet storage are left to it.
+After an interruption huggingface_hub skips complete files, but downloads an incomplete file from its beginning.
+Therefore this module downloads large files first, with functions of huggingface_hub, into a partial file that the next
+pull continues. Files in Xet storage are left to huggingface_hub.
 """
 
 import errno
@@ -27,24 +27,25 @@ from ocrqueue.models.files.survey import Surveyed, look
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
-_LARGE = 1_000_000  # bytes, from which on going on with a file is worth it
-_PARTIAL = ".ocr-queue.incomplete"
-_AGAIN = "what has come so far stays, and the next pull goes on with it"
-_SHA256_LETTERS = 64
+_LARGE = 1_000_000  # bytes; smaller files are downloaded again from their beginning
+_PARTIAL = ".ocr-queue.incomplete"  # the name of a partial file ends in this
+_AGAIN = "the partial download is kept, and the next pull continues it"
+_SHA256_LETTERS = 64  # hexadecimal digits
 
 
 def pull(paths: DirectoryPaths, name: str, revision: str, now: float) -> Found:
-    """Fetch a model (of one revision, else of the branch main), and check all of it.
+    """Download a revision of a model (if empty: the branch main), and check its files. `now`: seconds since 1970.
 
-    Raises InvalidOptions for a name that cannot be one, ModelUnavailable where the hub has no such model or cannot be
-    reached (`model_missing`) or what came is damaged (`model_broken`), ModelDirectoryError.
+    Raises InvalidOptions if the name is invalid; ModelUnavailable if the hub has no such model or cannot be reached
+    (`model_missing`), or the downloaded files are damaged (`model_broken`); ModelDirectoryError if the directory
+    cannot be written or another process pulls the model.
     """
     if any(found.kind == Kind.FOLDER for found in find(paths.root, name)):
-        raise ModelUnavailable(f"{name} is a folder in {paths.root}, not from the hub: it cannot be pulled")
+        raise ModelUnavailable(f"{name} is a folder in {paths.root}, not a model of the hub: it cannot be pulled")
     with locked(paths.lock_file(pull_key(name))) as ours:
         if not ours:
-            raise ModelDirectoryError(f"another process is pulling {name}: wait until it is done")
-        with _told(name):
+            raise ModelDirectoryError(f"another process pulls {name}: try again when it is done")
+        with _errors_of(name):
             return _pull(paths, name, revision, now)
 
 
@@ -59,23 +60,26 @@ def _pull(paths: DirectoryPaths, name: str, revision: str, now: float) -> Found:
     top = paths.root / repository_folder(name)
     commit = str(info.sha)
     write_stamp(paths, f"{name}@{commit}", pulled=now)
-    (top / "snapshots" / commit).mkdir(parents=True, exist_ok=True)  # from now on an audit sees it, as not complete
+    (top / "snapshots" / commit).mkdir(
+        parents=True, exist_ok=True
+    )  # from now on an audit shows the model as incomplete
     _need_space(paths.root, top, info)
     for file in info.siblings or []:
         if (file.size or 0) >= _LARGE and file.lfs and not (top / "snapshots" / commit / file.rfilename).exists():
             _fetch(top / "blobs", name, commit, file)
     path = Path(snapshot_download(name, revision=revision or None, cache_dir=paths.root))
     found = Found(name, path.name, Kind.CACHE, path, top)
-    model = _mended(paths, look(paths, found, now, Budget(0)), now)
+    model = _repaired(paths, look(paths, found, now, Budget(0)), now)
     if model.condition.damage:
         raise ModelUnavailable(
-            f"the model {name} came damaged: {model.condition.damage[0]}; pull it again", "model_broken"
+            f"the model {name} is damaged after the download: {model.condition.damage[0]}; pull it again",
+            "model_broken",
         )
     return found
 
 
 def _fetch(blobs: Path, name: str, commit: str, file: "RepoSibling") -> None:
-    """Fetch one large file into its blob, from where an earlier pull stopped."""
+    """Download one large file into its blob, and continue a partial file of an earlier pull."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # public, and not in a list
@@ -95,13 +99,15 @@ def _fetch(blobs: Path, name: str, commit: str, file: "RepoSibling") -> None:
         )
     if file_hash(str(partial), partial.stat().st_size, git=False) != etag:
         partial.unlink()
-        raise ModelUnavailable(f"{name}: {file.rfilename} came damaged: pull it again", "model_broken")
+        raise ModelUnavailable(
+            f"{name}: the downloaded file {file.rfilename} is damaged: pull it again", "model_broken"
+        )
     partial.chmod(plain_mode())
     partial.rename(blob)
 
 
-def _mended(paths: DirectoryPaths, model: Surveyed, now: float) -> Surveyed:
-    """Fetch the files again that were there before, and are damaged."""
+def _repaired(paths: DirectoryPaths, model: Surveyed, now: float) -> Surveyed:
+    """Download damaged files again, which were in the directory before the pull; returns the new survey."""
     from huggingface_hub import hf_hub_download
 
     found = model.found
@@ -112,25 +118,26 @@ def _mended(paths: DirectoryPaths, model: Surveyed, now: float) -> Surveyed:
 
 
 def _damaged(model: Surveyed) -> Sequence[str]:
-    said = {problem.partition(": ")[0] for problem in model.condition.damage}
-    return [file.name for file in model.files if file.name in said]
+    """The names of the damaged files. Each problem begins with the name of its file."""
+    named = {problem.partition(": ")[0] for problem in model.condition.damage}
+    return [file.name for file in model.files if file.name in named]
 
 
 def _need_space(root: Path, top: Path, info: "ModelInfo") -> None:
-    """Say at the start that a model does not fit, rather than when the disk is full."""
-    there = {path.name for path in (top / "blobs").glob("*")}
-    missing = [f for f in info.siblings or [] if (f.lfs.sha256 if f.lfs else f.blob_id) not in there]
+    """Check before the download that the disk has room for the model. Raises ModelDirectoryError if it has not."""
+    present = {path.name for path in (top / "blobs").glob("*")}
+    missing = [f for f in info.siblings or [] if (f.lfs.sha256 if f.lfs else f.blob_id) not in present]
     partial = sum(path.stat().st_size for path in (top / "blobs").glob(f"*{_PARTIAL}"))
     need, free = sum(file.size or 0 for file in missing) - partial, shutil.disk_usage(root).free
     if need > free:
         raise ModelDirectoryError(
-            f"{info.id} needs {need / 1e9:.1f} GB more, and the disk of {root} has {free / 1e9:.1f} GB free: make room"
+            f"{info.id} needs {need / 1e9:.1f} GB more, but the disk of {root} has {free / 1e9:.1f} GB free: make room"
         )
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """What goes wrong between here and the hub, each with what to do."""
+def _errors_of(name: str) -> Iterator[None]:
+    """Convert errors of the download to errors of OCR Queue, whose messages say what to do."""
     from huggingface_hub import constants, errors
 
     try:
@@ -138,22 +145,22 @@ def _told(name: str) -> Iterator[None]:
     except (ModelUnavailable, ModelDirectoryError):
         raise
     except errors.HFValidationError as e:
-        raise InvalidOptions(f"{name!r} is no name of a model on the hub: give it as organisation/model") from e
+        raise InvalidOptions(f"{name!r} is not a valid model name: write it as organisation/model") from e
     except errors.GatedRepoError as e:
         raise ModelUnavailable(
-            f"{name} is for those who accepted its terms: do so on {constants.ENDPOINT}/{name}, then set HF_TOKEN"
+            f"{name} requires that you accept its terms: accept them on {constants.ENDPOINT}/{name}, then set HF_TOKEN"
         ) from e
     except errors.RepositoryNotFoundError as e:
         raise ModelUnavailable(
-            f"{constants.ENDPOINT} has no model {name}: look at the name; a private one needs HF_TOKEN"
+            f"{constants.ENDPOINT} has no model {name}: check the name; a private model needs HF_TOKEN"
         ) from e
     except errors.RevisionNotFoundError as e:
         raise ModelUnavailable(
-            f"{name} has no such revision on {constants.ENDPOINT}: look at what follows the @"
+            f"{name} has no such revision on {constants.ENDPOINT}: check the revision after the @"
         ) from e
     except OSError as e:
         if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ModelDirectoryError(f"{e.filename or name}: {e.strerror}: mend that; {_AGAIN}") from e
+            raise ModelDirectoryError(f"{e.filename or name}: {e.strerror}: correct this; {_AGAIN}") from e
         raise _unreachable(constants.ENDPOINT, e) from e
     except Exception as e:
         if type(e).__module__.partition(".")[0] in ("httpx", "httpx2", "httpcore"):
@@ -164,6 +171,6 @@ def _told(name: str) -> Iterator[None]:
 def _unreachable(endpoint: str, error: Exception) -> ModelUnavailable:
     why = " ".join(str(error).split())[:160] or type(error).__name__
     return ModelUnavailable(
-        f"the hub {endpoint} cannot be reached, or broke off ({why}): look at the network, HF_ENDPOINT and "
+        f"the hub {endpoint} cannot be reached, or the connection broke ({why}): check the network, HF_ENDPOINT and "
         f"HF_HUB_OFFLINE; {_AGAIN}"
     )

@@ -1,4 +1,4 @@
-"""The settings of the model directory, read from the environment; workers and the command line must agree on them."""
+"""The settings of the model directory, from environment variables. All workers and commands need the same values."""
 
 import os
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ GB = 10**9
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """How a model directory is kept."""
+    """The settings of a model directory."""
 
-    folder: Path  # the one folder that models live in
-    prune: str = "trash"  # "trash" moves what is prunable, "report" only reports
-    old_prefixes: tuple[str, ...] = ("old_",)  # a model whose name begins so is old
-    unused_days: int = 90  # a model not loaded for so long is unused
-    max_bytes: int | None = None  # of all models; None: no limit
-    trash_days: int = 7  # what was pruned can be restored for so long
-    wanted: str | None = None  # the model that workers load, NAME or NAME@REVISION
+    folder: Path  # OCR_MODEL_DIR: contains all models
+    prune: str = "trash"  # OCR_PRUNE: "trash" moves prunable models to the trash, "report" only reports them
+    old_prefixes: tuple[str, ...] = ("old_",)  # OCR_OLD_PREFIXES: models whose name begins with one of these are old
+    unused_days: int = 90  # OCR_MODEL_UNUSED_DAYS: a model not loaded for so many days is unused
+    max_bytes: int | None = None  # OCR_MODEL_DIR_MAX_GB in bytes: size limit of all models; None: no limit
+    trash_days: int = 7  # OCR_TRASH_DAYS: an entry of the trash is deleted after so many days
+    wanted: str | None = None  # OCR_MODEL: the model that workers load, NAME, NAME@REVISION or the path of a folder
 
 
 def model_settings(data_dir: Path) -> ModelSettings:
-    """The settings, read now. Raises SettingsError."""
+    """Read the settings. `data_dir` contains the model directory if OCR_MODEL_DIR is not set. Raises SettingsError."""
     where = folder("OCR_MODEL_DIR", data_dir / "models")
     prune = choice("OCR_PRUNE", "auto", ("auto", "trash", "report"))
     if prune == "auto":
@@ -31,7 +31,7 @@ def model_settings(data_dir: Path) -> ModelSettings:
     return ModelSettings(
         folder=where,
         prune=prune,
-        old_prefixes=words("OCR_OLD_PREFIXES", ("old_",), r"[^,/]+", "beginnings of names, parted by commas"),
+        old_prefixes=words("OCR_OLD_PREFIXES", ("old_",), r"[^,/]+", "prefixes of names, separated by commas"),
         unused_days=integer("OCR_MODEL_UNUSED_DAYS", 90, 1),
         max_bytes=integer("OCR_MODEL_DIR_MAX_GB", 0, 0) * GB or None,
         trash_days=integer("OCR_TRASH_DAYS", 7, 0),
@@ -40,9 +40,9 @@ def model_settings(data_dir: Path) -> ModelSettings:
 
 
 def is_shared_cache(where: Path) -> bool:
-    """Whether a folder is the cache that every Hugging Face tool of this user shares.
+    """Whether a folder is the cache that all Hugging Face tools of this user share.
 
-    Source of the variables: huggingface_hub's documentation of its environment variables.
+    Source of the variables: the documentation of huggingface_hub, "Environment variables".
     """
     given = os.environ.get
     caches = Path(given("XDG_CACHE_HOME") or "~/.cache").expanduser()

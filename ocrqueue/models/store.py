@@ -1,4 +1,4 @@
-"""The model directory, for Python: list, find, hold, audit, prune, restore."""
+"""`ModelStore`, the Python interface of the model directory: list, find, pull, hold, audit, prune, restore."""
 
 import os
 import time
@@ -24,22 +24,22 @@ from ocrqueue.models.pruning.restore import recover, restore
 from ocrqueue.models.pruning.trash import Trash
 from ocrqueue.models.settings import ModelSettings, model_settings
 
-_LOCK_SECONDS = 10.0  # a prune holds a model's lock for a moment
-_QUICK = Budget(None)
+_LOCK_SECONDS = 10.0  # how long `hold` waits for a prune, which locks a model for a moment
+_QUICK = Budget(None)  # no file is read in full
 
 
 @dataclass(slots=True)
 class Held:
-    """A model that is in use by this process until `release` is called, or the process ends."""
+    """A model that this process uses until `release` is called or the process ends. It is not pruned meanwhile."""
 
-    name: str
-    revision: str  # commit; of a folder a digest of its files' names, sizes and times
-    path: Path  # of its files, absolute
-    key: str
-    _descriptor: int | None  # holds the lock
+    name: str  # "organisation/model", or the folder's name
+    revision: str  # commit; for a folder a digest of the names, sizes and times of its files
+    path: Path  # absolute path of the folder with its files
+    key: str  # identifies the model in the names of locks and stamps
+    _descriptor: int | None  # file descriptor that holds the lock; None: released
 
     def release(self) -> None:
-        """No longer in use; twice is fine."""
+        """End the use of the model. A second call does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -52,10 +52,10 @@ class Held:
 
 
 class ModelStore:
-    """One model directory. Cheap to make: nothing is read or written before it is asked for.
+    """One model directory. The constructor reads and writes nothing on disk.
 
-    Without settings it takes those of the environment, as workers and the command line do. `clock` and `space` stand
-    in for the time and the disk's free space, for tests.
+    Without `settings` it uses those of the environment, like workers and the command line. Tests replace `clock`
+    (seconds since 1970) and `space` (free and total bytes of the disk).
     """
 
     def __init__(
@@ -71,30 +71,30 @@ class ModelStore:
 
     @property
     def id(self) -> str:
-        """The directory's own id, the same on every machine that mounts it. Raises ModelDirectoryError."""
+        """The id of the directory, the same on every machine that mounts it. Raises ModelDirectoryError."""
         return directory_id(self.paths)
 
-    # -- looking -----------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------------------------
     def list_local(self, needed: Needed = ()) -> list[LocalModel]:
-        """All models of the directory by name, with their status; writes nothing.
+        """All models of the directory sorted by name, with their status. Writes nothing.
 
-        `needed`: (model, revision) of open jobs. Raises ModelDirectoryError where the keep list cannot be read.
+        `needed`: (model, revision) of open jobs. Raises ModelDirectoryError if the keep list cannot be read.
         """
         return list(self._audit(needed, _QUICK)[1].models)
 
     def get_local_path(self, name: str) -> Path:
-        """The absolute path of a model's files, for other tools; `name` may be NAME@REVISION.
+        """The absolute path of the folder with a model's files. `name` is NAME or NAME@REVISION.
 
-        Of several revisions it is the one refs/main names, or where that is incomplete the newest that is complete.
-        Raises ModelUnavailable: `model_missing` where there is none, `model_broken` where none is complete.
+        Of several revisions this is the one that refs/main names, or if that is incomplete the newest complete one.
+        Raises ModelUnavailable: `model_missing` if there is none, `model_broken` if none is complete.
         """
         return self._resolve(name).found.path
 
     def audit(self, needed: Needed = (), verify_after: float | None = None, seconds: float | None = None) -> Audit:
-        """Look at every model; what is in use is stamped as used.
+        """Audit all models, and stamp those that are loaded as used now.
 
-        `verify_after`: files last read in full so many seconds ago are read again (0: all; None: none are read, and
-        what earlier readings found still counts), for `seconds` at most. Raises ModelDirectoryError.
+        `verify_after`: read files in full whose last reading is so many seconds ago (0: all files; None: no file, only
+        earlier results count). `seconds`: stop reading after so long (None: no limit). Raises ModelDirectoryError.
         """
         self.paths.prepare()
         _, audit = self._audit(needed, Budget(verify_after, seconds, time.monotonic()))
@@ -116,14 +116,14 @@ class ModelStore:
         try:
             write_stamp(self.paths, key, **times)
         except OSError as e:
-            raise ModelDirectoryError(f"{self.paths.stamps} cannot be written: {e.strerror}; free some space") from e
+            raise ModelDirectoryError(f"{self.paths.stamps} cannot be written: {e.strerror}; correct this") from e
 
     # -- using -------------------------------------------------------------------------------------------------------
     def hold(self, name: str) -> Held:
-        """Take a model into use: it is not pruned until the result is released, or this process ends.
+        """Lock a model for use: it is not pruned until the result is released or this process ends.
 
-        Raises ModelUnavailable: `model_missing` where it is not there (any more), `model_broken` where it is not
-        complete; ModelDirectoryError where locks cannot be made.
+        Raises ModelUnavailable: `model_missing` if there is none, `model_broken` if it is not complete; and
+        ModelDirectoryError if it cannot be locked.
         """
         self.paths.prepare()
         model = self._resolve(name)
@@ -131,7 +131,7 @@ class ModelStore:
         try:
             if descriptor is None or not model.found.path.is_dir():
                 raise ModelUnavailable(
-                    f"the model {name} was pruned a moment ago: `submit.py models restore {name}` brings it back"
+                    f"the model {name} was pruned a moment ago: `submit.py models restore {name}` restores it"
                 )
             self._stamp(model.found.key, used=self._clock())
         except BaseException:
@@ -145,28 +145,28 @@ class ModelStore:
         try:
             looked = [look(self.paths, found, self._clock(), _QUICK) for found in newest_first(models)]
         except FileNotFoundError:
-            looked = []  # pruned while we looked
+            looked = []  # pruned in this moment
         complete = next((model for model in looked if not model.condition.damage), None)
         if complete is None and looked:
             damage = looked[0].condition.damage
             more = f" (and {len(damage) - 1} more)" if len(damage) > 1 else ""
             raise ModelUnavailable(
                 f"the model {given} in {self.paths.root} is damaged: {damage[0]}{more}; "
-                f"`submit.py models pull {name}` mends what comes from the hub",
+                f"`submit.py models pull {name}` repairs models from the hub",
                 "model_broken",
             )
         if complete is None:
             raise ModelUnavailable(
-                f"no model {given} in {self.paths.root}: `submit.py models list` shows what is there, "
-                f"`submit.py models pull {name}` fetches it"
+                f"no model {given} in {self.paths.root}: `submit.py models list` lists all models, "
+                f"`submit.py models pull {name}` downloads it"
             )
         return complete
 
     def pull(self, name: str) -> Path:
-        """Fetch a model (NAME or NAME@REVISION) from the Hugging Face hub, check it in full, and give its path.
+        """Download a model (NAME or NAME@REVISION) from the Hugging Face hub and check it. Returns its path.
 
-        An earlier pull that was interrupted goes on. Raises InvalidOptions for a name that cannot be one,
-        ModelUnavailable where the hub has none, cannot be reached, or what came is damaged, ModelDirectoryError.
+        An interrupted pull is continued. Raises InvalidOptions if the name is invalid; ModelUnavailable if the hub has
+        no such model or cannot be reached, or the downloaded files are damaged; ModelDirectoryError.
         """
         from ocrqueue.models.pull import pull
 
@@ -175,19 +175,20 @@ class ModelStore:
 
     # -- keeping -----------------------------------------------------------------------------------------------------
     def keep(self, name: str) -> bool:
-        """Never prune this model (NAME or NAME@REVISION); False where it is on the list already.
+        """Add a model (NAME or NAME@REVISION) to the keep list, so that it is never pruned.
 
-        Raises ModelUnavailable where there is no such model, ModelDirectoryError.
+        Returns False if it is on the list already. Raises ModelUnavailable if there is no such model,
+        ModelDirectoryError.
         """
         self.paths.prepare()
         _, known = find_given(self.paths.root, name)
         if not known:
-            raise ModelUnavailable(f"no model {name} in {self.paths.root}: `submit.py models list` shows what is there")
+            raise ModelUnavailable(f"no model {name} in {self.paths.root}: `submit.py models list` lists all models")
         with directory_lock(self.paths):
             return add_keep(self.paths, name if known[0].name == name else known[0].key)
 
     def unkeep(self, name: str) -> bool:
-        """Take a model off the keep list; False where it is not on it. Raises ModelDirectoryError."""
+        """Remove a model from the keep list. Returns False if it is not on the list. Raises ModelDirectoryError."""
         self.paths.prepare()
         with directory_lock(self.paths):
             return remove_keep(self.paths, name)
@@ -198,9 +199,9 @@ class ModelStore:
 
     # -- pruning -----------------------------------------------------------------------------------------------------
     def prune(self, dry_run: bool = False, needed: Needed = ()) -> Pruning:
-        """Move what is prunable to the trash, whatever OCR_PRUNE says; `dry_run` only tells what would go.
+        """Move prunable models to the trash, whatever OCR_PRUNE is. `dry_run` only returns what would be moved.
 
-        What an earlier, killed run began is ended or undone first. `needed`: (model, revision) of open jobs.
+        First the work of a process that was killed is completed or undone. `needed`: (model, revision) of open jobs.
         Raises ModelDirectoryError.
         """
         self.paths.prepare()
@@ -212,9 +213,10 @@ class ModelStore:
             return pruner.run(found, audit, dry_run)
 
     def restore(self, name: str) -> Entry:
-        """Bring a model back from the trash, whole; of several of this name the one pruned last.
+        """Restore a model from the trash. `name` is NAME, NAME@REVISION or the id of an entry.
 
-        Raises ModelUnavailable where the trash has none, ModelDirectoryError where one is there already.
+        Of several entries this is the one pruned last. Raises ModelUnavailable if the trash has no such model,
+        ModelDirectoryError if the directory has the model again, or it cannot be moved.
         """
         self.paths.prepare()
         with directory_lock(self.paths):
@@ -222,5 +224,5 @@ class ModelStore:
             return restore(self.paths, name, self._clock())
 
     def trashed(self) -> list[Entry]:
-        """What can be restored, oldest first."""
+        """The entries of the trash, oldest first."""
         return Trash(self.paths).entries()

@@ -1,4 +1,4 @@
-"""`submit.py models ...` as a user types it, and pulls from a small hub of the tests' own."""
+"""`submit.py models ...` as a user types it, with pulls from the test server `Hub`."""
 
 import json
 import os
@@ -20,7 +20,7 @@ NAME = "org/model"
 
 
 class CommandLine:
-    """Runs commands on a data folder of its own, where no Redis runs."""
+    """Runs commands with a data folder of its own and without Redis."""
 
     def __init__(self, folder: Path, hub: Hub) -> None:
         self.folder = folder
@@ -69,11 +69,11 @@ def test_pull_list_path(models: CommandLine, hub: Hub) -> None:
     assert header.split("  ")[0] == "NAME"
     assert line.startswith(NAME)
     assert line.endswith("CURRENT")
-    models("pull", NAME)  # again: nothing to do
+    models("pull", NAME)  # the second pull downloads nothing
     assert len(hub.gets) == 3
 
 
-def test_a_pull_that_lost_its_connection_goes_on(models: CommandLine, hub: Hub) -> None:
+def test_a_pull_continues_after_its_connection_broke(models: CommandLine, hub: Hub) -> None:
     hub.models[NAME]["model.safetensors"] = safetensors(os.urandom(14_000_000))
     hub.break_at, hub.breaks = 12_000_000, 1
     path = models("pull", NAME).strip()
@@ -82,9 +82,9 @@ def test_a_pull_that_lost_its_connection_goes_on(models: CommandLine, hub: Hub) 
     assert ranges == ["", "bytes=10485760-"]  # huggingface_hub writes 10 MiB at a time
 
 
-def test_a_pull_that_was_killed_goes_on(models: CommandLine, hub: Hub) -> None:
+def test_a_pull_continues_after_it_was_killed(models: CommandLine, hub: Hub) -> None:
     hub.models[NAME]["model.safetensors"] = safetensors(os.urandom(14_000_000))
-    hub.break_at, hub.breaks = 12_000_000, 1_000_000  # it gets no further, however often it tries
+    hub.break_at, hub.breaks = 12_000_000, 1_000_000  # every attempt breaks at the same byte
     process = subprocess.Popen(
         models.command("pull", NAME), cwd=PROJECT, env=models.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -109,7 +109,7 @@ def models_error(models: CommandLine, *args: str) -> str:
     return models.err
 
 
-def test_a_pull_mends_what_is_damaged(models: CommandLine, hub: Hub) -> None:
+def test_a_pull_repairs_damaged_files(models: CommandLine, hub: Hub) -> None:
     path = Path(models("pull", NAME).strip())
     (path / "model.safetensors").resolve().write_bytes(b"damaged")
     assert "model_broken" in models_error(models, "path", NAME)
@@ -117,26 +117,26 @@ def test_a_pull_mends_what_is_damaged(models: CommandLine, hub: Hub) -> None:
     assert bytes_of(path) == hub.models[NAME]
 
 
-def test_what_comes_damaged_is_refused(models: CommandLine, hub: Hub) -> None:
+def test_a_damaged_download_is_rejected(models: CommandLine, hub: Hub) -> None:
     content = safetensors(os.urandom(2_000_000))
     hub.models[NAME]["model.safetensors"] = content
     hub.wrong = content[:-1] + bytes([content[-1] ^ 1])
-    assert "came damaged" in models_error(models, "pull", NAME)
+    assert "model.safetensors is damaged" in models_error(models, "pull", NAME)
     hub.wrong = None
     assert bytes_of(Path(models("pull", NAME).strip())) == hub.models[NAME]
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "said"),
+    ("name", "code", "message"),
     [
         ("org/none", 4, "has no model org/none"),
         (f"{NAME}@{B}", 4, "no such revision"),
-        ("a/b/c", 2, "no name of a model"),
+        ("a/b/c", 2, "not a valid model name"),
     ],
 )
-def test_a_name_that_the_hub_does_not_know(models: CommandLine, name: str, code: int, said: str) -> None:
+def test_a_name_that_the_hub_does_not_know(models: CommandLine, name: str, code: int, message: str) -> None:
     models("pull", name, code=code)
-    assert said in models.err
+    assert message in models.err
 
 
 def test_without_a_network(models: CommandLine) -> None:
@@ -179,7 +179,7 @@ def test_verify_reads_every_file(models: CommandLine) -> None:
     time.sleep(0.01)
     blob.write_bytes(b"# a model\n")
     assert "hash" not in models("audit")
-    assert "README.md: its content is not what the hub has" in models("audit", "--verify")
+    assert "README.md: its content differs from the hub's" in models("audit", "--verify")
 
 
 def test_the_shared_cache_is_only_reported(models: CommandLine) -> None:

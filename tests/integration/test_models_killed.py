@@ -1,4 +1,4 @@
-"""`kill -9` of real processes: of a child that holds a model, and of a prune or restore at every point."""
+"""`kill -9` of real processes: of a process that holds a model, and of a prune or restore before every change."""
 
 import json
 import signal
@@ -29,7 +29,7 @@ def directory(tmp_path: Path) -> Directory:
     return Directory(tmp_path / "models")
 
 
-def test_a_model_is_prunable_once_its_child_is_killed(directory: Directory) -> None:
+def test_a_model_is_prunable_once_the_process_that_holds_it_is_killed(directory: Directory) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
     child = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(directory.root), "org/model", str(LONG_AGO)],
@@ -51,13 +51,12 @@ def test_a_model_is_prunable_once_its_child_is_killed(directory: Directory) -> N
         child.stdout.close()
 
 
-def test_a_child_that_loads_while_a_prune_runs_gets_all_or_nothing(directory: Directory) -> None:
-    """Many times, so that the two meet at many points."""
+def test_a_model_that_is_loaded_during_a_prune_is_complete_or_missing(directory: Directory) -> None:
     snapshot = directory.cached("org/model", pulled=LONG_AGO)
     whole, store = bytes_of(snapshot), directory.store(LONG_AGO)
     pruning = directory.store()
     outcomes: list[str] = []
-    for _ in range(60):
+    for _ in range(60):  # so that load and prune meet at many points
         go = threading.Barrier(2)
 
         def load(go: threading.Barrier = go) -> None:
@@ -84,12 +83,12 @@ def test_a_child_that_loads_while_a_prune_runs_gets_all_or_nothing(directory: Di
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_killed_before_every_single_change() -> None:
+def test_kill_a_prune_and_a_restore_before_every_single_change() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "tests.support.crashing"], cwd=PROJECT, capture_output=True, text=True, timeout=580
     )
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
     for what in ("prune", "restore"):
-        assert found[what]["killed"] > 30, "the trap did not work"
+        assert found[what]["killed"] > 30, "too few kills"
         assert {k: v for k, v in found[what].items() if k != "killed"} == {"half": 0, "lost": 0, "half_before": 0}

@@ -1,6 +1,6 @@
-"""Kills a process with SIGKILL in the middle of a prune or a restore, in a fork of this one, and looks what is left.
+"""Kills a forked process during a prune or a restore with SIGKILL, and checks what is left.
 
-`python -m tests.support.crashing` kills once before every single step that changes anything on the disk.
+`python -m tests.support.crashing` kills a process before each single change on disk, one process per change.
 """
 
 import json
@@ -23,7 +23,7 @@ Contents = dict[str, dict[str, bytes]]
 
 
 def build(root: Path) -> Directory:
-    """One of each kind: folders, repositories, revisions that share blobs, repositories that share them."""
+    """A directory with folders, repositories, revisions that share blobs, and repositories that share blobs."""
     directory = Directory(root)
     directory.folder("old_folder")
     directory.folder("kept", used=RECENT)
@@ -36,12 +36,12 @@ def build(root: Path) -> Directory:
 
 
 def contents(store: ModelStore) -> Contents:
-    """Every model that can be seen, and what a reader finds in it."""
+    """The content of every model that is visible."""
     return {f"{m.name}@{m.revision}": bytes_of(Path(m.path)) for m in store.list_local()}
 
 
 def killed(work: Callable[[], object], at: Callable[[], None]) -> bool:
-    """Run `work` in a fork where `at` has set the trap; whether it was killed."""
+    """Run `at` and `work` in a forked process. Returns whether it was killed."""
     sys.stdout.flush()
     pid = os.fork()
     if not pid:
@@ -53,7 +53,7 @@ def killed(work: Callable[[], object], at: Callable[[], None]) -> bool:
 
 
 def before_change(number: int) -> Callable[[], None]:
-    """The trap: the process kills itself before its n-th change."""
+    """A function that makes the process kill itself before its change with this number, from 0."""
     left = [number]
 
     def trap(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,13 +73,13 @@ def before_change(number: int) -> Callable[[], None]:
 
 
 def restore_all(store: ModelStore) -> None:
-    """Bring everything back from the trash."""
+    """Restore all entries of the trash, the newest first."""
     for entry in reversed(store.trashed()):
         store.restore(entry.id)
 
 
 def look(store: ModelStore, whole: Contents) -> dict[str, int]:
-    """After a kill and another run: models that are lost, and such that are there by half."""
+    """Count the lost and the incomplete models, after a kill and another prune."""
     seen = {key: found for key, found in contents(store).items() if not key.endswith("@unknown")}
     half = sum(found != whole[key] for key, found in seen.items())
     trashed = {f"{entry.name}@{entry.revision}" for entry in store.trashed() if entry.state == "trashed"}
@@ -91,7 +91,7 @@ def look(store: ModelStore, whole: Contents) -> dict[str, int]:
 
 
 def every_point(restoring: bool) -> dict[str, int]:
-    """Kill a prune, or a restore, before each of its changes; returns how often, and what was lost."""
+    """Kill a prune or a restore before each of its changes. Returns the number of kills and of losses."""
     total = {"killed": 0, "half": 0, "lost": 0, "half_before": 0}
     number = 0
     while True:
@@ -101,7 +101,7 @@ def every_point(restoring: bool) -> dict[str, int]:
             if restoring:
                 store.prune()
             was_killed = killed(partial(restore_all, store) if restoring else store.prune, before_change(number))
-            seen = contents(store)  # what a child would find at this moment
+            seen = contents(store)  # what a worker child would find at this moment
             total["half_before"] += sum(found != whole[k] for k, found in seen.items() if k in whole)
             store.prune()
             for key, count in look(store, whole).items():
@@ -113,7 +113,10 @@ def every_point(restoring: bool) -> dict[str, int]:
 
 
 def at_random(runs: int, delay: Callable[[float], float]) -> dict[str, float]:
-    """Kill a prune after a random time, `runs` times; each is followed by a run."""
+    """Kill a prune after a random time, `runs` times, each followed by a complete prune.
+
+    `delay(typical)` chooses the seconds until the kill, from the seconds of a complete prune.
+    """
     total: dict[str, float] = {"runs": runs, "killed": 0, "half": 0, "lost": 0, "slowest": 0.0}
     typical = _whole_run()
     for _ in range(runs):
@@ -134,31 +137,31 @@ def at_random(runs: int, delay: Callable[[float], float]) -> dict[str, float]:
 
 
 def without_sync() -> None:
-    """A kill loses nothing of what was written, unlike a power cut: without waiting for the disk this is faster."""
-    setattr(os, "fsync", lambda _: None)  # noqa: B010 -- an assignment would have to have the same type
+    """Turn off fsync, which makes this faster. A killed process loses no written data; only a power failure does."""
+    setattr(os, "fsync", lambda _: None)  # noqa: B010 -- mypy rejects an assignment
 
 
 def _whole_run() -> float:
-    """Seconds of a prune that nobody kills, in a fork."""
+    """The seconds of a complete prune in a forked process."""
     with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
         store = build(Path(folder, "models")).store()
-        store.prune(dry_run=True)  # all is imported now
+        store.prune(dry_run=True)  # imports all modules
         started = time.monotonic()
         killed(store.prune, lambda: None)
         return time.monotonic() - started
 
 
 def _alarm(seconds: float) -> None:
-    """The default action of SIGALRM ends a process as SIGKILL does: at once, without a word to Python."""
+    """End this process after so many seconds. Like SIGKILL, SIGALRM with its default action runs no Python code."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
 
 
 def main() -> None:
-    """Print what was found, as JSON."""
+    """Print the counts as JSON."""
     without_sync()
     with tempfile.TemporaryDirectory() as folder:
-        build(Path(folder, "models")).store().prune()  # all is imported now
+        build(Path(folder, "models")).store().prune()  # imports all modules
     print(json.dumps({"prune": every_point(False), "restore": every_point(True)}))
 
 

@@ -1,4 +1,4 @@
-"""A small server that speaks as much of the Hugging Face hub's protocol as a pull needs, Range included."""
+"""A small server with the part of the Hugging Face hub's protocol that a pull needs, including Range."""
 
 import hashlib
 import json
@@ -15,14 +15,12 @@ from tests.support.models import A, etag_of
 
 @dataclass
 class Hub:
-    """Serves models until the `with` block ends; `url` is for HF_ENDPOINT."""
+    """Serves models during the `with` block. `url` is the value for HF_ENDPOINT."""
 
-    models: dict[str, dict[str, bytes]] = field(default_factory=dict)  # by name: files
-    commits: dict[str, str] = field(default_factory=dict)  # by name; else A
-    break_at: int | None = None  # bytes of a large file after which the connection is cut
-    breaks: int = 0  # how often it is
-    status: int | None = None  # answered to everything
-    wrong: bytes | None = None  # sent instead of what the hash says, with the same length
+    models: dict[str, dict[str, bytes]] = field(default_factory=dict)  # {name: {file: content}}
+    break_at: int | None = None  # cut the connection after so many bytes of a larger file
+    breaks: int = 0  # how many more times to do so
+    wrong: bytes | None = None  # content to send instead of every file of the same length
     gets: list[tuple[str, str]] = field(default_factory=list)  # (file, Range) of each download
 
     def __enter__(self) -> Self:
@@ -49,21 +47,19 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
     def do_HEAD(self) -> None:
-        """What a file is."""
+        """The headers of a file."""
         self._answer(body=False)
 
     def do_GET(self) -> None:
-        """A model's files, or a file."""
+        """The list of a model's files, or a file."""
         self._answer(body=True)
 
     def _answer(self, body: bool) -> None:
-        hub, parts = self.server_hub, unquote(urlsplit(self.path).path).strip("/").split("/")
-        if hub.status:
-            self._send(hub.status, b"{}")
-        elif parts[:2] == ["api", "models"] and len(parts) >= 4:
+        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+        if parts[:2] == ["api", "models"] and len(parts) >= 4:
             self._model("/".join(parts[2:4]), parts[4:])
         elif len(parts) >= 5 and parts[2] == "resolve":
             self._file("/".join(parts[:2]), "/".join(parts[4:]), body)
@@ -71,16 +67,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"{}")
 
     def _model(self, name: str, rest: list[str]) -> None:
-        hub = self.server_hub
-        files, commit = hub.models.get(name), hub.commits.get(name, A)
+        files = self.server_hub.models.get(name)
         if files is None:
             self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-        elif rest[:1] == ["revision"] and rest[1] not in ("main", commit):
+        elif rest[:1] == ["revision"] and rest[1] not in ("main", A):
             self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         elif rest[:1] == ["tree"]:
             self._send(200, json.dumps([_listed(n, data) for n, data in files.items()]).encode())
         else:
-            about = {"id": name, "modelId": name, "sha": commit, "siblings": [_sibling(n, d) for n, d in files.items()]}
+            about = {"id": name, "modelId": name, "sha": A, "siblings": [_sibling(n, d) for n, d in files.items()]}
             self._send(200, json.dumps(about).encode())
 
     def _file(self, name: str, file: str, body: bool) -> None:
@@ -89,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
             return
-        headers = {"ETag": f'"{etag_of(content, file)}"', "X-Repo-Commit": hub.commits.get(name, A)}
+        headers = {"ETag": f'"{etag_of(content, file)}"', "X-Repo-Commit": A}
         if not body:
             self._send(200, content, headers, body=False)
             return

@@ -1,4 +1,4 @@
-"""Model directories for tests, built file by file as huggingface_hub and people lay them out."""
+"""Model directories for tests, with the files that huggingface_hub and users create."""
 
 import hashlib
 import json
@@ -18,13 +18,13 @@ A, B, C = "a" * 40, "b" * 40, "c" * 40
 
 
 def safetensors(data: bytes) -> bytes:
-    """A whole safetensors file with one tensor."""
+    """The content of a complete safetensors file with one tensor."""
     header = json.dumps({"w": {"dtype": "U8", "shape": [len(data)], "data_offsets": [0, len(data)]}}).encode()
     return len(header).to_bytes(8, "little") + header + data
 
 
 def sparse_safetensors(path: Path, size: int) -> None:
-    """The same of any size, that takes no room on the disk."""
+    """Write a sparse safetensors file with `size` bytes of data, which takes no space on disk."""
     header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
     with path.open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
@@ -32,7 +32,7 @@ def sparse_safetensors(path: Path, size: int) -> None:
 
 
 def files(salt: str = "", data: int = 1000) -> dict[str, bytes]:
-    """A small model."""
+    """The files of a small model: {name: content}. `salt` makes the weights unique; they have `data` bytes."""
     return {
         "config.json": b'{"model_type": "test"}',
         "model.safetensors": safetensors(os.fsencode(salt).ljust(data, b".")),
@@ -40,14 +40,14 @@ def files(salt: str = "", data: int = 1000) -> dict[str, bytes]:
 
 
 def etag_of(content: bytes, name: str) -> str:
-    """As the hub names a blob."""
+    """The name that the hub gives to a blob with this content."""
     if name.endswith(".json"):
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
     return hashlib.sha256(content).hexdigest()
 
 
 class Directory:
-    """A model directory under a folder."""
+    """Builds a model directory in the folder `root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -55,14 +55,17 @@ class Directory:
         self.paths = DirectoryPaths(root)
 
     def store(self, now: float = NOW, **settings: Any) -> ModelStore:
-        """A store whose clock stands still, on a disk with room."""
+        """A store whose clock always shows `now`, on a disk that is half empty."""
         return ModelStore(ModelSettings(self.root, **settings), lambda: now, lambda _: (50, 100))
 
     def cached(
         self, name: str, revision: str = A, content: Mapping[str, bytes] | None = None, main: bool = True,
         shared: bool = False, pulled: float | None = None, used: float | None = None,
     ) -> Path:  # fmt: skip
-        """A revision in the hub's layout; `shared`: its weights lie in the store that repositories share."""
+        """Create a revision in the layout of the hub; returns the folder of its files.
+
+        `shared`: its weights are in the folder `blobs`, which repositories share.
+        """
         top = self.root / f"models--{name.replace('/', '--')}"
         snapshot = top / "snapshots" / revision
         for file, data in (files(name) if content is None else content).items():
@@ -97,7 +100,7 @@ class Directory:
             blob.symlink_to(os.path.relpath(payload, blob.parent))
 
     def folder(self, name: str, content: Mapping[str, bytes] | None = None, **times: float | None) -> Path:
-        """A plain folder."""
+        """Create a model in a plain folder; returns the folder."""
         folder = self.root / name
         for file, data in (files(name) if content is None else content).items():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -107,25 +110,25 @@ class Directory:
         return folder
 
     def stamp(self, name: str, revision: str, **times: float | None) -> None:
-        """What we did with a model."""
+        """Set times in the stamp of a model."""
         self.paths.prepare()
         if given := {k: v for k, v in times.items() if v is not None}:
             write_stamp(self.paths, f"{name}@{revision}", **given)
 
 
 def age(folder: Path, when: float = NOW - 30 * DAY) -> None:
-    """Give everything below a folder a time of last change."""
+    """Set the time of last change of a folder and everything below it."""
     for path in [*folder.rglob("*"), folder]:
         os.utime(path, (when, when), follow_symlinks=False)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
-    """What a reader sees of a model: the content behind every name."""
+    """The content of a model as a reader sees it: {path: content}, links followed."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Everything below a folder, links as they are; our own folder left out."""
+    """All files below a folder as {path: hash}, links as "-> target"; without `.ocr-queue`."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -139,18 +142,18 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def one(directory: Directory, **settings: Any) -> LocalModel:
-    """The only model there is."""
+    """The audit of the only model in a directory."""
     (model,) = directory.store(**settings).list_local()
     return model
 
 
 def moved(done: Pruning) -> list[str]:
-    """What a prune moved, which is all that it meant to."""
+    """The models that a prune moved; fails if it could not move a model that it selected."""
     assert not [m for m in done.models if not m.moved], done.models
     return [f"{m.name}@{m.revision[:1]}" for m in done.moved]
 
 
 def entry_files(directory: Directory) -> Path:
-    """The files of the only entry of the trash."""
+    """The folder `files` of the only entry of the trash."""
     (entry,) = directory.paths.trash.iterdir()
     return entry / "files"

@@ -1,1 +1,1 @@
-"""What lies in a model directory: files, checks, hashes, locks."""
+"""The contents of a model directory: models, files, checks, hashes, locks."""

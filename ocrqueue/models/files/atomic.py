@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and are on disk once they are written."""
+"""Writing files atomically, and reading them back."""
 
 import json
 import os
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; it is on disk when this returns. Raises OSError."""
+    """Write a file completely or not at all, and sync it to disk. Raises OSError."""
     number, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)
             file.flush()
-            os.fchmod(file.fileno(), plain_mode())  # other users of the directory may read it
+            os.fchmod(file.fileno(), plain_mode())  # so that other users of the directory can read it
             os.fsync(file.fileno())
         Path(name).replace(path)
     finally:
@@ -25,14 +25,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def plain_mode() -> int:
-    """The mode of a new file, as this process makes them."""
+    """The permissions that this process gives to a new file, from its umask."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
 
 
 def sync_folder(folder: Path) -> None:
-    """See to it that names in a folder are on disk."""
+    """Sync the entries of a folder to disk, so that a rename in it survives a power failure. Raises OSError."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -41,12 +41,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write an object as JSON, whole or not at all."""
+    """Write a JSON object with `write_whole`. Raises OSError."""
     write_whole(path, json.dumps(value, indent=1).encode())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """An object that `write_json` wrote; None where it is missing or damaged."""
+    """The JSON object in a file; None if the file is missing, unreadable or no JSON object."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):

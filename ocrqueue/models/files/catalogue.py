@@ -1,6 +1,6 @@
-"""Which models are in a directory: revisions in Hugging Face's cache layout, and plain folders.
+"""The models in a directory: revisions in the layout of Hugging Face's cache, and plain folders.
 
-Names are looked up among what is there; none is ever made into a path.
+A name is compared with the entries of the directory. It is never used as a path and cannot lead out of it.
 """
 
 import os
@@ -12,14 +12,14 @@ from pathlib import Path
 from ocrqueue.models.files.paths import STATE
 
 WEIGHTS = (".safetensors", ".gguf", ".npz", ".bin", ".onnx", ".pt", ".pth")
-SHARED_MARKER = ".huggingface-shared-blobs"  # in `blobs`, where repositories share their files
-_REPOSITORY = "models--"  # begins the name of a repository's folder
+SHARED_MARKER = ".huggingface-shared-blobs"  # a file in `blobs`, if repositories share files there
+_REPOSITORY = "models--"  # the name of a repository's folder begins with this
 _CONFIGS = frozenset({"config.json", "model_index.json"})
 _NOT_MODELS = frozenset({STATE, ".locks", "CACHEDIR.TAG", "version.txt"})
 
 
 class Kind(StrEnum):
-    """How a model lies in the directory."""
+    """How a model is stored."""
 
     CACHE = "cache"  # a revision of a repository, in the layout of Hugging Face's cache
     FOLDER = "folder"  # a plain folder
@@ -27,28 +27,28 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A model as it lies in the directory."""
+    """One model in the directory: a revision of a repository, or a folder."""
 
     name: str  # "organisation/model", or the folder's name
-    revision: str  # commit of a cached model; empty for a folder
+    revision: str  # commit; empty for a folder
     kind: Kind
-    path: Path  # where its files are
-    top: Path  # what lies directly in the model directory: the repository, or the folder itself
-    main: str | None = None  # the revision that refs/main names
+    path: Path  # the folder with its files
+    top: Path  # the entry of the model directory that contains it: the repository, or the folder itself
+    main: str | None = None  # the revision that refs/main names; None: no such file, or a folder
 
     @property
     def key(self) -> str:
-        """Names it in locks and stamps."""
+        """Identifies the model in the names of locks and stamps."""
         return f"{self.name}@{self.revision or Kind.FOLDER}"
 
     @property
     def is_link(self) -> bool:
-        """Whether the folder is only linked here."""
+        """Whether the entry of the model directory is a symbolic link to a folder elsewhere."""
         return self.top.is_symlink()
 
 
 def catalogue(root: Path) -> tuple[list[Found], list[str]]:
-    """All models, and the names of what is none."""
+    """All models in the directory, and the names of the entries that are not models."""
     found: list[Found] = []
     unknown: list[str] = []
     for entry in _entries(root):
@@ -60,23 +60,23 @@ def catalogue(root: Path) -> tuple[list[Found], list[str]]:
 
 
 def repository_folder(name: str) -> str:
-    """The name of the folder that holds a model of the hub, as huggingface_hub makes it."""
+    """The name of the folder in which huggingface_hub stores a model."""
     return _REPOSITORY + name.replace("/", "--")
 
 
 def is_repository(folder: str) -> bool:
-    """Whether a folder of this name holds a model of the hub."""
+    """Whether huggingface_hub stores a model in a folder of this name."""
     return folder.startswith(_REPOSITORY)
 
 
 def find(root: Path, name: str) -> list[Found]:
-    """The revisions of a model, or the folder of that name."""
+    """The revisions of the model with this name, or the folder with this name."""
     entries = (entry for entry in _entries(root) if entry.name in (repository_folder(name), name))
     return [model for entry in entries for model in _models(entry) if model.name == name]
 
 
 def find_given(root: Path, given: str) -> tuple[str, list[Found]]:
-    """The name in NAME or NAME@REVISION, and the models that fit; the revision may be shortened."""
+    """The name in NAME or NAME@REVISION, and the models that match. The revision may be a prefix of the commit."""
     if models := find(root, given):
         return given, models
     name, revision = split_name(given)
@@ -84,7 +84,7 @@ def find_given(root: Path, given: str) -> tuple[str, list[Found]]:
 
 
 def split_name(given: str, known: Collection[str] = ()) -> tuple[str, str]:
-    """(name, revision or ""): a folder's name may have an @ of its own."""
+    """Split NAME or NAME@REVISION into (name, revision or ""). A name in `known` is not split: it may contain an @."""
     if given in known:
         return given, ""
     name, _, revision = given.rpartition("@")
@@ -92,7 +92,7 @@ def split_name(given: str, known: Collection[str] = ()) -> tuple[str, str]:
 
 
 def newest_first(models: Iterable[Found]) -> list[Found]:
-    """The folder of that name, then the revision that refs/main names, then the others by when they came."""
+    """Models of one name: the folder, then the revision that refs/main names, then the others by age, newest first."""
     return sorted(
         models,
         key=lambda m: (m.kind == Kind.FOLDER, m.revision == m.main, m.path.stat().st_mtime, m.revision),
@@ -126,9 +126,8 @@ def _revisions(top: Path) -> Iterator[Found]:
     for path in revisions:
         yield Found(name, path.name, Kind.CACHE, path, top, main)
     if not revisions and any((top / part).is_dir() for part in ("blobs", "refs", "snapshots")):
-        yield Found(
-            name, main or "unknown", Kind.CACHE, top, top, main
-        )  # a download that has just begun, or was cut short
+        # A download has just begun, or was interrupted.
+        yield Found(name, main or "unknown", Kind.CACHE, top, top, main)
 
 
 def _read_ref(path: Path) -> str | None:
@@ -146,7 +145,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _looks_like_model(folder: Path) -> bool:
-    """Whether a folder has weights or a model's configuration, in itself or one level below, or is a renamed cache."""
+    """Whether a folder, or a folder in it, has weights or a configuration; or it is a repository with another name."""
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError:
@@ -168,7 +167,7 @@ def _is_model_file(name: str) -> bool:
 
 
 def _expected(entry: Path) -> bool:
-    """Whether it belongs to a directory of this kind, though it is no model."""
+    """Whether an entry that is not a model belongs in a model directory, such as the folder with shared files."""
     if entry.name in _NOT_MODELS or entry.name.startswith("."):
         return True
     return entry.name == "blobs" and (entry / SHARED_MARKER).is_file()

@@ -1,4 +1,4 @@
-"""Is a model complete? Sizes and headers are looked at; what takes reading whole files is in `hashes`."""
+"""Whether a model is complete, from the sizes and headers of its files. `hashes` reads whole files."""
 
 import json
 import os
@@ -10,28 +10,28 @@ from ocrqueue.models.files.atomic import read_json
 from ocrqueue.models.files.catalogue import WEIGHTS, Found, Kind
 from ocrqueue.models.files.contents import HUB_FOLDER, FileState, ModelFile
 
-DAY = 86_400.0
-_LONGEST_HEADER = 100_000_000  # the format's own limit
-_INCOMPLETE = ".incomplete"
-_INDEX = ".index.json"
+DAY = 86_400.0  # seconds
+_LONGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+_INCOMPLETE = ".incomplete"  # the name of a partial download ends in this
+_INDEX = ".index.json"  # the name of the list of all weights files ends in this
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is to be said about a model's files."""
+    """What is wrong with a model's files, and when they changed."""
 
-    damage: tuple[str, ...]  # why it cannot be loaded as it is
-    leads_out: tuple[str, ...]  # links to files that are not the model's own: it is not moved
-    changed: float  # when anything of it last changed, seconds since 1970
-    downloading: bool  # a download of it was at work within the last day
+    damage: tuple[str, ...]  # reasons why the model cannot be loaded
+    leads_out: tuple[str, ...]  # links to files that belong to others: such a model is never moved
+    changed: float  # when a file of the model last changed, seconds since 1970
+    downloading: bool  # a download wrote to a partial file within the last day
 
 
 def check(found: Found, files: Sequence[ModelFile], pulled: bool, now: float) -> Condition:
-    """Look at a model's files. `pulled`: by us, whole, so that whatever its listing names must be there."""
+    """The condition of a model. `pulled`: OCR Queue pulled all of it, so every file of the hub's list must exist."""
     content = [f for f in files if not f.name.startswith(HUB_FOLDER)]
     damage = [*_damaged_files(content), *_missing_shards(content), *_against_listing(found, content, pulled)]
     if found.path == found.top and found.kind == Kind.CACHE:
-        damage.append("no revision of it is there: pull it again")
+        damage.append("it has no revision: pull it again")
     elif not damage and not any(f.name.endswith(WEIGHTS) for f in content):
         damage.append("it has no weights: pull it again, or remove it")
     partial = [mtime for f, mtime in _times(found, files) if f.endswith(_INCOMPLETE)]
@@ -54,12 +54,12 @@ def _damaged_files(files: Sequence[ModelFile]) -> Iterator[str]:
 
 
 def file_problem(file: ModelFile) -> str | None:
-    """What is wrong with a file that can be read, as far as its size and header tell."""
+    """What is wrong with a readable file, from its size and header; None if nothing is."""
     try:
         if file.name.endswith(".safetensors"):
             return safetensors_problem(file.real, file.size)
         if file.name == "config.json" or file.name.endswith(_INDEX):
-            return None if _read_object(file.real) is not None else "no valid JSON"
+            return None if _read_object(file.real) is not None else "it is not valid JSON"
         if file.name.endswith(WEIGHTS) and not file.size:
             return "it is empty"
     except OSError as e:
@@ -68,12 +68,12 @@ def file_problem(file: ModelFile) -> str | None:
 
 
 def safetensors_problem(path: str, size: int) -> str | None:
-    """What is wrong with a safetensors file: its header says how long it has to be.
+    """What is wrong with a safetensors file of `size` bytes; None if nothing is. Its header gives its length.
 
     Source: https://github.com/huggingface/safetensors, "Format": 8 bytes (little-endian length N), N bytes of JSON
     with the offsets of each tensor's data, then the data. Raises OSError.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 -- paths are texts here
+    with open(path, "rb") as file:  # noqa: PTH123 -- paths are strings here
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or not 0 < length <= _LONGEST_HEADER:
             return "it has no safetensors header"
@@ -86,12 +86,12 @@ def safetensors_problem(path: str, size: int) -> str | None:
     except (ValueError, AttributeError, KeyError, TypeError, IndexError):
         return "its safetensors header is damaged"
     if size < end:
-        return f"it is cut off: {size:,} of {end:,} bytes are there"
-    return f"it has {size - end:,} bytes too many" if size > end else None
+        return f"it is cut off: it has {size:,} of {end:,} bytes"
+    return f"it is {size - end:,} bytes too long" if size > end else None
 
 
 def _read_object(path: str) -> dict[str, Any] | None:
-    with open(path, "rb") as file:  # noqa: PTH123 -- paths are texts here
+    with open(path, "rb") as file:  # noqa: PTH123 -- paths are strings here
         try:
             value = json.load(file)
         except ValueError:
@@ -108,17 +108,17 @@ def _missing_shards(files: Sequence[ModelFile]) -> Iterator[str]:
             weights = (_read_object(index.real) or {}).get("weight_map")
         except OSError:
             continue
-        folder = os.path.dirname(index.name)  # noqa: PTH120 -- paths are texts here
+        folder = os.path.dirname(index.name)  # noqa: PTH120 -- paths are strings here
         shards = {str(shard) for shard in weights.values()} if isinstance(weights, dict) else set()
         for shard in sorted(shards):
             if (f"{folder}/{shard}" if folder else shard) not in names:
-                yield f"{shard}: {index.name} names it, and it is not there"
+                yield f"{shard}: {index.name} lists it, but it is missing"
 
 
 def listing(found: Found) -> Mapping[str, Mapping[str, Any]]:
-    """What huggingface_hub (2 and newer) noted of a revision: size and hashes of each file, by name; may be empty.
+    """The list of files that huggingface_hub (2 and newer) stores with a revision: {name: {size and hashes}}.
 
-    Source: its `trees/<commit>.json`, format version 1.
+    Empty if there is no list. Source: `trees/<commit>.json` of huggingface_hub, format version 1.
     """
     noted = read_json(found.top / "trees" / f"{found.revision}.json") if found.kind == Kind.CACHE else None
     files = noted.get("files") if noted and noted.get("format_version") == 1 else None
@@ -131,9 +131,9 @@ def _against_listing(found: Found, files: Sequence[ModelFile], pulled: bool) -> 
         file = there.get(name)
         if file is None:
             if pulled:
-                yield f"{name}: it is not there"
+                yield f"{name}: it is missing"
         elif file.state == FileState.OK and file.size != about.get("size", file.size):
-            yield f"{name}: it has {file.size:,} bytes, and {about['size']:,} on the hub"
+            yield f"{name}: it has {file.size:,} bytes, but {about['size']:,} on the hub"
 
 
 def _leads_out(found: Found, files: Sequence[ModelFile]) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _leads_out(found: Found, files: Sequence[ModelFile]) -> Iterator[str]:
 
 
 def _times(found: Found, files: Sequence[ModelFile]) -> Iterator[tuple[str, float]]:
-    """(name, time of the last change) of all that belongs to a model, partial downloads included."""
+    """(name, time of last change) of every file of a model, including partial downloads."""
     yield from ((file.name, file.mtime_ns / 1e9) for file in files)
     yield "", found.path.stat().st_mtime
     if found.kind == Kind.CACHE:

@@ -1,6 +1,6 @@
-"""The files of a model, and where each one's bytes really are.
+"""The files of a model, and the paths at which their bytes are stored.
 
-Paths are texts here: there are tens of thousands of them.
+Paths are strings here, because `Path` objects are slow for tens of thousands of files.
 """
 # ruff: noqa: PTH114, PTH115, PTH116, PTH118, PTH119, PTH120
 
@@ -13,17 +13,17 @@ from pathlib import Path
 
 from ocrqueue.models.files.catalogue import Found, Kind
 
-HUB_FOLDER = os.path.join(".cache", "huggingface")  # what huggingface_hub notes in a plain folder
-_EFFECTIVE = os.access in os.supports_effective_ids
+HUB_FOLDER = os.path.join(".cache", "huggingface")  # metadata that huggingface_hub stores in a plain folder
+_EFFECTIVE = os.access in os.supports_effective_ids  # whether `os.access` can check the effective user
 
 
 class FileState(StrEnum):
-    """Whether the bytes of a file can be read, and whether they are the directory's own."""
+    """Whether the bytes of a file can be read, and whether they are in the model directory."""
 
     OK = "ok"
-    DANGLING = "dangling"  # a link that points nowhere
+    DANGLING = "dangling"  # a link whose target does not exist
     OUTSIDE = "outside"  # a link that leads out of the model directory
-    UNREADABLE = "unreadable"  # this user may not read it
+    UNREADABLE = "unreadable"  # this user has no permission to read it
     SPECIAL = "special"  # neither a regular file nor a link to one
 
 
@@ -31,29 +31,29 @@ class FileState(StrEnum):
 class ModelFile:
     """One file of a model."""
 
-    name: str  # relative to the model
-    path: str  # of the file, or of the link to it
+    name: str  # path relative to the folder of the model
+    path: str  # absolute path of the file or link
     state: FileState
-    real: str = ""  # where the bytes are
-    etag: str | None = None  # the name of the repository's blob that the link leads to first
-    inode: tuple[int, int] = (0, 0)
+    real: str = ""  # absolute path of the bytes, all links resolved
+    etag: str | None = None  # the name of the blob in the repository to which the link points; None: not to a blob
+    inode: tuple[int, int] = (0, 0)  # (device, inode) of the bytes
     size: int = 0  # bytes
-    mtime_ns: int = 0
-    is_link: bool = False
+    mtime_ns: int = 0  # last change of the bytes, nanoseconds since 1970
+    is_link: bool = False  # `path` is a symbolic link
 
 
 def contents(found: Found, root: Path) -> list[ModelFile]:
-    """All files of a model, by name."""
+    """All files of a model, sorted by name. `root`: the model directory."""
     base = str(found.path)
     blobs = str(found.top / "blobs")
-    # Links into a repository's own blobs need no closer look, unless its folders are links themselves.
+    # Links into the blobs of the same repository need not be resolved, unless its folders are links themselves.
     near = found.kind == Kind.CACHE and not any((found.top / part).is_symlink() for part in ("blobs", "snapshots"))
     files = [_file(path, base, str(root), blobs, near) for path in _walk(base)]
     return sorted(files, key=lambda file: file.name)
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Paths of all that is no folder; links are not followed. A folder that cannot be read is given itself."""
+    """The paths of all files and links below a folder; links are not followed. An unreadable folder is yielded too."""
     try:
         with os.scandir(folder) as entries:
             listed = list(entries)
@@ -85,7 +85,7 @@ def _file(path: str, base: str, root: str, blobs: str, near: bool) -> ModelFile:
 
 
 def _follow(path: str, target: str, near: bool) -> tuple[str, os.stat_result]:
-    """Where a link ends. Raises OSError where that is nowhere."""
+    """(path, status) of the file to which a link leads. Raises OSError if there is none."""
     about = os.lstat(target) if near else os.stat(path)
     if near and not stat.S_ISLNK(about.st_mode):
         return target, about

@@ -1,6 +1,6 @@
-"""Reading files in full: does a file's content have the hash that names it? What was read is remembered.
+"""Comparing the content of files with their hashes. Results are stored, so that files are not read every time.
 
-A blob of Hugging Face's cache is named after its content: SHA-256 for large files, git's SHA-1 for the others.
+A blob of Hugging Face's cache has the hash of its content as name: SHA-256 for large files, git's SHA-1 for others.
 """
 
 import hashlib
@@ -18,17 +18,17 @@ from ocrqueue.models.files.checks import listing
 from ocrqueue.models.files.contents import HUB_FOLDER, FileState, ModelFile
 from ocrqueue.models.files.paths import DirectoryPaths
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # bytes read at a time
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 @dataclass(slots=True)
 class Budget:
-    """How much may be read in full."""
+    """How much an audit may read in full."""
 
-    after: float | None  # seconds after which a file is read again; 0: every file; None: none
-    seconds: float | None = None  # for all of it together; None: however long it takes
-    started: float = 0.0
+    after: float | None  # read a file again after so many seconds; 0: read every file; None: read no file
+    seconds: float | None = None  # stop reading after so many seconds; None: no limit
+    started: float = 0.0  # when the audit began, on the monotonic clock
 
     @property
     def spent(self) -> bool:
@@ -37,37 +37,37 @@ class Budget:
 
 
 class Hashes:
-    """The files that were read in full: {path: [size, mtime_ns, hash asked for, whether it was right, when]}."""
+    """The stored results: {path: [size, mtime_ns, expected hash, whether the content had it, seconds since 1970]}."""
 
     def __init__(self, paths: DirectoryPaths, now: float) -> None:
         self._paths = paths
         self._now = now
         self._known: dict[str, list[Any]] = (read_json(paths.hashes) or {}).get("files", {})
         self._changed = False
-        self._said: dict[str, bool | None] = {}  # by path, in this run
+        self._results: dict[str, bool | None] = {}  # by path, in this run; None: not known
 
     def problems(self, found: Found, files: Iterable[ModelFile], budget: Budget) -> list[str]:
-        """The files whose content is not what their name says, as far as is known or may be read now."""
+        """A message for each file whose content differs from its hash, as far as is known or the budget allows."""
         noted = listing(found)
         wrong = []
         for file in files:
             if file.state != FileState.OK or not (expected := _expected(found, file, noted)):
                 continue
-            if file.real not in self._said:
-                self._said[file.real] = self._right(file, expected, budget)
-            if self._said[file.real] is False:
-                wrong.append(f"{file.name}: its content is not what the hub has (its hash is another)")
+            if file.real not in self._results:
+                self._results[file.real] = self._right(file, expected, budget)
+            if self._results[file.real] is False:
+                wrong.append(f"{file.name}: its content differs from the hub's (another hash)")
         return wrong
 
     def save(self) -> None:
-        """Remember what was read, of the files that are still there. Raises OSError."""
+        """Store the results of all files that still exist. Raises OSError."""
         if self._changed:
             root = str(self._paths.root)
             there = {k: v for k, v in self._known.items() if os.path.lexists(f"{root}/{k}")}
             write_json(self._paths.hashes, {"version": 1, "files": there})
 
     def _right(self, file: ModelFile, expected: str, budget: Budget) -> bool | None:
-        """Whether a file has the hash; None where that is not known."""
+        """Whether a file has the hash; None if this is not known."""
         key = self._paths.relative(file.real)
         known = self._known.get(key)
         if known is not None and known[:3] != [file.size, file.mtime_ns, expected]:
@@ -85,9 +85,9 @@ class Hashes:
 
 
 def file_hash(path: str, size: int, git: bool) -> str:
-    """SHA-256 of a file, or the SHA-1 that git names it by (of "blob <size>", a zero byte, the content)."""
+    """The hexadecimal SHA-256 of a file; with `git` the SHA-1 of "blob <size>", a zero byte and the content."""
     digest = hashlib.sha1(f"blob {size}\0".encode()) if git else hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- paths are texts here
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- paths are strings here
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
@@ -102,10 +102,10 @@ def _expected(found: Found, file: ModelFile, noted: Any) -> str | None:
 
 
 def _noted_etag(found: Found, file: ModelFile) -> str | None:
-    """What huggingface_hub notes of a file that it put into a plain folder: commit, etag and time, a line each."""
+    """The etag that huggingface_hub stores for a file in a plain folder. Its lines are commit, etag and time."""
     note = Path(found.path, HUB_FOLDER, "download", f"{file.name}.metadata")
     with suppress(OSError, ValueError, IndexError):
         _, etag, when = note.read_text().splitlines()[:3]
-        if file.mtime_ns / 1e9 <= float(when) + 1:  # else it was changed on purpose
+        if file.mtime_ns / 1e9 <= float(when) + 1:  # a later change was made on purpose
             return etag
     return None

@@ -1,6 +1,6 @@
-"""The keep list: models that are never pruned. A file that people may edit: a name a line, `#` begins a remark.
+"""The keep list: a file with the models that are never pruned, which people may edit.
 
-A name with odd characters stands there as a JSON string.
+Each line has one name. Lines that begin with `#` are comments. A name with special characters is a JSON string.
 """
 
 import json
@@ -10,16 +10,16 @@ from ocrqueue.errors import ModelDirectoryError
 from ocrqueue.models.files.atomic import write_whole
 from ocrqueue.models.files.paths import DirectoryPaths
 
-_HEAD = "# Models that are never pruned: NAME or NAME@REVISION, one a line.\n"
+_HEAD = "# Models that are never pruned: one NAME or NAME@REVISION per line.\n"
 
 
 def read_keep(paths: DirectoryPaths) -> frozenset[str]:
-    """What is on the list. Raises ModelDirectoryError where it cannot be read: then nothing may be pruned."""
+    """The names on the list. Raises ModelDirectoryError if it cannot be read: then nothing may be pruned."""
     return frozenset(entry for _, entry in _lines(paths) if entry)
 
 
 def add_keep(paths: DirectoryPaths, entry: str) -> bool:
-    """Put a name on the list; False where it stands there already. Raises ModelDirectoryError."""
+    """Add a name to the list. Returns False if it is on the list already. Raises ModelDirectoryError."""
     lines = list(_lines(paths))
     if entry in {known for _, known in lines}:
         return False
@@ -28,7 +28,7 @@ def add_keep(paths: DirectoryPaths, entry: str) -> bool:
 
 
 def remove_keep(paths: DirectoryPaths, entry: str) -> bool:
-    """Take a name off the list; False where it is not there. Raises ModelDirectoryError."""
+    """Remove a name from the list. Returns False if it is not on the list. Raises ModelDirectoryError."""
     lines = list(_lines(paths))
     left = [line for line, known in lines if known != entry]
     if len(left) == len(lines):
@@ -38,13 +38,13 @@ def remove_keep(paths: DirectoryPaths, entry: str) -> bool:
 
 
 def _lines(paths: DirectoryPaths) -> Iterator[tuple[str, str | None]]:
-    """(line, the name on it) of each line."""
+    """Each line with the name on it; None for an empty line or a comment."""
     try:
         text = paths.keep.read_text(encoding="utf-8") if paths.keep.exists() else _HEAD
         for number, line in enumerate(text.splitlines(), 1):
             yield line, _entry(line, number)
     except (OSError, ValueError) as e:
-        raise ModelDirectoryError(f"the keep list {paths.keep} cannot be read: {e}; mend it, or remove it") from e
+        raise ModelDirectoryError(f"the keep list {paths.keep} cannot be read: {e}; correct it, or remove it") from e
 
 
 def _entry(line: str, number: int) -> str | None:
@@ -56,7 +56,7 @@ def _entry(line: str, number: int) -> str | None:
     try:
         return str(json.loads(given))
     except ValueError as e:
-        raise ValueError(f"line {number} is no JSON string") from e
+        raise ValueError(f"line {number} is not a JSON string") from e
 
 
 def _shown(entry: str) -> str:

@@ -1,4 +1,4 @@
-"""Locks that the operating system drops when their holder dies: `flock` on files that are never removed."""
+"""File locks (`flock`), which the operating system releases when their process ends. Lock files are never removed."""
 
 import fcntl
 import os
@@ -12,16 +12,19 @@ from ocrqueue.errors import ModelDirectoryError
 from ocrqueue.models.files.atomic import write_whole
 from ocrqueue.models.files.paths import DirectoryPaths
 
-_POLL = 0.05  # seconds
-_DIRECTORY_SECONDS = 60.0
+_POLL = 0.05  # seconds between two attempts to lock
+_DIRECTORY_SECONDS = 60.0  # how long to wait for the lock of the directory
 
 
 def try_lock(path: Path, exclusive: bool) -> int | None:
-    """A descriptor that holds the lock, or None where somebody else does. Raises ModelDirectoryError."""
+    """Lock a file without waiting: a file descriptor that holds the lock, or None if another process holds it.
+
+    Closing the descriptor releases the lock. Raises ModelDirectoryError if the file cannot be opened or locked.
+    """
     try:
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as e:
-        raise ModelDirectoryError(f"{path} cannot be locked: {e.strerror}; let this user write there") from e
+        raise ModelDirectoryError(f"{path} cannot be locked: {e.strerror}; give this user write permission") from e
     try:
         fcntl.flock(number, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -30,13 +33,13 @@ def try_lock(path: Path, exclusive: bool) -> int | None:
     except OSError as e:
         os.close(number)
         raise ModelDirectoryError(
-            f"{path} cannot be locked: {e.strerror}; choose a file system with locks for OCR_MODEL_DIR"
+            f"{path} cannot be locked: {e.strerror}; set OCR_MODEL_DIR to a file system that supports locks"
         ) from e
     return number
 
 
 def wait_for_lock(path: Path, exclusive: bool, seconds: float) -> int | None:
-    """As `try_lock`, but for so many seconds."""
+    """Like `try_lock`, but try again for `seconds`."""
     end = time.monotonic() + seconds
     while (number := try_lock(path, exclusive)) is None and time.monotonic() < end:
         time.sleep(_POLL)
@@ -44,7 +47,7 @@ def wait_for_lock(path: Path, exclusive: bool, seconds: float) -> int | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether anyone holds the lock, exclusively or not."""
+    """Whether a process holds the lock, exclusive or shared. Raises ModelDirectoryError."""
     if not path.exists():
         return False
     number = try_lock(path, exclusive=True)
@@ -56,7 +59,7 @@ def is_locked(path: Path) -> bool:
 
 @contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Hold a lock exclusively; the value is False, and nothing is held, where somebody else holds it."""
+    """Hold an exclusive lock during the block. The value is False if another process holds it; then nothing is held."""
     number = try_lock(path, exclusive=True)
     try:
         yield number is not None
@@ -66,17 +69,17 @@ def locked(path: Path) -> Iterator[bool]:
 
 
 def pull_key(name: str) -> str:
-    """The lock of whoever pulls a model, whichever revision."""
+    """The key of the lock that a process holds while it pulls any revision of a model."""
     return f"{name}@pull"
 
 
 @contextmanager
 def directory_lock(paths: DirectoryPaths) -> Iterator[None]:
-    """Whoever moves models holds this; one at a time. Raises ModelDirectoryError after a minute."""
+    """Hold the lock that a process needs to move models. Raises ModelDirectoryError if it is not free in a minute."""
     number = wait_for_lock(paths.lock, exclusive=True, seconds=_DIRECTORY_SECONDS)
     if number is None:
         raise ModelDirectoryError(
-            f"another prune or restore has worked on {paths.root} for a minute: try again when it is done"
+            f"another prune or restore of {paths.root} has not finished for a minute: try again when it is done"
         )
     try:
         yield
@@ -85,7 +88,7 @@ def directory_lock(paths: DirectoryPaths) -> Iterator[None]:
 
 
 def directory_id(paths: DirectoryPaths) -> str:
-    """The directory's own id; made when it is first asked for. Raises ModelDirectoryError."""
+    """The id of the directory, 12 hexadecimal digits. The first call creates it. Raises ModelDirectoryError."""
     paths.prepare()
     with directory_lock(paths):
         known = paths.id.read_text().strip() if paths.id.exists() else ""

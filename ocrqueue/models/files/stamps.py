@@ -1,4 +1,4 @@
-"""Stamps: when we pulled and when we loaded a model. A model without one is not ours."""
+"""Stamps: when OCR Queue pulled, loaded and restored a model. A model without a stamp belongs to another tool."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,35 +10,35 @@ from ocrqueue.models.files.paths import DirectoryPaths
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What we did with a model; times in seconds since 1970."""
+    """When OCR Queue last did something with a model, in seconds since 1970. None: never."""
 
-    pulled: float | None = None
-    used: float | None = None  # last seen loaded
-    restored: float | None = None  # brought back from the trash
+    pulled: float | None = None  # downloaded from the hub
+    used: float | None = None  # loaded, or found loaded by an audit
+    restored: float | None = None  # moved back from the trash
 
     @property
     def ours(self) -> bool:
-        """Whether we pulled it or ever loaded it."""
+        """Whether OCR Queue pulled or loaded the model."""
         return self.pulled is not None or self.used is not None
 
     @property
     def last(self) -> float | None:
-        """When it was last of any use."""
+        """The latest of the three times; None if there is none."""
         return max((t for t in (self.pulled, self.used, self.restored) if t is not None), default=None)
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Stamp":
-        """From JSON; what is no time is left out."""
+        """Read a stamp from a JSON object. Values that are not numbers become None."""
         known = {k: record.get(k) for k in ("pulled", "used", "restored")}
         return cls(**{k: float(v) for k, v in known.items() if isinstance(v, int | float)})
 
 
 def read_stamp(paths: DirectoryPaths, key: str) -> Stamp:
-    """The stamp of a model."""
+    """The stamp of the model with this key; empty if there is none."""
     return Stamp.parse(read_json(paths.stamp_file(key)) or {})
 
 
 def write_stamp(paths: DirectoryPaths, key: str, **times: float) -> None:
-    """Set times of a model's stamp. Raises OSError."""
+    """Set the given times in a model's stamp and keep the others. Raises OSError."""
     stamp = replace(read_stamp(paths, key), **times)
     write_json(paths.stamp_file(key), {"model": key, **asdict(stamp)})

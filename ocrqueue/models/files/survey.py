@@ -1,4 +1,4 @@
-"""All that lies in a model directory, and which models need which bytes."""
+"""All files in a model directory, and which models need them."""
 
 import os
 import stat
@@ -16,13 +16,13 @@ from ocrqueue.models.files.paths import STATE, DirectoryPaths
 from ocrqueue.models.files.stamps import Stamp, read_stamp
 
 Inode = tuple[int, int]
-_NOTES = (".refs", ".lock")  # of the store that repositories share: a few bytes that come and go
-_NOBODY = ""  # holds what belongs to no model
+_NOTES = (".refs", ".lock")  # small files beside shared blobs, which are not counted because they come and go
+_NOBODY = ""  # instead of a key: the file belongs to no model
 
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A model, its files and their condition."""
+    """One model with its files, their condition and its stamp."""
 
     found: Found
     files: tuple[ModelFile, ...]
@@ -31,41 +31,41 @@ class Surveyed:
 
     @property
     def revision(self) -> str:
-        """The commit; of a folder a digest that changes with its files."""
+        """The commit; for a folder a digest of the names, sizes and times of its files."""
         if self.found.kind == Kind.CACHE:
             return self.found.revision
-        told = "\0".join(f"{f.name}\0{f.size}\0{f.mtime_ns}" for f in self.files)
-        return sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        facts = "\0".join(f"{f.name}\0{f.size}\0{f.mtime_ns}" for f in self.files)
+        return sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
     @property
     def size(self) -> int:
-        """Bytes of its files, each counted once."""
+        """The bytes of its files, each file counted once."""
         return sum({f.inode: f.size for f in self.files if f.state in (FileState.OK, FileState.UNREADABLE)}.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A model directory as it was at one moment."""
+    """The contents of a model directory at one moment."""
 
     models: tuple[Surveyed, ...]
-    unknown: tuple[str, ...]  # entries that are no models; never touched
-    sizes: dict[Inode, int]  # of every file in the directory, trash not counted
-    holders: dict[Inode, frozenset[str]]  # keys of the models that need a file's bytes
+    unknown: tuple[str, ...]  # names of entries that are not models; never changed
+    sizes: dict[Inode, int]  # bytes of every file in the directory, without the trash
+    holders: dict[Inode, frozenset[str]]  # keys of the models that need a file
     users: dict[str, frozenset[str]]  # keys of the models that read from a path
 
     @property
     def total(self) -> int:
-        """Bytes of all files, each counted once, trash not counted."""
+        """The bytes of all files, each counted once, without the trash."""
         return sum(self.sizes.values())
 
     def freed_by(self, keys: Collection[str]) -> int:
-        """Bytes that go when these models go."""
+        """The bytes of the files that no other model needs."""
         gone = set(keys)
         return sum(self.sizes[inode] for inode, who in self.holders.items() if who and who <= gone)
 
 
 def survey(paths: DirectoryPaths, now: float, budget: Budget) -> Survey:
-    """Look at everything; the hashes read within the budget are remembered."""
+    """Survey the whole directory. Hashes that the budget allows are computed and stored. Raises OSError."""
     founds, unknown = catalogue(paths.root)
     hashes = Hashes(paths, now)
     models = tuple(_look(paths, found, hashes, budget, now) for found in founds)
@@ -80,7 +80,7 @@ def survey(paths: DirectoryPaths, now: float, budget: Budget) -> Survey:
 
 
 def look(paths: DirectoryPaths, found: Found, now: float, budget: Budget) -> Surveyed:
-    """Look at one model; the hashes read are remembered."""
+    """Survey one model. Hashes that the budget allows are computed and stored. Raises OSError."""
     hashes = Hashes(paths, now)
     model = _look(paths, found, hashes, budget, now)
     if budget.after is not None:
@@ -100,7 +100,10 @@ def _look(paths: DirectoryPaths, found: Found, hashes: Hashes, budget: Budget, n
 
 
 def _weigh(root: Path, models: tuple[Surveyed, ...]) -> tuple[dict[Inode, int], dict[Inode, frozenset[str]]]:
-    """Every file's size, and who needs it: the models that read it, else all of the repository it lies in."""
+    """The size of every file, and the models that need it.
+
+    A file that no model reads counts for all models of the repository or folder that contains it.
+    """
     sizes: dict[Inode, int] = {}
     holders: dict[Inode, set[str]] = defaultdict(set)
     for model in models:
@@ -118,7 +121,7 @@ def _weigh(root: Path, models: tuple[Surveyed, ...]) -> tuple[dict[Inode, int], 
 
 
 def _all_files(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """(entry of the directory, status) of each regular file below it; links are not followed, our own left out."""
+    """(entry of the directory, status) of each regular file below it, without `.ocr-queue`; links are not followed."""
     try:
         with os.scandir(root) as entries:
             tops = [entry for entry in entries if entry.name != STATE]
@@ -142,5 +145,5 @@ def _regular(entry: "os.DirEntry[str]") -> Iterator[tuple[str, os.stat_result]]:
 
 
 def revisions_of(models: Collection[Surveyed], top: Path) -> list[Surveyed]:
-    """The revisions that lie in one repository."""
+    """The models that are revisions of the repository `top`."""
     return [model for model in models if model.found.top == top and model.found.kind == Kind.CACHE]

@@ -1,1 +1,1 @@
-"""Removing models safely: the audit, the trash, the way back."""
+"""Deciding which models to remove, moving them to the trash, and restoring them."""

@@ -1,4 +1,4 @@
-"""Doing the steps of a journal, each of which may have been done before. Nothing is ever copied."""
+"""Doing the steps of a journal. A step that was done before does nothing. No file is ever copied."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ from ocrqueue.models.pruning.journal import Action, Step
 
 
 def apply(paths: DirectoryPaths, steps: Iterable[Step]) -> None:
-    """Do the steps one after another. Raises OSError; all of them may then be done again."""
+    """Do the steps in order. Raises OSError; all steps may then be done again."""
     for step in steps:
         _apply(paths.root, step)
 
@@ -47,14 +47,14 @@ def _link(source: Path, target: Path) -> None:
 def _move(source: Path, target: Path) -> None:
     if os.path.lexists(target):
         return  # done before
-    with suppress(FileNotFoundError):  # taken away by somebody else
+    with suppress(FileNotFoundError):  # another process removed it
         source.rename(target)
-        with suppress(OSError):  # some network file systems cannot
+        with suppress(OSError):  # some network file systems cannot sync folders
             sync_folder(target.parent)
 
 
 def _move_or_link(source: Path, target: Path) -> None:
-    """Move a blob; where a revision that is there now needs it (one pulled since), link it."""
+    """Move a blob, or link it if a revision in the directory needs it, such as one pulled since the plan was made."""
     if os.path.lexists(target) or not os.path.lexists(source):
         return
     if source.name in _linked_blobs(source.parent.parent):
@@ -64,7 +64,7 @@ def _move_or_link(source: Path, target: Path) -> None:
 
 
 def _linked_blobs(repository: Path) -> set[str]:
-    """The blobs that the revisions of a repository link to, there or not."""
+    """The names of the blobs to which revisions of a repository link, whether they exist or not."""
     found = set()
     blobs = str(repository / "blobs")
     for base, _, names in os.walk(repository / "snapshots"):
@@ -78,16 +78,16 @@ def _linked_blobs(repository: Path) -> set[str]:
 
 
 def _unlink(source: Path, kept: Path) -> None:
-    """Remove a repository's link to a shared file, unless a revision there needs it."""
+    """Remove a repository's link to a shared file, unless a revision of the repository needs it."""
     if source.is_symlink() and source.name not in _linked_blobs(source.parent.parent) and kept.exists():
         source.unlink()
 
 
 def _drop_payload(root: Path, payload: Path, kept: Path) -> None:
-    """Remove the name of a shared file that no repository links to; its bytes are in the trash by another name.
+    """Remove a shared file to which no repository links. Its bytes stay in the trash, as the hard link `kept`.
 
-    Source of the layout (`<file>.refs`, `<file>.lock`): huggingface_hub 2.4, "shared blobs". As there, a file
-    without a list of those who link to it is left alone.
+    Source of the layout (`<file>.refs`, `<file>.lock`): huggingface_hub 2.4, "shared blobs". Like there, a file
+    without a list of its links is not removed.
     """
     references = payload.with_name(f"{payload.name}.refs")
     if not references.is_file():

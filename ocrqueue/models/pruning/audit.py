@@ -1,4 +1,4 @@
-"""What each model is: the first status that fits, whether it may be pruned, and what is wrong with it."""
+"""The audit: the status of each model, whether a prune moves it, and its problems."""
 
 import os
 import time
@@ -17,64 +17,64 @@ from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.files.survey import Survey, Surveyed
 from ocrqueue.models.settings import ModelSettings
 
-Needed = Collection[tuple[str, str]]  # (model, revision) that open jobs name
+Needed = Collection[tuple[str, str]]  # (model, revision) of open jobs
 
 
 class Status(StrEnum):
-    """What a model is; of several that fit, the first counts."""
+    """The status of a model. If several apply, it is the first of them."""
 
-    IN_USE = "IN_USE"  # a process has it loaded or pulls it, the settings or an open job name it
+    IN_USE = "IN_USE"  # a process has it loaded or pulls it, or OCR_MODEL or an open job names it
     KEPT = "KEPT"  # it is on the keep list
-    OLD = "OLD"  # its name says so, or another revision has replaced it
-    FOREIGN = "FOREIGN"  # another tool brought it, and no worker ever loaded it
+    OLD = "OLD"  # its name has a prefix of OCR_OLD_PREFIXES, or refs/main names another complete revision
+    FOREIGN = "FOREIGN"  # another tool pulled it, and no worker ever loaded it
     BROKEN = "BROKEN"  # incomplete or damaged
     UNUSED = "UNUSED"  # not loaded for `ModelSettings.unused_days`
-    CURRENT = "CURRENT"  # none of the others
+    CURRENT = "CURRENT"  # none of the above
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model of the directory, as an audit found it."""
+    """The audit of one model."""
 
     name: str  # "organisation/model", or the folder's name
     kind: Kind
-    revision: str  # commit; of a folder a digest of its files' names, sizes and times
-    path: str  # of its files, absolute
+    revision: str  # commit; for a folder a digest of the names, sizes and times of its files
+    path: str  # absolute path of the folder with its files
     size: int  # bytes, each file counted once
-    files: int
-    last_used: float | None  # when we pulled or last loaded it, seconds since 1970; None: never
+    files: int  # number of files
+    last_used: float | None  # when it was pulled, restored or last loaded, seconds since 1970; None: never
     status: Status
     reason: str  # why it has this status
-    prunable: bool  # whether a prune moves it, however much space there is
-    problems: tuple[str, ...]  # what is wrong with it, whatever its status
+    prunable: bool  # a prune moves it even if there is enough space
+    problems: tuple[str, ...]  # what is wrong with its files; any status may have problems
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for JSON; times as people read them."""
+        """The fields as a JSON object; `last_used` in ISO 8601, UTC."""
         used = datetime.fromtimestamp(self.last_used, UTC).isoformat(timespec="seconds") if self.last_used else None
         return {**asdict(self), "problems": list(self.problems), "last_used": used}
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """All models of a directory."""
+    """The audit of a model directory."""
 
-    directory: str
-    when: float  # seconds since 1970
-    seconds: float  # that it took
-    models: tuple[LocalModel, ...]
-    unknown: tuple[str, ...]  # what is no model; never touched
-    size: int  # bytes of everything, each file counted once, trash not counted
-    trash: int  # bytes that emptying the trash would give back
-    max_size: int | None  # OCR_MODEL_DIR_MAX_GB in bytes
+    directory: str  # absolute path
+    when: float  # when the audit was made, seconds since 1970
+    seconds: float  # how long the audit took
+    models: tuple[LocalModel, ...]  # sorted by name
+    unknown: tuple[str, ...]  # names of entries that are not models; never changed
+    size: int  # bytes of all files, each counted once, without the trash
+    trash: int  # bytes that emptying the trash would free
+    max_size: int | None  # OCR_MODEL_DIR_MAX_GB in bytes; None: no limit
 
     @property
     def by_status(self) -> dict[str, int]:
-        """How many models have each status."""
+        """The number of models of each status, without statuses that no model has."""
         counts = Counter(model.status for model in self.models)
         return {status: counts[status] for status in Status if counts[status]}
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """The fields as a JSON object; `when` in ISO 8601, UTC."""
         return {
             "directory": self.directory,
             "when": datetime.fromtimestamp(self.when, UTC).isoformat(timespec="seconds"),
@@ -89,7 +89,7 @@ class Audit:
 
 
 class Judge:
-    """Gives each model of a survey its status."""
+    """Decides the status of each model of a survey."""
 
     def __init__(
         self, paths: DirectoryPaths, settings: ModelSettings, survey: Survey, needed: Needed, now: float
@@ -103,7 +103,7 @@ class Judge:
         self._now = now
 
     def judge(self, model: Surveyed) -> LocalModel:
-        """The first status that fits, from the top."""
+        """The audit of one model. The rules are tried in order of precedence."""
         rules: tuple[Callable[[Surveyed], tuple[Status, str] | None], ...] = (
             self._in_use, self._kept, self._old, self._foreign, self._broken, self._unused,
         )  # fmt: skip
@@ -147,7 +147,7 @@ class Judge:
             if found.name.startswith(prefix):
                 return Status.OLD, f"its name begins with {prefix}"
         if model.stamp.ours and found.main and found.main != found.revision and self._complete(found, found.main):
-            return Status.OLD, f"refs/main names {found.main[:12]}, which is there"
+            return Status.OLD, f"refs/main names {found.main[:12]}, which is complete"
         return None
 
     def _complete(self, found: Found, revision: str) -> bool:
@@ -158,14 +158,14 @@ class Judge:
 
     def _foreign(self, model: Surveyed) -> tuple[Status, str] | None:
         if model.found.is_link:
-            return Status.FOREIGN, "only a link to it is here"
-        return None if model.stamp.ours else (Status.FOREIGN, "neither pulled nor ever loaded by us")
+            return Status.FOREIGN, "it is a link to a folder elsewhere"
+        return None if model.stamp.ours else (Status.FOREIGN, "OCR Queue neither pulled nor loaded it")
 
     def _broken(self, model: Surveyed) -> tuple[Status, str] | None:
         if not model.condition.damage:
             return None
-        under_way = "; a download may be under way" if model.condition.downloading else ""
-        return Status.BROKEN, f"incomplete or damaged{under_way}"
+        download = "; a download may be in progress" if model.condition.downloading else ""
+        return Status.BROKEN, f"incomplete or damaged{download}"
 
     def _unused(self, model: Surveyed) -> tuple[Status, str] | None:
         idle = self._now - (model.stamp.last or 0.0)
@@ -181,10 +181,13 @@ class Judge:
 
 
 def wanted_keys(survey: Survey, wanted: str | None) -> frozenset[str]:
-    """The keys of what OCR_MODEL names: one revision where that is clear, else every one of that name."""
+    """The keys of the models that OCR_MODEL names.
+
+    Without a revision this is the revision that workers load if it is complete, otherwise all revisions of that name.
+    """
     if not wanted:
         return frozenset()
-    if wanted.startswith("/"):  # a folder, wherever it is
+    if wanted.startswith("/"):  # the path of a folder
         real = os.path.realpath(wanted)
         return frozenset(m.found.key for m in survey.models if os.path.realpath(m.found.path) == real)
     name, revision = split_name(wanted, {m.found.name for m in survey.models})
@@ -207,7 +210,7 @@ def audit_of(
     now: float,
     started: float,
 ) -> Audit:
-    """The audit of a survey; `started`: when it began, on the monotonic clock."""
+    """The audit of a survey. `trash`: bytes of the trash; `started`: when the survey began, on the monotonic clock."""
     judge = Judge(paths, settings, found, needed, now)
     models = tuple(judge.judge(model) for model in found.models)
     seconds = time.monotonic() - started

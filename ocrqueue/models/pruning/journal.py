@@ -1,4 +1,4 @@
-"""The journal of a pruned model: the steps that move it, and how far they are."""
+"""The journal of a pruned model: the steps that move it to the trash, and its progress."""
 
 import itertools
 import uuid
@@ -11,11 +11,11 @@ _counter = itertools.count()
 
 
 class EntryState(StrEnum):
-    """How far an entry of the trash is."""
+    """The progress of an entry of the trash."""
 
-    MOVING = "moving"  # on its way into the trash
-    TRASHED = "trashed"
-    RESTORING = "restoring"  # on its way back
+    MOVING = "moving"  # the model is being moved to the trash
+    TRASHED = "trashed"  # it is in the trash
+    RESTORING = "restoring"  # it is being moved back
 
 
 class Action(StrEnum):
@@ -23,56 +23,56 @@ class Action(StrEnum):
 
     LINK = "link"  # make `target` a hard link to `source`
     MOVE = "move"  # rename `source` to `target`
-    BLOB = "blob"  # move a blob, or link it where a revision that is there now needs it
+    BLOB = "blob"  # move the blob `source`, or link it if a revision in the directory needs it
     REPLACE = "replace"  # rename `source` over `target`
-    UNLINK = "unlink"  # remove the repository's link `source` to a shared file, kept as `target`
-    PAYLOAD = "payload"  # remove the shared file `source` where no repository links to it; kept as `target`
+    UNLINK = "unlink"  # remove the link `source` to a shared file, whose bytes are in `target`
+    PAYLOAD = "payload"  # remove the shared file `source` if no repository links to it; its bytes are in `target`
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do; doing it twice is the same as once. Paths are relative to the model directory."""
+    """One change of the model directory; doing it twice is the same as once. Paths are relative to the directory."""
 
     action: Action
-    source: str
-    target: str = ""
+    source: str  # existing path
+    target: str  # path in the trash, or of a restored file
 
     @classmethod
     def parse(cls, record: dict[str, str]) -> "Step":
-        """From JSON. Raises KeyError, TypeError or ValueError where it is no step."""
+        """Read a step from a JSON object. Raises KeyError, TypeError or ValueError if it is not one."""
         return cls(Action(record["action"]), record["source"], record["target"])
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model in the trash, or on its way there or back."""
+    """A model in the trash, or one that is being moved there or back."""
 
-    id: str  # the folder's name
+    id: str  # name of its folder in the trash
     state: EntryState
-    name: str
-    revision: str
-    key: str
-    when: float  # seconds since 1970
-    status: str  # that it had
-    reason: str
-    size: int
-    stamp: dict[str, Any]
-    before: tuple[Step, ...]  # nothing is seen of these
-    gate: Step  # with this rename the model has left the directory
-    after: tuple[Step, ...]
+    name: str  # of the model
+    revision: str  # of the model
+    key: str  # of its locks and stamp
+    when: float  # when it was pruned, seconds since 1970
+    status: str  # its status before
+    reason: str  # of that status
+    size: int  # bytes of its files
+    stamp: dict[str, Any]  # its stamp before
+    before: tuple[Step, ...]  # steps that do not change the model in the directory
+    gate: Step  # the rename that removes the model from the directory
+    after: tuple[Step, ...]  # steps that move the files that no other model needs
 
     @classmethod
     def parse(cls, id: str, record: dict[str, Any]) -> "Entry":
-        """From JSON. Raises KeyError, TypeError or ValueError where it is no entry."""
+        """Read an entry from a JSON object. Raises KeyError, TypeError or ValueError if it is not one."""
         steps: dict[str, Any] = {part: tuple(map(Step.parse, record[part])) for part in ("before", "after")}
         known = {k: record[k] for k in ("name", "revision", "key", "when", "status", "reason", "size", "stamp")}
         return cls(id=id, state=EntryState(record["state"]), **known, gate=Step.parse(record["gate"]), **steps)
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """The fields as a JSON object, without the id."""
         return {k: v for k, v in asdict(self).items() if k != "id"}
 
 
 def new_id(now: float) -> str:
-    """A name for a new entry; names sort by time, and by the order in which a prune makes them."""
+    """The id of a new entry. Ids sort by time, and within one prune by their order."""
     return f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S}-{next(_counter):04}-{uuid.uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""Bringing models back from the trash, and ending what a killed run left half done."""
+"""Restoring models from the trash, and completing or undoing the work of a process that was killed."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ from ocrqueue.models.pruning.trash import FILES, Trash
 
 
 def recover(paths: DirectoryPaths, now: float) -> None:
-    """End or undo what an earlier run began. The directory's lock is held. Raises ModelDirectoryError, OSError."""
+    """Complete or undo what a killed process began. The caller holds the lock of the directory.
+
+    Raises ModelDirectoryError, OSError.
+    """
     trash = Trash(paths)
     trash.sweep()
     for entry in trash.entries():
@@ -25,18 +28,19 @@ def recover(paths: DirectoryPaths, now: float) -> None:
         elif entry.state == EntryState.MOVING and os.path.lexists(paths.root / entry.gate.target):
             finish(paths, trash, entry)
         elif entry.state == EntryState.MOVING:
-            trash.discard(entry.id)  # nothing but links lies in it
+            trash.discard(entry.id)  # it contains only links
 
 
 def restore(paths: DirectoryPaths, name: str, now: float) -> Entry:
-    """Bring the model of this name back, the one that was pruned last. The directory's lock is held.
+    """Restore the model NAME, NAME@REVISION or the entry with this id; of several the one pruned last.
 
-    Raises ModelUnavailable where the trash has no such model, ModelDirectoryError where it cannot come back.
+    The caller holds the lock of the directory. Raises ModelUnavailable if the trash has no such model,
+    ModelDirectoryError if it cannot be restored, such as because the directory has the model again.
     """
     trash = Trash(paths)
     entry = _find(trash, name)
     if os.path.lexists(_destination(paths, trash, entry)):
-        raise ModelDirectoryError(f"{entry.name}@{entry.revision} is there already: nothing was restored")
+        raise ModelDirectoryError(f"{entry.name}@{entry.revision} exists already: nothing was restored")
     restoring = replace(entry, state=EntryState.RESTORING)
     trash.write(restoring)
     _come_back(paths, trash, restoring, now)
@@ -48,20 +52,20 @@ def _find(trash: Trash, name: str) -> Entry:
     wanted, revision = split_name(name, {entry.name for entry in entries})
     fitting = [e for e in entries if e.id == name or (e.name == wanted and e.revision.startswith(revision))]
     if not fitting:
-        there = ", ".join(sorted({f"{e.name}@{e.revision[:12]}" for e in entries})) or "nothing"
-        raise ModelUnavailable(f"the trash has no model {name}: it has {there}")
+        present = ", ".join(sorted({f"{e.name}@{e.revision[:12]}" for e in entries})) or "nothing"
+        raise ModelUnavailable(f"the trash has no model {name}: it has {present}")
     return fitting[-1]
 
 
 def _in_entry(paths: DirectoryPaths, entry: Entry) -> Path:
-    """Where the model's own files lie in its entry: of a repository that went as a whole, those of its revision."""
+    """The folder with the model's files in its entry. For a whole repository this is the folder of the revision."""
     moved = paths.root / entry.gate.target
     whole = is_repository(moved.name) and moved.parent.name == FILES
     return moved / "snapshots" / entry.revision if whole else moved
 
 
 def _destination(paths: DirectoryPaths, trash: Trash, entry: Entry) -> Path:
-    """Where they were."""
+    """The folder in the model directory to which they belong."""
     return paths.root / _in_entry(paths, entry).relative_to(trash.folder(entry.id) / FILES)
 
 
@@ -70,19 +74,19 @@ def _come_back(paths: DirectoryPaths, trash: Trash, entry: Entry, now: float) ->
         apply(paths, _way_back(paths, trash, entry))
         if os.path.lexists(_in_entry(paths, entry)):
             trash.write(replace(entry, state=EntryState.TRASHED))
-            raise ModelDirectoryError(f"{entry.name} is there already: it stays in the trash")
+            raise ModelDirectoryError(f"{entry.name} exists already: it stays in the trash")
         times = {k: v for k, v in entry.stamp.items() if v is not None}
         write_json(paths.stamp_file(entry.key), {"model": entry.key, **times, "restored": now})
         trash.discard(entry.id)
     except OSError as e:
         raise ModelDirectoryError(
-            f"{entry.name}: it cannot be restored ({e.strerror}: {e.filename}): let this user write there; "
-            "the next restore or prune goes on with it"
+            f"{entry.name}: it cannot be restored ({e.strerror}: {e.filename}): give this user write permission; "
+            "the next restore or prune continues"
         ) from e
 
 
 def _way_back(paths: DirectoryPaths, trash: Trash, entry: Entry) -> Iterator[Step]:
-    """In one rename where nothing of its repository is there; else file by file, and the revisions last."""
+    """The steps of a restore: one rename if the repository is gone, else single files, with the revisions last."""
     files = trash.folder(entry.id) / FILES
     for top in _listed(files):
         here = paths.root / top.name

@@ -1,10 +1,10 @@
-"""The trash: pruned models, each entry whole in itself, with the journal of how it came there.
+"""The trash: pruned models. Each entry is complete, and has the journal of its steps.
 
-    trash/<entry>/entry.json   what it is, the steps, and how far it is: "moving", "trashed" or "restoring"
-                  files/...    laid out as in the model directory, so that relative links hold
-                  staged/...   links to files that others need as well, made before anything moves
+    trash/<entry>/entry.json   the journal
+                  files/...    the same folders as in the model directory, so that relative links stay valid
+                  staged/...   hard links to files that other models need too, made before anything is moved
 
-An entry named `.gone-...` is being deleted.
+An entry whose name begins with `.gone-` is being deleted.
 """
 
 import os
@@ -22,17 +22,17 @@ _GONE = ".gone-"
 
 
 class Trash:
-    """The entries of one directory."""
+    """The trash of one model directory."""
 
     def __init__(self, paths: DirectoryPaths) -> None:
         self._paths = paths
 
     def folder(self, entry: str) -> Path:
-        """Where an entry lies."""
+        """The folder of the entry with this id."""
         return self._paths.trash / entry
 
     def entries(self) -> list[Entry]:
-        """All entries, oldest first; what has no journal is left out."""
+        """All entries, oldest first. Folders without a valid journal are left out."""
         return [entry for name in self._names() if (entry := self._read(name))]
 
     def _names(self) -> list[str]:
@@ -49,25 +49,25 @@ class Trash:
             return None
 
     def begin(self, entry: Entry) -> None:
-        """Write the journal of an entry before its first step. Raises OSError."""
+        """Create an entry and write its journal, before its first step. Raises OSError."""
         folder = self.folder(entry.id)
         folder.mkdir()
         sync_folder(self._paths.trash)
         self.write(entry)
 
     def write(self, entry: Entry) -> None:
-        """Write how far an entry is. Raises OSError."""
+        """Write the journal of an entry. Raises OSError."""
         write_json(self.folder(entry.id) / JOURNAL, entry.to_json())
 
     def settle(self, entry: Entry) -> Entry:
-        """All steps are done: the model is in the trash."""
+        """Mark an entry as trashed, once all its steps are done. Raises OSError."""
         shutil.rmtree(self.folder(entry.id) / STAGED, ignore_errors=True)
         done = replace(entry, state=EntryState.TRASHED)
         self.write(done)
         return done
 
     def discard(self, entry: str) -> None:
-        """Delete an entry for good; one that was begun to be deleted is no entry any more. Raises OSError."""
+        """Delete an entry. It is renamed first, so that an entry is complete or does not exist. Raises OSError."""
         gone = self._paths.trash / f"{_GONE}{entry}"
         try:
             self.folder(entry).rename(gone)
@@ -76,15 +76,15 @@ class Trash:
         shutil.rmtree(gone)
 
     def sweep(self) -> None:
-        """Delete what an earlier run began to delete, and entries that were never begun. Raises OSError."""
+        """Delete entries whose deletion was interrupted, and entries without a journal. Raises OSError."""
         for path in self._paths.trash.glob(f"{_GONE}*"):
             shutil.rmtree(path)
         for name in self._names():
             if all(file.name.startswith(".tmp-") for file in self.folder(name).iterdir()):
-                shutil.rmtree(self.folder(name))  # killed between making the folder and writing the journal
+                shutil.rmtree(self.folder(name))  # killed before the journal was written
 
     def size(self) -> int:
-        """Bytes that deleting all entries would give back: files that nobody else links to."""
+        """The bytes that deleting all entries would free: those of files without a hard link elsewhere."""
         files = {(s.st_dev, s.st_ino): s for s in _files(self._paths.trash)}
         own = [s for s in files.values() if s.st_nlink == 1]
         return sum(s.st_size for s in own)

@@ -1,4 +1,4 @@
-"""What several tests of one subject begin with."""
+"""Fixtures for the tests of the model directory."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Random model directories: whatever is in them, a prune takes nothing that it may not, and restore undoes it."""
+"""Random model directories: a prune moves only what it may move, and restore undoes it."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ocrqueue.models import Pruning
 from tests.support.models import DAY, NOW, Directory, bytes_of, files, tree
 
-SMALL = 100  # bytes of references that may stay of a repository
+SMALL = 100  # bytes of references that may remain of a repository
 NAMES = ["org/one", "org/two", "old_three"]
 REVISIONS = ["a" * 40, "b" * 40, "c" * 40]
 TIMES = st.sampled_from([None, NOW - 200 * DAY, NOW - 100 * DAY, NOW - 3 * DAY, NOW - DAY])
@@ -24,13 +24,13 @@ TIMES = st.sampled_from([None, NOW - 200 * DAY, NOW - 100 * DAY, NOW - 3 * DAY, 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A model to be made."""
+    """A model to create."""
 
     name: str
     revision: str | None  # None: a folder
-    weights: int  # which weights it has; models with the same share them
-    own: int  # bytes of a file of its own
-    shared: bool  # in the store that repositories share
+    weights: int  # number of its weights; models with the same number share them
+    own: int  # bytes of a file that only this model has
+    shared: bool  # its weights are in the folder `blobs` that repositories share
     main: bool
     pulled: float | None
     used: float | None
@@ -99,7 +99,7 @@ def _damage(path: Path, outside: Path, model: Drawn) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _without_sync() -> Iterator[None]:
-    """Nothing here is about power cuts."""
+    """Do not sync to disk, because these tests do not cut the power."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
@@ -109,17 +109,17 @@ def _without_sync() -> Iterator[None]:
     max_examples=100, phases=[Phase.generate], report_multiple_bugs=False, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(models=MODELS, limit=st.sampled_from([None, 0, 2000, 5000, 10_000]), order=st.randoms(use_true_random=False))
-def test_a_prune_takes_only_what_it_may_and_restore_brings_it_back(
+def test_a_prune_moves_only_what_it_may_and_restore_undoes_it(
     models: list[Drawn], limit: int | None, order: Random
 ) -> None:
     folder = Path(tempfile.mkdtemp(prefix="ocr-"))
     try:
         outside = folder / "outside.txt"
-        outside.write_text("not ours")
+        outside.write_text("foreign")
         directory = Directory(folder / "models")
         paths = build(directory, outside, models)
         _check(directory, paths, models, limit, order)
-        assert outside.read_text() == "not ours"
+        assert outside.read_text() == "foreign"
         assert sorted(p.name for p in folder.iterdir()) == ["models", "outside.txt"]
     finally:
         shutil.rmtree(folder)
@@ -149,9 +149,9 @@ def _check(
         left = {key for key, path in paths.items() if path.exists()}
         for model in models:
             if model.key in held or model.kept or str(paths[model.key]) in never:
-                assert model.key in left, "it was not to be moved"
+                assert model.key in left, "a model was moved that may not be moved"
         for key in left:
-            assert bytes_of(paths[key]) == before[key], "a model that stays has lost something"
+            assert bytes_of(paths[key]) == before[key], "a model that stays has lost files"
         size = store.audit().size
         slack = SMALL * len(models)
         assert audit.size - done.freed - slack <= size <= audit.size - done.freed
@@ -167,12 +167,12 @@ def _check(
         assert {key: bytes_of(path) for key, path in paths.items()} == before
         plain = {name: what for name, what in tree(directory.root).items() if not name.startswith("blobs/")}
         for name, what in plain.items():
-            linked = whole[name].startswith("-> ")  # out of the model: comes back as the file itself
+            linked = whole[name].startswith("-> ")  # a link that led out of the model is restored as the file itself
             assert what == whole[name] or linked
 
 
 def blocked(done: Pruning) -> set[tuple[str, str]]:
-    """Models that could not go since others need their files."""
+    """Models that could not be moved because others need their files."""
     return {(m.name, m.revision) for m in done.models if not m.moved}
 
 

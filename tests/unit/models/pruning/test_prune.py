@@ -1,4 +1,4 @@
-"""What a prune moves, what it leaves, and that restore brings it back whole."""
+"""What a prune moves and what it leaves. Restore returns the directory to its previous contents."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from ocrqueue.models.files.locks import locked
 from tests.support.models import LONG_AGO, RECENT, A, B, C, Directory, bytes_of, entry_files, files, moved, tree
 
 
-def test_a_folder_goes_and_comes_back(directory: Directory) -> None:
+def test_a_folder_is_moved_and_restored(directory: Directory) -> None:
     path = directory.folder("old_GLM")
     before = tree(directory.root)
     store = directory.store()
@@ -23,7 +23,7 @@ def test_a_folder_goes_and_comes_back(directory: Directory) -> None:
     assert not store.trashed()
 
 
-def test_a_repository_goes_and_comes_back(directory: Directory) -> None:
+def test_a_repository_is_moved_and_restored(directory: Directory) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
     directory.cached("org/other", pulled=RECENT)
     before = tree(directory.root)
@@ -32,7 +32,7 @@ def test_a_repository_goes_and_comes_back(directory: Directory) -> None:
     assert [m.name for m in store.list_local()] == ["org/other"]
     store.restore("org/model")
     assert tree(directory.root) == before
-    assert [m.status for m in store.list_local()] == ["CURRENT", "CURRENT"]  # not pruned again the next night
+    assert [m.status for m in store.list_local()] == ["CURRENT", "CURRENT"]  # the next prune does not move it again
 
 
 def test_a_superseded_revision_leaves_the_blobs_that_the_new_one_needs(directory: Directory) -> None:
@@ -46,7 +46,7 @@ def test_a_superseded_revision_leaves_the_blobs_that_the_new_one_needs(directory
     assert not old.exists()
     assert bytes_of(new) == was_new
     entry = entry_files(directory) / "models--org--model"
-    assert bytes_of(entry / "snapshots" / A) == was_old  # complete in itself
+    assert bytes_of(entry / "snapshots" / A) == was_old  # complete
     weights = (entry / "snapshots" / A / "model.safetensors").resolve()
     assert weights.samefile(new / "model.safetensors")  # linked, not copied
     store.restore("org/model")
@@ -86,12 +86,12 @@ def test_a_repository_whose_weights_others_share_by_links(directory: Directory) 
     trashed = entry_files(directory) / "models--org--one" / "snapshots" / A
     assert bytes_of(trashed) == was
     assert not (trashed / "model.safetensors").resolve().is_symlink()
-    shutil.rmtree(directory.root / "blobs")  # whatever becomes of the shared file meanwhile
+    shutil.rmtree(directory.root / "blobs")  # the entry does not need the shared file
     store.restore("org/one")
     assert bytes_of(one) == was
 
 
-def test_the_last_user_of_a_shared_file_takes_it_along(directory: Directory) -> None:
+def test_a_shared_file_is_moved_with_its_last_user(directory: Directory) -> None:
     one = directory.cached("org/one", content=files(), shared=True, pulled=LONG_AGO)
     two = directory.cached("org/two", content=files(), shared=True, pulled=LONG_AGO)
     was = bytes_of(one)
@@ -127,7 +127,7 @@ def test_a_folder_that_links_into_the_cache_keeps_its_bytes(directory: Directory
     assert bytes_of(snapshot) == was_model
 
 
-def test_a_folder_that_others_link_into_stays(directory: Directory) -> None:
+def test_a_folder_to_which_others_link_stays(directory: Directory) -> None:
     folder = directory.folder("old_GLM")
     other = directory.folder("mine", {"config.json": b"{}"}, used=RECENT)
     (other / "model.safetensors").symlink_to(folder / "model.safetensors")
@@ -138,7 +138,7 @@ def test_a_folder_that_others_link_into_stays(directory: Directory) -> None:
 
 
 @pytest.mark.parametrize("damage", ["blob", "reference"])
-def test_a_repository_that_the_hub_calls_corrupted(directory: Directory, damage: str) -> None:
+def test_a_repository_that_huggingface_hub_reports_as_corrupt(directory: Directory, damage: str) -> None:
     old = directory.cached("org/model", A, {**files(), "a.txt": b"a"}, pulled=LONG_AGO)
     new = directory.cached("org/model", B, {**files(), "b.txt": b"b"}, pulled=RECENT)
     if damage == "blob":
@@ -153,7 +153,7 @@ def test_a_repository_that_the_hub_calls_corrupted(directory: Directory, damage:
     assert (old / "model.safetensors").exists()
 
 
-def test_a_reference_goes_with_its_revision(directory: Directory) -> None:
+def test_a_reference_is_moved_with_its_revision(directory: Directory) -> None:
     old = directory.cached("org/model", A, files("old"), pulled=RECENT)
     directory.cached("org/model", B, pulled=RECENT)
     (old.parents[1] / "refs" / "v1").write_text(A)
@@ -195,18 +195,18 @@ def test_what_comes_into_use_between_audit_and_move_stays(
     held = []
     plan = prune.Removal.plan
 
-    def meanwhile(*args: object) -> object:
+    def hold_and_plan(*args: object) -> object:
         held.append(store.hold("org/model"))
         return plan(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(prune.Removal, "plan", meanwhile)
+    monkeypatch.setattr(prune.Removal, "plan", hold_and_plan)
     (left,) = store.prune().models
-    assert (left.moved, left.why_not) == (False, "it came into use meanwhile")
+    assert (left.moved, left.why_not) == (False, "it came into use during the prune")
     assert held[0].path.exists()
 
 
 @pytest.mark.parametrize("limit", [None, 0, 2500])
-def test_a_dry_run_says_exactly_what_a_real_one_does(directory: Directory, limit: int | None) -> None:
+def test_a_dry_run_returns_exactly_what_a_real_run_does(directory: Directory, limit: int | None) -> None:
     directory.folder("old_GLM")
     directory.cached("org/shared", content=files(), shared=True, pulled=LONG_AGO)
     directory.cached("org/other", content=files(), shared=True, pulled=RECENT)
@@ -223,7 +223,7 @@ def test_a_dry_run_says_exactly_what_a_real_one_does(directory: Directory, limit
     assert real.models
 
 
-def test_short_of_space_the_least_recently_used_go(directory: Directory) -> None:
+def test_if_space_is_short_the_least_recently_used_models_are_moved(directory: Directory) -> None:
     for n, name in enumerate(("org/a", "org/b", "org/c")):
         directory.cached(name, pulled=RECENT + n)
     whole = directory.store().audit().size
@@ -234,7 +234,7 @@ def test_short_of_space_the_least_recently_used_go(directory: Directory) -> None
     assert directory.store().audit().size <= whole - 1
 
 
-def test_nobody_loses_a_model_where_it_cannot_fit_anyway(directory: Directory) -> None:
+def test_no_current_model_is_moved_if_the_limit_cannot_be_reached(directory: Directory) -> None:
     directory.cached("org/mine", pulled=RECENT)
     directory.cached("org/foreign")
     done = directory.store(max_bytes=100).prune()
@@ -242,7 +242,7 @@ def test_nobody_loses_a_model_where_it_cannot_fit_anyway(directory: Directory) -
     assert done.over == directory.store().audit().size - 100
 
 
-def test_without_hard_links_a_revision_that_shares_is_only_reported(
+def test_without_hard_links_a_revision_that_shares_files_is_only_reported(
     directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

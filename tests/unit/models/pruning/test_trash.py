@@ -1,8 +1,5 @@
-"""The trash: when it is emptied, and what comes back from it."""
+"""When the trash is emptied, and what is restored from it."""
 
-import pytest
-
-from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
 from ocrqueue.models import ModelStore
 from ocrqueue.models.settings import ModelSettings
 from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, B, Directory, bytes_of, files
@@ -19,7 +16,7 @@ def test_the_trash_is_emptied_by_age(directory: Directory) -> None:
     assert not list(directory.paths.trash.iterdir())
 
 
-def test_the_trash_is_emptied_at_once_where_the_disk_is_nearly_full(directory: Directory) -> None:
+def test_the_trash_is_emptied_at_once_if_the_disk_is_nearly_full(directory: Directory) -> None:
     directory.folder("old_GLM")
     directory.store().prune()
     tight = ModelStore(ModelSettings(directory.root), lambda: NOW + 60, lambda _: (4, 100))
@@ -27,7 +24,7 @@ def test_the_trash_is_emptied_at_once_where_the_disk_is_nearly_full(directory: D
     assert not tight.trashed()
 
 
-def test_emptying_leaves_what_others_share(directory: Directory) -> None:
+def test_emptying_the_trash_leaves_shared_files(directory: Directory) -> None:
     directory.cached("org/model", A, pulled=RECENT)
     new = directory.cached("org/model", B, {**files("org/model"), "b": b"b"}, pulled=RECENT)
     was = bytes_of(new)
@@ -37,35 +34,8 @@ def test_emptying_leaves_what_others_share(directory: Directory) -> None:
     assert bytes_of(new) == was
 
 
-def test_restore_of_what_is_there_again(directory: Directory) -> None:
-    directory.cached("org/model", pulled=LONG_AGO)
-    store = directory.store()
-    store.prune()
-    directory.cached("org/model", pulled=RECENT)
-    with pytest.raises(ModelDirectoryError, match="there already"):
-        store.restore("org/model")
-    assert store.trashed()
-
-
-def test_restore_of_a_whole_repository_beside_a_new_revision(directory: Directory) -> None:
-    old = directory.cached("org/model", A, {**files(), "a": b"a"}, pulled=LONG_AGO)
-    was = bytes_of(old)
-    store = directory.store()
-    store.prune()
-    new = directory.cached("org/model", B, {**files(), "b": b"b"}, pulled=RECENT)
-    was_new = bytes_of(new)
-    store.restore("org/model")
-    assert (bytes_of(old), bytes_of(new)) == (was, was_new)
-    assert (new.parents[1] / "refs" / "main").read_text() == B
-
-
-def test_restore_of_what_was_never_there(directory: Directory) -> None:
-    with pytest.raises(ModelUnavailable, match="the trash has no model org/model"):
-        directory.store().restore("org/model")
-
-
 def test_a_model_in_the_trash_is_no_longer_ours(directory: Directory) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
     directory.store().prune()
-    directory.cached("org/model")  # another tool pulls it anew
+    directory.cached("org/model")  # another tool pulls it again
     assert directory.store().list_local()[0].status == "FOREIGN"
