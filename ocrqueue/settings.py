@@ -1,7 +1,7 @@
-"""Reading settings from the environment, and those that the client shares with the workers.
+"""Reads settings from environment variables. Also defines the settings that the client and the workers share.
 
-A `.env` in the project's folder is read too, and nowhere else; what the environment says goes first. A wrong value
-raises SettingsError, one line that names the variable, the value and what is allowed.
+A file `.env` in the project's folder is read too; a variable of the environment overrides it. A wrong value raises
+SettingsError: one line that names the variable, the value and the allowed values.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from environs import Env, EnvError, validate
 from marshmallow import ValidationError
@@ -24,9 +24,10 @@ T = TypeVar("T")
 PROJECT = Path(__file__).resolve().parent.parent
 IN_PROJECT = (PROJECT / "worker_config.py").exists()  # False where only the client is installed
 
-# That no worker reads: the embedded server's program, a threshold of `doctor`, and what a parent tells its children.
+# Variables that worker_config does not read: the embedded server's program, a threshold of `doctor`, and variables that
+# a worker's parent sets for its children.
 ELSEWHERE = {"OCR_REDIS_SERVER", "OCR_STUCK_MINUTES", "OCR_WORKER_ID", "OCR_WORKER_NAME", "OCR_SERVED"}
-_asked: set[str] = set()  # names of the settings that were read
+_names: set[str] = set()  # names of the settings that were read
 
 env = Env()
 if IN_PROJECT:
@@ -40,8 +41,11 @@ class SettingsError(OcrError):
 
 
 def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: Any) -> T:
-    """The variable `name` through one of the parsers of environs; `default` where it is unset or empty."""
-    _asked.add(name)
+    """The variable `name`, parsed by a parser of environs; `default` if it is not set or empty. Raises SettingsError.
+
+    `allowed` describes the allowed values for the error message. `how` goes to the parser.
+    """
+    _names.add(name)
     raw = os.environ.get(name, "").strip()
     if not raw:
         return default
@@ -53,49 +57,49 @@ def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: 
     return value
 
 
-def unheard() -> Iterator[str]:
-    """A line for each variable named OCR_... that is no setting, once all have been read: a slip, no doubt."""
-    for name in sorted(os.environ.keys() - _asked - ELSEWHERE):
+def unknown_variables() -> Iterator[str]:
+    """A line for each variable named OCR_... that is not a setting. Call it when all settings were read."""
+    for name in sorted(os.environ.keys() - _names - ELSEWHERE):
         if name.startswith("OCR_"):
-            meant = difflib.get_close_matches(name, _asked, 1)
-            yield f"{name} is not a setting, and changes nothing" + (f": {meant[0]} is one" if meant else "")
+            similar = difflib.get_close_matches(name, _names, 1)
+            yield f"{name} is not a setting, and changes nothing" + (f": {similar[0]} is one" if similar else "")
 
 
 def integer(name: str, default: int, low: int, high: int | None = None) -> int:
-    """A whole number from `low` to `high`."""
+    """A whole number from `low` to `high`; without an upper limit if `high` is None."""
     allowed = f"a whole number, {low} to {high}" if high is not None else f"a whole number, {low} or more"
     return read(env.int, name, default, allowed, validate=validate.Range(min=low, max=high))
 
 
 def number(name: str, default: float, low: float) -> float:
-    """A number, `low` or more, with or without decimals."""
+    """A number, `low` or more."""
     return read(env.float, name, float(default), f"a number, {low:g} or more", validate=validate.Range(min=low))
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """One of a few words."""
+    """One of the `allowed` words."""
     return read(env.str, name, default, "one of " + ", ".join(allowed), validate=validate.OneOf(allowed))
 
 
 def boolean(name: str, default: bool) -> bool:
-    """1, true, yes or on; 0, false, no or off."""
+    """True for 1, true, yes or on; False for 0, false, no or off."""
     return read(env.bool, name, default, "1 or 0")
 
 
 def text(name: str, default: str, pattern: str, allowed: str) -> str:
-    """A text that matches `pattern` as a whole."""
+    """A text; `pattern` matches the whole of it."""
     return read(env.str, name, default, allowed, validate=validate.Regexp(f"^(?:{pattern})$"))
 
 
 def words(name: str, default: tuple[str, ...], pattern: str, allowed: str) -> tuple[str, ...]:
-    """A list parted by commas; each item matches `pattern` as a whole."""
+    """A list separated by commas; `pattern` matches the whole of each item."""
     each = validate.And(validate.Length(min=1), validate.Regexp(f"^(?:{pattern})$"))
     found = read(env.list, name, list(default), allowed, validate=lambda items: [each(i.strip()) for i in items])
     return tuple(item.strip() for item in found)
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder, made absolute; need not be there yet."""
+    """The absolute path of a folder, which need not exist."""
 
     def is_folder(path: Path) -> None:
         if path.exists() and not path.is_dir():
@@ -113,7 +117,7 @@ def _is_redis(url: str) -> None:
 
 
 def _is_group(name: str) -> None:
-    import grp  # not on Windows, where the variable cannot be used
+    import grp  # not on Windows, where groups cannot be used
 
     try:
         grp.getgrnam(name)
@@ -123,35 +127,53 @@ def _is_group(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the client and the workers must agree on."""
+    """Settings that must be the same for the client and all workers."""
 
-    data_dir: Path  # all that a running stack writes
-    redis: str  # the broker's URL, as Celery takes it
-    embedded: bool  # whether that is the embedded server
+    data_dir: Path  # folder of all files that a running stack writes
+    redis: str  # URL of the server, in Celery's form
+    embedded: bool  # whether it is the embedded server
     spool: str  # folder or fsspec URL of sources and results
-    spool_group: str | None  # a group that shares a local spool
-    max_queued_pages: int  # open pages of all jobs, above which submissions are refused
+    spool_group: str | None  # group of users that shares a spool in a folder
+    max_queued_pages: int  # submissions are refused when all jobs together have this many open pages
     max_bytes: int  # of a document
 
     @property
     def redis_py(self) -> str:
-        """The same server's URL, as redis-py takes it."""
+        """The URL of the server in redis-py's form."""
         if self.redis.startswith("redis+socket://"):
             return self.redis.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
         return self.redis
 
 
+def celery_url(url: str) -> str:
+    """The URL of a Redis server in Celery's form. `url` has Celery's or redis-py's form.
+
+    The forms differ in two ways: a Unix socket is unix:// in redis-py and redis+socket:// in Celery, and redis-py also
+    takes the number of the database from `?db=`. Celery needs `ssl_cert_reqs` in a rediss:// URL.
+    """
+    before, _, query = url.partition("?")
+    scheme, _, address = before.partition("://")
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    db = values.pop("db", None)
+    if scheme in ("unix", "redis+socket"):
+        scheme = "redis+socket"
+        if db is not None:
+            values["virtual_host"] = db
+    elif db is not None:
+        address = f"{address.partition('/')[0]}/{db}"
+    if scheme == "rediss":
+        values.setdefault("ssl_cert_reqs", "required")
+    return f"{scheme}://{address}" + (f"?{urlencode(values, safe='/')}" if values else "")
+
+
 def shared() -> Shared:
-    """The shared settings, read now. Raises SettingsError."""
+    """Read the shared settings. Raises SettingsError."""
     data_dir = folder("OCR_DATA_DIR", PROJECT / "data" if IN_PROJECT else Path.home() / ".ocr-queue")
     allowed = "a URL such as redis://host:6379/0, rediss://host/0 or unix:///path?db=0"
     given = read(env.str, "REDIS_URL", "", allowed, validate=_is_redis)
-    given = given.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
-    if given.startswith("rediss://") and "ssl_cert_reqs=" not in given:  # Celery takes no rediss:// without it
-        given += ("&" if "?" in given else "?") + "ssl_cert_reqs=required"
     return Shared(
         data_dir=data_dir,
-        redis=given or redis_url(data_dir),
+        redis=celery_url(given) if given else redis_url(data_dir),
         embedded=not given,
         spool=text("OCR_SPOOL_URL", str(data_dir / "spool"), r"\S(.*\S)?", "a folder or an fsspec URL"),
         spool_group=read(env.str, "OCR_SPOOL_GROUP", None, "the name of a group of this system", validate=_is_group),
@@ -161,5 +183,5 @@ def shared() -> Shared:
 
 
 def hostname() -> str:
-    """This machine's name, for ids and logs."""
+    """The name of this machine, for ids and logs."""
     return socket.gethostname()

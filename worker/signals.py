@@ -23,7 +23,7 @@ from kombu import Exchange, Queue
 import worker_config as config
 from ocrqueue import names
 from ocrqueue.errors import ModelDirectoryError, StorageError
-from ocrqueue.settings import unheard
+from ocrqueue.settings import unknown_variables
 from worker import child, context
 from worker.app import app
 from worker.checks import check_engines
@@ -90,7 +90,7 @@ def take_models_queue(app: Any) -> None:
 def start_keeper(sender: Any, **_: Any) -> None:
     """Start the keeper and the warden in the parent process."""
     global _keeper
-    for line in unheard():
+    for line in unknown_variables():
         log.warning(line)
     warden.start(sender.pool)
     _keeper = Keeper(sender, context.worker_id())

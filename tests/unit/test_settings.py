@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from celery import Celery
+from redis import Redis
 
-from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, unheard, words
+from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, unknown_variables, words
 
 PROJECT = Path(__file__).parents[2]
 
@@ -42,11 +44,11 @@ def test_what_nobody_reads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OCR_SIZE", "OCR_SISE", "OCR_QQQQQQ", "OCR_REDIS_SERVER"):
         monkeypatch.setenv(name, "1")
     integer("OCR_SIZE", 7, 1)
-    assert [line for line in unheard() if "SI" in line or "QQ" in line] == [
+    assert [line for line in unknown_variables() if "SI" in line or "QQ" in line] == [
         "OCR_QQQQQQ is not a setting, and changes nothing",
         "OCR_SISE is not a setting, and changes nothing: OCR_SIZE is one",
     ]
-    assert not any("OCR_REDIS_SERVER" in line for line in unheard())
+    assert not any("OCR_REDIS_SERVER" in line for line in unknown_variables())
 
 
 def test_values_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,12 +65,41 @@ def test_a_password_in_a_wrong_url_is_not_shown(monkeypatch: pytest.MonkeyPatch)
     assert "hunter2" not in str(raised.value)
 
 
-def test_a_redis_url_in_both_forms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REDIS_URL", "unix:///run/redis.sock?db=2")
+@pytest.mark.parametrize(
+    ("given", "database"),
+    [
+        ("unix:///run/redis.sock?db=2", 2),
+        ("unix:///run/redis.sock?password=x&db=2", 2),
+        ("redis+socket:///run/redis.sock?virtual_host=2", 2),
+        ("redis+socket:///run/redis.sock", 0),
+        ("redis://host/2", 2),
+        ("redis://host/?db=2", 2),
+        ("redis://user:p%2Fw@host:6380?db=2", 2),
+        ("redis://[::1]:6380/1?db=2", 2),
+        ("redis://host", 0),
+        ("rediss://host/2?ssl_ca_certs=ca.pem", 2),
+        ("rediss://host/?db=2", 2),
+    ],
+)
+def test_celery_and_redis_py_use_the_same_server_and_database(
+    monkeypatch: pytest.MonkeyPatch, given: str, database: int
+) -> None:
+    """Celery's connection for messages, its result backend, and redis-py."""
+    monkeypatch.setenv("REDIS_URL", given)
     found = shared()
-    assert found.redis == "redis+socket:///run/redis.sock?virtual_host=2"
-    assert found.redis_py == "unix:///run/redis.sock?db=2"
     assert not found.embedded
+    with (
+        Celery(broker=found.redis, backend=found.redis) as app,
+        app.connection_for_write() as connection,
+        Redis.from_url(found.redis_py) as redis,
+    ):
+        theirs, ours = app.backend.connparams, redis.connection_pool.connection_kwargs
+        assert (theirs.get("db") or 0, ours.get("db", 0)) == (database, database)
+        for name in ("host", "path", "username", "password"):
+            assert theirs.get(name) == ours.get(name), name
+        if "path" not in theirs:  # kombu takes a socket's URL apart when it connects
+            assert (connection.virtual_host or "/").lstrip("/") == (str(database) if database else "")
+            assert (connection.hostname, connection.password) == (ours["host"], ours.get("password"))
 
 
 @pytest.mark.parametrize(
