@@ -6,7 +6,9 @@ has other keys, so it neither serves nor reads the other's pages.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ocrqueue.engines import Engine, Model, installed
@@ -16,10 +18,41 @@ from ocrqueue.options import Options
 from ocrqueue.storage.results import SCHEMA
 from ocrqueue.storage.spool import PASSWORD, Spool
 
-PIPELINE = 2  # raised whenever our own part of reading changes a text: rendering, text layer, turning, layout
-_RENDERERS = ("PyMuPDF", "pillow", "pillow-heif")
+LIBRARIES = ("PyMuPDF", "pillow", "pillow-heif", "numpy", "opencv-python-headless", "rapidocr")
+# Files and folders of this package whose code decides the text of a page. An engine's own folder is added to them.
+READING = (
+    "documents",
+    "upright",
+    "layout",
+    "geometry.py",
+    "pages.py",
+    "ppocr.py",
+    "steps/read.py",
+    "storage/results.py",
+)
 # Options that decide no text. The engine and the model do, but are part of `reads_as`.
 _NO_MATTER = frozenset({"pages", "engine", "model", "priority", "formats", "fresh", "notify"})
+_PACKAGE = Path(__file__).parents[1]
+
+
+def source_digest(package: Path, names: Iterable[str]) -> str:
+    """A digest of the Python files at these names below `package`; a folder counts with all files below it."""
+    digest = hashlib.sha256()
+    for name in names:
+        path = package / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"{file.relative_to(package).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+# Computed on import: the files may change on disk later, while this process still runs the code that it has loaded.
+_READING_CODE = source_digest(_PACKAGE, READING)
+_ENGINE_CODE = {  # by module of the engine's package
+    f"ocrqueue.engines.{folder.name}": source_digest(_PACKAGE, [f"engines/{folder.name}"])
+    for folder in sorted((_PACKAGE / "engines").iterdir())
+    if folder.is_dir()
+}
 
 
 def reads_as(engine: Engine, model: Model, limits: Limits) -> str:
@@ -31,8 +64,14 @@ def reads_as(engine: Engine, model: Model, limits: Limits) -> str:
     if fingerprint is None:
         return ""
     pixels = (limits.max_pixels, limits.max_source_pixels)  # larger pages are scaled down
-    ours = [PIPELINE, SCHEMA, *map(installed, _RENDERERS), *pixels]
+    ours = [_READING_CODE, *_code_of(engine), SCHEMA, *map(installed, LIBRARIES), *pixels]
     return _digest([*ours, engine.name, engine.dpi, fingerprint(), model.name, model.revision])
+
+
+def _code_of(engine: Engine) -> list[str]:
+    """Digests of the code of an engine of this project. The fingerprint of any other engine says what changes it."""
+    packages = {base.__module__.rpartition(".")[0] for base in type(engine).__mro__}
+    return [_ENGINE_CODE[package] for package in sorted(packages & _ENGINE_CODE.keys())]
 
 
 def cache_key(sha256: str, options: Options, reads_as: str) -> str:

@@ -1,6 +1,10 @@
 """The cache's key: all that a page's text depends on makes another one, and nothing else does."""
 
+import ast
+import shutil
+import sys
 from dataclasses import fields, replace
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -76,15 +80,121 @@ def test_how_a_worker_reads_depends_on_the_engines_fingerprint(monkeypatch: pyte
     assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
 
 
-@pytest.mark.parametrize("package", ["PyMuPDF", "pillow", "pillow-heif"])
-def test_how_a_worker_reads_depends_on_its_renderers(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("package", page_cache_key.LIBRARIES)
+def test_how_a_worker_reads_depends_on_its_libraries(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_cache_key, "installed", lambda name: "0.0" if name == package else engines.installed(name))
     assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
 
 
-def test_how_a_worker_reads_depends_on_our_own_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_cache_key, "PIPELINE", page_cache_key.PIPELINE + 1)
+# -- the code that decides a text -------------------------------------------------------------------------------------
+
+# Modules that the code on the way imports, and that decide no text; packages without the modules in them.
+DECIDE_NOTHING = {
+    "ocrqueue",
+    "ocrqueue.engines",
+    "ocrqueue.engines.holder",
+    "ocrqueue.errors",
+    "ocrqueue.ledger",
+    "ocrqueue.limits",  # its values are part of `reads_as`
+    "ocrqueue.names",
+    "ocrqueue.options",  # its values are part of the key
+    "ocrqueue.process",
+    "ocrqueue.process.cancelling",
+    "ocrqueue.process.memory",
+    "ocrqueue.process.watchdog",
+    "ocrqueue.states",
+    "ocrqueue.steps",
+    "ocrqueue.steps.page_cache",
+    "ocrqueue.steps.page_cache_key",
+    "ocrqueue.storage",
+    "ocrqueue.storage.retry",
+    "ocrqueue.storage.spool",
+}
+PACKAGE = Path(page_cache_key.__file__).parents[1]
+
+
+def file_of(module: str) -> Path | None:
+    """The file of a module of this project; None for a name that is no module."""
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.exists()), None)
+
+
+def imports_of(file: Path) -> set[str]:
+    """Names of the modules that a file imports anywhere, with the packages that they lie in."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {".".join(name.split(".")[:n]) for name in found for n in range(1, name.count(".") + 2)}
+
+
+def in_digest(file: Path) -> bool:
+    return any(file.is_relative_to(PACKAGE / name) for name in page_cache_key.READING)
+
+
+def reached() -> dict[str, Path]:
+    """Modules of this project that `steps.read` imports; imports of a module outside the digest are not followed."""
+    found: dict[str, Path] = {}
+    waiting = ["ocrqueue.steps.read"]
+    while waiting:
+        module = waiting.pop()
+        file = file_of(module) if module.startswith("ocrqueue") else None
+        if file is None or module in found:
+            continue
+        found[module] = file
+        if in_digest(file):
+            waiting += imports_of(file)
+    return found
+
+
+def test_every_module_on_the_way_to_a_text_is_in_the_digest() -> None:
+    """A new module is added to `READING`, or here to `DECIDE_NOTHING`."""
+    assert {module for module, file in reached().items() if not in_digest(file)} <= DECIDE_NOTHING
+
+
+def test_every_library_on_the_way_to_a_text_is_in_the_digest() -> None:
+    names = {name.partition(".")[0] for file in reached().values() if in_digest(file) for name in imports_of(file)}
+    names -= sys.stdlib_module_names | {"ocrqueue"}
+    distributions = {installed for name in names for installed in packages_distributions().get(name, [name])}
+    known = {name.lower() for name in page_cache_key.LIBRARIES}
+    assert {name.lower().replace("_", "-") for name in distributions} <= known
+    assert {"PIL", "cv2", "numpy", "pymupdf"} <= names
+
+
+def test_a_change_of_any_file_on_the_way_changes_the_digest(tmp_path: Path) -> None:
+    package = tmp_path / "ocrqueue"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    before = page_cache_key.source_digest(package, page_cache_key.READING)
+    assert before == page_cache_key.source_digest(PACKAGE, page_cache_key.READING)
+    for module, original in reached().items():
+        file = package / original.relative_to(PACKAGE)
+        content = file.read_bytes()
+        file.write_bytes(content + b"#")
+        changed = page_cache_key.source_digest(package, page_cache_key.READING) != before
+        assert changed == in_digest(original), module
+        file.write_bytes(content)
+    (package / "layout" / "new.py").touch()
+    assert page_cache_key.source_digest(package, page_cache_key.READING) != before
+
+
+def test_how_a_worker_reads_depends_on_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_cache_key, "_READING_CODE", "other code")
     assert reads_as(Numbered(), MODEL, Limits()) != BEFORE
+
+
+@pytest.mark.parametrize("path", engines.ENGINES.values())
+def test_how_a_worker_reads_depends_on_the_code_of_its_own_engine_only(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engines.engine_class(path)()
+    before, codes = reads_as(engine, MODEL, Limits()), dict(page_cache_key._ENGINE_CODE)
+    own = path.partition(":")[0].rpartition(".")[0]
+    for package in codes:
+        monkeypatch.setattr(page_cache_key, "_ENGINE_CODE", {**codes, package: "other code"})
+        assert (reads_as(engine, MODEL, Limits()) != before) == (package == own)
+        assert reads_as(Numbered(), MODEL, Limits()) == BEFORE
 
 
 def test_every_engine_of_the_table_has_a_fingerprint() -> None:
