@@ -98,6 +98,21 @@ def parse_ranges(text: str) -> list[tuple[int, int | None]]:
     return ranges
 
 
+def missing_pages(pages: str | None, total: int) -> str | None:
+    """The pages asked for that a document of `total` pages does not have, as ranges such as "99,120-130"; None if none.
+
+    An open range such as "10-" ends with the document, and is missing as a whole if the document ends before it.
+    """
+    missing = []
+    for first, last in parse_ranges(pages) if pages is not None else ():
+        start = max(first, total + 1)
+        if last is None and first > total:
+            missing.append(f"{first}-")
+        elif last is not None and last >= start:
+            missing.append(f"{start}-{last}" if start < last else str(last))
+    return ",".join(missing) or None
+
+
 def select_pages(pages: str | None, total: int) -> list[int]:
     """The page numbers asked for, ascending, each once, out of a document of `total` pages.
 

@@ -18,6 +18,7 @@ from ocrqueue.cli.report import (
     complain,
     progress_of,
     report,
+    report_missing,
     report_pages,
     say,
     worst,
@@ -55,6 +56,7 @@ def _show(found: JobStatus, as_json: bool) -> int:
         print(json.dumps(found.to_json()))
     else:
         say(f"{found.id}  {found.name}: {progress_of(found)}", sys.stdout)
+        report_missing(found.name, found)
     return code_of_state(found.state)
 
 
@@ -82,6 +84,7 @@ def _ended(job: Job, found: JobStatus) -> int:
         report(job.failure(), found.name)
     elif found.failed:
         report_pages(found.name, job.failed_pages())
+    report_missing(found.name, found)
     return code_of_state(found.state)
 
 
@@ -106,6 +109,7 @@ def result(job: str, format_name: str, file: Path | None) -> int:
     else:
         to_stdout(partial(handle.write, format_name), format_name)
     report_pages(found.name, handle.failed_pages() if found.failed else [])
+    report_missing(found.name, found)
     return code_of_state(found.state)
 
 

@@ -19,6 +19,7 @@ from ocrqueue.cli.report import (
     code_of_state,
     complain,
     report,
+    report_missing,
     report_pages,
     say,
     worst,
@@ -28,6 +29,8 @@ from ocrqueue.client import Client, Job, JobStatus
 from ocrqueue.client.submission import Wish, job_id, parse
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
+
+_COUNTS = ("state", "pages", "missing_pages", "ok", "failed", "cancelled")
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Reading:
 
     def as_json(self, status: JobStatus | None) -> dict[str, Any]:
         """What `--json` prints of it."""
-        counts = {name: getattr(status, name, None) for name in ("state", "pages", "ok", "failed", "cancelled")}
+        counts = {name: getattr(status, name, None) for name in _COUNTS}
         job = self.job.id if self.job else None
         return {"source": self.entry.shown, "job": job, **counts, "files": self.written, "error": self.error}
 
@@ -75,6 +78,11 @@ class Reading:
 @click.option("--json", "as_json", is_flag=True, help="Print an object a line; text goes to files.")
 def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None, **given: Any) -> int:
     """Read documents: files, folders, URLs or - for standard input."""
+    if given["no_wait"] and (folder is not None or given["timeout"] is not None):
+        raise click.UsageError(
+            "--no-wait ends before there is a result, so it goes with neither -o nor --timeout: leave these out, and "
+            "fetch the result later with `submit.py result JOB -o FILE`"
+        )
     wish = _wish(given, formats)
     entries = expand(sources, given["recursive"])
     if not entries:
@@ -86,7 +94,8 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
         readings = [Reading(entry, {}) for entry in entries]
     else:
         readings = [Reading(*pair) for pair in zip(entries, plan(entries, formats, folder or Path()), strict=True)]
-        make_folder(folder or Path())
+        for parent in {path.parent for reading in readings for path in reading.files.values()}:
+            make_folder(parent)
     client = Client()
     code = _submit(client, readings, wish)
     if given["no_wait"]:
@@ -190,6 +199,7 @@ def _deliver(reading: Reading, status: JobStatus) -> int:
         if status.state == "cancelled":
             return reading.failed(OcrFailed(f"cancelled: {status.ok} of {status.pages} pages were read; retry the job"))
         report_pages(name, job.failed_pages() if status.failed else [])
+        report_missing(name, status)
         if unmade:
             return reading.failed(unmade[0])
     except OcrError as e:

@@ -27,15 +27,21 @@ def check_format(_context: click.Context, _option: click.Parameter, given: str |
 
 
 def plan(entries: Sequence[Entry], formats: Sequence[str], folder: Path) -> list[Files]:
-    """The files of each document. Raises click.UsageError where two would be the same, or one is a source."""
+    """The output files of each document, in its subfolder of `folder`.
+
+    Raises click.UsageError if two files would be the same, or if one is a source or a subfolder.
+    """
     sources = {_same(entry.path) for entry in entries if entry.path}
+    subfolders = {_same(parent) for entry in entries for parent in _with_parents(folder, entry.subfolder)}
     taken: dict[str, Entry] = {}
     planned: list[Files] = []
     for entry in entries:
-        files = {name: folder / (entry.stem + FORMATS[name].extension) for name in formats}
+        files = {name: folder / entry.subfolder / (entry.stem + FORMATS[name].extension) for name in formats}
         for path in files.values():
             if _same(path) in sources:
                 raise click.UsageError(f"{path} is a source and would be written over; choose another folder with -o")
+            if _same(path) in subfolders:
+                raise click.UsageError(f"{path} would be a file and a folder; submit {entry.shown} by itself")
             other = taken.setdefault(_same(path), entry)
             if other is not entry:
                 raise click.UsageError(
@@ -43,6 +49,10 @@ def plan(entries: Sequence[Entry], formats: Sequence[str], folder: Path) -> list
                 )
         planned.append(files)
     return planned
+
+
+def _with_parents(folder: Path, subfolder: Path) -> list[Path]:
+    return [folder / part for part in (subfolder, *subfolder.parents) if part != Path()]
 
 
 def _same(path: Path) -> str:

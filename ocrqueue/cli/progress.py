@@ -8,6 +8,7 @@ from ocrqueue.cli.report import progress_of, say
 from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.client.follow import Statuses
 from ocrqueue.client.status import JobStatus
+from ocrqueue.states import JobState
 
 EVERY = 3.0  # seconds between two lines about a job whose state stays the same
 
@@ -68,9 +69,10 @@ class Lines:
     def update(self, statuses: Statuses) -> None:
         """Print what is new."""
         for status in statuses.values():
-            self._tell(status)
+            if status.state != JobState.FAILED:  # reported as an error
+                self._print(status)
 
-    def _tell(self, status: JobStatus) -> None:
+    def _print(self, status: JobStatus) -> None:
         mark, line, now = (status.state, status.waiting_for), progress_of(status), time.monotonic()
         before = self._said.get(status.id)
         if before and (before[1] == line or (before[0] == mark and now - before[2] < EVERY)):

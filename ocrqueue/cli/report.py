@@ -63,6 +63,12 @@ def report_pages(name: str, pages: list[PageState]) -> None:
         complain(f"{len(pages) - _PAGES_SHOWN} more pages failed; the result as json names them", name)
 
 
+def report_missing(name: str, status: JobStatus) -> None:
+    """Print a line if some of the pages that were asked for do not exist."""
+    if status.missing_pages:
+        say(f"warning: {name}: the document has no page {status.missing_pages}; the other pages were read")
+
+
 def progress_of(status: JobStatus) -> str:
     """How far a job is, such as "running, 3 of 8 pages, 1 failed"."""
     parts = [status.state if status.has_ended or not status.cancelling else "cancelling"]

@@ -26,6 +26,7 @@ class Entry:
     shown: str  # as errors and progress name it
     path: Path | None = None  # of a file
     url: str | None = None
+    subfolder: Path = Path()  # of the file, below the folder that was given
 
     @property
     def given(self) -> Given:
@@ -78,4 +79,4 @@ def _folder(folder: Path, recursive: bool) -> Iterator[Entry]:
         names = ", ".join(skipped[:_SHOWN])
         more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
         say(f"{folder}: skipped {names}{more}; these are no documents, hidden, or folders (-r takes folders)")
-    return (Entry(str(path), path) for path in sorted(found))
+    return (Entry(str(path), path, subfolder=path.parent.relative_to(folder)) for path in sorted(found))

@@ -19,7 +19,7 @@ from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.process import blas
 from ocrqueue.storage.spool import END
 
-OK, WRONG, NOTE = "ok", "wrong", "note"
+OK, WRONG, WARNING, NOTE = "ok", "wrong", "warn", "note"
 _FREE_SHARE, _FREE_BYTES = 0.05, 10**9  # of the spool's disk, below which it is as good as full
 _CLOCK_SECONDS = 5.0
 _RECONCILER_SECONDS = 90.0  # it runs every 20 s, 30 at most
@@ -30,7 +30,7 @@ _ENDED_LOOKED_AT = 5  # jobs whose end mark must be in the spool, if it is the w
 class Finding:
     """The outcome of a check."""
 
-    level: str  # "ok", "wrong" or "note"
+    level: str  # "ok", "wrong", "warn" (works, but badly) or "note"
     text: str  # one line
 
 
@@ -42,20 +42,20 @@ def examine() -> Iterator[Finding]:
     except QueueUnavailable as e:
         yield Finding(WRONG, e.message)
         yield from _spool(client)
-        yield from _blas()
+        yield from _blas([])
         return
     live = workers.live(client.redis)
     jobs = client.jobs()
     yield from _redis(client)
     yield from _clock(client)
     yield from _workers(live)
-    yield from _reconciler(client)
+    yield from _reconciler(client, live)
     yield from _spool(client)
     yield from _cache(client)
     yield from _same_spool(client, jobs)
     yield from _jobs(client, jobs)
     yield from _flower()
-    yield from _blas()
+    yield from _blas(live)
 
 
 def _check(fine: bool, good: str, bad: str) -> Finding:
@@ -113,9 +113,16 @@ def _workers(live: list[Worker]) -> Iterator[Finding]:
         yield Finding(WRONG, "no worker reads pages: start one with `make up` or `celery -A tasks.app worker`")
 
 
-def _reconciler(client: Client) -> Iterator[Finding]:
+def _reconciler(client: Client, live: list[Worker]) -> Iterator[Finding]:
     last = cast("str | None", client.redis.hget(names.RECONCILER, "last"))
-    age = client.ledger.now() - float(last) if last else None
+    now = client.ledger.now()
+    age = now - float(last) if last else None
+    up = max((now - worker.started for worker in serving(live, names.MAINTENANCE_QUEUE)), default=None)
+    if (age is None or age >= _RECONCILER_SECONDS) and up is not None and up < _RECONCILER_SECONDS:
+        yield Finding(
+            NOTE, f"the reconciler has not run since its worker started {up:.0f} s ago; look again in a minute"
+        )
+        return
     yield _check(
         age is not None and age < _RECONCILER_SECONDS,
         f"the reconciler ran {age or 0:.0f} s ago",
@@ -197,12 +204,13 @@ def _flower() -> Iterator[Finding]:
         yield Finding(OK, f"Flower shows the queue at http://{host}:{port}")
 
 
-def _blas() -> Iterator[Finding]:
-    """MLX on the CPU of a Linux machine: wrong where a model is to be read with, else a note."""
+def _blas(live: list[Worker]) -> Iterator[Finding]:
+    """Whether MLX has a fast BLAS on a Linux machine: a warning if it reads here without one, else a note."""
     if not blas.is_wanted():
         return
     if found := blas.find_blas():
         yield Finding(OK, f"MLX multiplies with {found}")
     else:
-        level = WRONG if os.environ.get("OCR_MODEL") else NOTE
+        is_served = any("mlx-vlm" in worker.engines and worker.host == settings.hostname() for worker in live)
+        level = WARNING if is_served or os.environ.get("OCR_MODEL") else NOTE
         yield Finding(level, f"MLX reads ten times slower than it could on this machine's CPU: {blas.ADVICE}")

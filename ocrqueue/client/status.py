@@ -8,6 +8,7 @@ from ocrqueue import names
 from ocrqueue.ledger import Job, Ledger
 from ocrqueue.ledger.records import ENDED
 from ocrqueue.ledger.workers import Worker, serving
+from ocrqueue.options import missing_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class JobStatus:
     state: str  # queued, running, done, partial, failed or cancelled
     round: int  # 1, and one more with each retry
     pages: int | None  # asked for; None until the document is opened
+    missing_pages: str | None  # asked for, but not in the document, such as "99" or "12-20"
     ok: int
     failed: int
     cancelled: int
@@ -86,6 +88,7 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         state=job.state,
         round=job.round,
         pages=job.pages,
+        missing_pages=None if job.total is None else missing_pages(job.options.pages, job.total),
         ok=job.ok,
         failed=job.failed,
         cancelled=job.cancelled,

@@ -123,6 +123,15 @@ def start(data_dir: Path) -> NoReturn:
     os.execv(command[0], command)  # noqa: S606
 
 
+def remove_socket_folder(data_dir: Path) -> None:
+    """Remove the folder of the socket of this data folder's server, unless the server runs."""
+    with contextlib.suppress(OSError):
+        sock = Path((data_dir / NOTE).read_text().strip())
+        if not is_live(sock):
+            sock.unlink(missing_ok=True)
+            sock.parent.rmdir()
+
+
 def main() -> int:
     """Run the embedded server; the exit code where that is not to be."""
     try:

@@ -20,7 +20,7 @@ from typing import IO, NoReturn
 
 from ocrqueue.errors import StorageError
 from ocrqueue.settings import SettingsError, Shared, integer, shared
-from ocrqueue.stack.embedded import EmbeddedError, private_folder
+from ocrqueue.stack.embedded import EmbeddedError, private_folder, remove_socket_folder
 from ocrqueue.storage.spool import Spool
 
 STOP_SECONDS = 45  # a worker gives its pages back after OCR_SHUTDOWN_SECONDS (30)
@@ -181,6 +181,7 @@ def run(processes: list[Process], data_dir: Path) -> int:
         finally:
             supervisord.terminate()
             code = supervisord.wait()
+            remove_socket_folder(data_dir)
     return code
 
 
@@ -189,8 +190,10 @@ def _path() -> str:
 
 
 def _on_stop(act: Callable[[], None]) -> None:
+    """Call `act` at SIGTERM, and at SIGINT and SIGHUP unless they are ignored: by `nohup`, or a shell's `command &`."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda _signal, _frame: act())
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda _signal, _frame: act())
 
 
 def _settings(names: list[str]) -> Shared:

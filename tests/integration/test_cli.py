@@ -22,9 +22,11 @@ from ocrqueue.cli import main
 from ocrqueue.client import Client
 from ocrqueue.errors import PageError
 from ocrqueue.ledger.workers import Worker, announce
-from ocrqueue.settings import shared
+from ocrqueue.process import blas
+from ocrqueue.settings import hostname, shared
 from tests.support.harness import PROJECT
 from tests.support.player import Reader
+from tests.support.signals import default_sigint, in_background
 
 Output = pytest.CaptureFixture[str]
 
@@ -112,6 +114,37 @@ def test_json_is_an_object_a_source(client: Client, capsys: Output) -> None:
     assert found["broken.pdf"]["error"]["message"].startswith("it is torn")
     assert found["empty.pdf"]["job"] is None
     assert found["empty.pdf"]["error"]["code"] == "empty_file"
+
+
+def test_folders_below_are_mirrored_below_the_output_folder(client: Client, capsys: Output) -> None:
+    for name in ("in/a.pdf", "in/x/a.pdf", "in/x/y/a.pdf", "in/z/a.pdf"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(name.encode())
+    with working(client, pages=1):
+        assert main(["ocr", "-r", "in", "-o", "out"]) == 0
+    written = sorted(str(path) for path in Path("out").rglob("*") if path.is_file())
+    assert written == ["out/a.txt", "out/x/a.txt", "out/x/y/a.txt", "out/z/a.txt"]
+
+
+def test_a_failed_document_is_reported_once(client: Client, capsys: Output) -> None:
+    Path("broken.pdf").write_bytes(b"abc")
+    with working(client):
+        assert main(["ocr", "broken.pdf"]) == 4
+    assert capsys.readouterr().err.count("corrupt_file") == 1
+
+
+def test_pages_that_do_not_exist_are_named(client: Client, capsys: Output) -> None:
+    with working(client, pages=1):
+        assert main(["ocr", "scan.pdf", "--pages", "1,99", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["missing_pages"] == "99"
+    assert "warning: scan.pdf: the document has no page 99; the other pages were read" in err
+    (job,) = client.ledger.jobs()
+    for command in ("status", "wait", "result"):
+        assert main([command, job]) == 0
+        assert "no page 99" in capsys.readouterr().err
+    assert main(["status", job, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["missing_pages"] == "99"
 
 
 def test_standard_input_is_a_document(client: Client, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,14 +236,31 @@ def test_jobs_are_listed_by_state(client: Client, capsys: Output) -> None:
     assert [json.loads(line)["job"] for line in capsys.readouterr().out.splitlines()[1:]] == [kept.id, cancelled.id]
 
 
-def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
+def started() -> "subprocess.Popen[str]":
+    """`submit.py ocr scan.pdf`, which waits for its job."""
     process = subprocess.Popen(
         [sys.executable, PROJECT / "submit.py", "ocr", "scan.pdf"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ,
     )  # fmt: skip
     assert process.stderr
-    first = process.stderr.readline()
-    assert "scan.pdf: queued" in first
+    assert "scan.pdf: queued" in process.stderr.readline()
+    return process
+
+
+def test_a_command_in_the_background_ignores_sigint_and_ends_at_sigterm(client: Client) -> None:
+    with in_background():
+        process = started()
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGTERM
+    assert "interrupted" not in err
+    assert len(client.ledger.jobs()) == 1
+
+
+def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
+    with default_sigint():
+        process = started()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     (job,) = client.ledger.jobs()
@@ -227,7 +277,8 @@ def test_ctrl_c_while_a_document_is_handed_over_names_its_job_too(client: Client
         "sys.exit(main(['ocr', 'scan.pdf']))"
     )
     env = os.environ | {"PYTHONPATH": str(PROJECT)}
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, env=env)
+    with default_sigint():
+        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, env=env)
     (job,) = client.ledger.jobs()
     assert run.returncode == 130
     assert run.stderr.splitlines()[-1].startswith(f"interrupted: the job goes on: {job} ")
@@ -257,6 +308,41 @@ def test_doctor_finds_what_is_wrong(client: Client, redis: Redis, capsys: Output
         assert any(line.startswith("wrong") for line in out.splitlines() if wrong in line), wrong
     assert f"job {job.id} (document) has not moved for 30 minutes" in out
     assert "can be written" in out
+
+
+@pytest.mark.parametrize("last", [None, -3600])  # it has never run; it ran before the stack was stopped
+@pytest.mark.parametrize(("started", "level"), [(-5, "note"), (-200, "wrong")])
+def test_doctor_waits_for_the_first_run_of_the_reconciler(
+    client: Client, redis: Redis, capsys: Output, started: int, level: str, last: int | None
+) -> None:
+    announce(redis, Worker("w1", "host", 1, "0.1.0", ("documents", "maintenance"), started=time.time() + started), 30)
+    if last is not None:
+        redis.hset(names.RECONCILER, "last", time.time() + last)
+    main(["doctor"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "reconciler" in line]
+    assert line.startswith(level)
+    redis.hset(names.RECONCILER, "last", time.time())
+    main(["doctor"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "reconciler" in line]
+    assert line.startswith("ok")
+
+
+@pytest.mark.parametrize(("engine", "level"), [("rapidocr", "note"), ("mlx-vlm", "warn")])
+def test_a_slow_blas_is_no_error(
+    client: Client, redis: Redis, capsys: Output, monkeypatch: pytest.MonkeyPatch, engine: str, level: str
+) -> None:
+    monkeypatch.setattr(blas, "is_wanted", lambda: True)
+    monkeypatch.setattr(blas, "find_blas", lambda: None)
+    announce(redis, Worker("w1", hostname(), 1, "0.1.0", ("documents", "maintenance", "pages.x"), {engine: {}}), 30)
+    redis.hset(names.RECONCILER, "last", time.time())
+    redis.config_set("appendonly", "yes")
+    try:
+        code = main(["doctor"])
+    finally:
+        redis.config_set("appendonly", "no")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "MLX" in line] == [level]
+    assert code == (4 if any(line.startswith("wrong") and "disk" in line for line in lines) else 0)
 
 
 def test_doctor_is_content_with_a_healthy_stack(client: Client, redis: Redis, capsys: Output) -> None:

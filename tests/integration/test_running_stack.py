@@ -7,11 +7,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.support.signals import default_sigint, in_background
 
 PROJECT = Path(__file__).parents[2]
 PROCFILE = """\
@@ -50,15 +52,18 @@ def environment(project: Path, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def stack(project: Path, **more: str) -> "Iterator[subprocess.Popen[str]]":
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ocrqueue.stack"],
-        cwd=project,
-        env=environment(project, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def stack(
+    project: Path, start: "AbstractContextManager[None] | None" = None, **more: str
+) -> "Iterator[subprocess.Popen[str]]":
+    with start or default_sigint():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ocrqueue.stack"],
+            cwd=project,
+            env=environment(project, **more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     try:
         yield process
     finally:
@@ -111,8 +116,25 @@ def test_a_stack_starts_and_ends_cleanly(project, number):
     assert "http://127.0.0.1:" in out
     assert "fails ended (exit status 1)" in err
     assert "OCR_X is wrong" in err
+    assert list(project.glob("ocr-queue-*")) == []
     redis_log = (project / "data" / "logs" / "redis.log").read_text()
     assert "ready to exit" in redis_log.lower()
+
+
+def test_a_stack_in_the_background_ignores_sigint_and_sighup_and_stops_at_sigterm(project):
+    with stack(project, in_background()) as process:
+        child = wait_for(project / "started")
+        parent = psutil.Process(int(child)).parent()
+        (project / "started").unlink()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGHUP)
+        parent.kill()
+        psutil.Process(int(child)).kill()
+        wait_for(project / "started")  # a stack that stops starts nothing again
+        process.terminate()
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert (project / "stopped").read_text() == "None"
 
 
 def test_what_dies_is_started_again(project):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocrqueue.errors import InvalidOptions
-from ocrqueue.options import Options, parse_ranges, select_pages
+from ocrqueue.options import Options, missing_pages, parse_ranges, select_pages
 
 
 def test_what_is_given_comes_back() -> None:
@@ -64,3 +64,19 @@ def test_a_selection_is_ascending_and_within_the_document(numbers: set[int], tot
     else:
         with pytest.raises(InvalidOptions):
             select_pages(pages, total)
+
+
+@pytest.mark.parametrize(
+    ("pages", "total", "missing"),
+    [
+        (None, 1, None),
+        ("1", 1, None),
+        ("1-", 1, None),
+        ("1,99", 1, "99"),
+        ("1-3,8,10-", 9, "10-"),
+        ("1-3,8,10-", 2, "3,8,10-"),
+        ("2-20", 12, "13-20"),
+    ],
+)
+def test_pages_that_a_document_does_not_have_are_named(pages: str | None, total: int, missing: str | None) -> None:
+    assert missing_pages(pages, total) == missing

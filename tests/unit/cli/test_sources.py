@@ -88,6 +88,23 @@ def test_two_sources_for_one_file_are_refused_also_through_a_link() -> None:
         plan([Entry("x/a.pdf", Path("x/a.pdf"))], ["text"], Path())
 
 
+def test_files_of_subfolders_go_to_subfolders() -> None:
+    touch("in/a.pdf", "in/x/a.pdf", "in/x/y/a.pdf")
+    files = plan(expand(["in"], recursive=True), ["text"], Path("out"))
+    assert [str(path["text"]) for path in files] == ["out/a.txt", "out/x/a.txt", "out/x/y/a.txt"]
+
+
+def test_sources_of_the_same_name_never_overwrite_each_other() -> None:
+    touch("in/x/a.pdf", "in/x/a.png", "other/x/a.pdf", "f/a.pdf", "f/a.txt/b.pdf")
+    with pytest.raises(click.UsageError, match="both be written"):
+        plan(expand(["in"], recursive=True), ["text"], Path("out"))
+    Path("in/x/a.png").unlink()
+    with pytest.raises(click.UsageError, match="both be written"):
+        plan(expand(["in", "other"], recursive=True), ["text"], Path("out"))
+    with pytest.raises(click.UsageError, match="a file and a folder"):
+        plan(expand(["f"], recursive=True), ["text"], Path("out"))
+
+
 def test_a_file_is_there_whole_or_as_it_was() -> None:
     Path("a.txt").write_text("before")
 

@@ -42,6 +42,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ocr in", "no document"),
         ("ocr a.pdf --password-file none", "cannot be read"),
         ("ocr a.pdf -o b.pdf", "b.pdf"),
+        ("ocr a.pdf --no-wait -o out", "--no-wait ends before there is a result"),
+        ("ocr a.pdf --no-wait --timeout 5", "submit.py result JOB -o FILE"),
         ("jobs --state odd", "odd"),
         ("result", "Missing argument"),
     ],
