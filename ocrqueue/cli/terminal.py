@@ -1,4 +1,4 @@
-"""Text of unknown origin, made safe to show on a terminal."""
+"""Makes text of unknown origin safe to show on a terminal."""
 
 import re
 
@@ -6,8 +6,8 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0d-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u206
 
 
 def for_terminal(text: str) -> str:
-    r"""Text without what a terminal would obey: escape and control characters but \n and \t, and changes of direction.
+    r"""Remove control characters (escape sequences begin with one) except \n and \t, and changes of direction.
 
-    A form feed between pages becomes a newline; what cannot be encoded becomes U+FFFD.
+    A form feed becomes a newline, and a lone surrogate, which cannot be encoded, becomes U+FFFD.
     """
     return re.sub(r"[\ud800-\udfff]", "\ufffd", _UNSAFE.sub("", text).replace("\f", "\n"))

@@ -1,4 +1,4 @@
-"""ALTO 4.4 (https://www.loc.gov/standards/alto/): XML with the place of every line and word on the page image."""
+"""ALTO 4.4 (https://www.loc.gov/standards/alto/): XML with the box of every line and word."""
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -7,8 +7,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ocrqueue import __version__
 from ocrqueue.formats.hocr import language_of
-from ocrqueue.formats.placement import PlacedLine, PlacedWord, bounds, lines_of
-from ocrqueue.geometry import Rect
+from ocrqueue.formats.placement import PlacedLine, PlacedWord, lines_of
+from ocrqueue.geometry import Rect, bounds, union
+from ocrqueue.states import Origin
 from ocrqueue.storage.results import clean_text
 
 _HEAD = """\
@@ -31,11 +32,11 @@ SCHEMAVERSION="4.4">
 
 
 def write_alto(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
-    """Each page as a `Page` with one block of lines and words.
+    """Write a result as ALTO: each page is a `Page` with one block of lines and words.
 
-    Words share their line's box out, and have its confidence. A turned line has the upright box round it and its own
-    corners as a polygon; a line without a place of its own has none. A tag of each line says where its text comes from.
-    ALTO wants at least one page: a result without any gets an empty one.
+    The boxes of words divide their line's box; their confidence is the line's. A slanted line has the upright box
+    around it, and its corners as a polygon. A line without a place has no box. A tag of each line says where its text
+    comes from. A result without pages gets an empty page, because ALTO requires one.
     """
     name = clean_text(str(header["source"]["name"] or ""))
     stream.write(_HEAD.format(name=escape(name), version=escape(__version__)))
@@ -68,7 +69,7 @@ def _write_page(stream: TextIO, page: Mapping[str, Any], language: str | None) -
 
 def _write_line(stream: TextIO, line: PlacedLine, number: str) -> None:
     place = bounds(line.box) if line.is_known else None
-    about = {"ID": f"line_{number}", "TAGREFS": line.origin if line.origin == "text_layer" else "ocr"}
+    about = {"ID": f"line_{number}", "TAGREFS": Origin.TEXT_LAYER if line.origin == Origin.TEXT_LAYER else Origin.OCR}
     stream.write(f"<TextLine{_attributes(about)}{_place(place)}>\n")
     if line.is_known and line.is_turned:
         points = " ".join(f"{x:g},{y:g}" for x, y in line.box)
@@ -84,7 +85,7 @@ def _write_line(stream: TextIO, line: PlacedLine, number: str) -> None:
 
 
 def _gap(word: PlacedWord, following: PlacedWord) -> Rect:
-    """The blank between two words; beside each other as a rule, above each other where the text runs downwards."""
+    """The space between two words, side by side, or one above the other in text that runs downwards."""
     left, top, right, bottom = bounds(word.box)
     other_left, other_top, other_right, other_bottom = bounds(following.box)
     across = sorted((left, right, other_left, other_right))[1:3]
@@ -93,14 +94,13 @@ def _gap(word: PlacedWord, following: PlacedWord) -> Rect:
 
 
 def _around(lines: list[PlacedLine]) -> Rect | None:
+    """The rectangle around all lines with a place; None if there is none."""
     known = [bounds(line.box) for line in lines if line.is_known]
-    if not known:
-        return None
-    lefts, tops, rights, bottoms = zip(*known, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
+    return union(known) if known else None
 
 
 def _place(box: Rect | None) -> str:
+    """The attributes that hold a box, rounded to tenths of a pixel; empty if there is no box."""
     if box is None:
         return ""
     left, top, right, bottom = (round(x, 1) for x in box)

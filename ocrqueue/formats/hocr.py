@@ -1,4 +1,4 @@
-"""hOCR 1.2 (https://kba.github.io/hocr-spec/1.2/): XHTML with the place of every line and word on the page image."""
+"""hOCR 1.2 (https://kba.github.io/hocr-spec/1.2/): XHTML with the box of every line and word."""
 
 import math
 import re
@@ -7,12 +7,12 @@ from html import escape
 from typing import Any, TextIO
 
 from ocrqueue import __version__
-from ocrqueue.formats.placement import PlacedLine, PlacedWord, bounds, lines_of
+from ocrqueue.formats.placement import DESCENT, PlacedLine, PlacedWord, lines_of
+from ocrqueue.geometry import bounds
 from ocrqueue.storage.results import clean_text
 
-_DESCENT = 0.2  # the part of a line's height below its baseline, in most fonts
-_STEEP = math.pi / 4  # of a steeper line hOCR wants the angle instead of a baseline
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_STEEP = math.pi / 4  # radians; a steeper line has the property textangle instead of baseline
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # a language tag, such as "de" or "en-GB" (RFC 5646)
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
@@ -29,10 +29,11 @@ _HEAD = """\
 
 
 def write_hocr(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
-    """Each page as an `ocr_page` of lines and words.
+    """Write a result as hOCR: each page is an `ocr_page` of lines and words.
 
-    Words share their line's box out, and have its confidence. `x_origin` of a line says where its text comes from; a
-    page without text says why in `x_error`; a line without a place of its own has the page's box and no words.
+    The boxes of words divide their line's box; their confidence is the line's. The property `x_origin` says where the
+    text of a line comes from, and `x_error` why a page was not read. A line without a place has the box of the page,
+    and no words.
     """
     name = clean_text(str(header["source"]["name"] or ""))
     language = language_of(header)
@@ -52,7 +53,7 @@ def write_hocr(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
 
 
 def language_of(header: Mapping[str, Any]) -> str | None:
-    """The language that the job was told to expect, where it is a language tag."""
+    """The language option of the job, if it is a language tag; None otherwise."""
     given = header["options"].get("lang") or ""
     return given if _LANGUAGE.fullmatch(given) else None
 
@@ -78,19 +79,19 @@ def _write_page(stream: TextIO, page: Mapping[str, Any], name: str) -> None:
 def _line_properties(line: PlacedLine) -> list[str]:
     found = [_bbox(line), f"x_size {line.height:.1f}", f"x_origin {line.origin}"]
     if abs(line.angle) > _STEEP:
-        found.append(f"textangle {-math.degrees(line.angle) % 360:.1f}")  # anti-clockwise
+        found.append(f"textangle {-math.degrees(line.angle) % 360:.1f}")  # counterclockwise
     else:
         found.append(f"baseline {_baseline(line)}")
     return found
 
 
 def _baseline(line: PlacedLine) -> str:
-    """Slope and offset from the lower left corner of the line's bbox."""
+    """The slope of the baseline, and its offset in pixels from the lower left corner of the line's bbox."""
     left, _, _, bottom = bounds(line.box)
     slope = math.tan(line.angle)
     x, y = line.box[3]
-    y -= _DESCENT * line.height * math.cos(line.angle)
-    x += _DESCENT * line.height * math.sin(line.angle)
+    y -= DESCENT * line.height * math.cos(line.angle)
+    x += DESCENT * line.height * math.sin(line.angle)
     return f"{slope:.4f} {y - slope * (x - left) - bottom:.0f}"
 
 
@@ -108,5 +109,5 @@ def _bbox(placed: PlacedLine | PlacedWord) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name as it may stand in a property: on one line, without what ends it."""
+    """A file name for a property: on one line, without the characters that would end it."""
     return " ".join(name.split()).replace("\\", "/").replace('"', "'").replace(";", ",")

@@ -1,6 +1,6 @@
-"""The lines of a stored page as formats place them: which way each runs, and where its words stand.
+"""The lines of a stored page with their direction, angle and words, as hOCR, ALTO and PDF need them.
 
-Only lines are stored, so words share a line's box out by the usual widths of their characters.
+Results contain lines without words. So a line's box is divided among its words by usual widths of their characters.
 """
 
 import itertools
@@ -12,52 +12,56 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ocrqueue.geometry import Point, Quad, Rect
+from ocrqueue.geometry import Point, Quad, point_between
+from ocrqueue.states import Origin
 from ocrqueue.storage.results import clean_text
 
-_UPRIGHT_RATIO = 1.5  # a box this much higher than wide holds text that runs downwards, as engines take it too
-_STRIP = 0.8  # the part of its strip that a line without a place fills
+DESCENT = 0.2  # share of a line's height below its baseline, as in most fonts
+_TALL = 1.5  # heights per width; text in a box at least so tall runs downwards, the rule of the engines too
+_STRIP = 0.8  # share of its strip that a line without a place fills
+# Widths of characters in line heights, close to those of Helvetica.
 _WIDTHS = {"iljI|!.,:;'`‘’· ": 0.28, 'frt()[]{}-/\\"*“”°': 0.36, "wABCDEGHKNOQRUVXYZ&": 0.7, "mMW%@—…": 0.88}
 _WIDTH_OF = {char: width for chars, width in _WIDTHS.items() for char in chars}
-_TURNED = math.radians(2)  # less is how the detector draws a level line
+_FULL, _CAPITAL, _OTHER = 1.0, 0.65, 0.53  # of ideographs, other capitals, all others
+_TURNED = math.radians(2)  # detectors draw level lines with angles up to this
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedWord:
-    """A word and the part of its line's box that it fills."""
+    """A word and its part of the line's box."""
 
     text: str
-    box: Quad
+    box: Quad  # in pixels of the page image; begins where the line's begins
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLine:
     """A line of text on a page image."""
 
-    text: str
-    box: Quad  # corners in pixels, clockwise from the beginning of the text at its top
-    confidence: float | None  # 0 to 1; None where the engine gave none
-    origin: str  # "ocr" or "text_layer"
-    is_known: bool = True  # False: the engine gave text and no places; the box is a strip of the page
+    text: str  # on one line, without blanks at its ends
+    box: Quad  # in pixels of the page image; its first two corners are the top of the line as it is read
+    confidence: float | None  # 0 to 1; None: the engine gave none
+    origin: str  # a value of `Origin`
+    is_known: bool = True  # False: the engine gave no place, and the box is a strip of the page
 
     @property
     def angle(self) -> float:
-        """Radians clockwise from level."""
+        """The angle of the line to the horizontal, in radians clockwise."""
         (x0, y0), (x1, y1), (x2, y2), (x3, y3) = self.box
         return math.atan2(y1 - y0 + y2 - y3, x1 - x0 + x2 - x3)
 
     @property
     def is_turned(self) -> bool:
-        """Whether an upright rectangle would not do for it."""
+        """Whether the line is so slanted that an upright rectangle does not describe it."""
         return abs(self.angle) > _TURNED
 
     @property
     def height(self) -> float:
-        """From the top to the bottom of its characters, in pixels."""
+        """The mean length of the two ends of the box, in pixels."""
         return (math.dist(self.box[0], self.box[3]) + math.dist(self.box[1], self.box[2])) / 2
 
     def words(self) -> Iterator[PlacedWord]:
-        """Its words as they are read; a line without blanks is one word."""
+        """The words in the order in which they are read. A line without blanks is one word."""
         ends = [0.0, *itertools.accumulate(width(char) for char in self.text)]
         total = ends[-1] or 1.0
         leftwards = is_right_to_left(self.text)
@@ -66,17 +70,21 @@ class PlacedLine:
             yield PlacedWord(match[0], self._part(1 - end, 1 - start) if leftwards else self._part(start, end))
 
     def _part(self, start: float, end: float) -> Quad:
+        """The part of the box between two shares of its length."""
         top_left, top_right, bottom_right, bottom_left = self.box
         return (
-            _between(top_left, top_right, start),
-            _between(top_left, top_right, end),
-            _between(bottom_left, bottom_right, end),
-            _between(bottom_left, bottom_right, start),
+            point_between(top_left, top_right, start),
+            point_between(top_left, top_right, end),
+            point_between(bottom_left, bottom_right, end),
+            point_between(bottom_left, bottom_right, start),
         )
 
 
 def lines_of(page: Mapping[str, Any]) -> list[PlacedLine]:
-    """The lines of a page's result that have text; where the engine gave no places, strips of the page, one a line."""
+    """The lines of a page of a result that contain text.
+
+    If the engine gave no places, each line of the page's text gets a strip of the page, from the top downwards.
+    """
     if not page["lines"]:
         return _strips(page)
     found = []
@@ -88,40 +96,36 @@ def lines_of(page: Mapping[str, Any]) -> list[PlacedLine]:
     return found
 
 
-def bounds(box: Quad) -> Rect:
-    """The smallest upright rectangle round a box: left, top, right, bottom."""
-    xs, ys = [x for x, _ in box], [y for _, y in box]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
 @cache
 def width(char: str) -> float:
-    """What a character usually takes of a line, in parts of its height."""
+    """The usual width of a character, in line heights."""
     if char in _WIDTH_OF:
         return _WIDTH_OF[char]
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0.0
     if unicodedata.east_asian_width(char) in "WF":
-        return 1.0
-    return 0.65 if char.isupper() else 0.53
+        return _FULL
+    return _CAPITAL if char.isupper() else _OTHER
 
 
 def is_right_to_left(text: str) -> bool:
-    """Whether a text begins with a letter of a script that runs to the left, such as Arabic or Hebrew."""
+    """Whether the first letter of a text belongs to a right-to-left script, such as Arabic or Hebrew (UAX #9, P2)."""
     strong = (kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL"))
     return next(strong, "L") != "L"
 
 
 def _oriented(box: list[Point], text: str) -> Quad:
+    """The corners in reading order: from the top right one if the text runs downwards."""
     top_left, top_right, bottom_right, bottom_left = box
     across = math.dist(top_left, top_right) + math.dist(bottom_left, bottom_right)
     down = math.dist(top_left, bottom_left) + math.dist(top_right, bottom_right)
-    if len(text) > 1 and down >= _UPRIGHT_RATIO * across:
+    if len(text) > 1 and down >= _TALL * across:
         return top_right, bottom_right, bottom_left, top_left
     return top_left, top_right, bottom_right, bottom_left
 
 
 def _strips(page: Mapping[str, Any]) -> list[PlacedLine]:
+    """The lines of a page's text, each in a strip of the page; none if the page or its text is empty."""
     texts = [" ".join(line.split()) for line in clean_text(page["text"]).split("\n") if line.strip()]
     if not (texts and page["width"] and page["height"]):
         return []
@@ -130,9 +134,5 @@ def _strips(page: Mapping[str, Any]) -> list[PlacedLine]:
     for index, text in enumerate(texts):
         top, bottom = index * step, (index + _STRIP) * step
         box = (0.0, top), (wide, top), (wide, bottom), (0.0, bottom)
-        found.append(PlacedLine(text, box, page["confidence"], page["origin"] or "ocr", is_known=False))
+        found.append(PlacedLine(text, box, page["confidence"], page["origin"] or Origin.OCR, is_known=False))
     return found
-
-
-def _between(start: Point, end: Point, part: float) -> Point:
-    return start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part

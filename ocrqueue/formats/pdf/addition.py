@@ -1,4 +1,4 @@
-"""What is added to a PDF that is there already: text on its pages, and the font of that text."""
+"""Text and its font, added to an existing PDF."""
 
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,20 @@ from ocrqueue.formats.placement import PlacedLine
 
 
 class PdfAddition:
-    """Text for the pages of an open PDF. Nothing is on disk before `save`."""
+    """Text that is added to the pages of an open PDF. Nothing is written to disk before `save`."""
 
     def __init__(self, pdf: Any, name: str) -> None:
-        """`name` is the font's among a page's resources: one that nothing else in the file goes by."""
+        """`name` is the resource name of the font; no other resource in the file may have it."""
         self._pdf = pdf
         self._name = name
         self._glyphs = Glyphs()
-        self._font = 0  # object number; 0: nothing was added yet
+        self._font = 0  # object number of the font; 0: nothing was added yet
 
     def add(self, number: int, lines: list[PlacedLine], transform: Transform) -> None:
-        """Put lines on page `number` (from 1), before all that it draws: so no state that it leaves behind matters.
+        """Add lines to page `number` (from 1).
 
-        `transform` leads from pixels of the page image to points of the unrotated page.
+        They are drawn before the page's own content, whose graphics state could otherwise move them. `transform` maps
+        a pixel of the page image to a point of the unrotated page.
         """
         page = self._pdf[number - 1]
         to_space = chained(transform, to_user_space(page))
@@ -40,9 +41,10 @@ class PdfAddition:
         self._pdf.xref_set_key(page.xref, "Contents", f"[{contents}]")
 
     def save(self, path: Path) -> None:
-        """Write what was added after the end of the file; where it is damaged, write it anew, its streams as they are.
+        """Append the additions to the file at `path`, whose bytes do not change (ISO 32000-1, 7.5.6).
 
-        Passwords and permissions stay as they are.
+        A damaged file, to which MuPDF cannot append, is rewritten with its streams unchanged. Passwords and
+        permissions stay in both cases.
         """
         if not self._font:
             return
@@ -50,23 +52,23 @@ class PdfAddition:
         if self._pdf.can_save_incrementally():
             self._pdf.saveIncr()
             return
-        anew = path.with_suffix(".anew")
-        self._pdf.save(str(anew), encryption=pymupdf.PDF_ENCRYPT_KEEP)
-        anew.replace(path)
+        rewritten = path.with_suffix(".rewritten")
+        self._pdf.save(str(rewritten), encryption=pymupdf.PDF_ENCRYPT_KEEP)
+        rewritten.replace(path)
 
     def reserve(self) -> int:
-        """The number of a new object."""
+        """Return the number of a new object, which `put` writes later."""
         return int(self._pdf.get_new_xref())
 
     def put(self, number: int, body: str, stream: bytes | None = None) -> None:
-        """Write an object: the entries of its dictionary, and the stream that goes with them."""
+        """Write an object: the entries of its dictionary, and its stream, if it is one."""
         self._pdf.update_object(number, f"<< {body} >>")
         if stream is not None:
             self._pdf.update_stream(number, stream, new=True)
 
 
 def _add_font(page: Any, name: str, font: int) -> None:
-    """Name the font in the page's resources, wherever those stand."""
+    """Add the font to the page's resources, which may be the page's own, inherited, or missing."""
     mupdf = pymupdf.mupdf
     pdf_page = mupdf.pdf_page_from_fz_page(page.this)
     resources = mupdf.pdf_dict_get_inheritable(pdf_page.obj(), pymupdf.PDF_NAME("Resources"))

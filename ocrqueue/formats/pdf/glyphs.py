@@ -1,19 +1,21 @@
-"""A font for text that is found and never seen: it draws nothing and says which characters its codes stand for.
+"""The font of invisible text: its glyphs are empty, and its ToUnicode map says which character each code is.
 
-It is a composite font (ISO 32000-1, 9.7) whose codes are given out as characters come up, so one font serves every
-script and stays as small as the characters used; the TrueType program in it has one glyph, which is empty.
+It is a composite font (ISO 32000-1, 9.7). A character gets its code when it is first used, so one font serves every
+script, and its size depends on the number of different characters. Its TrueType program has one empty glyph.
 """
 
 import struct
-import unicodedata
 from typing import Protocol
 
-from ocrqueue.formats.placement import is_right_to_left, width
+from bidi import get_display
 
-DESCENT = 0.2  # the part of a line's height below its baseline
-_EM = 1000
-_MOST = 0xFFFF  # codes of two bytes; further characters share the last one
-_BLOCK = 100  # entries of one block in a CMap
+from ocrqueue.formats.placement import DESCENT, width
+
+_EM = 1000  # units of the font per its size
+_LAST_CODE = 0xFFFF  # codes have two bytes; characters after the 65,535th share this code
+_BLOCK = 100  # entries in a block of a CMap, at most (Adobe Technical Note 5411)
+_CHECKSUM = 0xB1B0AFBA  # minus the checksum of the whole file: the field checkSumAdjustment of the table `head`
+_MAGIC = b"\x5f\x0f\x3c\xf5"  # follows checkSumAdjustment in the table `head`
 _CMAP_HEAD = """\
 /CIDInit /ProcSet findresource begin
 12 dict begin
@@ -29,26 +31,29 @@ _CMAP_TAIL = "endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n
 
 
 class ObjectSink(Protocol):
-    """A PDF that takes objects."""
+    """A PDF to which objects can be added."""
 
     def reserve(self) -> int:
-        """The number of a new object."""
+        """Return the number of a new object, which `put` writes later."""
         ...
 
     def put(self, number: int, body: str, stream: bytes | None = None) -> None:
-        """Write an object: the entries of its dictionary, and the stream that goes with them."""
+        """Write an object: the entries of its dictionary, and its stream, if it is one."""
         ...
 
 
 class Glyphs:
-    """Codes of characters, and at the end the font that explains them."""
+    """The codes of the characters used so far, and the font that is written from them at the end."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
 
     def encoded(self, text: str) -> str:
-        """The text as a hexadecimal string of codes, in the order in which it is seen from left to right."""
-        return "".join(f"{self._code(char):04X}" for char in seen_order(text))
+        """The codes of a line's characters as hexadecimal digits, in visual order (from left to right).
+
+        Readers of PDFs expect visual order and restore the logical order of right-to-left text (Unicode UAX #9).
+        """
+        return "".join(f"{self._code(char):04X}" for char in str(get_display(text)))
 
     def write(self, sink: ObjectSink, number: int) -> None:
         """Write the font as object `number`."""
@@ -77,47 +82,18 @@ class Glyphs:
         sink.put(meaning, "", self._cmap().encode("ascii"))
 
     def _code(self, char: str) -> int:
-        return self._codes.setdefault(char, min(len(self._codes) + 1, _MOST))
+        return self._codes.setdefault(char, min(len(self._codes) + 1, _LAST_CODE))
 
     def _cmap(self) -> str:
+        """The ToUnicode CMap (ISO 32000-1, 9.10.3)."""
         entries = [f"<{code:04X}> <{char.encode('utf-16-be').hex().upper()}>" for char, code in self._codes.items()]
         blocks = [entries[i : i + _BLOCK] for i in range(0, len(entries), _BLOCK)]
         body = "".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar\n" for block in blocks)
         return _CMAP_HEAD + body + _CMAP_TAIL
 
 
-def seen_order(text: str) -> str:
-    """A line's characters as they stand from left to right, which is how readers of PDFs expect scripts that run left.
-
-    The Unicode bidirectional algorithm cut down to a line of one direction with words or numbers of the other in it.
-    """
-    kinds = [unicodedata.bidirectional(char) for char in text]
-    if not {"R", "AL"} & set(kinds):
-        return text
-    leftwards = is_right_to_left(text)
-    runs: list[tuple[bool, str]] = []  # (runs to the left, characters)
-    for index, char in enumerate(text):
-        run_left = _runs_left(kinds, index, leftwards)
-        if runs and runs[-1][0] == run_left:
-            runs[-1] = (run_left, runs[-1][1] + char)
-        else:
-            runs.append((run_left, char))
-    turned = [chars[::-1] if run_left else chars for run_left, chars in runs]
-    return "".join(reversed(turned) if leftwards else turned)
-
-
-def _runs_left(kinds: list[str], index: int, leftwards: bool) -> bool:
-    """The direction of a character; one without its own has its neighbours' where they agree, else the line's."""
-    own = {"R": True, "AL": True, "NSM": True, "L": False, "EN": False, "AN": False}
-    if kinds[index] in own:
-        return own[kinds[index]]
-    before = next((own[kind] for kind in reversed(kinds[:index]) if kind in own), leftwards)
-    after = next((own[kind] for kind in kinds[index + 1 :] if kind in own), leftwards)
-    return before if before == after else leftwards
-
-
 def _truetype() -> bytes:
-    """A TrueType program with one glyph that draws nothing (Apple's TrueType Reference Manual, chapter 6)."""
+    """A TrueType program with one empty glyph (Apple, TrueType Reference Manual, chapter 6)."""
     up, down = round((1 - DESCENT) * _EM), round(-DESCENT * _EM)
     tables = {
         b"glyf": bytes(4),
@@ -136,11 +112,12 @@ def _truetype() -> bytes:
         directory += tag + struct.pack(">3I", _checksum(padded), offset + len(data), len(table))
         data += padded
     whole = directory + data
-    adjustment = (0xB1B0AFBA - _checksum(whole)) & 0xFFFFFFFF
-    place = whole.index(b"\x5f\x0f\x3c\xf5") - 4
+    adjustment = (_CHECKSUM - _checksum(whole)) & 0xFFFFFFFF
+    place = whole.index(_MAGIC) - 4
     return whole[:place] + struct.pack(">I", adjustment) + whole[place + 4 :]
 
 
 def _checksum(padded: bytes) -> int:
+    """The sum of the big-endian 32-bit words, modulo 2^32."""
     words: tuple[int, ...] = struct.unpack(f">{len(padded) // 4}I", padded)
     return sum(words) & 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""A PDF of an image file: each frame is a page of its size, with the text that was read lying unseen over it."""
+"""The searchable PDF of an image file: each frame becomes a page, with its text invisible over the image."""
 
 import io
 import math
@@ -19,38 +19,47 @@ from ocrqueue.formats.pdf.text_stream import text_stream
 from ocrqueue.formats.pdf.writer import PdfWriter
 from ocrqueue.formats.placement import lines_of
 
-_POINTS = 72.0  # to the inch
-_LARGEST = 14_400.0  # points; the largest side of a page (ISO 32000-1, annex C)
-_FONT = "OcrText"
-_EMPTY = "[0 0 595 842]"  # of a page whose frame cannot be decoded
-_SPACES = {"1": "/DeviceGray", "L": "/DeviceGray", "RGB": "/DeviceRGB", "CMYK": "/DeviceCMYK"}
-_PROFILES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}  # what an ICC profile says it is for
+_POINTS = 72.0  # points per inch
+_LONGEST = 14_400.0  # points; the longest side of a page that viewers support (ISO 32000-1, annex C)
+_PLACEHOLDER = 96.0  # dpi; up to here a resolution is not credible: cameras write 72, programs for the screen 96
+_SHEET = (612.0, 841.89)  # points; the width of Letter and the height of A4, so that a scan of either gets its own size
+_EMPTY = "[0 0 595 842]"  # points; the page of a frame that cannot be decoded, which is A4
+_FONT = "OcrText"  # its name among a page's resources
+_SPACES = {"1": "/DeviceGray", "L": "/DeviceGray", "P": "/DeviceRGB", "RGB": "/DeviceRGB", "CMYK": "/DeviceCMYK"}
+_BANDS = {"L": 1, "P": 3, "RGB": 3, "CMYK": 4}  # components of a colour; a palette holds RGB
+_PROFILES = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}  # the colour space field of an ICC profile with so many components
+_PROFILE_SPACE = slice(16, 20)  # bytes of that field (ICC.1, 7.2.6)
 _ADOBE = " /Decode [1 0 1 0 1 0 1 0]"  # Adobe's JPEG writers store CMYK inverted
-_JP2 = b"\0\0\0\x0cjP"
-_ONE_STRIP = 2**31 - 1
-_PNG_BITS = 24  # where a PNG file says how many bits a sample has (W3C PNG, 11.2.1)
+_JP2 = b"\0\0\0\x0cjP"  # the first bytes of a JP2 file; a bare JPEG 2000 codestream starts with other bytes
+_ONE_STRIP = 2**31 - 1  # bytes; libtiff writes an image in one strip if it is not larger
+_STRIP_OFFSETS, _STRIP_BYTE_COUNTS = 273, 279  # tags of TIFF 6.0
+_PNG_SIGNATURE = 8  # bytes (W3C PNG, 5.2)
+_PNG_BITS = 24  # the byte of a PNG file that holds the bits per sample (W3C PNG, 11.2.1)
 
-Result = Mapping[str, Any]
+Result = Mapping[str, Any]  # one page of a result (`ocrqueue.storage.results.page_result`)
 
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """An image as a PDF holds it."""
+    """The data of an image, compressed for a PDF."""
 
-    mode: str  # Pillow's
-    size: tuple[int, int]  # in pixels
-    entries: str  # of its dictionary: how `data` is compressed
+    mode: str  # Pillow's mode: 1, L, P, RGB or CMYK
+    size: tuple[int, int]  # width and height in pixels
+    entries: str  # entries of the image's dictionary that describe how `data` is compressed
     data: bytes
-    placing: Transform = IDENTITY  # from its own pixels to those of the upright frame
-    profile: bytes | None = None  # ICC
-    palette: bytes = b""  # of mode P: red, green, blue of each colour
+    placing: Transform = IDENTITY  # from pixels of `data` to pixels of the upright frame
+    profile: bytes | None = None  # the ICC profile that the file contains
+    palette: bytes = b""  # of mode P: red, green and blue of each colour
 
 
 def write_image_pdf(document: ImageDocument, source: Path, pages: Iterable[Result], output: BinaryIO) -> None:
-    """Write a page for every frame of the file `source`, one after another; those that were not read have no text.
+    """Write a PDF with a page for every frame of the file `source`, one frame in memory at a time.
 
-    JPEG and JPEG 2000 stay as they are, all else is compressed without loss (16 bits become 8, transparency white).
-    A frame that cannot be decoded leaves an empty page; if it is the only one, PageFailure is raised.
+    A frame without a result in `pages` gets no text. JPEG and JPEG 2000 data is copied; all other images are
+    compressed without loss (16 bits become 8, transparency becomes white). Pages have the size that the file's
+    resolution gives, see `_to_points`. A frame that cannot be decoded becomes an empty page.
+
+    Raises PageFailure if the only frame cannot be decoded.
     """
     _ImagePdf(document, source, output).write(pages)
 
@@ -73,6 +82,7 @@ class _ImagePdf:
         self._writer.finish(self._root)
 
     def _page(self, number: int, result: Result | None) -> int:
+        """Write a page; returns its object number."""
         head = f"/Type /Page /Parent {self._tree} 0 R"
         try:
             with self._document.frame(number) as frame:
@@ -96,17 +106,24 @@ class _ImagePdf:
         return text_stream(lines, lambda point: apply(to_points, *point), _FONT, self._glyphs)
 
     def _image(self, picture: _Picture) -> int:
-        space = _SPACES.get(picture.mode) or _indexed(picture.palette)
-        if picture.profile and picture.profile[16:20] == _PROFILES.get(picture.mode):
-            bands = {"L": 1, "RGB": 3, "CMYK": 4}[picture.mode]
-            space = f"[/ICCBased {self._writer.add(f'/N {bands} /Alternate {space}', picture.profile)} 0 R]"
+        """Write an image; returns its object number."""
         width, height = picture.size
+        space = self._colour_space(picture)
         entries = f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace {space}"
         return self._writer.add(f"{entries} {picture.entries}", picture.data)
 
+    def _colour_space(self, picture: _Picture) -> str:
+        """The colour space of an image (ISO 32000-1, 8.6): from its ICC profile if that fits its colours."""
+        space, bands = _SPACES[picture.mode], _BANDS.get(picture.mode)
+        if picture.profile and bands and picture.profile[_PROFILE_SPACE] == _PROFILES[bands]:
+            space = f"[/ICCBased {self._writer.add(f'/N {bands} /Alternate {space}', picture.profile)} 0 R]"
+        if picture.mode != "P":
+            return space
+        return f"[/Indexed {space} {len(picture.palette) // 3 - 1} <{picture.palette.hex()}>]"
+
 
 def _by_number(pages: Iterable[Result]) -> Iterator[Result | None]:
-    """The results of pages 1, 2 and so on; None for one that was not asked for."""
+    """The results of pages 1, 2 and so on; None for a page without a result."""
     number = 1
     for page in pages:
         while number < page["page"]:
@@ -117,62 +134,71 @@ def _by_number(pages: Iterable[Result]) -> Iterator[Result | None]:
 
 
 def _to_points(frame: Frame) -> tuple[Transform, float, float]:
-    """From pixels of the upright frame to points from the page's lower left corner; the page's width and height."""
+    """The transform from pixels of the upright frame to points from the page's lower left corner; width and height.
+
+    The page has the size that the file's resolution gives. If the file states none, or one of at most 96 dpi, the
+    page is made smaller until it fits on a sheet of A4 or Letter, because nobody scanned the image at that resolution.
+    """
     (width, height), (dpi_x, dpi_y) = frame.upright, frame.resolution
     x, y = _POINTS / dpi_x, _POINTS / dpi_y
-    shrunk = min(1.0, _LARGEST / max(width * x, height * y))
-    x, y = x * shrunk, y * shrunk
+    short, long = sorted((width * x, height * y))
+    scale = min(1.0, _LONGEST / long)
+    if max(dpi_x, dpi_y) <= _PLACEHOLDER:
+        scale = min(scale, _SHEET[0] / short, _SHEET[1] / long)
+    x, y = x * scale, y * scale
     return (x, 0.0, 0.0, 0.0, -y, height * y), width * x, height * y
 
 
 def _to_frame(frame: Frame, result: Result | None) -> Transform:
-    """From pixels of the page image that was read to those of the upright frame."""
+    """The transform from pixels of the page image that was read to pixels of the upright frame."""
     if not (result and result["transform"]):
         return IDENTITY
     return chained(result["transform"], inverse(to_stored(frame.orientation, *frame.stored)))
 
 
 def _turn(to_frame: Transform) -> int:
-    """Degrees clockwise, in quarters, by which the page was turned to be read, beyond what the file itself says."""
+    """The clockwise rotation of the page, 0, 90, 180 or 270 degrees, that reading added to the file's orientation."""
     return round(-math.degrees(math.atan2(to_frame[3], to_frame[0])) / 90) * 90 % 360
 
 
 def _matrix(picture: _Picture, to_points: Transform) -> str:
-    """Operands of `cm` that put the unit square, which is the image, where it belongs."""
+    """The operands of `cm` that map the unit square, in which an image is drawn, to its place on the page."""
     width, height = picture.size
     unit = chained((width, 0.0, 0.0, 0.0, -height, height), chained(picture.placing, to_points))
     return " ".join(f"{unit[i]:.4f}" for i in (0, 3, 1, 4, 2, 5))
 
 
 def _picture(frame: Frame, kind: str, source: Path) -> _Picture:
+    """A frame in the compression that suits it: its own for JPEG and JPEG 2000, fax for black and white, else PNG's."""
     image = frame.image
     placing = inverse(to_stored(frame.orientation, *frame.stored))
     profile = image.info.get("icc_profile")
     if kind == "jpeg" and image.mode in ("L", "RGB", "CMYK"):
         image.draft(None, (image.width // 8, image.height // 8))
-        image.load()  # a damaged one is found here, not by whoever opens the PDF
+        image.load()  # raises for damaged data here, before the PDF is written
         inverted = _ADOBE if image.mode == "CMYK" and "adobe" in image.info else ""
         entries = f"/BitsPerComponent 8 /Filter /DCTDecode{inverted}"
         return _Picture(image.mode, frame.stored, entries, source.read_bytes(), placing, profile)
     if kind == "jpeg2000" and image.mode in ("L", "RGB"):
-        data = source.read_bytes()
+        data = source.read_bytes()  # contains its colour space and profile
         if data.startswith(_JP2):
             return _Picture(image.mode, frame.stored, "/BitsPerComponent 8 /Filter /JPXDecode", data, placing)
     if image.mode == "P" and "transparency" not in image.info:
         image.load()
-        return _lossless(image, None, placing)
+        return _lossless(image, profile, placing)
     if image.mode == "1":
-        return _bilevel(frame.pixels().convert("1"))
+        return _bilevel(frame.pixels().convert("1", dither=Image.Dither.NONE))
     pixels = frame.pixels()
     return _lossless(pixels if pixels.mode == "L" else flattened(pixels), profile)
 
 
 def _bilevel(image: Image.Image) -> _Picture:
-    """Black and white as a fax (CCITT group 4), which libtiff makes."""
+    """Black and white, compressed as a fax (CCITT group 4) by libtiff."""
     file = io.BytesIO()
     image.save(file, "TIFF", compression="group4", strip_size=_ONE_STRIP)
     with Image.open(file) as tiff:
-        (start,), (length,) = tiff.tag_v2[273], tiff.tag_v2[279]  # type: ignore[attr-defined]
+        tags = tiff.tag_v2  # type: ignore[attr-defined]
+        (start,), (length,) = tags[_STRIP_OFFSETS], tags[_STRIP_BYTE_COUNTS]
     width, height = image.size
     decoding = f"/DecodeParms << /K -1 /Columns {width} /Rows {height} /BlackIs1 true >>"
     entries = f"/BitsPerComponent 1 /Filter /CCITTFaxDecode {decoding}"
@@ -180,7 +206,7 @@ def _bilevel(image: Image.Image) -> _Picture:
 
 
 def _lossless(image: Image.Image, profile: bytes | None, placing: Transform = IDENTITY) -> _Picture:
-    """Grey, colour or colours of a palette, compressed as in a PNG, whose data a PDF takes as they are."""
+    """An image of mode L, P or RGB, compressed as in a PNG file, whose image data a PDF can hold unchanged."""
     file = io.BytesIO()
     image.save(file, "PNG")
     png = file.getvalue()
@@ -191,16 +217,11 @@ def _lossless(image: Image.Image, profile: bytes | None, placing: Transform = ID
     return _Picture(image.mode, image.size, entries, b"".join(_png_data(png)), placing, profile, palette)
 
 
-def _indexed(palette: bytes) -> str:
-    """The colour space of a palette."""
-    return f"[/Indexed /DeviceRGB {len(palette) // 3 - 1} <{palette.hex()}>]"
-
-
 def _png_data(png: bytes) -> Iterator[bytes]:
     """The image data of a PNG file, chunk by chunk (W3C PNG, 5.3)."""
-    place = 8
+    place = _PNG_SIGNATURE
     while place < len(png):
         length, kind = struct.unpack_from(">I4s", png, place)
         if kind == b"IDAT":
             yield png[place + 8 : place + 8 + length]
-        place += length + 12
+        place += length + 12  # the chunk's length, type and checksum are 4 bytes each

@@ -1,4 +1,4 @@
-"""Searchable PDFs: the document as it was handed over, with the text that was read lying unseen over each page."""
+"""Searchable PDFs: the document as it was submitted, with the recognised text invisible over each page."""
 
 import shutil
 import tempfile
@@ -17,7 +17,9 @@ from ocrqueue.formats.pdf.image import write_image_pdf
 from ocrqueue.formats.placement import lines_of
 from ocrqueue.limits import Limits
 
-_BATCH = 250  # pages between two saves: what was added stays in memory until it is saved
+_BATCH = 250  # pages between two saves; additions stay in memory until they are saved
+
+_CHUNK = 1 << 20  # bytes copied at a time
 
 Pages = Iterator[Mapping[str, Any]]
 
@@ -25,28 +27,32 @@ Pages = Iterator[Mapping[str, Any]]
 def write_searchable(
     source: Path, limits: Limits, password: str | None, pages: Iterable[Mapping[str, Any]], output: BinaryIO
 ) -> None:
-    """Write the searchable PDF of a document from the results of its pages, in their order.
+    """Write the searchable PDF of the document `source`. `pages` are results of its pages, in ascending order.
 
-    A PDF stays as it is byte for byte, and what is new comes after its end; one that is too damaged for that is
-    written anew. Each frame of an image becomes a page. Raises DocumentError, PageFailure.
+    The bytes of a PDF do not change: the text is appended to them. Only a PDF that is too damaged for this is
+    rewritten. Each frame of an image becomes a page.
+
+    Raises DocumentError if the document cannot be opened or written, and PageFailure if the only frame of an image
+    cannot be decoded.
     """
     with open_document(source, limits, password) as document:
         if isinstance(document, ImageDocument):
             write_image_pdf(document, source, pages, output)
             return
     with tempfile.TemporaryDirectory(prefix="ocr-") as folder, guarded(DocumentError, "the PDF"):
-        made = Path(folder) / "made.pdf"
-        shutil.copyfile(source, made)
-        _add_text(made, limits, password, iter(pages))
-        with made.open("rb") as file:
-            shutil.copyfileobj(file, output, 1 << 20)
+        copy = Path(folder) / "copy.pdf"
+        shutil.copyfile(source, copy)
+        _add_text(copy, limits, password, iter(pages))
+        with copy.open("rb") as file:
+            shutil.copyfileobj(file, output, _CHUNK)
 
 
-def _add_text(made: Path, limits: Limits, password: str | None, pages: Pages) -> None:
+def _add_text(path: Path, limits: Limits, password: str | None, pages: Pages) -> None:
+    """Add the text of all pages to the PDF at `path`, saving after every batch."""
     for first in pages:
-        with open_pdf(made, limits, password) as document:
+        with open_pdf(path, limits, password) as document:
             addition = PdfAddition(document.pdf, f"OcrText{uuid.uuid4().hex}")
             for page in chain([first], islice(pages, _BATCH - 1)):
                 if page["transform"] and (lines := lines_of(page)):
                     addition.add(page["page"], lines, page["transform"])
-            addition.save(made)
+            addition.save(path)

@@ -1,29 +1,32 @@
-"""The content stream that puts a page's lines, unseen, where they stand on a page of a PDF."""
+"""The content stream that draws the lines of a page as invisible text at their places on a PDF page."""
 
 import math
 from collections.abc import Callable, Iterable
 
-from ocrqueue.formats.pdf.glyphs import DESCENT, Glyphs
-from ocrqueue.formats.placement import PlacedLine, width
+from ocrqueue.formats.pdf.glyphs import Glyphs
+from ocrqueue.formats.placement import DESCENT, PlacedLine, width
 from ocrqueue.geometry import Point
+from ocrqueue.states import Origin
 
-_SMALLEST = 0.01  # points; less is no line
+_SMALLEST = 0.01  # points; a line shorter or lower than this is left out, because its numbers would round to 0
 
 
 def text_stream(
     lines: Iterable[PlacedLine], to_user_space: Callable[[Point], Point], font: str, glyphs: Glyphs
 ) -> bytes:
-    """Operators that draw the lines in render mode 3, which leaves no mark; empty where there is nothing to draw.
+    """Operators that draw the lines in text rendering mode 3, invisible (ISO 32000-1, 9.3.6); empty if there are none.
 
-    `to_user_space` leads from pixels of the page image to the page's user space. Each line is as long and as high as
-    its box, and turned with it. Lines of the document's own text layer are there already, and left out.
+    `to_user_space` maps a pixel of the page image to the page's user space; `font` is the font's resource name. Each
+    line gets the length, height and angle of its box. Lines of the document's own text layer are left out, because
+    the page contains them already.
     """
-    drawn = [_line(line, to_user_space, font, glyphs) for line in lines if line.origin != "text_layer"]
-    found = "".join(drawn)
-    return f"q\nBT\n3 Tr\n{found}ET\nQ\n".encode("ascii") if found else b""
+    drawn = [_line(line, to_user_space, font, glyphs) for line in lines if line.origin != Origin.TEXT_LAYER]
+    operators = "".join(drawn)
+    return f"q\nBT\n3 Tr\n{operators}ET\nQ\n".encode("ascii") if operators else b""
 
 
 def _line(line: PlacedLine, to_user_space: Callable[[Point], Point], font: str, glyphs: Glyphs) -> str:
+    """The operators for one line: font size in user space units, horizontal scaling in percent, text matrix, text."""
     top_left, top_right, bottom_right, bottom_left = map(to_user_space, line.box)
     along = _mean(_minus(top_right, top_left), _minus(bottom_right, bottom_left))
     up = _mean(_minus(top_left, bottom_left), _minus(top_right, bottom_right))

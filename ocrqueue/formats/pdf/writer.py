@@ -1,29 +1,29 @@
-"""A new PDF, written object by object: nothing of it but where its objects begin is kept in memory."""
+"""A new PDF, written object by object. Only the offsets of its objects are kept in memory."""
 
 import zlib
 from typing import BinaryIO
 
-_COMMENT = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"  # the bytes tell programs that move files that this is no text
+_COMMENT = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"  # bytes above 127 mark the file as binary
 
 
 class PdfWriter:
-    """Writes to a stream from its beginning; ISO 32000-1, 7.5."""
+    """Writes the file structure of ISO 32000-1, 7.5, to a stream that need not be seekable."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._length = 0
-        self._offsets: list[int] = []  # of object n at n - 1; 0: reserved, not written
+        self._offsets: list[int] = []  # of object n at index n - 1, in bytes; 0: reserved, not written yet
         self._write(_COMMENT)
 
     def reserve(self) -> int:
-        """The number of a new object."""
+        """Return the number of a new object, which `put` writes later."""
         self._offsets.append(0)
         return len(self._offsets)
 
     def put(self, number: int, body: str, stream: bytes | None = None) -> None:
-        """Write an object: the entries of its dictionary, and the stream that goes with them.
+        """Write an object: the entries of its dictionary, and its stream, if it is one.
 
-        A stream is compressed unless the entries name a filter of its own.
+        The stream is compressed with zlib, unless the entries name a filter.
         """
         self._offsets[number - 1] = self._length
         if stream is None:
@@ -42,7 +42,7 @@ class PdfWriter:
         return number
 
     def finish(self, root: int) -> None:
-        """Write the table of objects, and that `root` is the catalogue."""
+        """Write the cross-reference table and the trailer; object `root` is the catalog."""
         start = self._length
         entries = "".join(f"{offset:010d} 00000 n \n" for offset in self._offsets)
         size = len(self._offsets) + 1

@@ -3,10 +3,11 @@
 import io
 
 import numpy as np
+import pikepdf
 import pymupdf
 import pypdfium2
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageCms, ImageDraw
 
 from ocrqueue.documents import open_document
 from ocrqueue.errors import CODES, OcrError, PageError
@@ -82,7 +83,7 @@ def test_an_image_becomes_a_page_that_shows_it(tmp_path, name):
 
 @pytest.mark.parametrize("colours", [2, 3, 16, 200])
 def test_a_palette_stays_one(tmp_path, colours):
-    noise = Image.fromarray(np.random.default_rng(9).integers(0, 256, (700, 900), np.uint8))
+    noise = Image.fromarray(np.random.default_rng(9).integers(0, 256, (600, 600), np.uint8))
     image = noise.quantize(colours).convert("RGB").quantize(colours)
     image.save(tmp_path / "file", "PNG", optimize=True)
     with open_document(tmp_path / "file", LIMITS) as document:
@@ -157,6 +158,42 @@ def test_a_frame_that_is_damaged_leaves_an_empty_page(tmp_path):
         with pytest.raises(OcrError):
             document.render(2, None, 72)
     assert check(made(path, [])) == []
+
+
+@pytest.mark.parametrize(
+    ("pixels", "dpi", "points"),
+    [
+        ((2480, 3508), None, (595.2, 841.9)),  # a scan of A4 at 300 dpi that does not say so
+        ((3300, 2550), None, (792, 612)),  # a scan of Letter, lying on its side
+        ((4000, 3000), 72, (816, 612)),  # cameras write 72 dpi
+        ((1920, 1080), 96, (841.9, 473.6)),  # programs that take screenshots write 96 dpi
+        ((240, 160), None, (240, 160)),  # not enlarged
+        ((612, 792), 72, (612, 792)),
+        ((3000, 2000), 300, (720, 480)),
+        ((3000, 2000), 100, (2160, 1440)),
+    ],
+)
+def test_an_image_without_a_credible_resolution_fits_on_a_sheet_of_paper(tmp_path, pixels, dpi, points):
+    path = tmp_path / "file"
+    Image.new("1", pixels, 1).save(path, "TIFF", **({"dpi": (dpi, dpi)} if dpi else {}))
+    with pypdfium2.PdfDocument(made(path, [])) as pdf:
+        assert pdf[0].get_size() == pytest.approx(points, abs=0.1)
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("P", "PNG"), ("P", "TIFF"), ("RGB", "PNG"), ("RGB", "JPEG")])
+def test_the_colour_profile_of_an_image_goes_into_its_pdf(tmp_path, mode, kind):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    drawn(mode).save(tmp_path / "file", kind, icc_profile=profile)
+    data = made(tmp_path / "file", [])
+    assert check(data) == []
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        space = pdf.pages[0].Resources.XObject.Image.ColorSpace
+        if mode == "P":
+            assert space[0] == "/Indexed"
+            space = space[1]
+        assert space[0] == "/ICCBased"
+        assert space[1].N == 3
+        assert space[1].read_bytes() == profile
 
 
 ODD_IMAGES = sorted(path for path in (DATA / "bad").iterdir() if path not in ODD)
