@@ -7,7 +7,7 @@ import pikepdf
 import pymupdf
 import pypdfium2
 import pytest
-from PIL import Image, ImageChops, ImageCms, ImageDraw
+from PIL import Image, ImageChops, ImageCms, ImageDraw, TiffImagePlugin
 
 from ocrqueue.documents import open_document
 from ocrqueue.errors import CODES, OcrError, PageError
@@ -194,6 +194,27 @@ def test_the_colour_profile_of_an_image_goes_into_its_pdf(tmp_path, mode, kind):
         assert space[0] == "/ICCBased"
         assert space[1].N == 3
         assert space[1].read_bytes() == profile
+
+
+def test_the_pdf_of_a_long_tiff_reads_directories_in_proportion_to_its_frames(tmp_path, monkeypatch):
+    """Seeking each frame from the first would read the directories of n * (n + 1) / 2 frames."""
+    load, reads = TiffImagePlugin.ImageFileDirectory_v2.load, []
+
+    def counted(directory, file):
+        reads.append(file.tell())
+        load(directory, file)
+
+    monkeypatch.setattr(TiffImagePlugin.ImageFileDirectory_v2, "load", counted)
+
+    def reads_of(count):
+        frames = [drawn("1")] * count
+        frames[0].save(tmp_path / "file.tiff", save_all=True, append_images=frames[1:], compression="group4")
+        reads.clear()
+        made(tmp_path / "file.tiff", [])
+        return len(reads)
+
+    few, many = reads_of(10), reads_of(40)
+    assert many <= 4 * few + 10
 
 
 ODD_IMAGES = sorted(path for path in (DATA / "bad").iterdir() if path not in ODD)
