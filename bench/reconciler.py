@@ -14,6 +14,7 @@ from bench import table
 from bench.stack import RECONCILE_SECONDS, private_stack
 from ocrqueue.ledger import Ledger
 from ocrqueue.ledger.workers import Worker, announce
+from ocrqueue.states import MessageKind
 from ocrqueue.steps.lanes import wanted_lanes
 from ocrqueue.steps.reconciler import Reconciler
 from tests.support import numbered
@@ -33,7 +34,7 @@ def fill(stack: Stack, jobs: int) -> None:
     for n in range(jobs):
         job = client.submit(document, engine="numbered").id
         if n % 3:
-            ledger.begin(job, "document", f"opener{n}")
+            ledger.begin(job, MessageKind.DOCUMENT, f"opener{n}")
             ledger.open(job, f"opener{n}", PAGES, wanted_lanes(CHILDREN), RECORD)
             ledger.claim(job, 0, 0, f"reader{n}")
 

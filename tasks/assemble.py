@@ -4,6 +4,7 @@ from typing import Any
 
 from ocrqueue import names
 from ocrqueue.ledger import NewerRecord
+from ocrqueue.states import MessageKind
 from worker.app import app
 from worker.claims import ClaimTask
 from worker.context import ledger
@@ -19,7 +20,9 @@ def assemble(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: 
         raise self.refuse(f"arguments that are not (job, round): {[*args, *more]!r}")
     job = parse_job(self, args[0], version)
     try:
-        with self.claiming(lambda alone: ledger().begin(job, "assemble", self.token, args[1], alone)) as record:
+        with self.claiming(
+            lambda alone: ledger().begin(job, MessageKind.ASSEMBLE, self.token, args[1], alone)
+        ) as record:
             step = assemble_job(record, self.token) if record else None
     except NewerRecord as e:
         raise self.refuse(e.message) from None

@@ -7,6 +7,7 @@ from celery.exceptions import Ignore
 
 from ocrqueue import names
 from ocrqueue.ledger import NewerRecord
+from ocrqueue.states import MessageKind
 from worker.app import app
 from worker.claims import ClaimTask
 from worker.context import ledger
@@ -23,7 +24,7 @@ def document(self: ClaimTask, *args: Any, version: Any = names.VERSION, **given:
     job = parse_job(self, self.request.id, version)
     try:
         wrong = accept_plain(self, job, args, given) if args or given else None
-        with self.claiming(lambda alone: ledger().begin(job, "document", self.token, alone=alone)) as record:
+        with self.claiming(lambda alone: ledger().begin(job, MessageKind.DOCUMENT, self.token, alone=alone)) as record:
             step = open_document(record, self.token, wrong) if record else None
         if step:
             dispatch(step.messages)

@@ -77,7 +77,7 @@ def assemble(record: Job, token: str) -> Step:
     except (Exception, MemoryError) as e:
         log.exception("job=%s: internal error while it was assembled", record.id)
         error = _internal(e)
-    return ledger().lose(record.id, token, Return.LOST, error)
+    return ledger().return_claim(record.id, token, Return.LOST, error)
 
 
 def write_format(record: Job, wanted: str) -> str:

@@ -16,6 +16,7 @@ from ocrqueue.errors import OcrError, OcrFailed, UnknownJob
 from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Job, Message
 from ocrqueue.ledger.messages import send, send_format
+from ocrqueue.states import JobState, MessageKind, PageState
 from ocrqueue.storage.spool import END, JOB
 from worker.app import app
 from worker.context import ledger, spool, worker_name
@@ -31,7 +32,7 @@ def dispatch(messages: Iterable[Message]) -> None:
     except (RedisError, OperationalError) as e:
         log.warning("messages could not be sent (%s); they will be once Redis takes them", e)
     for message in messages:
-        if message.kind == "ended":
+        if message.kind == MessageKind.ENDED:
             try:
                 tell(message.job)
             except (OcrError, OSError, RedisError, OperationalError) as e:
@@ -47,14 +48,14 @@ def tell(job: str) -> None:
     if not record.has_ended:
         return
     summary = summarise(record)
-    if record.state != "failed" or record.pages is not None:
+    if record.state != JobState.FAILED or record.pages is not None:
         for format in record.options.formats:
             with denied_join_result():  # this process is not the one that waits for it
                 send_format(app, record, format)
     _store_result(record, summary)
     if spool().exists(job, JOB):  # a refused message leaves nothing there
         spool().write_json(job, END, summary)
-    if record.state == "done" and not any(FORMATS[format].make for format in record.options.formats):
+    if record.state == JobState.DONE and not any(FORMATS[format].make for format in record.options.formats):
         spool().drop_password(job)  # else once that format is made
     _notify(record, summary)
     ledger().told(job, record.round)
@@ -73,14 +74,14 @@ def summarise(job: Job) -> dict[str, Any]:
         "pages": job.pages or 0,
         "counts": {"ok": job.ok, "failed": job.failed, "cancelled": job.cancelled},
         "seconds": round((job.ended or job.created) - job.created, 3),
-        "error": None if job.state != "failed" else _why(job),
+        "error": None if job.state != JobState.FAILED else _why(job),
     }
 
 
 def _why(job: Job) -> dict[str, str]:
     if job.code:
         return {"code": job.code, "message": job.message or ""}
-    first = next((p for p in ledger().pages(job) if p.state == "failed"), None)
+    first = next((p for p in ledger().pages(job) if p.state == PageState.FAILED), None)
     if first is None:
         return {"code": "internal_error", "message": "no page could be read"}
     return {
@@ -91,10 +92,10 @@ def _why(job: Job) -> dict[str, str]:
 
 def _store_result(job: Job, summary: dict[str, Any]) -> None:
     """Under the job's id, and the event that ends the job's task in Flower."""
-    if job.state == "cancelled":
+    if job.state == JobState.CANCELLED:
         app.backend.store_result(job.id, TaskRevokedError("the job was cancelled"), states.REVOKED)
         _event("task-revoked", job.id, terminated=False, signum=None, expired=False)
-    elif job.state == "failed":
+    elif job.state == JobState.FAILED:
         error = OcrFailed(f"{summary['error']['code']}: {summary['error']['message']}")
         app.backend.store_result(job.id, error, states.FAILURE)
         _event("task-failed", job.id, exception=repr(error), traceback="")

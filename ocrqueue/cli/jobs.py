@@ -25,7 +25,7 @@ from ocrqueue.cli.report import (
 )
 from ocrqueue.client import Client, Job, JobStatus
 from ocrqueue.errors import OcrError, UnknownJob
-from ocrqueue.ledger.records import ENDED
+from ocrqueue.states import JobState
 
 _jobs = click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print an object a line.")
@@ -153,7 +153,7 @@ def drop(jobs: tuple[str, ...]) -> int:
 
 
 @click.command(name="jobs")
-@click.option("--state", type=click.Choice(["queued", "running", *sorted(ENDED)]), help="Only those in this state.")
+@click.option("--state", type=click.Choice(list(JobState)), help="Only those in this state.")
 @_as_json
 def list_jobs(state: str | None, as_json: bool) -> int:
     """List all jobs that are known, oldest first."""

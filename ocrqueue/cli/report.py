@@ -7,7 +7,7 @@ from typing import TextIO
 from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import InvalidOptions, JobTimeout, OcrError, OcrFailed, QueueUnavailable, StorageError
-from ocrqueue.ledger import PageState
+from ocrqueue.ledger import PageRecord
 from ocrqueue.settings import SettingsError
 
 DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
@@ -55,7 +55,7 @@ def report(error: OcrError, subject: str | None = None) -> int:
     return code_of_error(error)
 
 
-def report_pages(name: str, pages: list[PageState]) -> None:
+def report_pages(name: str, pages: list[PageRecord]) -> None:
     """Print a line for each page that could not be read."""
     for page in pages[:_PAGES_SHOWN]:
         complain(page.message or "", name, f"page {page.number}", page.code)

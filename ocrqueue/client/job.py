@@ -13,7 +13,7 @@ from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import OcrFailed, PageError, StorageError
 from ocrqueue.ledger import Job as Record
-from ocrqueue.ledger import PageState
+from ocrqueue.ledger import PageRecord
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.finished import FinishedPages
 from ocrqueue.states import JobState
@@ -111,7 +111,7 @@ class Job:
         if not has_pages:
             raise self.failure()
 
-    def failed_pages(self) -> list[PageState]:
+    def failed_pages(self) -> list[PageRecord]:
         """The pages that could not be read, each with its code and message."""
         with reaching(self._queue.settings):
             record = self._queue.ledger.job(self.id)
@@ -143,7 +143,7 @@ class Job:
     def _forget_result(self) -> None:
         self._queue.redis.delete(names.celery_result_key(self.id))
 
-    def _page(self, record: Record, page: PageState) -> dict[str, Any]:
+    def _page(self, record: Record, page: PageRecord) -> dict[str, Any]:
         facts = PageFacts(engine=record.engine, model=record.model, revision=record.revision, attempts=page.attempts)
         if page.state == "cancelled":
             return results.cancelled_page(page.number, facts)

@@ -6,9 +6,9 @@ from typing import Any
 
 from ocrqueue import names
 from ocrqueue.ledger import Job, Ledger
-from ocrqueue.ledger.records import ENDED
 from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.options import missing_pages
+from ocrqueue.states import JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class JobStatus:
 
     id: str
     name: str  # of the document, as it was handed over
-    state: str  # queued, running, done, partial, failed or cancelled
+    state: JobState
     round: int  # 1, and one more with each retry
     pages: int | None  # asked for; None until the document is opened
     missing_pages: str | None  # asked for, but not in the document, such as "99" or "12-20"
@@ -37,7 +37,7 @@ class JobStatus:
     @property
     def has_ended(self) -> bool:
         """Whether the job is in a final state."""
-        return self.state in ENDED
+        return self.state.has_ended
 
     @property
     def finished(self) -> int:
@@ -107,11 +107,11 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
 def _waiting_for(job: Job, workers: Sequence[Worker]) -> str | None:
     if job.has_ended:
         return None
-    if job.state == "running" and job.queue and job.finished < (job.pages or 0):
+    if job.state == JobState.RUNNING and job.queue and job.finished < (job.pages or 0):
         if serving(workers, job.queue):
             return None
         return f"no worker reads {job.queue}; start one with `make up` or `celery -A tasks.app worker`"
     if serving(workers, names.DOCUMENTS_QUEUE):
         return None
-    step = "opens documents" if job.state == "queued" else "puts the pages together"
+    step = "opens documents" if job.state == JobState.QUEUED else "puts the pages together"
     return f"no worker {step}; start one with `make up` or `celery -A tasks.app worker -Q documents,maintenance`"

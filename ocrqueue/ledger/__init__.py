@@ -10,10 +10,11 @@ import redis as redis_py
 from ocrqueue import names
 from ocrqueue.errors import PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import scripts
-from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageState, Source, Step
+from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageRecord, Source, Step
 from ocrqueue.options import Options
+from ocrqueue.states import JobState, MessageKind, PageState, Return
 
-__all__ = ["Claim", "ClaimedPage", "Job", "LastTry", "Ledger", "Message", "NewerRecord", "PageState", "Source", "Step"]
+__all__ = ["Claim", "ClaimedPage", "Job", "LastTry", "Ledger", "Message", "NewerRecord", "PageRecord", "Source", "Step"]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 ATTEMPTS = 3  # lost claims after which a page is given up
@@ -76,7 +77,7 @@ class Ledger:
             raise QueueFull("Redis has reached its memory limit; wait until the queue has drained, or raise it") from e
 
     # -- the two tasks that a job has one of at a time -------------------------------------------------------------
-    def begin(self, job: str, what: str, token: str, round: int = 0, alone: bool = True) -> Job | None:
+    def begin(self, job: str, what: MessageKind, token: str, round: int = 0, alone: bool = True) -> Job | None:
         """Claim `what` ("document" or "assemble"); None where there is nothing to do or somebody does it.
 
         `alone`: the caller's worker does nothing else meanwhile. Raises LastTry where it has to be so.
@@ -129,16 +130,12 @@ class Ledger:
         }
         return self._step("finish", claim.job.id, claim.token, json.dumps(encoded))
 
-    def release(self, job: str, token: str) -> Step:
-        """Give a claim back, uncounted: SIGTERM, or a model that cannot be loaded."""
-        return self._step("give_back", job, token, "release")
+    def return_claim(self, job: str, token: str, reason: Return, error: PageError | None = None) -> Step:
+        """End a claim without a result; its pages, or its document, are open again or fail.
 
-    def lose(self, job: str, token: str, how: str = "lost", why: PageError | None = None) -> Step:
-        """A claim's owner is gone: "lost" (killed), "expired" (its lease ran out), "timeout" (ended by its limit).
-
-        `why`: what the job fails with instead of `worker_lost`, where this was the last attempt at its assembly.
+        `error` is what the job fails with instead of `worker_lost`, if this was the last attempt to assemble it.
         """
-        return self._step("give_back", job, token, how, *((why.code, _clean(why.message)) if why else ()))
+        return self._step("return_claim", job, token, reason, *((error.code, _clean(error.message)) if error else ()))
 
     def renew(self, claims: Iterable[tuple[str, str]]) -> None:
         """Extend the leases of these (job, token) claims; those that are not live stay so."""
@@ -168,7 +165,7 @@ class Ledger:
         step = self._known("retry", job)
         if not step.reply["retried"]:
             state = step.reply["state"]
-            reason = "every page was read" if state == "done" else "it has not ended"
+            reason = "every page was read" if state == JobState.DONE else "it has not ended"
             raise WrongState(f"job {job} is {state}: {reason}, so there is nothing to retry")
         return step
 
@@ -205,7 +202,7 @@ class Ledger:
             raise _newer(job, int(record["v"]))
         return Job.parse(job, record)
 
-    def pages(self, job: Job) -> Iterator[PageState]:
+    def pages(self, job: Job) -> Iterator[PageRecord]:
         """The state of every page asked for, in order. Empty until the document is opened."""
         with self.redis.pipeline() as pipe:
             pipe.hmget(names.job_key(job.id), "cursor", "top", "n", "total")
@@ -217,10 +214,11 @@ class Ledger:
         for i in range(1, int(asked) + 1):
             known = special.get(str(i))
             if known is not None:
-                yield PageState.parse(numbers.number(i), known)
+                yield PageRecord.parse(numbers.number(i), known)
             else:
-                state = "ok" if i <= int(cursor) else "open" if i <= int(top) else "cancelled"
-                yield PageState(numbers.number(i), state)
+                read, waits = i <= int(cursor), i <= int(top)
+                state = PageState.OK if read else PageState.OPEN if waits else PageState.CANCELLED
+                yield PageRecord(numbers.number(i), state)
 
     def jobs(self) -> list[str]:
         """The ids of all known jobs, oldest first."""
@@ -274,7 +272,7 @@ def _newer(job: str, version: int) -> NewerRecord:
 
 
 def _messages(job: str, reply: Mapping[str, Any]) -> list[Message]:
-    return [
-        Message(kind, job, tuple(args), reply.get("queue") or None, int(reply["priority"]), reply.get("name") or "")
-        for kind, *args in reply.get("messages") or []
-    ]
+    if not reply.get("messages"):
+        return []
+    queue, priority, name = reply.get("queue") or None, int(reply["priority"]), reply.get("name") or ""
+    return [Message(MessageKind(kind), job, tuple(args), queue, priority, name) for kind, *args in reply["messages"]]

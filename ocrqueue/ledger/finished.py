@@ -6,7 +6,8 @@ from typing import cast
 from redis import Redis
 
 from ocrqueue import names
-from ocrqueue.ledger.records import Job, PageNumbers, PageState
+from ocrqueue.ledger.records import Job, PageNumbers, PageRecord
+from ocrqueue.states import PageState
 
 _AHEAD = 4  # states asked for beyond the number that is wanted; doubled until enough are found
 
@@ -27,7 +28,7 @@ class FinishedPages:
         self._unfinished: deque[int] = deque()  # those of them that had not finished at the last look, ascending
         self._returned = 0  # pages returned so far
 
-    def read(self, job: Job) -> list[PageState]:
+    def read(self, job: Job) -> list[PageRecord]:
         """The pages that are ok, failed or cancelled and were not returned before, ascending.
 
         Empty until the document is opened. `job` is the job's record, read a moment ago.
@@ -41,7 +42,7 @@ class FinishedPages:
         new = sum(finished) - self._returned
         unread = self._pass_on(cursor, top, asked)
         found = self._look(self._numbers, cursor, new - len(unread))
-        found += [PageState(self._numbers.number(i), "cancelled") for i in unread]
+        found += [PageRecord(self._numbers.number(i), PageState.CANCELLED) for i in unread]
         self._returned += len(found)
         return found
 
@@ -55,9 +56,9 @@ class FinishedPages:
         self._passed = asked
         return unread
 
-    def _look(self, numbers: PageNumbers, cursor: int, wanted: int) -> list[PageState]:
+    def _look(self, numbers: PageNumbers, cursor: int, wanted: int) -> list[PageRecord]:
         """Looks at unfinished pages, lowest first as workers claim them, until `wanted` finished ones are found."""
-        found: list[PageState] = []
+        found: list[PageRecord] = []
         still: list[int] = []
         size = wanted + _AHEAD
         while self._unfinished and len(found) < wanted:
@@ -66,7 +67,7 @@ class FinishedPages:
             values = cast("list[str | None]", self._redis.hmget(names.pages_key(self._job), [str(i) for i in chunk]))
             for i, value in zip(chunk, values, strict=True):
                 page = _state_of(numbers.number(i), value, i <= cursor)
-                if page.state in ("open", "claimed"):
+                if page.state in (PageState.OPEN, PageState.CLAIMED):
                     still.append(i)
                 else:
                     found.append(page)
@@ -74,8 +75,9 @@ class FinishedPages:
         return found
 
 
-def _state_of(number: int, value: str | None, was_claimed: bool) -> PageState:
+def _state_of(number: int, value: str | None, was_claimed: bool) -> PageRecord:
     """The state of a page by its value in the hash of pages, which holds no page that was read."""
     if value is not None:
-        return PageState.parse(number, value)
-    return PageState(number, "ok" if was_claimed else "open")  # open: Redis lost the job, and it was created again
+        return PageRecord.parse(number, value)
+    # a page that was claimed is open again if Redis lost the job and it was created again
+    return PageRecord(number, PageState.OK if was_claimed else PageState.OPEN)

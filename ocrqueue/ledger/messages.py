@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ocrqueue import names
 from ocrqueue.ledger import Job, Message
+from ocrqueue.states import MessageKind
 
 
 class Sender(Protocol):
@@ -21,20 +22,20 @@ class Sender(Protocol):
 def send(app: Sender, messages: Iterable[Message]) -> None:
     """Publish the messages of a ledger step; what Flower shows of them is kept short and readable."""
     for message in messages:
-        if message.kind == "document":
+        if message.kind == MessageKind.DOCUMENT:
             _send(app, names.DOCUMENT, message, [], names.DOCUMENTS_QUEUE, f"({message.name})", task_id=message.job)
-        elif message.kind == "page" and message.queue:
+        elif message.kind == MessageKind.PAGE and message.queue:
             args = [message.job, *message.args]
             shown = f"({message.name}, lane {message.args[0]}, turn {message.args[1]})"
             _send(app, names.PAGE, message, args, message.queue, shown, ignore_result=True)
-        elif message.kind == "assemble":
+        elif message.kind == MessageKind.ASSEMBLE:
             args = [message.job, *message.args]
             _send(app, names.ASSEMBLE, message, args, names.DOCUMENTS_QUEUE, f"({message.name})", ignore_result=True)
 
 
 def send_format(app: Sender, job: Job, format: str) -> None:
     """Publish the message that has a format made of a job's result."""
-    message = Message("format", job.id, priority=names.PRIORITIES[job.options.priority])
+    message = Message(MessageKind.FORMAT, job.id, priority=names.PRIORITIES[job.options.priority])
     task_id = names.format_id(job.id, job.round, format)
     shown = f"({job.source.name[:80]}, {format})"
     _send(app, names.FORMAT, message, [job.id, format], names.DOCUMENTS_QUEUE, shown, task_id=task_id)

@@ -1,4 +1,4 @@
-"""What the ledger gives back: a job's record, a claim, and the messages to send afterwards."""
+"""What the ledger returns: a job's record, a claim, and the messages that the caller sends afterwards."""
 
 import json
 from collections.abc import Mapping
@@ -7,88 +7,88 @@ from typing import Any
 
 from ocrqueue import names
 from ocrqueue.options import Options, select_pages
+from ocrqueue.states import JobState, MessageKind, PageState
 
-ENDED = frozenset({"done", "partial", "failed", "cancelled"})
-
-_PAGE_STATES = {"c": "claimed", "o": "open", "x": "cancelled", "f": "failed"}
+# the first letter of a value in the hash of a job's pages; see `lua/prelude.lua`
+PAGE_LETTERS = {"c": PageState.CLAIMED, "o": PageState.OPEN, "x": PageState.CANCELLED, "f": PageState.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A Celery message that the caller of a ledger step sends afterwards. Losing it is harmless: it is sent again."""
+    """A Celery message that the caller of a ledger step sends afterwards. A lost message is sent again later."""
 
-    kind: str  # "document", "page", "assemble", "ended" or "format"
-    job: str
-    args: tuple[int, ...] = ()  # page: lane, serial; assemble: round
+    kind: MessageKind
+    job: str  # the job's id
+    args: tuple[int, ...] = ()  # page: lane and serial; assemble: round
     queue: str | None = None  # of the job's pages; None until the document is opened
-    priority: int = 6  # Celery's: 0 goes first
-    name: str = ""  # the document's name, for whoever looks at the queue
+    priority: int = 6  # Celery's priority on Redis: 0 is the highest, 9 the lowest
+    name: str = ""  # the document's name, shown in Flower
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The document of a job: in the spool, or (until it has been copied there) a path or URL that a worker may read."""
+    """The document of a job: a file in the spool, or a path or URL that a worker copies into the spool first."""
 
-    name: str  # as it was handed over, for people
+    name: str  # the document's name as it was submitted
     file: str | None = None  # "source-<sha256>" in the job's folder; None: not copied into the spool yet
-    sha256: str | None = None
-    bytes: int | None = None
-    spec: Mapping[str, str] | None = None  # {"path": ...} or {"url": ...}, where it comes from
+    sha256: str | None = None  # of the bytes, in hexadecimal
+    bytes: int | None = None  # length
+    spec: Mapping[str, str] | None = None  # {"path": ...} or {"url": ...}: where the document comes from
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for JSON; None left out."""
+        """The fields that are set, ready for JSON."""
         values = {"name": self.name, "file": self.file, "sha256": self.sha256, "bytes": self.bytes, "spec": self.spec}
         return {k: v for k, v in values.items() if v is not None}
 
     def dumps(self) -> str:
-        """As it stands in the job's record."""
+        """The JSON text that is stored in the job's record."""
         return json.dumps(self.to_json())
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job's record, as it stood when it was read."""
+    """A job's record at the time when it was read."""
 
-    id: str
-    state: str  # queued, running, done, partial, failed or cancelled
-    round: int  # 1, and one more with each retry
+    id: str  # a UUID
+    state: JobState
+    round: int  # 1 at first; each retry adds 1
     source: Source
     options: Options
     created: float  # seconds since 1970
-    opened: float | None  # when its pages were opened
-    ended: float | None
-    engine: str | None  # decided when the document is opened
+    opened: float | None  # seconds since 1970; None until the document is opened
+    ended: float | None  # seconds since 1970; None until the round ends
+    engine: str | None  # chosen when the document is opened; so are model, revision and queue
     model: str | None
     revision: str | None
-    queue: str | None  # of its pages
-    pages: int | None  # asked for; None until the document is opened
-    total: int | None  # of the document
-    ok: int
-    failed: int
-    cancelled: int
-    cancelling: bool  # a cancel was asked for
-    code: str | None  # why the document could not be opened
-    message: str | None
-    lanes: int
+    queue: str | None  # of the job's page messages
+    pages: int | None  # number of pages asked for; None until the document is opened
+    total: int | None  # number of pages of the document; None until the document is opened
+    ok: int  # pages that were read
+    failed: int  # pages
+    cancelled: int  # pages
+    cancelling: bool  # a client has asked to cancel the job
+    code: str | None  # error code, if the document could not be opened or the job could not be assembled
+    message: str | None  # the error's text, one line
+    lanes: int  # largest number of page messages in the queue at a time
 
     @property
     def has_ended(self) -> bool:
         """Whether the job is in a final state."""
-        return self.state in ENDED
+        return self.state.has_ended
 
     @property
     def finished(self) -> int:
-        """Pages that are ok, failed or cancelled."""
+        """Number of pages that are ok, failed or cancelled."""
         return self.ok + self.failed + self.cancelled
 
     @property
     def numbers(self) -> "PageNumbers":
-        """Turns the ledger's page indices into page numbers of the document, and back."""
+        """Converts page indices of the ledger to page numbers of the document, and back."""
         return PageNumbers(self.options.pages, self.total or 0)
 
     @classmethod
     def parse(cls, job: str, record: Mapping[str, str]) -> "Job":
-        """From the job's hash."""
+        """The job of a Redis hash, as field names and values."""
 
         def number(name: str) -> float | None:
             return float(record[name]) if name in record else None
@@ -99,7 +99,7 @@ class Job:
         opened = "n" in record
         return cls(
             id=job,
-            state=record["state"],
+            state=JobState(record["state"]),
             round=count("round"),
             source=Source(**json.loads(record["source"])),
             options=Options.parse(json.loads(record["options"])),
@@ -123,19 +123,23 @@ class Job:
 
 
 class PageNumbers:
-    """The pages asked for: the ledger counts them from 1, the document has its own numbers."""
+    """Converts between page indices and page numbers.
+
+    The ledger counts the pages asked for from 1; the document has page numbers of its own.
+    """
 
     def __init__(self, pages: str | None, total: int) -> None:
+        """`pages` is the job's option, such as "1-3,8"; `total` is the number of pages of the document."""
         self._all = pages is None
         self._chosen = [] if pages is None or not total else select_pages(pages, total)
         self._index = {number: i for i, number in enumerate(self._chosen, 1)}
 
     def number(self, index: int) -> int:
-        """The document's page number of the `index`-th page asked for."""
+        """The page number of the `index`-th page asked for; `index` counts from 1."""
         return index if self._all else self._chosen[index - 1]
 
     def index(self, number: int) -> int:
-        """The place of a page number among the pages asked for, from 1."""
+        """The index, counted from 1, of a page number among the pages asked for."""
         return number if self._all else self._index[number]
 
 
@@ -144,34 +148,37 @@ class ClaimedPage:
     """A page that a claim holds."""
 
     number: int  # of the document, from 1
-    attempts: int  # claims of it that were lost before
+    attempts: int  # how many earlier claims of this page were lost
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Pages taken from the ledger by a ticket, held until the lease runs out; it is renewed while the work runs."""
+    """Pages that a worker holds until the lease runs out. The worker renews the lease while it reads."""
 
     job: Job
-    token: str
+    token: str  # identifies the claim; unique
     pages: tuple[ClaimedPage, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PageState:
-    """What the ledger knows of one page."""
+class PageRecord:
+    """What the ledger knows about one page."""
 
-    number: int
-    state: str  # open, claimed, ok, failed or cancelled
-    attempts: int = 0  # claims of it that were lost
-    code: str | None = None  # of a failed page
-    message: str | None = None
+    number: int  # of the document, from 1
+    state: PageState
+    attempts: int = 0  # how many claims of this page were lost
+    code: str | None = None  # error code of a failed page
+    message: str | None = None  # error text of a failed page
 
     @classmethod
-    def parse(cls, number: int, value: str) -> "PageState":
-        """From a value of the hash of pages, such as "c0" or "f1 timeout it took too long"; see `lua/prelude.lua`."""
+    def parse(cls, number: int, value: str) -> "PageRecord":
+        """The page of a value in the hash of pages, such as "c0" or "f1 timeout it took too long".
+
+        `lua/prelude.lua` describes the values.
+        """
         head, _, rest = value.partition(" ")
-        state, attempts = _PAGE_STATES[head[0]], int(head[1:].rstrip("a"))
-        if state != "failed":
+        state, attempts = PAGE_LETTERS[head[0]], int(head[1:].rstrip("a"))
+        if state != PageState.FAILED:
             return cls(number, state, attempts)
         code, _, message = rest.partition(" ")
         return cls(number, state, attempts, code, message)
@@ -181,9 +188,9 @@ class PageState:
 class Step:
     """The outcome of a ledger step."""
 
-    done: bool  # False: nothing was changed (a claim that is no longer live, a job in another state, ...)
-    messages: list[Message] = field(default_factory=list)
-    reply: Mapping[str, Any] = field(default_factory=dict)
+    done: bool  # False: nothing changed, because the claim is no longer live or the job is in another state
+    messages: list[Message] = field(default_factory=list)  # to be sent by the caller
+    reply: Mapping[str, Any] = field(default_factory=dict)  # the script's answer
 
 
 def job_note(job: str, source: Source, options: Options, created: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ocrqueue import names
 
 # What makes a job must stop when Redis is full; what drains the queue must not.
 _MAKES = frozenset({"create"})
-_NAMES = "create begin open refuse claim renew finish give_back cancel retry end told drop mend".split()
+NAMES = "create begin open refuse claim renew finish return_claim cancel retry end told drop mend".split()
 
 
 def source(name: str) -> str:
@@ -22,7 +22,7 @@ def source(name: str) -> str:
 
 def load(redis: "Redis[Any] | Redis") -> dict[str, Script]:  # type: ignore[type-arg]
     """All scripts, by name, for this connection; sent to the server on first use."""
-    return {name: redis.register_script(source(name)) for name in _NAMES}
+    return {name: redis.register_script(source(name)) for name in NAMES}
 
 
 def keys(job: str) -> list[str]:

@@ -5,9 +5,8 @@ from functools import partial
 from typing import Any
 
 from ocrqueue.errors import DamagedFile, PageError
-from ocrqueue.ledger import Job, Ledger, PageState, Step
-from ocrqueue.states import JobState
-from ocrqueue.states import PageState as State
+from ocrqueue.ledger import Job, Ledger, PageRecord, Step
+from ocrqueue.states import JobState, PageState
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.storage.retry import three_tries
@@ -24,7 +23,7 @@ def assemble(job: Job, token: str, ledger: Ledger, spool: Spool) -> Step:
     """
     pages = list(ledger.pages(job))
     stored = set(three_tries(lambda: spool.page_numbers(job.id)))
-    lost = {page.number for page in pages if page.state == State.OK} - stored
+    lost = {page.number for page in pages if page.state == PageState.OK} - stored
     seconds = ledger.now() - job.created
     # The header comes before the pages and counts the lost ones. A damaged page is found only when it is read; then
     # the result is written a second time.
@@ -33,7 +32,7 @@ def assemble(job: Job, token: str, ledger: Ledger, spool: Spool) -> Step:
     return ledger.end(job.id, job.round, token, sorted(lost))
 
 
-def _write(job: Job, pages: list[PageState], lost: set[int], seconds: float, spool: Spool) -> set[int]:
+def _write(job: Job, pages: list[PageRecord], lost: set[int], seconds: float, spool: Spool) -> set[int]:
     """Write the result; `lost` are the numbers of pages that count as ok but have no text.
 
     Returns the numbers of other such pages, found while writing. Then the header's counts are wrong.
@@ -61,18 +60,18 @@ def _state(job: Job, lost: int) -> JobState:
 
 
 def _pages(
-    job: Job, pages: Iterable[PageState], lost: set[int], found: set[int], spool: Spool
+    job: Job, pages: Iterable[PageRecord], lost: set[int], found: set[int], spool: Spool
 ) -> Iterator[dict[str, Any]]:
     """The results of the pages. Adds the number of each page that cannot be read, and is not in `lost`, to `found`."""
     for page in pages:
         number = page.number
         facts = PageFacts(engine=job.engine, model=job.model, revision=job.revision, attempts=page.attempts)
-        if page.state == State.OK:
+        if page.state == PageState.OK:
             stored = None if number in lost else _stored(job, number, spool)
             if stored is None:
                 found |= {number} - lost
             yield stored or results.failed_page(number, _GONE, facts)
-        elif page.state == State.FAILED:
+        elif page.state == PageState.FAILED:
             yield results.failed_page(number, PageError(page.code or "internal_error", page.message or ""), facts)
         else:
             yield results.cancelled_page(number, facts)

@@ -14,6 +14,7 @@ from ocrqueue.errors import OcrError
 from ocrqueue.ledger import Ledger, Message, NewerRecord, Source
 from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.options import Options
+from ocrqueue.states import MessageKind, Return
 from ocrqueue.steps.lanes import children_of, wanted_lanes
 from ocrqueue.storage.spool import END, JOB, Spool
 
@@ -75,7 +76,7 @@ class Reconciler:
             job, token = member.split(" ")
             what = self.ledger.redis.hget(names.job_key(job), f"claim:{token}")
             try:
-                step = self.ledger.lose(job, token, "expired")
+                step = self.ledger.return_claim(job, token, Return.EXPIRED)
             except NewerRecord:
                 continue  # a newer reconciler's
             if step.done:
@@ -117,7 +118,7 @@ class Reconciler:
 
     def _untold(self, now: float) -> list[Message]:
         late = cast("list[str]", self.ledger.redis.zrange(names.UNTOLD, "-inf", str(now - self.tick), byscore=True))
-        return [Message("ended", job) for job in late]
+        return [Message(MessageKind.ENDED, job) for job in late]
 
     def _forgotten(self, now: float) -> list[Message]:
         """Take up jobs that stand in the spool, not ended, and that Redis does not know."""

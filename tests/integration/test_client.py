@@ -27,7 +27,7 @@ from ocrqueue.errors import (
     UnknownJob,
     WrongState,
 )
-from ocrqueue.ledger import Message, PageState, workers
+from ocrqueue.ledger import Message, PageRecord, workers
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.settings import Shared
 from tests.support.harness import Stack, eventually
@@ -229,14 +229,14 @@ def test_reading_pages_as_they_finish_asks_for_each_state_a_few_times_at_most(
             Message("page", job.id, (0, int(client.redis.hget(names.job_key(job.id), "lane:0").split()[0])))
         ]
     states = 0
-    create = PageState.__init__
+    create = PageRecord.__init__
 
     def count(*args: object, **kwargs: object) -> None:
         nonlocal states
         states += 1
         create(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(PageState, "__init__", count)
+    monkeypatch.setattr(PageRecord, "__init__", count)
     pages = job.pages(60)
     found = []
     for _ in range(n):

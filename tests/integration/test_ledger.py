@@ -7,6 +7,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError, UnknownJob, WrongState
 from ocrqueue.ledger import Ledger
 from ocrqueue.options import Options
+from ocrqueue.states import Return
 from tests.support.ledger_steps import (
     BROKEN,
     BUSY,
@@ -124,9 +125,9 @@ def test_no_step_but_create_makes_a_job(ledger: Ledger, redis: "redis_py.Redis")
         ledger.refuse(JOB, "t", BROKEN),
         ledger.end(JOB, 1, "t"),
         ledger.finish(claim, {1: None}),
-        ledger.release(JOB, "t1"),
-        ledger.lose(JOB, "t1"),
-        ledger.lose(JOB, "t1", "expired"),
+        ledger.return_claim(JOB, "t1", Return.RELEASE),
+        ledger.return_claim(JOB, "t1", Return.LOST),
+        ledger.return_claim(JOB, "t1", Return.EXPIRED),
         ledger.mend(JOB, 2, **IDLE),
     ]
     assert not any(step.done or step.messages for step in steps)
@@ -157,7 +158,7 @@ def test_open_pages_never_start_and_a_page_in_flight_counts_as_ok(ledger: Ledger
     lost = turn(ledger, "t2", lane=1)
     assert ledger.cancel(JOB).reply["cancelled"]
     assert states(ledger) == ["ok", "claimed", "claimed", "cancelled", "cancelled"]
-    assert sent(ledger.lose(JOB, lost.token)) == []
+    assert sent(ledger.return_claim(JOB, lost.token, Return.LOST)) == []
     assert sent(ledger.finish(claim, {2: None})) == [("assemble", 1)], "the last claim to end ends the job"
     assert states(ledger) == ["ok", "ok", "cancelled", "cancelled", "cancelled"]
     assert assembled(ledger) == "cancelled"
@@ -168,7 +169,7 @@ def test_open_pages_never_start_and_a_page_in_flight_counts_as_ok(ledger: Ledger
 def test_pages_that_wait_for_another_try_are_cancelled_too(ledger: Ledger) -> None:
     opened(ledger, 3)
     turn(ledger, "t1", batch=2)
-    ledger.lose(JOB, "t1")
+    ledger.return_claim(JOB, "t1", Return.LOST)
     assert sent(ledger.cancel(JOB)) == [("assemble", 1)]
     assert (states(ledger), ledger.backlog()) == (["cancelled"] * 3, 0)
     assert assembled(ledger) == "cancelled"
@@ -232,7 +233,7 @@ def test_a_retry_forgets_what_was_lost_before(ledger: Ledger) -> None:
     opened(ledger, 1)
     for i in range(3):
         turn(ledger, f"t{i}")
-        ledger.lose(JOB, f"t{i}")
+        ledger.return_claim(JOB, f"t{i}", Return.LOST)
     assert assembled(ledger) == "failed"
     ledger.retry(JOB)
     assert turn(ledger, "t9").pages[0].attempts == 0
@@ -328,7 +329,7 @@ def test_nothing_of_a_dropped_job_remains(ledger: Ledger, redis: "redis_py.Redis
     opened(ledger, 4)
     read(ledger, None, "engine_error", "too_large")
     turn(ledger, "t1")
-    ledger.lose(JOB, "t1")
+    ledger.return_claim(JOB, "t1", Return.LOST)
     ledger.cancel(JOB)
     assembled(ledger, missing=(1,))
     ledger.drop(JOB)

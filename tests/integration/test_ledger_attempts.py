@@ -7,6 +7,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Claim, LastTry, Ledger, Source
 from ocrqueue.options import Options
+from ocrqueue.states import Return
 from tests.support.ledger_steps import BROKEN, JOB, SOURCE, assembled, dump, later, opened, read, sent, states, turn
 
 
@@ -15,7 +16,7 @@ def test_a_page_that_lost_three_claims_is_given_up_and_the_rest_goes_on(ledger: 
     for lost in range(3):
         claim = turn(ledger, f"t{lost}")
         assert [(p.number, p.attempts) for p in claim.pages] == [(1, lost)]
-        step = ledger.lose(JOB, claim.token)
+        step = ledger.return_claim(JOB, claim.token, Return.LOST)
         assert sent(step) == [("page", 0, lost + 1)]
     page, other = ledger.pages(ledger.job(JOB))
     assert (page.state, page.code, page.attempts) == ("failed", "worker_lost", 3)
@@ -29,7 +30,7 @@ def test_a_last_try_is_given_only_to_who_does_nothing_else(ledger: Ledger, redis
     opened(ledger, 3)
     for lost in range(2):
         assert ledger.claim(JOB, 0, lost, f"t{lost}", alone=False)
-        ledger.lose(JOB, f"t{lost}")
+        ledger.return_claim(JOB, f"t{lost}", Return.LOST)
     before = dump(redis)
     with pytest.raises(LastTry):
         ledger.claim(JOB, 0, 2, "others", alone=False)
@@ -50,7 +51,7 @@ def test_so_is_the_last_try_at_a_document_or_an_assembly(ledger: Ledger, what: s
         read(ledger, None)
     for lost in range(2):
         assert ledger.begin(JOB, what, f"t{lost}", 1, alone=False)
-        ledger.lose(JOB, f"t{lost}")
+        ledger.return_claim(JOB, f"t{lost}", Return.LOST)
     with pytest.raises(LastTry):
         ledger.begin(JOB, what, "others", 1, alone=False)
     assert ledger.begin(JOB, what, "itself", 1, alone=True)
@@ -60,7 +61,7 @@ def test_a_page_that_lost_a_claim_is_claimed_alone(ledger: Ledger) -> None:
     opened(ledger, 6)
     claim = turn(ledger, "t1", batch=3)
     assert [p.number for p in claim.pages] == [1, 2, 3]
-    ledger.lose(JOB, "t1")
+    ledger.return_claim(JOB, "t1", Return.LOST)
     for number in (1, 2, 3):
         claim = turn(ledger, f"t1{number}", batch=3)
         assert [(p.number, p.attempts) for p in claim.pages] == [(number, 1)]
@@ -77,16 +78,16 @@ def test_a_lease_runs_out_only_where_nobody_renews_it(ledger: Ledger, redis: "re
     assert set(redis.zrange(names.CLAIMS, 0, -1)) == {f"{JOB} kept", f"{JOB} forgotten"}
     later(ledger, 20)
     before = dump(redis)
-    assert not ledger.lose(JOB, "kept", "expired").done
+    assert not ledger.return_claim(JOB, "kept", Return.EXPIRED).done
     assert dump(redis) == before
-    assert ledger.lose(JOB, "forgotten", "expired").done
+    assert ledger.return_claim(JOB, "forgotten", Return.EXPIRED).done
     assert [(p.state, p.attempts) for p in ledger.pages(ledger.job(JOB))] == [("claimed", 0), ("open", 1)]
 
 
 def test_who_asks_again_after_a_cut_has_the_same_claim(ledger: Ledger, redis: "redis_py.Redis") -> None:
     opened(ledger, 5, lanes=2)
     assert ledger.claim(JOB, 0, 0, "reader", 2)
-    ledger.lose(JOB, "reader")
+    ledger.return_claim(JOB, "reader", Return.LOST)
     claim = ledger.claim(JOB, 0, 1, "again", 2)
     before = dump(redis)
     assert ledger.claim(JOB, 0, 1, "again", 2) == claim
@@ -113,7 +114,7 @@ def test_who_begins_again_after_a_cut_has_the_same_claim(ledger: Ledger, what: s
 def test_a_page_over_its_time_limit_fails_at_once(ledger: Ledger) -> None:
     opened(ledger, 2)
     turn(ledger, "t1")
-    ledger.lose(JOB, "t1", "timeout")
+    ledger.return_claim(JOB, "t1", Return.TIMEOUT)
     page = next(ledger.pages(ledger.job(JOB)))
     assert (page.state, page.code, page.attempts) == ("failed", "timeout", 0)
     assert ledger.dead() == [(JOB, 1)]
@@ -122,14 +123,14 @@ def test_a_page_over_its_time_limit_fails_at_once(ledger: Ledger) -> None:
 def test_the_pages_of_a_batch_over_its_time_limit_are_claimed_alone(ledger: Ledger) -> None:
     opened(ledger, 3)
     turn(ledger, "t1", batch=2)
-    ledger.lose(JOB, "t1", "timeout")
+    ledger.return_claim(JOB, "t1", Return.TIMEOUT)
     assert [(p.state, p.attempts) for p in ledger.pages(ledger.job(JOB))] == [("open", 0)] * 3
     claim = turn(ledger, "t2", batch=2)
     assert [p.number for p in claim.pages] == [1]
-    ledger.release(JOB, "t2")
+    ledger.return_claim(JOB, "t2", Return.RELEASE)
     claim = turn(ledger, "t3", batch=2)
     assert [p.number for p in claim.pages] == [1], "given back, it still is to be claimed alone"
-    ledger.lose(JOB, "t3", "timeout")
+    ledger.return_claim(JOB, "t3", Return.TIMEOUT)
     assert states(ledger) == ["failed", "open", "open"]
 
 
@@ -137,7 +138,7 @@ def test_a_release_is_not_counted(ledger: Ledger) -> None:
     opened(ledger, 4)
     for i in range(5):
         assert [(p.number, p.attempts) for p in turn(ledger, f"t{i}", batch=3).pages] == [(1, 0), (2, 0), (3, 0)]
-        assert sent(ledger.release(JOB, f"t{i}")) == [("page", 0, i + 1)]
+        assert sent(ledger.return_claim(JOB, f"t{i}", Return.RELEASE)) == [("page", 0, i + 1)]
     assert states(ledger) == ["open"] * 4
 
 
@@ -152,7 +153,7 @@ def test_a_document_that_kills_whoever_opens_it_ends_as_worker_lost(ledger: Ledg
     ledger.create(JOB, SOURCE, Options())
     for expected in (["document"], ["document"], ["ended"]):
         assert ledger.begin(JOB, "document", "t")
-        assert [m.kind for m in ledger.lose(JOB, "t").messages] == expected
+        assert [m.kind for m in ledger.return_claim(JOB, "t", Return.LOST).messages] == expected
     job = ledger.job(JOB)
     assert (job.state, job.code, job.pages) == ("failed", "worker_lost", None)
     assert (ledger.dead(), ledger.backlog()) == ([(JOB, 0)], 0)
@@ -163,7 +164,7 @@ def test_an_assembly_that_kills_whoever_does_it_ends_as_worker_lost(ledger: Ledg
     read(ledger, None)
     for expected in (["assemble"], ["assemble"], ["ended"]):
         assert ledger.begin(JOB, "assemble", "t", 1)
-        assert [m.kind for m in ledger.lose(JOB, "t").messages] == expected
+        assert [m.kind for m in ledger.return_claim(JOB, "t", Return.LOST).messages] == expected
     assert (ledger.job(JOB).state, ledger.job(JOB).code) == ("failed", "worker_lost")
     assert sent(ledger.retry(JOB)) == [("assemble", 2)], "its pages were read: only the assembly is done again"
     assert assembled(ledger) == "done"
@@ -173,7 +174,7 @@ def test_an_assembly_that_kills_whoever_does_it_ends_as_worker_lost(ledger: Ledg
 def test_a_document_that_takes_too_long_fails_at_once(ledger: Ledger) -> None:
     ledger.create(JOB, SOURCE, Options())
     ledger.begin(JOB, "document", "t")
-    assert sent(ledger.lose(JOB, "t", "timeout")) == [("ended",)]
+    assert sent(ledger.return_claim(JOB, "t", Return.TIMEOUT)) == [("ended",)]
     assert (ledger.job(JOB).state, ledger.job(JOB).code) == ("failed", "timeout")
 
 
@@ -181,7 +182,7 @@ def test_a_released_document_is_not_counted(ledger: Ledger) -> None:
     ledger.create(JOB, SOURCE, Options())
     for _ in range(5):
         assert ledger.begin(JOB, "document", "t")
-        assert sent(ledger.release(JOB, "t")) == [("document",)]
+        assert sent(ledger.return_claim(JOB, "t", Return.RELEASE)) == [("document",)]
     assert ledger.job(JOB).state == "queued"
 
 

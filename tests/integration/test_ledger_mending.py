@@ -9,6 +9,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError, QueueFull
 from ocrqueue.ledger import Claim, Ledger, NewerRecord, Source
 from ocrqueue.options import Options
+from ocrqueue.states import Return
 from tests.support.ledger_steps import (
     BROKEN,
     BUSY,
@@ -135,7 +136,7 @@ def test_pages_that_no_worker_reads_fail_in_the_end(ledger: Ledger) -> None:
     opened(ledger, 4, lanes=2)
     read(ledger, None)
     turn(ledger, "t1")
-    ledger.lose(JOB, "t1")
+    ledger.return_claim(JOB, "t1", Return.LOST)
     last = turn(ledger, "t2")
     assert sent(ledger.mend(JOB, 0, **IDLE)) == []
     later(ledger, 3599)
@@ -143,7 +144,7 @@ def test_pages_that_no_worker_reads_fail_in_the_end(ledger: Ledger) -> None:
     later(ledger, 1)
     assert sent(ledger.mend(JOB, 0, **IDLE)) == [], "one page is still being read"
     assert states(ledger) == ["ok", "claimed", "failed", "failed"]
-    assert sent(ledger.lose(JOB, last.token)) == [("page", 0, 3)]
+    assert sent(ledger.return_claim(JOB, last.token, Return.LOST)) == [("page", 0, 3)]
     assert sent(ledger.mend(JOB, 0, **IDLE)) == [("assemble", 1)]
     pages = list(ledger.pages(ledger.job(JOB)))
     assert [p.code for p in pages[1:]] == ["model_missing"] * 3
@@ -186,7 +187,7 @@ def test_a_record_of_a_newer_version_is_left_alone(ledger: Ledger, redis: "redis
         lambda: ledger.refuse(JOB, "t1", BROKEN),
         lambda: ledger.claim(JOB, 0, 0, "t"),
         lambda: ledger.finish(claim, {1: None}),
-        lambda: ledger.release(JOB, "t1"),
+        lambda: ledger.return_claim(JOB, "t1", Return.RELEASE),
         lambda: ledger.end(JOB, 1, "t1"),
         lambda: ledger.cancel(JOB),
         lambda: ledger.retry(JOB),
@@ -211,8 +212,8 @@ def test_a_full_redis_takes_no_job_but_lets_the_others_end(ledger: Ledger, redis
         later(ledger, 30)
         ledger.renew([(JOB, claim.token)])
         later(ledger, 30)
-        assert not ledger.lose(JOB, claim.token, "expired").done, "a lease can still be renewed"
-        ledger.lose(JOB, claim.token)
+        assert not ledger.return_claim(JOB, claim.token, Return.EXPIRED).done, "a lease can still be renewed"
+        ledger.return_claim(JOB, claim.token, Return.LOST)
         ledger.mend(JOB, 2, **IDLE)
         ledger.cancel("other")
         read(ledger, None, None)
@@ -244,7 +245,7 @@ def test_a_large_job_stays_under_a_kilobyte_a_page(ledger: Ledger, redis: "redis
         assert len(claim.pages) == pages
         error = PageError("engine_error", "x" * 300) if how == "failed" else None
         if how == "lost":
-            ledger.lose(JOB, claim.token)
+            ledger.return_claim(JOB, claim.token, Return.LOST)
         elif how != "claimed":
             ledger.finish(claim, dict.fromkeys(range(1, pages + 1), error))
     bound = {"open": 8 * 1024, "ok": 8 * 1024}.get(how, pages * 1024 // 2)  # half: results and queues need room as well

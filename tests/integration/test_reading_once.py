@@ -11,6 +11,7 @@ from celery import Celery
 
 from ocrqueue import names
 from ocrqueue.client import Job
+from ocrqueue.states import Return
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, running
 
@@ -109,7 +110,8 @@ def test_what_was_read_before_the_worker_died_is_not_read_again(stack: Stack, co
     stack.kill("worker")
     job.cancel()
     for token in [member.split(" ")[1] for member in stack.redis.zrange(names.CLAIMS, 0, -1)]:
-        counting.client.send(counting.client.ledger.lose(job.id, token).messages)  # as when their leases run out
+        step = counting.client.ledger.return_claim(job.id, token, Return.LOST)  # as when their leases run out
+        counting.client.send(step.messages)
     assert job.wait(timeout=60).state == "cancelled"
     newest = max(cache_of(stack).iterdir(), key=lambda folder: folder.stat().st_mtime)
     read = len(list(newest.glob("*.json")))

@@ -13,6 +13,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Claim, LastTry, Ledger, Source, Step
 from ocrqueue.options import Options, select_pages
+from ocrqueue.states import MessageKind, Return
 from tests.support.ledger_model import PlainJob, PlainLedger, Sent
 from tests.support.ledger_steps import START, dump
 
@@ -74,10 +75,10 @@ class LedgerPair(RuleBasedStateMachine):
         expected = self.plain.begin(job, what, token, round_, alone=False)
         if last := expected is None:
             with self.nothing_changes(), pytest.raises(LastTry):
-                self.ledger.begin(job, what, token, round_, alone=False)
+                self.ledger.begin(job, MessageKind(what), token, round_, alone=False)
             expected = self.plain.begin(job, what, token, round_, alone=True)
         with self.nothing_changes(not expected):
-            record = self.ledger.begin(job, what, token, round_, alone=last)
+            record = self.ledger.begin(job, MessageKind(what), token, round_, alone=last)
         assert (record is not None) == expected
         if expected:
             self.claims.append((job, token, None))
@@ -128,7 +129,7 @@ class LedgerPair(RuleBasedStateMachine):
     def give_back(self, job: str, token: str, how: str) -> None:
         expected = self.plain.give_back(job, token, how)
         with self.nothing_changes(expected is None):
-            step = self.ledger.release(job, token) if how == "release" else self.ledger.lose(job, token, how)
+            step = self.ledger.return_claim(job, token, Return(how))
         self.same(job, step, expected)
 
     def mend(self, job: str, wanted: int, idle: bool, documents_idle: bool, patience: int) -> None:

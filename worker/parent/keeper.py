@@ -174,7 +174,7 @@ class Keeper(threading.Thread):
             if isinstance(order, CancelRequest):
                 step = ledger.cancel(order.job)
             else:
-                step = ledger.lose(order.job, order.token, order.reason)
+                step = ledger.return_claim(order.job, order.token, order.reason)
             with _publishing:
                 dispatch(step.messages)
         except RedisError:

@@ -1,6 +1,6 @@
--- arg: "document" or "assemble", round, token, whether the caller's worker does nothing else meanwhile. A claim of one of the two
--- tasks that a job has only one of at a time.
--- The same token again has the same claim: a caller whose connection was cut asks a second time.
+-- Claims the document or the assembly of a job; only one claim of each can be live.
+-- arg: "document" or "assemble", round, token, "1" if the caller's worker does nothing else meanwhile.
+-- Asked again with the same token, after the answer was lost, the script returns the same claim.
 local what, round, token = arg(1), tonumber(arg(2)), arg(3)
 if get('claim:' .. token) == what then return reply({claimed = true}) end
 local state = get('state')

@@ -1,6 +1,7 @@
--- Open pages never start; a page that still finishes counts as ok. After the last page a cancel has no effect.
+-- Cancels a job: its open pages are not read. A claimed page that is still finished counts as ok.
+-- If every page is finished, nothing changes.
 local state = get('state')
-if (state ~= 'queued' and state ~= 'running') or (state == 'running' and finished()) then return reply({cancelled = false}) end
+if has_ended() or (state == 'running' and finished()) then return reply({cancelled = false}) end
 set('cancel', 1)
 if state == 'running' then
   add('cancelled', num('top') - num('cursor'))

@@ -1,17 +1,20 @@
--- arg: lane, serial, token, pages wanted at most, live children that share the open pages, whether the caller's worker reads nothing
--- else meanwhile. Takes the next open pages for a ticket; a page at its last try only where nothing else can be the end of the worker.
-local i, serial, token, batch, children = tonumber(arg(1)), tonumber(arg(2)), arg(3), tonumber(arg(4)), tonumber(arg(5))
-local alone_there = arg(6) == '1'
+-- Claims the next open pages for a ticket.
+-- arg: lane, serial, token, largest number of pages, number of live children that share the open pages, "1" if the
+-- caller's worker reads nothing else meanwhile. A page with one attempt left is claimed only then, so that no other
+-- page can be the reason why the worker dies.
+local i, serial, token = tonumber(arg(1)), tonumber(arg(2)), arg(3)
+local batch, children, alone_there = tonumber(arg(4)), tonumber(arg(5)), arg(6) == '1'
 local lane = lane_get(i)
 local held = get('claim:' .. token)
-if held then -- asked again, since the connection was cut before the answer came: the same claim, or nobody would work on it
+if held then -- asked again, because the answer was lost: return the same claim, or nobody would read its pages
   local numbers, lost = {}, {}
   for n in (held:match('^page %d+ (.*)$') or ''):gmatch('%d+') do
     numbers[#numbers + 1], lost[#lost + 1] = tonumber(n), claimed(n)
   end
   return reply({pages = numbers, lost = lost})
 end
-if get('state') ~= 'running' or not lane or lane.serial ~= serial or lane.token ~= '-' then return reply({pages = {}}) end
+local current = lane and lane.serial == serial and lane.token == '-'
+if get('state') ~= 'running' or not current then return reply({pages = {}}) end
 
 local share = math.ceil(open_count() / math.max(1, children))
 batch = math.max(1, math.min(batch, share))

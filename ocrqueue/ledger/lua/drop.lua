@@ -1,6 +1,5 @@
--- Forgets a job that has ended.
-local state = get('state')
-if state == 'queued' or state == 'running' then return cjson.encode({dropped = false, state = state}) end
+-- Removes a job that has ended.
+if not has_ended() then return cjson.encode({dropped = false, state = get('state')}) end
 local all = redis.call('HKEYS', pages)
 for _, n in ipairs(all) do redis.call('ZREM', dead, member(n)) end
 redis.call('ZREM', dead, member(0))

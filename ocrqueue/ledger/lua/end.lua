@@ -1,6 +1,8 @@
--- arg: round, token, pages counted as read whose file is gone, as JSON. The last word on a job, by its assembly.
+-- Ends a job that is assembled.
+-- arg: round, token, JSON list of the pages that count as ok but have no file.
 local missing = cjson.decode(arg(3))
-if tonumber(arg(1)) ~= num('round') or not finished() or not let_go(arg(2), 'assemble') then return reply({stale = true}) end
+local current = tonumber(arg(1)) == num('round') and finished()
+if not current or not let_go(arg(2), 'assemble') then return reply({stale = true}) end
 for _, n in ipairs(missing) do
   if n <= num('cursor') and not redis.call('HGET', pages, n) then
     add('ok', -1)

@@ -1,5 +1,6 @@
--- arg: token, results as JSON: page -> ["ok"] or ["failed", code, message]. Only with a live claim. Pages without a result go back.
-local results = cjson.decode(arg(2)) -- first: what a script has written stays, also where it fails after that
+-- Counts the pages of a live claim as read or failed. Pages without a result are open again.
+-- arg: token, JSON object of results: page -> ["ok"] or ["failed", code, message].
+local results = cjson.decode(arg(2)) -- first, because a script that fails later does not undo its writes
 local kind, lane, numbers = let_go(arg(1), 'page')
 if not kind then return reply({stale = true}) end
 for _, n in ipairs(numbers) do

@@ -1,5 +1,6 @@
--- arg: lanes wanted (0: no live worker serves the job's queue), whether its queue is empty, whether the documents queue is empty,
--- seconds after which pages that no worker reads fail. Sends again what seems lost; makes no difference to a healthy job.
+-- Sends messages that seem lost again, and adapts the number of lanes to the workers. Changes nothing in a healthy job.
+-- arg: lanes wanted (0: no live worker serves the job's queue), "1" if the job's queue is empty, "1" if the documents
+-- queue is empty, seconds after which pages that no worker serves fail.
 local wanted, patience = tonumber(arg(1)), tonumber(arg(4))
 local state = get('state')
 
@@ -40,7 +41,8 @@ if wanted == 0 then
   if since == 0 then
     set('no_worker', stamp(now))
   elseif now - since >= patience and open_count() > 0 then
-    local message = 'no worker has served ' .. (get('queue') or '') .. ' for ' .. math.floor(patience / 60) .. ' minutes; start one, then retry'
+    local message = 'no worker has served ' .. (get('queue') or '') .. ' for ' .. math.floor(patience / 60)
+      .. ' minutes; start one, then retry'
     local all = redis.call('HGETALL', pages)
     for k = 1, #all, 2 do
       local lost = all[k + 1]:match('^o(%d+)a?$')
@@ -58,7 +60,7 @@ end
 redis.call('HDEL', job, 'no_worker')
 
 wanted = math.min(wanted, num('n'))
-if wanted ~= num('width') then set('width', wanted) end
+if wanted ~= lanes_wanted() then set('width', wanted) end
 for i = 0, wanted - 1 do
   local lane = lane_get(i)
   if not lane then

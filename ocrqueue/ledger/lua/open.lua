@@ -1,13 +1,14 @@
--- arg: token, pages asked for, lanes, those of the pages that are read already as JSON, ascending, then field, value, ... (engine,
--- model, revision, queue, source, ...). The document has been opened.
-local read = cjson.decode(arg(4)) -- first: what a script has written stays, also where it fails after that
+-- Records that the document is open, and opens its pages.
+-- arg: token, number of pages asked for, lanes wanted, JSON list of the pages that are read already (ascending), then
+-- field, value, ... of the record (engine, model, revision, queue, source, ...).
+local read = cjson.decode(arg(4)) -- first, because a script that fails later does not undo its writes
 if not let_go(arg(1), 'document') then return reply({stale = true}) end
 local n = tonumber(arg(2))
-local width = math.min(tonumber(arg(3)), n)
+local wanted = math.min(tonumber(arg(3)), n)
 local record = {}
 for i = 5, #ARGV - 4 do record[#record + 1] = arg(i) end
-set('state', 'running', 'n', n, 'top', n, 'cursor', 0, 'ok', 0, 'failed', 0, 'cancelled', 0, 'reopened', 0, 'width', width,
-    'lanes', 0, 'opened', stamp(now), unpack(record))
+set('state', 'running', 'n', n, 'top', n, 'cursor', 0, 'ok', 0, 'failed', 0, 'cancelled', 0, 'reopened', 0,
+  'width', wanted, 'lanes', 0, 'opened', stamp(now), unpack(record))
 if get('cancel') then
   set('top', 0, 'cancelled', n)
 else
@@ -19,11 +20,11 @@ else
 end
 assemble_if_finished()
 if open_count() > 0 then
-  for i = 0, width - 1 do
+  for i = 0, wanted - 1 do
     lane_put(i, {serial = 0, sent = now, wait = FIRST_WAIT, token = '-'})
     send('page', i, 0)
   end
-  set('lanes', width)
+  set('lanes', wanted)
 end
 settle()
 tell({state = 'running'})

@@ -1,15 +1,30 @@
--- What every script begins with. KEYS: job, its pages, then the ledger's own. ARGV: job id, time ('' = the server's), lease, attempts.
+-- The beginning of every script.
+-- KEYS: the job's hash, the hash of its pages, then the ledger's own keys (see `scripts.keys`).
+-- ARGV: job id, time in seconds since 1970 ('' = the server's clock), lease in seconds, attempts allowed, then the
+--   script's own arguments, which `arg(1)`, `arg(2)`, ... return.
+--
 -- The job's hash: v round state n top cursor ok failed cancelled reopened weight width lanes cancel queue priority ...
---   pages up to `cursor` have been claimed once, those from there to `top` are open, those from there to `n` were cancelled unread;
---   lane:<i> = "<serial> <sent, 0: not yet> <wait> <token or ->"; claim:<token> = "document", "assemble" or "page <lane> <page,page,...>"
--- The hash of pages holds only: c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed.
---   <lost> counts lost claims; "a": to be claimed alone. A page up to `cursor` that is not in it was read.
+--   n           pages asked for
+--   cursor, top pages up to `cursor` were claimed at least once; pages after `cursor` up to `top` are open; pages after
+--               `top` up to `n` were cancelled before anybody claimed them
+--   reopened    number of open pages up to `cursor`
+--   weight      what this job adds to ocr:backlog
+--   width       lanes wanted: the largest number of tickets in the queue at a time
+--   lanes       lanes that have a field `lane:<i>`; it never shrinks
+--   lane:<i>    "<serial> <sent> <wait> <token>": serial of the current ticket, when it was sent (0: not sent), seconds
+--               until it is sent again, token of the claim that took it ("-": nobody)
+--   claim:<token>  "document", "assemble" or "page <lane> <page,page,...>"
+--   lost:<what>, sent:<what>, wait:<what>  the same for the document and assemble messages
+-- The hash of pages holds only pages up to `cursor` that are not ok:
+--   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
+--   <lost> counts lost claims; "a" means that the page must be claimed alone.
 local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local claims, dead, untold, backlog = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
 local VERSION = 1
--- seconds until a silent ticket is sent again: 60, then twice as long each time, or 20 where its queue is empty (lease 45)
+-- seconds until a message that nobody took is sent again: 60 with the default lease of 45, doubled each time up to 900;
+-- 20 if its queue is empty
 local FIRST_WAIT, LONGEST_WAIT, EMPTY_WAIT = lease * 4 / 3, lease * 20, lease * 4 / 9
 
 if not now then
@@ -17,7 +32,7 @@ if not now then
   now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 end
 
-local messages = {}
+local messages = {} -- for the caller to send
 
 local function get(field) return redis.call('HGET', job, field) end
 local function num(field) return tonumber(get(field) or 0) end
@@ -28,6 +43,7 @@ local function member(name) return id .. ' ' .. name end
 
 local function send(kind, ...) messages[#messages + 1] = {kind, ...} end
 
+-- publishes an event, which wakes clients that wait for the job
 local function tell(event)
   redis.call('PUBLISH', 'ocr:events:' .. id, cjson.encode(event))
 end
@@ -39,7 +55,12 @@ local function reply(extra)
   return cjson.encode(out)
 end
 
--- open pages of all jobs, kept right by setting off what this job counted before against what it counts now
+local function has_ended()
+  local state = get('state')
+  return state ~= 'queued' and state ~= 'running'
+end
+
+-- adds the change in this job's open pages to ocr:backlog; a job that is not opened yet counts as ten pages
 local function settle()
   local state, weight = get('state'), 0
   if state == 'queued' then
@@ -56,6 +77,9 @@ end
 
 local function open_count() return num('reopened') + num('top') - num('cursor') end
 local function finished() return num('ok') + num('failed') + num('cancelled') == num('n') end
+
+local function lanes_wanted() return num('width') end
+local function lanes_made() return num('lanes') end
 
 local function lane_get(i)
   local serial, sent, wait, token = (get('lane:' .. i) or ''):match('^(%S+) (%S+) (%S+) (%S+)$')
@@ -81,17 +105,18 @@ local function assemble_if_finished()
   if get('state') == 'running' and finished() then send_assemble() end
 end
 
+-- ends the lane's current ticket; sends the next one if there are open pages and the lane is still wanted
 local function next_ticket(i)
   local lane = lane_get(i)
   lane.serial, lane.token, lane.sent, lane.wait = lane.serial + 1, '-', 0, FIRST_WAIT
-  if open_count() > 0 and i < num('width') then
+  if open_count() > 0 and i < lanes_wanted() then
     lane.sent = now
     send('page', i, lane.serial)
   end
   lane_put(i, lane)
 end
 
--- whether one more lost claim would be the end of it
+-- whether only one attempt is left: the next lost claim fails the page or the job
 local function last_try(lost) return lost > 0 and lost + 1 >= attempts_allowed end
 
 local function hold(token, what)
@@ -99,7 +124,7 @@ local function hold(token, what)
   redis.call('ZADD', claims, stamp(now + lease), member(token))
 end
 
--- gives up the claim; returns what it was about, its lane and its pages, or nothing where it is not live, or not of this kind
+-- removes a claim; returns its kind and, for pages, its lane and its pages; nil if it is not live or not of this kind
 local function let_go(token, kind)
   local what = get('claim:' .. token)
   if not what or (kind and what:match('^%a+') ~= kind) then return nil end
@@ -112,10 +137,10 @@ local function let_go(token, kind)
   return 'page', tonumber(lane), numbers
 end
 
--- faults of the document itself: nothing that an operator could mend by trying again
+-- faults of the document itself: a retry cannot fix them, so such pages are not listed in ocr:dead
 local OF_THE_DOCUMENT = {corrupt_file = true, too_large = true, language_missing = true}
 
--- at most so many bytes, and no character cut in two: what is not UTF-8 no client could read
+-- at most `most` bytes of a text in UTF-8; no character is cut in two, because clients could not decode it
 local function cut(text, most)
   while most < #text and text:byte(most + 1) >= 128 and text:byte(most + 1) < 192 do most = most - 1 end
   return text:sub(1, most)
@@ -137,6 +162,7 @@ local function reopen_page(n, lost, alone)
   end
 end
 
+-- of a claimed page: number of lost claims, and whether it must be claimed alone
 local function claimed(n)
   local lost, alone = (redis.call('HGET', pages, n) or 'c0'):match('^c(%d+)(a?)$')
   return tonumber(lost), alone == 'a'

@@ -1,3 +1,4 @@
--- arg: round. The end of that round has been told; the end of a later one has not.
+-- Records that the end of a round has been published. Changes nothing if the job is in a later round.
+-- arg: round.
 if tonumber(arg(1)) == num('round') then redis.call('ZREM', untold, id) end
 return reply()

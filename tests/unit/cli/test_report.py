@@ -16,7 +16,8 @@ from ocrqueue.errors import (
     UnknownJob,
     WrongState,
 )
-from ocrqueue.ledger import PageState
+from ocrqueue.ledger import PageRecord
+from ocrqueue.states import JobState
 
 
 def status(**changes: object) -> JobStatus:
@@ -24,7 +25,7 @@ def status(**changes: object) -> JobStatus:
     values |= {
         "id": "j",
         "name": "scan.pdf",
-        "state": "running",
+        "state": JobState.RUNNING,
         "ok": 0,
         "failed": 0,
         "cancelled": 0,
@@ -76,7 +77,7 @@ def test_the_code_of_a_failed_job_is_said_once(capsys: pytest.CaptureFixture[str
 
 
 def test_failed_pages_are_named_up_to_a_number(capsys: pytest.CaptureFixture[str]) -> None:
-    report_pages("a.pdf", [PageState(n, "failed", 0, "timeout", "too slow") for n in range(1, 31)])
+    report_pages("a.pdf", [PageRecord(n, "failed", 0, "timeout", "too slow") for n in range(1, 31)])
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "error: a.pdf: page 1: timeout: too slow"
     assert len(lines) == 21
@@ -85,7 +86,7 @@ def test_failed_pages_are_named_up_to_a_number(capsys: pytest.CaptureFixture[str
 
 def test_a_line_is_printed_when_the_state_changes_and_not_for_every_page(capsys: pytest.CaptureFixture[str]) -> None:
     lines = Lines()
-    for state, ok in (("queued", 0), ("running", 0), ("running", 1), ("running", 2), ("done", 3)):
+    for state, ok in ((JobState.QUEUED, 0), *((JobState.RUNNING, n) for n in range(3)), (JobState.DONE, 3)):
         lines.update({"j": status(state=state, pages=None if state == "queued" else 3, ok=ok)})
     assert capsys.readouterr().err.splitlines() == [
         "scan.pdf: queued",
@@ -95,7 +96,10 @@ def test_a_line_is_printed_when_the_state_changes_and_not_for_every_page(capsys:
 
 
 def test_of_a_job_that_has_ended_the_pages_that_were_read_are_told() -> None:
-    assert progress_of(status(state="cancelled", pages=4, ok=1, cancelled=3)) == "cancelled, 1 of 4 pages, 3 cancelled"
+    assert (
+        progress_of(status(state=JobState.CANCELLED, pages=4, ok=1, cancelled=3))
+        == "cancelled, 1 of 4 pages, 3 cancelled"
+    )
 
 
 def test_progress_says_what_is_waited_for() -> None:

@@ -15,6 +15,7 @@ from ocrqueue.ledger.connection import address, connect, reaching
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.options import Options
 from ocrqueue.settings import Shared
+from ocrqueue.states import JobState
 
 
 def settings(redis: str) -> Shared:
@@ -121,8 +122,8 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
 
 def job(state: str, **changes: object) -> Job:
     values: dict[str, object] = dict.fromkeys(Job.__dataclass_fields__)
-    values |= {"id": "j", "state": state, "round": 1, "source": Source("a.pdf"), "options": Options(), "created": 0.0}
-    values |= {"ok": 0, "failed": 0, "cancelled": 0, "cancelling": False, "lanes": 0}
+    values |= {"id": "j", "state": JobState(state), "round": 1, "source": Source("a.pdf"), "options": Options()}
+    values |= {"created": 0.0, "ok": 0, "failed": 0, "cancelled": 0, "cancelling": False, "lanes": 0}
     return Job(**{**values, **changes})  # type: ignore[arg-type]
 
 

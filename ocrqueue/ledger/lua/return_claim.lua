@@ -1,10 +1,10 @@
--- arg: token, how, and for the end of a job: code, message. "release": uncounted (SIGTERM, a model that cannot be loaded). "lost": the owner was killed or vanished, an
--- attempt. "expired": the same, where the lease has indeed run out. "timeout": the owner was ended by its time limit.
-local token, how = arg(1), arg(2)
-if how == 'expired' then
+-- Ends a claim without a result.
+-- arg: token, reason (see `states.Return`), then the code and message of the job's error if it was the last attempt.
+local token, reason = arg(1), arg(2)
+if reason == 'expired' then
   local until_ = tonumber(redis.call('ZSCORE', claims, member(token)) or 0)
   if until_ > now then return reply({stale = true}) end
-  how = 'lost'
+  reason = 'lost'
 end
 local kind, lane, numbers = let_go(token)
 if not kind then
@@ -13,12 +13,12 @@ if not kind then
 end
 if kind ~= 'page' then
   local lost = num('lost:' .. kind)
-  if how ~= 'release' then lost = add('lost:' .. kind, 1) end
-  if how == 'timeout' and kind == 'document' then
+  if reason ~= 'release' then lost = add('lost:' .. kind, 1) end
+  if reason == 'timeout' and kind == 'document' then
     fail_job('timeout', 'opening the document took longer than allowed; try a smaller one or raise OCR_OPEN_SECONDS')
   elseif lost >= attempts_allowed then
-    fail_job(arg(3) or 'worker_lost',
-      arg(4) or 'the worker was lost ' .. lost .. ' times while it did the ' .. kind .. ' step; see the worker log, then retry')
+    fail_job(arg(3) or 'worker_lost', arg(4) or 'the worker was lost ' .. lost .. ' times while it did the ' .. kind
+      .. ' step; see the worker log, then retry')
   elseif kind == 'document' then
     send_document()
   else
@@ -29,17 +29,18 @@ if kind ~= 'page' then
 end
 for _, n in ipairs(numbers) do
   local lost, alone = claimed(n)
-  if how == 'lost' then
+  if reason == 'lost' then
     lost = lost + 1
     if lost >= attempts_allowed then
-      fail_page(n, lost, 'worker_lost', 'the worker was lost ' .. lost .. ' times while it read this page; see the worker log, then retry')
+      fail_page(n, lost, 'worker_lost', 'the worker was lost ' .. lost
+        .. ' times while it read this page; see the worker log, then retry')
     else
       reopen_page(n, lost, true)
     end
-  elseif how == 'timeout' and #numbers == 1 then
+  elseif reason == 'timeout' and #numbers == 1 then
     fail_page(n, lost, 'timeout', 'reading this page took longer than allowed; raise OCR_PAGE_SECONDS, then retry')
   else
-    reopen_page(n, lost, alone or how == 'timeout')
+    reopen_page(n, lost, alone or reason == 'timeout')
   end
 end
 assemble_if_finished()
