@@ -1,0 +1,40 @@
+"""The JSON Schema of the result and the code that writes results agree."""
+
+from ocrqueue.errors import CODES, PageError
+from ocrqueue.options import FORMATS
+from ocrqueue.pages import Line, PageText
+from ocrqueue.storage import results
+from ocrqueue.storage.results import PageFacts
+from tests.support.result_schema import errors, schema
+
+HEADER = results.result_header(
+    job="0b4c8a2e-5f0e-4c57-9b6e-3f1f7c1f2a10",
+    state="partial",
+    source={"name": "scan.pdf", "sha256": "0" * 64, "bytes": 1, "pages": 3},
+    options={"pages": "1-3", "formats": list(FORMATS)},
+    counts={"ok": 1, "failed": 1, "cancelled": 1},
+    seconds=1.5,
+)
+PAGE = results.page_result(
+    1,
+    PageText([Line("text", ((0.0, 0.0), (9.0, 0.0), (9.0, 5.0), (0.0, 5.0)), 0.5)]),
+    PageFacts(width=9, height=5, dpi=72),
+)
+
+
+def test_every_kind_of_page_follows_the_schema() -> None:
+    failed = [results.failed_page(2, PageError(code, "why")) for code in sorted(CODES)]
+    assert errors(HEADER | {"pages": [PAGE, *failed, results.cancelled_page(3)]}) == []
+
+
+def test_the_schema_describes_every_field_in_the_order_of_the_result() -> None:
+    described = schema()
+    assert list(described["properties"]) == [*HEADER, "pages"]
+    assert list(described["$defs"]["page"]["properties"]) == list(PAGE)
+    assert list(described["$defs"]["line"]["properties"]) == list(PAGE["lines"][0])
+
+
+def test_every_field_is_required() -> None:
+    described = schema()
+    for part in (described, *described["$defs"].values()):
+        assert set(part["required"]) == set(part["properties"])
