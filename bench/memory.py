@@ -1,6 +1,6 @@
 """Resident memory of one child over many pages with recycling off, and what recycling gives back.
 
-`python -m bench.memory [FOLDER] [--pages N] [--recycle N]`. With a folder (see bench/README.md) RapidOCR reads its
+`python -m bench.memory [FOLDER] [--pages N] [--recycle N]`. With a folder (see docs/benchmarks.md) RapidOCR reads its
 documents again and again, one of each class in turn, so that the first 50 pages meet nearly every kind; without one,
 the test engine reads numbered pages. The slope is a least squares fit over all pages after the first 50, with its
 standard error. Then each child is replaced after `--recycle` pages: what the last page of one leaves in use, less what

@@ -1,4 +1,4 @@
-"""Tables as every script here prints them: Markdown, so that they can stand in README.md as they are."""
+"""Tables as every script here prints them: Markdown, so that docs/benchmarks.md can show them as they are."""
 
 from collections.abc import Sequence
 

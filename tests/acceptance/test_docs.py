@@ -1,0 +1,154 @@
+"""README.md and docs/: every command and program that can run is run, and shows what the page says it shows."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.documentation import Block, blocks, pages
+from tests.support.harness import PROJECT, Stack, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+# Blocks that no test runs, by page and first line, each with the reason.
+INSTALLS = "installs packages; tests/acceptance/test_packaging.py installs the client"
+STARTS = "sets up .venv and starts a stack of its own until Ctrl-C; tests/integration/test_running_stack.py starts one"
+BUILDS = "runs all tests, or checks, of this project"
+MEASURES = "measures for minutes, on documents that are not in the repository"
+NOT_RUN = {
+    ("README.md", "make demo"): STARTS,
+    ("docs/getting-started.md", "make demo"): STARTS,
+    ("docs/getting-started.md", "make up"): STARTS,
+    ("docs/sending-jobs.md", "pip install /path/to/this/project"): INSTALLS,
+    ("docs/writing-an-engine.md", "export PYTHONPATH=/path/to/folder"): "the fixture `stack` does the same",
+    ("docs/models.md", "make demo-mlx"):
+        "needs a Mac and the network; tests/acceptance/test_mlx_stack.py reads with the small model",
+    ("docs/contributing.md", "make test"): BUILDS,
+    ("docs/contributing.md", ".venv/bin/python -m pytest tests/unit/test_options.py"): BUILDS,
+    ("docs/benchmarks.md", ".venv/bin/python -m bench.accuracy FOLDER --limit 10"): MEASURES,
+}  # fmt: skip
+RUN = ("sh", "console")
+SHOWN_ONLY = {"json"}  # is parsed, where it is whole
+CODES = {
+    ("docs/operations.md", "submit.py doctor"): (0, 4),
+    ("docs/getting-started.md", ".venv/bin/python submit.py doctor"): (0, 4),
+}
+
+
+def is_run(block: Block) -> bool:
+    return block.language in RUN and (block.page, block.first) not in NOT_RUN
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack of a user who has followed the pages: both engines, and a folder that plain messages may name."""
+    folder = tmp_path_factory.mktemp("docs")
+    engine = next(b for b in blocks(PROJECT / "docs" / "writing-an-engine.md") if b.title)
+    (folder / str(engine.title)).write_text(engine.code)
+    path = os.pathsep.join([str(PROJECT), str(folder)])
+    with running(
+        OCR_PAGE_SECONDS="120", PYTHONPATH=path, OCR_ALLOWED_SOURCES=str(folder.parent), OCR_CACHE_MAX_GB="1"
+    ) as stack:
+        engines = "rapidocr,rows=rows:Rows"
+        stack.start_documents(OCR_WORKER_ENGINES=engines)
+        stack.start_worker(engines=engines, children=2)
+        stack.start_beat()
+        yield stack
+
+
+@pytest.fixture
+def desk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the pages assume it: the project's folder, with a scan in it, and a folder with one."""
+    folder = tmp_path_factory.mktemp("desk")
+    for name in ("submit.py", "tests"):
+        (folder / name).symlink_to(PROJECT / name)
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    _program(programs / "python", f'exec {sys.executable} "$@"')
+    _program(programs / "submit.py", f'exec {sys.executable} {PROJECT / "submit.py"} "$@"')
+    (folder / "folder").mkdir()
+    for scan in (folder / "scan.pdf", folder / "folder" / "scan.pdf"):
+        shutil.copy(PROJECT / "tests" / "data" / "scan.pdf", scan)
+    return folder
+
+
+def _program(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def run(stack: Stack, desk: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    env = {**stack.env, "PATH": f"{desk / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    env["CELERY_BROKER_URL"] = stack.client().settings.redis
+    return subprocess.run(command, cwd=desk, env=env, capture_output=True, text=True, timeout=500)
+
+
+def test_every_block_has_a_language_and_no_exception_is_stale() -> None:
+    every = [block for page in pages() for block in blocks(page)]
+    assert [b.where for b in every if b.language not in {*RUN, "python", *SHOWN_ONLY}] == []
+    there = {(b.page, b.first) for b in every if b.language in RUN}
+    assert NOT_RUN.keys() - there == set()
+    assert CODES.keys() - there == set()
+
+
+@pytest.mark.parametrize("page", [p for p in pages() if any(is_run(b) for b in blocks(p))], ids=lambda p: p.stem)
+def test_commands_do_what_the_page_says(stack: Stack, desk: Path, page: Path) -> None:
+    """All commands of a page run in one shell, in order, so that a variable of one block is there in the next."""
+    script, expected = [], []
+    for block in filter(is_run, blocks(page)):
+        for command, shown in block.commands():
+            number = len(expected)
+            script.append(f"{{ {command}\n}} >{number}.out 2>&1; echo $? >{number}.code")
+            expected.append((block, command, shown))
+    done = run(stack, desk, "bash", "-c", "\n".join(script))
+    assert done.returncode == 0, done.stderr
+    for number, (block, command, shown) in enumerate(expected):
+        said = (desk / f"{number}.out").read_text()
+        code = int((desk / f"{number}.code").read_text())
+        assert code in CODES.get((block.page, block.first), (0,)), f"{block.where}: {command}: exit code {code}\n{said}"
+        for line in shown:
+            pattern = ".*".join(map(re.escape, line.split("…")))
+            assert re.search(f"^ *{pattern} *$", said, re.MULTILINE), (
+                f"{block.where}: {command}: no line {line!r} in\n{said}"
+            )
+
+
+PROGRAMS = [b for page in pages() for b in blocks(page) if b.language == "python" and b.title != "rows.py"]
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda b: b.where)
+def test_programs_run(stack: Stack, desk: Path, block: Block) -> None:
+    (desk / "program.py").write_text(block.code)
+    done = run(stack, desk, "python", "program.py")
+    assert done.returncode == 0, f"{block.where}\n{done.stderr}"
+    for line in block.code.splitlines():  # `print(...)  # what it prints`
+        if shown := re.fullmatch(r"print\(.*\)  # ([\w{].*)", line.strip()):
+            said = [word.strip() for word in shown[1].replace(" or ", ",").split(",")]
+            assert shown[1] in done.stdout or any(word in done.stdout.split() for word in said), (
+                f"{block.where}: {line}"
+            )
+
+
+def test_the_engine_of_the_docs_reads(stack: Stack, desk: Path) -> None:
+    done = run(
+        stack, desk, "submit.py", "ocr", "scan.pdf", "--engine", "rows", "--pages", "1", "-f", "json", "-o", "out"
+    )
+    assert done.returncode == 0, done.stderr
+    (page,) = json.loads((desk / "out" / "scan.json").read_text())["pages"]
+    assert (page["engine"], page["model"], page["state"]) == ("rows", "rows", "ok")
+    assert len(page["lines"]) > 5
+    assert page["lines"][0]["text"].startswith("row ")
+
+
+JSON = [b for page in pages() for b in blocks(page) if b.language == "json" and not b.code.startswith("--8<--")]
+
+
+@pytest.mark.parametrize("block", JSON, ids=lambda b: b.where)
+def test_json_is_json(block: Block) -> None:
+    json.loads(block.code)
