@@ -1,7 +1,7 @@
 """The JSON Schema of the result and the code that writes results agree."""
 
 from ocrqueue.errors import CODES, PageError
-from ocrqueue.options import FORMATS
+from ocrqueue.formats import FORMATS
 from ocrqueue.pages import Line, PageText
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageFacts
