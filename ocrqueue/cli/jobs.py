@@ -153,7 +153,7 @@ def drop(jobs: tuple[str, ...]) -> int:
 
 
 @click.command(name="jobs")
-@click.option("--state", type=click.Choice(list(JobState)), help="Only those in this state.")
+@click.option("--state", type=click.Choice([state.value for state in JobState]), help="Only those in this state.")
 @_as_json
 def list_jobs(state: str | None, as_json: bool) -> int:
     """List all jobs that are known, oldest first."""
