@@ -1,4 +1,4 @@
-"""The command line. `main` is where errors become one line and an exit code."""
+"""The command line. `main` turns every error into one line and an exit code."""
 
 import os
 import sys
@@ -16,10 +16,10 @@ from ocrqueue.errors import OcrError
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """OCR Queue: a document goes in as a reference, comes out as pages of text.
+    """OCR Queue reads the text of documents: scans, photos and PDF files.
 
-    Exit codes: 0 done; 2 wrong usage; 3 a job is partial; 4 a job failed, was cancelled or is unknown; 5 time ran out,
-    the job goes on; 6 the queue cannot be reached or takes no more; 130 interrupted, the job goes on.
+    Exit codes: 0 done; 2 wrong usage; 3 a job is partial; 4 a job failed, was cancelled or is unknown; 5 the timeout
+    expired, the job continues; 6 the queue cannot be reached or is full; 130 interrupted, the job continues.
     """
 
 
@@ -31,10 +31,10 @@ for command in (memory.unload, memory.memory):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # names and texts that the terminal's encoding has no letters for
+            stream.reconfigure(errors="replace")  # characters that the encoding of the terminal lacks
     try:
         code = cli.main(arguments, prog_name="submit.py", standalone_mode=False)
         sys.stdout.flush()
@@ -51,15 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report(e)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of the output has closed the pipe
         _drop_output()
         return DONE
     except OSError as e:
         _drop_output()
-        complain(f"the output cannot be written ({e.strerror or e}); see to that, or name a file with -o")
+        complain(f"the output cannot be written ({e.strerror or e}); correct that, or name a file with -o")
         return USAGE
 
 
 def _drop_output() -> None:
-    """What is still to be written goes nowhere: Python would try once more at the end, and complain."""
+    """Send the rest of the output to /dev/null, because Python flushes it at exit and would print an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Following jobs on the command line: until each has ended, time runs out, or Ctrl-C."""
+"""Waiting for jobs on the command line: until each has ended, the timeout expires, or Ctrl-C."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from ocrqueue.errors import JobTimeout, OcrError
 
 
 class _Seconds(click.FloatRange):
-    """A number of seconds; `nan` is in every range, and no time."""
+    """A number of seconds. `nan` is refused, which click's range check accepts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number. Raises click.BadParameter."""
+        """Convert a value to seconds. Raises click.BadParameter."""
         seconds = super().convert(value, param, ctx)
         if math.isnan(seconds):
             self.fail(f"{value!r} is not a number of seconds.", param, ctx)
@@ -30,7 +30,10 @@ SECONDS = _Seconds(min=0)
 def follow_jobs(
     client: Client, jobs: Sequence[str], timeout: float | None, ended: Callable[[JobStatus], int]
 ) -> tuple[int, Statuses]:
-    """Show how far the jobs are, and call `ended` for each that has; returns the exit code and the last statuses."""
+    """Show the progress of jobs and call `ended` for each job that has ended.
+
+    Returns the worst of the exit codes that `ended` returned, and the last statuses.
+    """
     codes: dict[str, int] = {}
     statuses: Statuses = {}
     shown = progress()
@@ -46,7 +49,7 @@ def follow_jobs(
         shown.close()
         for job in (job for job in jobs if job not in codes):
             codes[job] = report(
-                JobTimeout(f"time ran out; job {job} goes on, see `submit.py wait {job}`"), statuses[job].name
+                JobTimeout(f"the timeout expired; job {job} continues, see `submit.py wait {job}`"), statuses[job].name
             )
     except OcrError as e:
         shown.close()
@@ -60,7 +63,7 @@ def follow_jobs(
 
 
 def interrupted(jobs: Sequence[str]) -> None:
-    """Ctrl-C: name the jobs that go on, and end the command."""
+    """Print the jobs that continue after Ctrl-C, and end the command."""
     for job in jobs:
-        say(f"interrupted: the job goes on: {job} (`submit.py wait {job}`, or `submit.py cancel {job}`)")
+        say(f"interrupted: the job continues: {job} (`submit.py wait {job}`, or `submit.py cancel {job}`)")
     raise click.exceptions.Exit(INTERRUPTED)

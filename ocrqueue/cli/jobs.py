@@ -1,4 +1,4 @@
-"""The commands about jobs that are in the queue, or were."""
+"""The commands for jobs by id, and `doctor`."""
 
 import json
 import sys
@@ -28,11 +28,11 @@ from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.states import JobState
 
 _jobs = click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print an object a line.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object per line.")
 
 
 def _each(jobs: Sequence[str], action: Callable[[Job], int]) -> int:
-    """Do something with each job; what fails with one is no matter for the others. Without Redis nothing works."""
+    """Run an action for each job, also after an error of another job; returns the worst exit code."""
     client = Client()
     codes = []
     for job in jobs:
@@ -47,7 +47,7 @@ def _each(jobs: Sequence[str], action: Callable[[Job], int]) -> int:
 @_jobs
 @_as_json
 def status(jobs: tuple[str, ...], as_json: bool) -> int:
-    """Say how far jobs are, and what they wait for where nothing moves."""
+    """Print the progress of jobs, and what they wait for."""
     return _each(jobs, lambda job: _show(job.status(), as_json))
 
 
@@ -62,7 +62,7 @@ def _show(found: JobStatus, as_json: bool) -> int:
 
 @click.command()
 @_jobs
-@click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; the job goes on.")
+@click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
 def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
     """Wait until jobs have ended."""
     client = Client()
@@ -80,7 +80,7 @@ def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
 
 
 def _ended(job: Job, found: JobStatus) -> int:
-    if found.state == "failed":
+    if found.state == JobState.FAILED:
         report(job.failure(), found.name)
     elif found.failed:
         report_pages(found.name, job.failed_pages())
@@ -94,7 +94,7 @@ def _ended(job: Job, found: JobStatus) -> int:
               help="text (default), markdown, json, jsonl, hocr, alto or pdf.")  # fmt: skip
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 def result(job: str, format_name: str, file: Path | None) -> int:
-    """Print what a job has read, or write it to a file."""
+    """Print the result of a job, or write it to a file."""
     handle = Client().job(job)
     found = handle.status()
     if not found.has_ended:
@@ -116,10 +116,10 @@ def result(job: str, format_name: str, file: Path | None) -> int:
 @click.command()
 @_jobs
 def cancel(jobs: tuple[str, ...]) -> int:
-    """Stop jobs between pages; what was read stays."""
+    """Cancel the pages that no worker has started; pages that were read are kept."""
 
     def one(job: Job) -> int:
-        word = progress_of(job.status()) if job.cancel() else "nothing was left to cancel"
+        word = progress_of(job.status()) if job.cancel() else "no page was left to cancel"
         say(f"{job.id}: {word}", sys.stdout)
         return DONE
 
@@ -142,7 +142,7 @@ def retry(jobs: tuple[str, ...]) -> int:
 @click.command()
 @_jobs
 def drop(jobs: tuple[str, ...]) -> int:
-    """Forget jobs that have ended, with all that was stored of them."""
+    """Remove jobs that have ended, with their documents and results."""
 
     def one(job: Job) -> int:
         job.drop()
@@ -153,10 +153,10 @@ def drop(jobs: tuple[str, ...]) -> int:
 
 
 @click.command(name="jobs")
-@click.option("--state", type=click.Choice([state.value for state in JobState]), help="Only those in this state.")
+@click.option("--state", type=click.Choice([state.value for state in JobState]), help="List only jobs in this state.")
 @_as_json
 def list_jobs(state: str | None, as_json: bool) -> int:
-    """List all jobs that are known, oldest first."""
+    """List all jobs, oldest first."""
     for found in Client().jobs():
         if state in (None, found.state):
             _show(found, as_json)
@@ -166,7 +166,7 @@ def list_jobs(state: str | None, as_json: bool) -> int:
 @click.command()
 @_as_json
 def dead(as_json: bool) -> int:
-    """List the pages that failed and that a retry might mend; page 0 is the document itself."""
+    """List the failed pages that a retry may read; page 0 is the document itself."""
     for page in Client().dead():
         if as_json:
             print(json.dumps(page.to_json()))
@@ -177,11 +177,11 @@ def dead(as_json: bool) -> int:
 
 @click.command()
 def doctor() -> int:
-    """Look whether everything that reading needs is there, and say what to do where it is not."""
-    from ocrqueue.client.doctor import examine
+    """Check everything that a running queue needs, and print what to do if something is wrong."""
+    from ocrqueue.client.doctor import Level, examine
 
     wrong = False
     for finding in examine():
-        wrong |= finding.level == "wrong"
+        wrong |= finding.level == Level.WRONG
         say(f"{finding.level:5}  {finding.text}", sys.stdout)
     return FAILED if wrong else DONE

@@ -1,4 +1,4 @@
-"""`submit.py ocr`: documents in, text out."""
+"""The command `submit.py ocr`: submits documents, waits for them, and writes their text."""
 
 import json
 import sys
@@ -26,31 +26,32 @@ from ocrqueue.cli.report import (
 )
 from ocrqueue.cli.sources import Entry, expand
 from ocrqueue.client import Client, Job, JobStatus
-from ocrqueue.client.submission import Wish, job_id, parse
+from ocrqueue.client.submission import Parameters, job_id, parse
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
+from ocrqueue.states import JobState
 
 _COUNTS = ("state", "pages", "missing_pages", "ok", "failed", "cancelled")
 
 
 @dataclass(slots=True)
 class Reading:
-    """One document of the command, and what became of it."""
+    """One document of the command, and its outcome."""
 
     entry: Entry
-    files: Files  # to be written; none: the text goes to standard output
+    files: Files  # output files; empty: the text goes to standard output
     job: Job | None = None  # None: it could not be submitted
     error: dict[str, str] | None = None  # code and message
     written: list[str] = field(default_factory=list)
 
     def failed(self, error: OcrError) -> int:
-        """Note and report what went wrong; returns the exit code."""
+        """Store an error and print it; returns the exit code."""
         message = error.message.removeprefix(f"{error.code}: ")
         self.error = {"code": error.code, "message": message}
         return report(error, self.entry.shown)
 
     def as_json(self, status: JobStatus | None) -> dict[str, Any]:
-        """What `--json` prints of it."""
+        """The object that `--json` prints for this document."""
         counts = {name: getattr(status, name, None) for name in _COUNTS}
         job = self.job.id if self.job else None
         return {"source": self.entry.shown, "job": job, **counts, "files": self.written, "error": self.error}
@@ -61,34 +62,34 @@ class Reading:
 @click.option("-f", "--format", "formats", multiple=True, default=("text",), callback=check_format, metavar="FORMAT",
               help="text (default), markdown, json, jsonl, hocr, alto or pdf; may be given several times.")  # fmt: skip
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder for the files, such as <name>.txt or <name>.ocr.pdf; else the current one.")  # fmt: skip
-@click.option("-r", "--recursive", is_flag=True, help="Take the documents in folders below, too.")
-@click.option("--pages", metavar="RANGES", help="Such as 1-3,8,10-")
-@click.option("--lang", help="What language to expect, such as en.")
-@click.option("--engine", default="auto", metavar="NAME")
-@click.option("--model", metavar="NAME")
-@click.option("--dpi", type=int, metavar="N", help="Resolution to render pages at.")
-@click.option("--text-layer", default="use", metavar="use|ignore", help="What to do with text that a PDF brings along.")
+              help="Folder for the files (<name>.txt, <name>.ocr.pdf, ...). Default: the current one.")  # fmt: skip
+@click.option("-r", "--recursive", is_flag=True, help="Read subfolders, too; the output has the same subfolders.")
+@click.option("--pages", metavar="RANGES", help="Pages to read, such as 1-3,8,10-")
+@click.option("--lang", help="Language of the text, such as en.")
+@click.option("--engine", default="auto", metavar="NAME", help="Engine that reads the pages. Default: auto.")
+@click.option("--model", metavar="NAME", help="Model of the engine. Default: the one that the workers serve.")
+@click.option("--dpi", type=int, metavar="N", help="Resolution at which pages are rendered.")
+@click.option("--text-layer", default="use", metavar="use|ignore", help="Whether to use the text layer of a PDF.")
 @click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE", help="Holds the document's password.")
-@click.option("--priority", default="normal", metavar="low|normal|high")
-@click.option("--key", help="The same key is the same job, however often it is submitted.")
-@click.option("--fresh", is_flag=True, help="Read again although the same was read before.")
-@click.option("--no-wait", is_flag=True, help="Print the job's id and end.")
-@click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; the job goes on.")
-@click.option("--json", "as_json", is_flag=True, help="Print an object a line; text goes to files.")
+@click.option("--priority", default="normal", metavar="low|normal|high", help="Default: normal.")
+@click.option("--key", help="Submissions with the same key are the same job.")
+@click.option("--fresh", is_flag=True, help="Read the pages again, even if the page cache has them.")
+@click.option("--no-wait", is_flag=True, help="Print the job's id and exit at once.")
+@click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each document; the text goes to files.")
 def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None, **given: Any) -> int:
-    """Read documents: files, folders, URLs or - for standard input."""
+    """Read documents. A SOURCE is a file, a folder, a URL, or - for standard input."""
     if given["no_wait"] and (folder is not None or given["timeout"] is not None):
         raise click.UsageError(
-            "--no-wait ends before there is a result, so it goes with neither -o nor --timeout: leave these out, and "
+            "--no-wait exits before there is a result, so -o and --timeout have no effect: leave them out, and "
             "fetch the result later with `submit.py result JOB -o FILE`"
         )
-    wish = _wish(given, formats)
+    parameters = _parameters(given, formats)
     entries = expand(sources, given["recursive"])
     if not entries:
-        raise click.UsageError("there is no document in what was given; -r takes the folders below, too")
+        raise click.UsageError("the sources contain no document; -r reads the subfolders, too")
     if given["key"] is not None and len(entries) != 1:
-        raise click.UsageError("--key goes with one source; submit them one by one")
+        raise click.UsageError("--key needs exactly one source; submit the sources one by one")
     plain = formats == ("text",) and folder is None and len(sources) == 1 and not Path(sources[0]).is_dir()
     if given["no_wait"] or (plain and not given["as_json"]):
         readings = [Reading(entry, {}) for entry in entries]
@@ -97,34 +98,34 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
         for parent in {path.parent for reading in readings for path in reading.files.values()}:
             make_folder(parent)
     client = Client()
-    code = _submit(client, readings, wish)
+    code = _submit(client, readings, parameters)
     if given["no_wait"]:
         _print_ids(readings, given["as_json"])
         return code
     return worst([code, _follow(client, readings, given["timeout"], given["as_json"])])
 
 
-def _wish(given: dict[str, Any], formats: Sequence[str]) -> Wish:
-    """The options as the client takes them, checked. Raises InvalidOptions, click.UsageError."""
+def _parameters(given: dict[str, Any], formats: Sequence[str]) -> Parameters:
+    """Check the options and convert them for the client. Raises InvalidOptions, click.UsageError."""
     options = {name: given[name] for name in "pages lang engine model dpi text_layer priority fresh".split()}
-    options["formats"] = [name for name in formats if FORMATS[name].make]  # the others are written here
+    options["formats"] = [name for name in formats if FORMATS[name].make]  # the command itself writes the other formats
     options["key"] = given["key"]
-    wish: Wish = {**parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item, arg-type]
+    parameters: Parameters = {**parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item, arg-type]
     if file := given["password_file"]:
         try:
-            wish["password"] = file.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+            parameters["password"] = file.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
         except OSError as e:
             raise click.UsageError(f"--password-file {file} cannot be read ({e.strerror}); give another") from e
-    return wish
+    return parameters
 
 
-def _submit(client: Client, readings: list[Reading], wish: Wish) -> int:
-    """Hand all documents over; where the queue takes no more, the rest is not tried."""
+def _submit(client: Client, readings: list[Reading], parameters: Parameters) -> int:
+    """Submit all documents, and stop at the first one that the queue refuses; returns the exit code."""
     codes = []
     for reading in readings:
-        job = job_id(wish["key"])
+        job = job_id(parameters["key"])
         try:
-            reading.job = client.submit_as(job, reading.entry.given, **wish)
+            reading.job = client.submit_as(job, reading.entry.given, **parameters)
         except InvalidOptions:
             raise
         except OcrError as e:
@@ -136,7 +137,7 @@ def _submit(client: Client, readings: list[Reading], wish: Wish) -> int:
                 break
         except OSError as e:
             codes.append(
-                reading.failed(OcrError(f"it cannot be read ({e.strerror}); see to that", "source_unreachable"))
+                reading.failed(OcrError(f"it cannot be read ({e.strerror}); correct that", "source_unreachable"))
             )
         except KeyboardInterrupt:
             interrupted([r.job.id for r in readings if r.job] + ([job] if client.is_submitted(job) else []))
@@ -146,13 +147,13 @@ def _submit(client: Client, readings: list[Reading], wish: Wish) -> int:
 def _print_ids(readings: list[Reading], as_json: bool) -> None:
     for reading in readings:
         if as_json:
-            print(json.dumps({**reading.as_json(None), "state": "queued" if reading.job else None}))
+            print(json.dumps({**reading.as_json(None), "state": JobState.QUEUED if reading.job else None}))
         elif reading.job:
             print(reading.job.id)
 
 
 def _follow(client: Client, readings: list[Reading], timeout: float | None, as_json: bool) -> int:
-    """Wait for the jobs and write what each of them read as soon as it has ended."""
+    """Wait for the jobs and write the text of each as soon as it has ended; returns the exit code."""
     by_job = {reading.job.id: reading for reading in readings if reading.job}
 
     def ended(status: JobStatus) -> int:
@@ -171,7 +172,7 @@ def _follow(client: Client, readings: list[Reading], timeout: float | None, as_j
 
 
 def _write(reading: Reading, format_name: str, path: Path) -> OcrError | None:
-    """Write one file of a job; what is wrong with a format is no matter for the others. Raises OcrError, OSError."""
+    """Write one output file of a job. Returns the error of a format that cannot be made. Raises OcrError, OSError."""
     job = reading.job
     assert job is not None
     try:
@@ -186,17 +187,17 @@ def _write(reading: Reading, format_name: str, path: Path) -> OcrError | None:
 
 
 def _deliver(reading: Reading, status: JobStatus) -> int:
-    """Write a job's text where it belongs, and say what is missing from it; returns the exit code."""
+    """Write a job's text, and print the errors of its pages; returns the exit code."""
     job = reading.job
     assert job is not None
     name = reading.entry.shown
     try:
-        if status.state != "failed" and not reading.files:
+        if status.state != JobState.FAILED and not reading.files:
             to_stdout(lambda stream: job.write("text", stream))
-        if status.state == "failed":
+        if status.state == JobState.FAILED:
             return reading.failed(job.failure())
         unmade = [error for format_name, path in reading.files.items() if (error := _write(reading, format_name, path))]
-        if status.state == "cancelled":
+        if status.state == JobState.CANCELLED:
             return reading.failed(OcrFailed(f"cancelled: {status.ok} of {status.pages} pages were read; retry the job"))
         report_pages(name, job.failed_pages() if status.failed else [])
         report_missing(name, status)
@@ -207,7 +208,7 @@ def _deliver(reading: Reading, status: JobStatus) -> int:
     except BrokenPipeError:
         raise
     except OSError as e:
-        complain(f"it cannot be written ({e.strerror}); fetch it with `submit.py result {job.id}`", e.filename or name)
+        complain(f"the text was not written ({e.strerror}): use `submit.py result {job.id}`", e.filename or name)
         return FAILED
     if reading.written and sys.stderr.isatty():
         say(f"{name}: wrote {', '.join(reading.written)}")

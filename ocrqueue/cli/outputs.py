@@ -1,4 +1,4 @@
-"""Where results go: files beside each other in a folder, or standard output."""
+"""Where results are written: files in a folder, or standard output."""
 
 import os
 import sys
@@ -15,11 +15,11 @@ from ocrqueue.cli.sources import Entry
 from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.formats import FORMATS
 
-Files = Mapping[str, Path]  # format: file
+Files = Mapping[str, Path]  # {format: file}
 
 
 def check_format(_context: click.Context, _option: click.Parameter, given: str | Sequence[str]) -> object:
-    """A click callback: the formats that are known, each once. Raises click.BadParameter."""
+    """A click callback that checks formats and removes duplicates. Raises click.BadParameter."""
     for name in [given] if isinstance(given, str) else given:
         if name not in FORMATS:
             raise click.BadParameter(f"there is no format {name!r}; use any of {', '.join(FORMATS)}")
@@ -39,13 +39,13 @@ def plan(entries: Sequence[Entry], formats: Sequence[str], folder: Path) -> list
         files = {name: folder / entry.subfolder / (entry.stem + FORMATS[name].extension) for name in formats}
         for path in files.values():
             if _same(path) in sources:
-                raise click.UsageError(f"{path} is a source and would be written over; choose another folder with -o")
+                raise click.UsageError(f"{path} is a source and would be overwritten; choose another folder with -o")
             if _same(path) in subfolders:
                 raise click.UsageError(f"{path} would be a file and a folder; submit {entry.shown} by itself")
             other = taken.setdefault(_same(path), entry)
             if other is not entry:
                 raise click.UsageError(
-                    f"{other.shown} and {entry.shown} would both be written to {path}; read them apart, with a -o each"
+                    f"{other.shown} and {entry.shown} would both be written to {path}; submit each with its own -o"
                 )
         planned.append(files)
     return planned
@@ -56,13 +56,13 @@ def _with_parents(folder: Path, subfolder: Path) -> list[Path]:
 
 
 def _same(path: Path) -> str:
-    """What two names of one file have in common; macOS takes no notice of case and of how accents are encoded."""
+    """A string that is the same for all names of a file; macOS ignores case and the encoding of accents."""
     real = os.path.realpath(path)
     return unicodedata.normalize("NFC", real).casefold() if sys.platform == "darwin" else real
 
 
 def make_folder(folder: Path) -> None:
-    """See to it that files can be written there. Raises click.UsageError."""
+    """Create a folder if it does not exist. Raises click.UsageError if no files can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
@@ -73,9 +73,9 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path, format: str) -> Iterator[IO[Any]]:
-    """Write a file in a format; it appears when the block ends without an error, and not otherwise. Raises OSError.
+    """Open a file to write a format; it gets its name only when the block ends without an error. Raises OSError.
 
-    A link stays one: the file that it leads to is replaced. What is no plain file (a pipe, a device) is written into.
+    A symbolic link is kept, and its target is replaced. A pipe or a device is opened and written directly.
     """
     path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
@@ -100,13 +100,13 @@ def _opened(number: int, format: str) -> IO[Any]:
 
 
 def to_stdout(write: Callable[[IO[Any]], object], format: str = "text") -> None:
-    """Write to standard output: as it is, and on a terminal without what a terminal would obey.
+    """Write to standard output; on a terminal without control characters.
 
-    Raises click.UsageError where bytes would go to a terminal.
+    Raises click.UsageError if the format is binary and standard output is a terminal.
     """
     if FORMATS[format].make:
         if sys.stdout.isatty():
-            raise click.UsageError(f"{format} is no text and a terminal cannot show it; name a file with -o")
+            raise click.UsageError(f"{format} is a binary format that a terminal cannot show; name a file with -o")
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
@@ -119,7 +119,7 @@ class _Terminal:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what is safe of a text."""
+        """Write a text without control characters."""
         return self._stream.write(for_terminal(text))
 
 

@@ -1,4 +1,4 @@
-"""How far the jobs are, on stderr: a bar on a terminal, plain lines elsewhere."""
+"""The progress of jobs on stderr: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -10,32 +10,32 @@ from ocrqueue.client.follow import Statuses
 from ocrqueue.client.status import JobStatus
 from ocrqueue.states import JobState
 
-EVERY = 3.0  # seconds between two lines about a job whose state stays the same
+EVERY = 3.0  # seconds between two lines about a job in the same state
 
 
 class Progress(Protocol):
-    """Shows how far jobs are."""
+    """Shows the progress of jobs."""
 
     def update(self, statuses: Statuses) -> None:
-        """Show these."""
+        """Show these statuses."""
         ...
 
     def clear(self) -> None:
-        """Make room for other lines."""
+        """Remove the bar, so that other lines can be printed."""
         ...
 
     def close(self) -> None:
-        """Nothing more will be shown; may be called again."""
+        """Stop showing progress; may be called twice."""
         ...
 
 
 def progress() -> Progress:
-    """What suits where stderr goes to."""
+    """A bar if stderr is a terminal, else lines."""
     return Bar() if sys.stderr.isatty() else Lines()
 
 
 class Bar:
-    """One bar for all jobs, in pages; its total grows as documents are opened."""
+    """One bar for all jobs that counts pages; its total grows as documents are opened."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
@@ -43,7 +43,7 @@ class Bar:
         self._bar: Any = tqdm(unit="page", file=sys.stderr, leave=False, dynamic_ncols=True, total=0)
 
     def update(self, statuses: Statuses) -> None:
-        """Show these."""
+        """Show these statuses."""
         self._bar.total = sum(status.pages or 0 for status in statuses.values())
         self._bar.update(max(0, sum(status.finished for status in statuses.values()) - self._bar.n))
         waiting = next((s.waiting_for for s in statuses.values() if s.waiting_for), None)
@@ -52,22 +52,22 @@ class Bar:
         self._bar.set_postfix_str(for_terminal(waiting or count), refresh=True)
 
     def clear(self) -> None:
-        """Take the bar away until the next update."""
+        """Remove the bar until the next update."""
         self._bar.clear()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.close()
 
 
 class Lines:
-    """A line a job when its state changes, and every few seconds while pages are read."""
+    """Prints a line for a job when its state changes, and every few seconds while its pages are read."""
 
     def __init__(self) -> None:
         self._said: dict[str, tuple[tuple[str, str | None], str, float]] = {}
 
     def update(self, statuses: Statuses) -> None:
-        """Print what is new."""
+        """Print a line for each job whose status has changed."""
         for status in statuses.values():
             if status.state != JobState.FAILED:  # reported as an error
                 self._print(status)
@@ -81,7 +81,7 @@ class Lines:
         say(f"{status.name}: {line}")
 
     def clear(self) -> None:
-        """Nothing is in the way."""
+        """Do nothing: lines stay."""
 
     def close(self) -> None:
-        """Nothing is left to be done."""
+        """Do nothing."""

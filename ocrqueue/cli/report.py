@@ -1,4 +1,4 @@
-"""What the command line says, and the exit codes it ends with: each error becomes one here and nowhere else."""
+"""Messages and exit codes of the command line. Only this module turns errors into exit codes."""
 
 import sys
 from collections.abc import Iterable
@@ -9,68 +9,69 @@ from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import InvalidOptions, JobTimeout, OcrError, OcrFailed, QueueUnavailable, StorageError
 from ocrqueue.ledger import PageRecord
 from ocrqueue.settings import SettingsError
+from ocrqueue.states import JobState
 
 DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 _WORST_FIRST = (QUEUE, FAILED, PARTIAL, TIMED_OUT, DONE)
-_BY_STATE = {"partial": PARTIAL, "failed": FAILED, "cancelled": FAILED}
-_PAGES_SHOWN = 20  # failed pages of a job that are named one by one
+_BY_STATE = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED, JobState.CANCELLED: FAILED}
+_PAGES_SHOWN = 20  # failed pages of a job that get a line each
 
 
 def worst(codes: Iterable[int]) -> int:
-    """The exit code of a command with several jobs."""
+    """The exit code of a command with several jobs: the worst of their codes."""
     found = set(codes)
     return next((code for code in _WORST_FIRST if code in found), DONE)
 
 
 def code_of_state(state: str) -> int:
-    """The exit code of a job's state; 0 as long as it has not ended."""
-    return _BY_STATE.get(state, DONE)
+    """The exit code for a job's state; 0 until the job has ended."""
+    return _BY_STATE.get(JobState(state), DONE)
 
 
 def code_of_error(error: OcrError) -> int:
-    """The exit code that an error stands for."""
+    """The exit code for an error."""
     if isinstance(error, InvalidOptions | SettingsError):
         return USAGE
-    if isinstance(error, QueueUnavailable | StorageError):  # the spool is a part of the queue
+    if isinstance(error, QueueUnavailable | StorageError):  # the spool belongs to the queue
         return QUEUE
     return TIMED_OUT if isinstance(error, JobTimeout) else FAILED
 
 
 def say(line: str, stream: TextIO | None = None) -> None:
-    """Print one line, to stderr where nothing else is said; on a terminal without what a terminal would obey."""
+    """Print one line to a stream, by default stderr; on a terminal without control characters."""
     stream = stream or sys.stderr
     line = " ".join(line.splitlines())
     print(for_terminal(line) if stream.isatty() else line, file=stream, flush=True)
 
 
 def complain(message: str, *subjects: str | None) -> None:
-    """Print an error on one line."""
+    """Print an error on one line, after the subjects it is about."""
     say(": ".join(["error", *(s for s in subjects if s), message]))
 
 
 def report(error: OcrError, subject: str | None = None) -> int:
-    """Print an error with its code, and what it is about; returns its exit code."""
-    code = None if isinstance(error, OcrFailed) else error.code  # a failure's message begins with it
+    """Print an error with its code and subject, and return its exit code."""
+    code = None if isinstance(error, OcrFailed) else error.code  # the message of OcrFailed begins with the code
     complain(error.message, subject, code)
     return code_of_error(error)
 
 
 def report_pages(name: str, pages: list[PageRecord]) -> None:
-    """Print a line for each page that could not be read."""
+    """Print a line for each failed page, up to a limit."""
     for page in pages[:_PAGES_SHOWN]:
         complain(page.message or "", name, f"page {page.number}", page.code)
     if len(pages) > _PAGES_SHOWN:
-        complain(f"{len(pages) - _PAGES_SHOWN} more pages failed; the result as json names them", name)
+        complain(f"{len(pages) - _PAGES_SHOWN} more pages failed; `-f json` lists them", name)
 
 
 def report_missing(name: str, status: JobStatus) -> None:
-    """Print a line if some of the pages that were asked for do not exist."""
+    """Print a line if the document lacks pages that were asked for."""
     if status.missing_pages:
         say(f"warning: {name}: the document has no page {status.missing_pages}; the other pages were read")
 
 
 def progress_of(status: JobStatus) -> str:
-    """How far a job is, such as "running, 3 of 8 pages, 1 failed"."""
+    """The progress of a job, such as "running, 3 of 8 pages, 1 failed"."""
     parts = [status.state if status.has_ended or not status.cancelling else "cancelling"]
     if status.pages is not None:
         done = status.ok if status.has_ended else status.finished

@@ -1,4 +1,4 @@
-"""What the command line takes as documents: files, folders, URLs and standard input."""
+"""The documents of a command: files, folders, URLs and standard input."""
 
 import os
 import re
@@ -10,27 +10,27 @@ from pathlib import Path
 import click
 
 from ocrqueue.cli.report import say
-from ocrqueue.client.submission import Given, is_url, url_name
+from ocrqueue.client.submission import AnySource, is_url, url_name
 
 # Files of a folder that are submitted. The worker detects the kind of a file from its first bytes.
 EXTENSIONS = frozenset(
     ".pdf .png .jpg .jpeg .jpe .jfif .tif .tiff .bmp .gif .webp .jp2 .j2k .jpx .heic .heif .avif".split()
 )
-_SHOWN = 5  # skipped files that are named one by one
+_SHOWN = 5  # skipped files that are named
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One document to be read."""
+    """One document of the command."""
 
-    shown: str  # as errors and progress name it
+    shown: str  # its name in messages
     path: Path | None = None  # of a file
     url: str | None = None
     subfolder: Path = Path()  # of the file, below the folder that was given
 
     @property
-    def given(self) -> Given:
-        """The source, as the client takes it."""
+    def given(self) -> AnySource:
+        """The source for the client."""
         return self.url or self.path or sys.stdin.buffer
 
     @property
@@ -42,7 +42,10 @@ class Entry:
 
 
 def expand(sources: Sequence[str], recursive: bool) -> list[Entry]:
-    """The documents behind the arguments, folders sorted. Raises click.UsageError for what is not there."""
+    """The documents that the arguments name; those of a folder are sorted.
+
+    Raises click.UsageError if a file does not exist or cannot be read.
+    """
     return [entry for source in sources for entry in _expand(source, recursive)]
 
 
@@ -56,7 +59,7 @@ def _expand(source: str, recursive: bool) -> Iterator[Entry]:
         yield from _folder(path, recursive)
     elif path.exists():
         if not os.access(path, os.R_OK):
-            raise click.UsageError(f"{source}: this user may not read it; change its permissions")
+            raise click.UsageError(f"{source}: this user cannot read it; change its permissions")
         yield Entry(source, path)
     else:
         raise click.UsageError(f"{source}: there is no such file; give a file, a folder, a URL or -")
@@ -78,5 +81,5 @@ def _folder(folder: Path, recursive: bool) -> Iterator[Entry]:
     if skipped:
         names = ", ".join(skipped[:_SHOWN])
         more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
-        say(f"{folder}: skipped {names}{more}; these are no documents, hidden, or folders (-r takes folders)")
+        say(f"{folder}: skipped {names}{more}; they are not documents, hidden, or folders (-r reads folders)")
     return (Entry(str(path), path, subfolder=path.parent.relative_to(folder)) for path in sorted(found))

@@ -1,11 +1,12 @@
-"""Handing documents over and fetching what was read.
+"""Submitting documents and fetching their results.
 
     from ocrqueue.client import submit
 
     job = submit("scan.pdf")
     print(job.text())
 
-Needs Redis and the spool, and no engine. Settings come from the environment; see `ocrqueue.settings`.
+The client needs Redis and the spool, but no engine. It reads its settings from the environment; see
+`ocrqueue.settings`.
 """
 
 import time
@@ -23,7 +24,7 @@ from ocrqueue import names
 from ocrqueue.client import submission
 from ocrqueue.client.job import Job
 from ocrqueue.client.queue import Queue
-from ocrqueue.client.submission import Given, Upload, Wish
+from ocrqueue.client.submission import AnySource, Parameters, Upload
 from ocrqueue.errors import (
     InvalidOptions,
     OcrError,
@@ -43,18 +44,18 @@ from ocrqueue.storage.spool import JOB
 
 __all__ = ["Client", "submit"]
 
-MEMORY_SHARE = 0.8  # of Redis's memory limit, above which nothing new is taken
+MEMORY_SHARE = 0.8  # share of Redis's memory limit above which submissions are refused
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts to create a record, if the answer was lost
 
 
-def submit(source: Given, *, client: "Client | None" = None, **wish: Unpack[Wish]) -> "Job":
+def submit(source: AnySource, *, client: "Client | None" = None, **parameters: Unpack[Parameters]) -> "Job":
     """Submit a document: a path, bytes, a binary stream, or a URL that the workers are allowed to read.
 
     Returns as soon as the document is in the queue. Raises OSError for a file that cannot be read, InvalidOptions,
     DocumentError, QueueFull, QueueUnavailable or StorageError; no job exists then. The one exception is Unconfirmed,
     a QueueUnavailable: Redis did not answer whether it created the job, whose id is the error's `job`.
     """
-    return (client or _default_client(shared())).submit(source, **wish)
+    return (client or _default_client(shared())).submit(source, **parameters)
 
 
 @cache
@@ -63,39 +64,42 @@ def _default_client(settings: Shared) -> "Client":
 
 
 class Client(Queue):
-    """One queue that documents are submitted to: its Redis and its spool.
+    """One queue that accepts documents: its Redis and its spool.
 
-    Cheap to make, connected on first use, safe to share between threads.
+    A client connects on first use, and threads can share it.
     """
 
-    def submit(self, source: Given, **wish: Unpack[Wish]) -> "Job":
-        """Hand a document over; see `ocrqueue.client.submit`."""
-        return self.submit_as(submission.job_id(wish.get("key")), source, **wish)
+    def submit(self, source: AnySource, **parameters: Unpack[Parameters]) -> "Job":
+        """Submit a document; see `ocrqueue.client.submit`."""
+        return self.submit_as(submission.job_id(parameters.get("key")), source, **parameters)
 
-    def submit_as(self, job: str, source: Given, **wish: Unpack[Wish]) -> "Job":
-        """The same under an id from `submission.job_id`, for who wants to know it whatever happens meanwhile."""
-        options = submission.parse(wish)
-        key = wish.get("key")
+    def submit_as(self, job: str, source: AnySource, **parameters: Unpack[Parameters]) -> "Job":
+        """Submit a document as the job with this id, which comes from `submission.job_id`.
+
+        For callers that need the id even if the submission is interrupted.
+        """
+        options = submission.parse(parameters)
+        key = parameters.get("key")
         with (
-            submission.opened(source, wish.get("name"), seekable=key is not None) as upload,
+            submission.opened(source, parameters.get("name"), seekable=key is not None) as upload,
             reaching(self.settings),
         ):
             if key is not None and self._is_known(job, key, upload, options):
-                self._restore(job, upload, options, wish.get("password"))
+                self._restore(job, upload, options, parameters.get("password"))
             else:
                 self._check_room()
-                self._put(job, key, upload, options, wish.get("password"))
+                self._put(job, key, upload, options, parameters.get("password"))
         return Job(job, self)
 
     def job(self, job: str) -> "Job":
-        """A handle on a job by its id. Raises UnknownJob where that is no job's id; asks nobody yet."""
+        """Return a handle on the job with this id, without asking Redis. Raises UnknownJob if it is not a UUID."""
         try:
             return Job(str(UUID(job)), self)
         except ValueError:
             raise UnknownJob(f"{job[:80]!r} is not a job's id; give one as `submit.py jobs` shows it") from None
 
     def is_submitted(self, job: str) -> bool:
-        """Whether an interrupted submission left a job: in Redis, or in the spool, from where workers take it up."""
+        """Whether a submission left a job: in Redis, or in the spool, where the reconciler finds it."""
         try:
             return bool(self.statuses([job]))
         except OcrError:
@@ -105,7 +109,7 @@ class Client(Queue):
 
     # -- submitting ------------------------------------------------------------------------------------------------
     def _is_known(self, job: str, key: str, upload: Upload, options: Options) -> bool:
-        """Whether the key's job exists. Raises InvalidOptions if it has another document or other options."""
+        """Whether the key's job exists. Raises InvalidOptions if that job has another document or other options."""
         made_of = self.redis.hget(names.job_key(job), "fingerprint")
         if made_of is None:
             return False
@@ -114,20 +118,22 @@ class Client(Queue):
         return True
 
     def _restore(self, job: str, upload: Upload, options: Options, password: str | bytes | None) -> None:
-        """Store the document of a job again if its bytes are gone; without them the job could not be read."""
+        """Store the document of an existing job again if the spool has lost it."""
         with suppress(UnknownJob, NewerRecord):
             file = self.ledger.job(job).source.file
             if upload.stream is not None and file is not None and not self.spool.exists(job, file):
                 self._store(job, upload, options, password)
 
     def _other(self, job: str, key: str, options: Options) -> InvalidOptions:
+        """The error for a key that was used for another document or with other options."""
         record = self.ledger.job(job)
         ours, theirs = options.given(), record.options.given()
         differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         what = f"other options ({', '.join(differing)})" if differing else f"another document ({record.source.name})"
-        return InvalidOptions(f"the key {key!r} already stands for job {record.id} with {what}; use another key")
+        return InvalidOptions(f"the key {key!r} belongs to job {record.id} with {what}; use another key")
 
     def _check_room(self) -> None:
+        """Raise QueueFull if the queue has too many pages or Redis has too little memory left."""
         waiting, limit = self.ledger.backlog(), self.settings.max_queued_pages
         if waiting >= limit:
             raise QueueFull(
@@ -143,13 +149,13 @@ class Client(Queue):
     def _put(self, job: str, key: str | None, upload: Upload, options: Options, password: str | bytes | None) -> None:
         """Store the document, then create the record, then send the message.
 
-        A process that is killed in between leaves either a folder without job.json, which the housekeeping removes, or
-        a job: the reconciler creates the record of a job.json, and sends the message of a record.
+        A process that is killed before job.json is stored leaves a folder that the housekeeping removes. A process
+        that is killed later leaves a job: the reconciler creates missing records, and sends missing messages.
         """
         try:
             source = self._store(job, upload, options, password)
         except BaseException:
-            if key is None:  # with a key, another submission may have stored its bytes there
+            if key is None:  # with a key, the folder may belong to another submission, too
                 with suppress(StorageError):
                     self.spool.drop(job)
             raise
@@ -160,11 +166,11 @@ class Client(Queue):
             raise self._other(job, str(key), options)
         if step.reply["created"]:
             self.send(step.messages)
-        else:  # created by an attempt whose answer was lost, and its message with it; a second message does no harm
+        else:  # an earlier attempt created the job, but its answer, with the message, was lost; two messages do no harm
             self.send([Message(MessageKind.DOCUMENT, job, (), None, int(step.reply["priority"]), step.reply["name"])])
 
     def _store(self, job: str, upload: Upload, options: Options, password: str | bytes | None) -> Source:
-        """Write the job's folder; job.json comes last, because the reconciler takes up a folder that has it."""
+        """Write the job's folder. job.json is last, because the reconciler creates a job for each job.json."""
         if upload.stream is None:
             source = upload.as_source()
             self.spool.check()
@@ -177,10 +183,10 @@ class Client(Queue):
         return source
 
     def _create(self, job: str, key: str | None, source: Source, options: Options) -> Step:
-        """Create the record. Asks again if the answer was lost: the record may exist, and to create it twice is safe.
+        """Create the record; try again if the answer was lost, which is safe if the record exists already.
 
-        Raises Unconfirmed if no attempt was answered; the folder stays then, so that the job has its bytes if the
-        record exists or the reconciler creates it.
+        If Redis refuses, the folder is removed. Raises Unconfirmed if no attempt was answered. The folder stays then,
+        because the record may exist, and because the reconciler creates it if not.
         """
         for pause in (*_PAUSES, None):
             try:
@@ -192,18 +198,21 @@ class Client(Queue):
                     raise
                 if pause is None:
                     raise Unconfirmed(job, e.message) from e
+            except Exception:
+                self._take_back(job, key)
+                raise
             time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
     def _take_back(self, job: str, key: str | None) -> bool:
-        """Remove the folder of a job that Redis refused; returns False if Redis has the job, or does not answer."""
+        """Remove the folder of a job that Redis refused. Returns False if Redis has the job or does not answer."""
         try:
             self.ledger.job(job)
         except UnknownJob:
             with suppress(StorageError):
                 if key is None:
                     self.spool.drop(job)
-                else:  # another submission with this key may succeed now: its bytes must stay
+                else:  # the document may belong to another submission with this key, too
                     self.spool.drop_note(job)
             return True
         except (RedisError, NewerRecord):

@@ -1,4 +1,4 @@
-"""Is everything there that reading needs? Each check gives one line that says what to do where it is not."""
+"""Checks of everything that a running queue needs. Each check yields a line, with what to do if it fails."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
@@ -19,28 +20,36 @@ from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.process import blas
 from ocrqueue.storage.spool import END
 
-OK, WRONG, WARNING, NOTE = "ok", "wrong", "warn", "note"
-_FREE_SHARE, _FREE_BYTES = 0.05, 10**9  # of the spool's disk, below which it is as good as full
-_CLOCK_SECONDS = 5.0
-_RECONCILER_SECONDS = 90.0  # it runs every 20 s, 30 at most
-_ENDED_LOOKED_AT = 5  # jobs whose end mark must be in the spool, if it is the workers' own
+_FREE_SHARE, _FREE_BYTES = 0.05, 10**9  # free share and bytes below which the spool's disk counts as full
+_CLOCK_SECONDS = 5.0  # largest difference between this machine's clock and that of Redis
+_RECONCILER_SECONDS = 90.0  # longest time between two runs; by default it runs every 20 s
+_ENDED_LOOKED_AT = 5  # number of ended jobs whose end.json is looked for in the spool
+
+
+class Level(StrEnum):
+    """How serious the result of a check is."""
+
+    OK = "ok"
+    NOTE = "note"  # harmless
+    WARNING = "warn"  # the queue works, but badly
+    WRONG = "wrong"  # must be corrected; the command's exit code is 4
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of a check."""
+    """The result of a check."""
 
-    level: str  # "ok", "wrong", "warn" (works, but badly) or "note"
+    level: Level
     text: str  # one line
 
 
 def examine() -> Iterator[Finding]:
-    """All checks, one after another. Raises SettingsError."""
+    """Run all checks, one after another. Raises SettingsError."""
     client = Client()
     try:
         client.statuses([])
     except QueueUnavailable as e:
-        yield Finding(WRONG, e.message)
+        yield Finding(Level.WRONG, e.message)
         yield from _spool(client)
         yield from _blas([])
         return
@@ -59,7 +68,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _check(fine: bool, good: str, bad: str) -> Finding:
-    return Finding(OK, good) if fine else Finding(WRONG, bad)
+    return Finding(Level.OK, good) if fine else Finding(Level.WRONG, bad)
 
 
 def _redis(client: Client) -> Iterator[Finding]:
@@ -73,19 +82,21 @@ def _redis(client: Client) -> Iterator[Finding]:
     yield _check(
         info.get("aof_enabled") == 1,
         "Redis writes its append-only file",
-        "Redis keeps jobs in memory alone: a restart forgets them; set `appendonly yes`",
+        "Redis keeps jobs in memory only, and a restart loses them; set `appendonly yes`",
     )
     used, limit = int(info["used_memory"]), int(info["maxmemory"])
     policy = info.get("maxmemory_policy")
     yield _check(
         not limit or policy == "noeviction",
-        f"Redis removes nothing by itself ({policy})",
-        f"Redis removes keys where memory is short ({policy}), jobs among them; set `maxmemory-policy noeviction`",
+        f"Redis never removes keys by itself ({policy})",
+        f"Redis removes keys, also of jobs, when memory is short ({policy}); set `maxmemory-policy noeviction`",
     )
     share = f"{used / 2**20:.0f} MB" + (f", {used / limit:.0%} of its limit" if limit else ", and has no limit")
     full = bool(limit) and used >= MEMORY_SHARE * limit
     yield _check(
-        not full, f"Redis uses {share}", f"Redis uses {share}: nothing new is taken; let it drain or raise maxmemory"
+        not full,
+        f"Redis uses {share}",
+        f"Redis uses {share}: submissions are refused; let it drain, or raise maxmemory",
     )
 
 
@@ -96,7 +107,7 @@ def _clock(client: Client) -> Iterator[Finding]:
     yield _check(
         apart <= _CLOCK_SECONDS,
         f"this machine's clock and that of Redis are {apart:.1f} s apart",
-        f"this machine's clock and that of Redis are {apart:.0f} s apart: set them by the network (NTP)",
+        f"this machine's clock and that of Redis are {apart:.0f} s apart: synchronize them (NTP)",
     )
 
 
@@ -104,13 +115,13 @@ def _workers(live: list[Worker]) -> Iterator[Finding]:
     for worker in live:
         engines = ", ".join(f"{name} ({about.get('model')})" for name, about in worker.engines.items())
         serves = f"reads with {engines}" if engines else f"takes {', '.join(worker.queues)}"
-        yield Finding(OK, f"worker {worker.host} ({worker.pid}): {worker.children} children, {serves}")
+        yield Finding(Level.OK, f"worker {worker.host} ({worker.pid}): {worker.children} children, {serves}")
     documents = serving(live, names.DOCUMENTS_QUEUE)
     if not documents:
         start = "start one with `make up` or `celery -A tasks.app worker -Q documents,maintenance`"
-        yield Finding(WRONG, f"no worker opens documents: {start}")
+        yield Finding(Level.WRONG, f"no worker opens documents: {start}")
     if not any(queue.startswith("pages.") for worker in live for queue in worker.queues):
-        yield Finding(WRONG, "no worker reads pages: start one with `make up` or `celery -A tasks.app worker`")
+        yield Finding(Level.WRONG, "no worker reads pages: start one with `make up` or `celery -A tasks.app worker`")
 
 
 def _reconciler(client: Client, live: list[Worker]) -> Iterator[Finding]:
@@ -120,13 +131,13 @@ def _reconciler(client: Client, live: list[Worker]) -> Iterator[Finding]:
     up = max((now - worker.started for worker in serving(live, names.MAINTENANCE_QUEUE)), default=None)
     if (age is None or age >= _RECONCILER_SECONDS) and up is not None and up < _RECONCILER_SECONDS:
         yield Finding(
-            NOTE, f"the reconciler has not run since its worker started {up:.0f} s ago; look again in a minute"
+            Level.NOTE, f"the reconciler has not run since its worker started {up:.0f} s ago; look again in a minute"
         )
         return
     yield _check(
         age is not None and age < _RECONCILER_SECONDS,
         f"the reconciler ran {age or 0:.0f} s ago",
-        "the reconciler does not run, so nothing lost is found again: start `celery -A tasks.app beat` (or `make up`)",
+        "the reconciler does not run, so lost pages are not found: start `celery -A tasks.app beat` (or `make up`)",
     )
 
 
@@ -134,29 +145,31 @@ def _spool(client: Client) -> Iterator[Finding]:
     try:
         client.spool.check()
     except StorageError as e:
-        yield Finding(WRONG, e.message)
+        yield Finding(Level.WRONG, e.message)
         return
-    yield Finding(OK, f"the spool {client.settings.spool} can be written")
+    yield Finding(Level.OK, f"the spool {client.settings.spool} can be written")
     if client.spool.is_local:
         disk = shutil.disk_usage(Path(client.settings.spool.removeprefix("file://")).expanduser())
         free = f"{disk.free / 10**9:.1f} GB ({disk.free / disk.total:.0%}) of the spool's disk are free"
         yield _check(
-            disk.free >= _FREE_BYTES and disk.free >= _FREE_SHARE * disk.total, free, f"only {free}: make room on it"
+            disk.free >= _FREE_BYTES and disk.free >= _FREE_SHARE * disk.total,
+            free,
+            f"only {free}: remove files",
         )
 
 
 def _cache(client: Client) -> Iterator[Finding]:
     if used := cast("str | None", client.redis.hget(names.CACHE, "bytes")):
-        yield Finding(OK, f"the page cache holds {int(used) / 10**9:.2f} GB")
+        yield Finding(Level.OK, f"the page cache holds {int(used) / 10**9:.2f} GB")
 
 
 def _same_spool(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
-    """The workers mark the end of a job in their spool: where the marks are missing, this is another one."""
+    """Workers write end.json into their spool when a job ends; if it is missing here, they use another spool."""
     settled = [job.id for job in jobs if job.ended and client.ledger.now() - job.ended > 60][-_ENDED_LOOKED_AT:]
     try:
         marked = [job for job in settled if client.spool.exists(job, END)]
     except StorageError:
-        return  # said already
+        return  # reported by another check
     if settled:
         yield _check(
             bool(marked),
@@ -169,24 +182,26 @@ def _jobs(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
     backlog, limit = client.ledger.backlog(), client.settings.max_queued_pages
     yield _check(
         backlog < limit,
-        f"{backlog:,} pages wait, {limit:,} may",
-        f"{backlog:,} pages wait, {limit:,} may: nothing new is taken; wait, or raise OCR_MAX_QUEUED_PAGES",
+        f"{backlog:,} pages are waiting, of {limit:,} allowed",
+        f"{backlog:,} pages are waiting, of {limit:,} allowed: wait, or raise OCR_MAX_QUEUED_PAGES",
     )
     dead = len(client.ledger.dead())
     yield _check(
-        not dead, "no page is dead", f"{dead} pages are dead: see `submit.py dead`, then `submit.py retry` or `drop`"
+        not dead,
+        "no page is dead",
+        f"{dead} pages are dead (they failed): see `submit.py dead`, then `submit.py retry` or `drop`",
     )
     minutes = settings.integer("OCR_STUCK_MINUTES", 30, 1)
     stuck = [job for job in jobs if not job.has_ended and client.ledger.now() - _moved(client, job) > minutes * 60]
     for job in stuck:
         why = job.waiting_for or f"see the workers' logs, or `submit.py cancel {job.id}`"
-        yield Finding(WRONG, f"job {job.id} ({job.name}) has not moved for {minutes} minutes: {why}")
+        yield Finding(Level.WRONG, f"job {job.id} ({job.name}) has not progressed for {minutes} minutes: {why}")
     if not stuck:
-        yield Finding(OK, "no job is stuck")
+        yield Finding(Level.OK, "no job is stuck")
 
 
 def _moved(client: Client, job: JobStatus) -> float:
-    """When the job last got on, in the server's time."""
+    """When the job last progressed, in seconds since 1970 by the clock of Redis."""
     moved = cast("str | None", client.redis.hget(names.job_key(job.id), "moved"))
     return float(moved or job.created)
 
@@ -199,18 +214,18 @@ def _flower() -> Iterator[Finding]:
     try:
         socket.create_connection((host, port), timeout=2).close()
     except OSError:
-        yield Finding(NOTE, f"Flower does not run at {host}:{port}; it only shows, and nothing needs it")
+        yield Finding(Level.NOTE, f"Flower does not run at {host}:{port}; it only shows the queue")
     else:
-        yield Finding(OK, f"Flower shows the queue at http://{host}:{port}")
+        yield Finding(Level.OK, f"Flower shows the queue at http://{host}:{port}")
 
 
 def _blas(live: list[Worker]) -> Iterator[Finding]:
-    """Whether MLX has a fast BLAS on a Linux machine: a warning if it reads here without one, else a note."""
+    """Whether MLX finds a fast BLAS on this Linux machine: a warning if MLX reads here without one, else a note."""
     if not blas.is_wanted():
         return
     if found := blas.find_blas():
-        yield Finding(OK, f"MLX multiplies with {found}")
+        yield Finding(Level.OK, f"MLX multiplies with {found}")
     else:
         is_served = any("mlx-vlm" in worker.engines and worker.host == settings.hostname() for worker in live)
-        level = WARNING if is_served or os.environ.get("OCR_MODEL") else NOTE
-        yield Finding(level, f"MLX reads ten times slower than it could on this machine's CPU: {blas.ADVICE}")
+        level = Level.WARNING if is_served or os.environ.get("OCR_MODEL") else Level.NOTE
+        yield Finding(level, f"without a fast BLAS, MLX reads ten times slower on this machine's CPU: {blas.ADVICE}")

@@ -1,4 +1,4 @@
-"""Following jobs until they end: messages only wake, the ledger is read every two seconds all the same."""
+"""Following jobs until they end: published events wake the client, which then reads the statuses from the ledger."""
 
 import json
 import time
@@ -12,20 +12,21 @@ from redis.client import PubSub
 from ocrqueue import names
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import JobTimeout, QueueUnavailable
+from ocrqueue.states import JobState
 
-INTERVAL = 2.0  # seconds between two looks at the ledger
-GATHER = 0.1  # seconds in which messages are gathered before the ledger is asked
-PATIENCE = 300.0  # seconds to wait for a Redis that went away, where no time-out was given
+INTERVAL = 2.0  # seconds after which the ledger is read even without an event
+GATHER = 0.1  # seconds after a first event in which further events are collected before the ledger is read
+PATIENCE = 300.0  # seconds to wait for a Redis that does not answer, if there is no timeout
 
 Statuses = Mapping[str, JobStatus]
 Read = Callable[[Collection[str], Statuses], dict[str, JobStatus]]
 
 
 def follow(redis: Redis, jobs: Collection[str], read: Read, timeout: float | None) -> Iterator[Statuses]:
-    """The status of all these jobs at every change, and every two seconds, until all have ended.
+    """Yield the statuses of these jobs at every change, and at least every two seconds, until all have ended.
 
-    `read(ids, known)` asks the ledger. Raises JobTimeout; QueueUnavailable where Redis is away at the first look, or
-    for long.
+    `read(ids, known)` reads the ledger. Raises JobTimeout after `timeout` seconds, and QueueUnavailable if Redis does
+    not answer the first time, or does not answer for five minutes and there is no timeout.
     """
     deadline = time.monotonic() + timeout if timeout is not None else None
     known: dict[str, JobStatus] = {}
@@ -59,11 +60,11 @@ def _unreachable(status: JobStatus, error: QueueUnavailable) -> JobStatus:
 
 def _too_long(jobs: list[str], timeout: float) -> str:
     what = f"job {jobs[0]} has" if len(jobs) == 1 else f"{len(jobs)} jobs have"
-    return f"{what} not ended within {timeout:g} s; it goes on in the queue, see `submit.py wait`"
+    return f"{what} not ended within {timeout:g} s; it continues in the queue, see `submit.py wait`"
 
 
 class _Wake:
-    """Listens to the jobs' channels. A broken connection is made anew; what was missed is read anyway."""
+    """Listens to the jobs' channels. Connects again after an error; the statuses of missed events are read later."""
 
     def __init__(self, redis: Redis, jobs: Collection[str]) -> None:
         self._redis = redis
@@ -71,7 +72,10 @@ class _Wake:
         self._pubsub: PubSub | None = None
 
     def wait(self, seconds: float) -> set[str]:
-        """The jobs heard of: shortly after the first message, and at once where one of them has ended."""
+        """Wait for events, at most `seconds`, and return the jobs that had one.
+
+        Returns shortly after the first event, and at once if a job has ended.
+        """
         end = time.monotonic() + seconds
         heard: set[str] = set()
         try:
@@ -82,8 +86,8 @@ class _Wake:
                 if not heard:
                     end = min(end, time.monotonic() + GATHER)
                 heard.add(self._jobs[message["channel"]])
-                if json.loads(message["data"]).get("state", "running") != "running":
-                    break  # a job has ended: whoever waits for it waits no longer
+                if json.loads(message["data"]).get("state", JobState.RUNNING) != JobState.RUNNING:
+                    break  # the job has ended
             return heard
         except (RedisError, OSError):
             self.close()
@@ -91,7 +95,7 @@ class _Wake:
             return set()
 
     def listen(self) -> None:
-        """Miss nothing from here on; where Redis is away, `wait` tries again."""
+        """Subscribe now, so that no later event is missed; if Redis does not answer, `wait` tries again."""
         with suppress(RedisError):
             self._connected()
 
@@ -103,7 +107,7 @@ class _Wake:
         return self._pubsub
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the subscription."""
         if self._pubsub is not None:
             self._pubsub.close()
             self._pubsub = None

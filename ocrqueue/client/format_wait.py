@@ -1,4 +1,4 @@
-"""Formats that a worker makes from the document itself: asked for, and waited for."""
+"""Waiting for an output format that a worker makes from the document, such as a searchable PDF."""
 
 import json
 import time
@@ -12,18 +12,19 @@ from ocrqueue.errors import JobTimeout, OcrFailed, QueueUnavailable, StorageErro
 from ocrqueue.ledger import Job, workers
 from ocrqueue.storage.spool import Spool, output_name
 
-_INTERVAL = 0.3  # seconds between two looks
-_FIRST_PAUSE = 60.0  # seconds before a message counts as lost; doubles, since making may simply take long
-_GRACE = 20.0  # seconds in which a worker that is starting again is not missed
+_INTERVAL = 0.3  # seconds between two checks
+_FIRST_PAUSE = 60.0  # seconds before the message is sent again; doubled each time, because making may take long
+_GRACE = 20.0  # seconds that a restarting worker has to announce itself
 
 
 def wait_for_format(
     redis: Redis, spool: Spool, job: Job, format: str, ask: Callable[[], None], timeout: float | None
 ) -> str:
-    """The name of the file, once it is there; `ask` sends the message that has it made.
+    """Wait until a format is made, and return the name of its file in the job's folder.
 
-    A format that the job itself asked for is under way once the job has ended. Raises OcrFailed where it cannot be
-    made (who asks again has it tried again), JobTimeout, QueueUnavailable where no worker makes formats, StorageError.
+    `ask` sends the message that makes a worker start. A format among the job's options needs no message, because a
+    worker starts with it when the job ends. Raises OcrFailed if the format cannot be made (a later call tries again),
+    JobTimeout after `timeout` seconds, QueueUnavailable if no worker makes formats, and StorageError.
     """
     name = output_name(formats.find(format).extension, job.round)
     started, pause = time.monotonic(), _FIRST_PAUSE
@@ -36,7 +37,7 @@ def wait_for_format(
             return name
         if has_succeeded:
             _forget(redis, task)
-            raise StorageError(f"{name} is no longer in the spool; ask for it again")
+            raise StorageError(f"the spool has lost {name}; ask for it again")
         now = time.monotonic()
         if now - asked_at >= pause:
             pause *= 1 if asked_at < started else 2
@@ -48,12 +49,12 @@ def wait_for_format(
                 "`celery -A tasks.app worker -Q documents,maintenance`"
             )
         if timeout is not None and now - started >= timeout:
-            raise JobTimeout(f"{format} of job {job.id} is not made yet; fetch it later with `submit.py result`")
+            raise JobTimeout(f"{format} of job {job.id} is not ready; fetch it later with `submit.py result`")
         time.sleep(_INTERVAL)
 
 
 def _outcome(redis: Redis, task: str) -> bool:
-    """Whether the task has succeeded. Raises OcrFailed where it failed, and forgets that it did."""
+    """Whether the task has succeeded. Raises OcrFailed, and removes the task's result, if it failed."""
     stored: Any = redis.get(names.celery_result_key(task))
     found: dict[str, Any] = json.loads(stored) if stored else {}
     if found.get("status") == "FAILURE":
@@ -72,5 +73,5 @@ def _reason(error: dict[str, Any]) -> str:
     if error.get("exc_type") == OcrFailed.__name__:
         return message
     if "SIGALRM" in message:
-        return "timeout: it took too long to make; raise OCR_PAGE_SECONDS, or send the document in parts"
-    return "worker_lost: the process that made it was ended; ask for it again"
+        return "timeout: it took too long; raise OCR_PAGE_SECONDS, or submit the document in parts"
+    return "worker_lost: the process that made it was killed; ask for it again"

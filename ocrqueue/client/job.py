@@ -1,4 +1,4 @@
-"""A handle on one job: its status, its result, its pages, and the steps that a user may take with it."""
+"""A handle on one job: its status, result and pages, and the commands that change it."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import PageRecord
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.finished import FinishedPages
-from ocrqueue.states import JobState
+from ocrqueue.states import JobState, PageState
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.storage.spool import result_name
@@ -25,7 +25,11 @@ _RETRIED = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 
 class Job:
-    """A handle on a job. Every method asks anew, and raises QueueUnavailable, UnknownJob or StorageError."""
+    """A handle on a job.
+
+    It keeps no state: every method reads Redis or the spool, and may raise QueueUnavailable, UnknownJob or
+    StorageError.
+    """
 
     def __init__(self, job: str, queue: Queue) -> None:
         self.id = job
@@ -35,13 +39,14 @@ class Job:
         return f"Job({self.id!r})"
 
     def status(self) -> JobStatus:
-        """How far it is, and what it waits for where nothing moves."""
+        """The state of the job, its page counts, and what it waits for."""
         return self._queue.statuses([self.id])[self.id]
 
     def wait(self, timeout: float | None = None, progress: Callable[[JobStatus], None] | None = None) -> JobStatus:
-        """The status once the job has ended. `progress` is called at every change, and at least every two seconds.
+        """Wait until the job has ended and return its status.
 
-        Outlives a restart of Redis. Raises JobTimeout after `timeout` seconds; the job goes on.
+        Calls `progress` with the status at every change, and at least every two seconds. Continues after a restart of
+        Redis. Raises JobTimeout after `timeout` seconds; the job continues.
         """
         for statuses in self._queue.follow([self.id], timeout):
             status = statuses[self.id]
@@ -50,27 +55,31 @@ class Job:
         return status
 
     def result(self, format: str = "json", timeout: float | None = None) -> Any:
-        """What was read, once the job has ended: a dict for `json` (the result's schema), bytes for `pdf`, else a text.
+        """Wait until the job has ended and return its result in a format.
 
-        Raises OcrFailed where no page was read or the format cannot be made, JobTimeout.
+        Returns a dict of the schema "ocr-queue/1" for `json`, bytes for `pdf`, and text for the others. Raises
+        OcrFailed if no page was read or the format cannot be made, JobTimeout after `timeout` seconds.
         """
         stream: BytesIO | StringIO = BytesIO() if formats.find(format).make else StringIO()
         self.write(format, stream, timeout)
         return json.loads(stream.getvalue()) if format == "json" else stream.getvalue()
 
     def text(self, timeout: float | None = None) -> str:
-        """The plain text, once the job has ended; a form feed between pages. Raises OcrFailed, JobTimeout."""
+        """Wait until the job has ended and return its plain text; pages are separated by form feeds.
+
+        Raises OcrFailed, JobTimeout.
+        """
         return str(self.result("text", timeout))
 
     def write(self, format: str, stream: IO[Any], timeout: float | None = None) -> JobStatus:
-        """Write what was read in a format, page by page, once the job has ended; `pdf` goes to a stream of bytes.
+        """Wait until the job has ended, write its result to a stream page by page, and return its status.
 
-        Raises OcrFailed, JobTimeout.
+        `stream` takes bytes for `pdf`, and text for the other formats. Raises OcrFailed, JobTimeout.
         """
         is_binary = formats.find(format).make is not None
         end = None if timeout is None else time.monotonic() + timeout
         status = self.wait(timeout)
-        if status.state == "failed":
+        if status.state == JobState.FAILED:
             raise self.failure()
         try:
             with self._queue.spool.open_read(self.id, result_name(status.round)) as file:
@@ -81,9 +90,9 @@ class Job:
             with self._queue.spool.open_read(self.id, result_name(status.round)) as file:
                 formats.write(format, results.read_pages(file), header, cast("TextIO", stream))
         except FileNotFoundError:
-            if status.state == "cancelled":
+            if status.state == JobState.CANCELLED:
                 raise OcrFailed("cancelled: the job was cancelled before any page was read; retry it") from None
-            raise StorageError(f"the result of job {self.id} is no longer in the spool; submit it again") from None
+            raise StorageError(f"the spool has lost the result of job {self.id}; submit the document again") from None
         return status
 
     def _copy_made(self, format: str, stream: IO[bytes], end: float | None) -> None:
@@ -95,9 +104,10 @@ class Job:
             copyfileobj(file, stream, 1 << 20)
 
     def pages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
-        """Each page as soon as it is finished, in that order; a failed or cancelled one says so in its `error`.
+        """Yield each page as soon as it has finished, as a dict of the result's schema.
 
-        Raises OcrFailed where the document could not be opened, JobTimeout.
+        A failed or cancelled page has an `error`. Raises OcrFailed if the document could not be opened, JobTimeout
+        after `timeout` seconds.
         """
         finished = FinishedPages(self._queue.redis, self.id)
         has_pages = False
@@ -112,20 +122,23 @@ class Job:
             raise self.failure()
 
     def failed_pages(self) -> list[PageRecord]:
-        """The pages that could not be read, each with its code and message."""
+        """The pages that failed, each with its error code and message."""
         with reaching(self._queue.settings):
             record = self._queue.ledger.job(self.id)
-            return [page for page in self._queue.ledger.pages(record) if page.state == "failed"]
+            return [page for page in self._queue.ledger.pages(record) if page.state == PageState.FAILED]
 
     def cancel(self) -> bool:
-        """Stop it between pages; what was read stays. False where there was nothing left to stop."""
+        """Cancel the pages that no worker has started; pages that were read are kept.
+
+        Returns False if no page was left to cancel.
+        """
         with reaching(self._queue.settings):
             step = self._queue.ledger.cancel(self.id)
         self._queue.send(step.messages)
         return bool(step.reply["cancelled"])
 
     def retry(self) -> None:
-        """Read failed and cancelled pages again. Raises WrongState where there are none, or it has not ended."""
+        """Read the failed and cancelled pages again. Raises WrongState if there are none or the job has not ended."""
         with reaching(self._queue.settings):
             if self._queue.ledger.job(self.id).state in _RETRIED:
                 self._forget_result()  # Celery would never overwrite a success
@@ -134,7 +147,7 @@ class Job:
         self._queue.send(step.messages)
 
     def drop(self) -> None:
-        """Forget it: record, document, pages and results. Raises WrongState where it has not ended."""
+        """Remove the job's record, document, pages and results. Raises WrongState if the job has not ended."""
         with reaching(self._queue.settings):
             self._queue.ledger.drop(self.id)
             self._queue.spool.drop(self.id)
@@ -145,20 +158,18 @@ class Job:
 
     def _page(self, record: Record, page: PageRecord) -> dict[str, Any]:
         facts = PageFacts(engine=record.engine, model=record.model, revision=record.revision, attempts=page.attempts)
-        if page.state == "cancelled":
+        if page.state == PageState.CANCELLED:
             return results.cancelled_page(page.number, facts)
-        if page.state == "failed":
+        if page.state == PageState.FAILED:
             error = PageError(page.code or "internal_error", page.message or "")
             return results.failed_page(page.number, error, facts)
         try:
             return self._queue.spool.read_page(self.id, page.number)
         except FileNotFoundError:
-            raise StorageError(
-                f"page {page.number} of job {self.id} is no longer in the spool; retry the job"
-            ) from None
+            raise StorageError(f"the spool has lost page {page.number} of job {self.id}; retry the job") from None
 
     def failure(self) -> OcrFailed:
-        """Why there is no text: what was wrong with the document, or else with its first failed page."""
+        """The error of a job without text: that of the document, or of its first failed page."""
         status = self.status()
         if status.code:
             return OcrFailed(f"{status.code}: {status.message}")

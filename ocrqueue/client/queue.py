@@ -1,4 +1,4 @@
-"""One queue as clients see it: the status of its jobs and its workers, and messages to them."""
+"""A connection to one queue: the status of its jobs, its worker children, and messages to the workers."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from celery import Celery
 
 log = logging.getLogger(__name__)
+_LOST = "Redis has lost this job; workers will take it up again from the spool"
 
 
 class Queue:
-    """One queue: its Redis and its spool. Cheap to make, connected on first use, safe to share between threads."""
+    """One queue: its Redis and its spool. It connects on first use, and threads can share it."""
 
     def __init__(self, settings: Shared | None = None) -> None:
         self.settings = settings or shared()
@@ -43,33 +44,33 @@ class Queue:
             return {job: status_of(self.ledger.job(job), live) for job in jobs}
 
     def jobs(self) -> list[JobStatus]:
-        """The status of every job that is known, oldest first. Raises QueueUnavailable."""
+        """The status of every job in Redis, oldest first. Raises QueueUnavailable."""
         found = []
         with reaching(self.settings):
             live = workers.live(self.redis)
             for job in self.ledger.jobs():
-                with suppress(UnknownJob, NewerRecord):  # dropped meanwhile, or not for us
+                with suppress(UnknownJob, NewerRecord):  # dropped a moment ago, or written by a newer version
                     found.append(status_of(self.ledger.job(job), live))
         return found
 
     def dead(self) -> list[DeadPage]:
-        """All failed pages that a retry might mend, oldest first. Raises QueueUnavailable."""
+        """All failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
         with reaching(self.settings):
             return dead_pages(self.ledger)
 
     def follow(self, jobs: Collection[str], timeout: float | None = None) -> Iterator[Statuses]:
-        """The statuses of these jobs at every change and every two seconds, until all have ended.
+        """Yield the statuses of these jobs at every change, and at least every two seconds, until all jobs have ended.
 
-        Outlives a restart of Redis. Raises JobTimeout, UnknownJob, QueueUnavailable.
+        Continues after a restart of Redis. Raises JobTimeout after `timeout` seconds, UnknownJob, QueueUnavailable.
         """
         return follow(self.redis, jobs, self._look, timeout)
 
     def send(self, outgoing: list[Message]) -> None:
-        """Publish messages. One that gets lost is no harm: the workers' reconciler sends it again."""
+        """Publish messages. A lost message does no harm, because the reconciler sends it again."""
         self._publish(lambda: messages.send(self._celery, outgoing))
 
     def ask(self, job: Record, format: str) -> None:
-        """Ask the workers to make a format of a job that has ended."""
+        """Ask the workers to make an output format from the result of a job that has ended."""
         self._publish(lambda: messages.send_format(self._celery, job, format))
 
     def _publish(self, publish: Callable[[], None]) -> None:
@@ -78,16 +79,19 @@ class Queue:
         try:
             publish()
         except (OperationalError, RedisError, OSError) as e:
-            log.warning("a message was not sent (%s); the workers will send it again", type(e).__name__)
+            log.warning("a message was not sent (%s); the reconciler will send it", type(e).__name__)
 
     # -- the workers -----------------------------------------------------------------------------------------------
     def children(self) -> list[Child]:
-        """The worker children, as each was after its last task. Raises QueueUnavailable."""
+        """The state of each worker child after its last task. Raises QueueUnavailable."""
         with reaching(self.settings):
             return children.children(self.redis)
 
     def unload(self, seconds: float = 330) -> Iterator[Answer]:
-        """Have every worker child free its models; each one's answer as it comes. Raises QueueUnavailable."""
+        """Ask every worker child to free its models; yield each answer as it comes, for at most `seconds` seconds.
+
+        Raises QueueUnavailable.
+        """
         with reaching(self.settings):
             yield from children.unload(self.redis, self._ask_workers, seconds)
 
@@ -111,7 +115,7 @@ class Queue:
         return app
 
     def _look(self, jobs: Collection[str], known: Statuses) -> dict[str, JobStatus]:
-        """Like `statuses`; a job that Redis has forgotten stays as it was as long as the spool has it."""
+        """Like `statuses`, but a job that Redis has lost keeps its `known` status while the spool has its job.json."""
         with reaching(self.settings):
             live = workers.live(self.redis)
             found = {}
@@ -121,5 +125,5 @@ class Queue:
                 except UnknownJob:
                     if job not in known or not self.spool.exists(job, JOB):
                         raise
-                    found[job] = replace(known[job], waiting_for="Redis has lost this job; it is taken up again soon")
+                    found[job] = replace(known[job], waiting_for=_LOST)
         return found

@@ -1,4 +1,4 @@
-"""How far a job is, for whoever asks, and why it does not move where it does not."""
+"""The status of a job: its state, its page counts, and what it waits for."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,26 +13,26 @@ from ocrqueue.states import JobState
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job as it stood when it was asked for."""
+    """The status of a job at the time of the request."""
 
     id: str
-    name: str  # of the document, as it was handed over
+    name: str  # of the document, as submitted
     state: JobState
-    round: int  # 1, and one more with each retry
-    pages: int | None  # asked for; None until the document is opened
-    missing_pages: str | None  # asked for, but not in the document, such as "99" or "12-20"
+    round: int  # 1, increased by each retry
+    pages: int | None  # number of pages asked for; None until the document is opened
+    missing_pages: str | None  # pages asked for that the document does not have, such as "99" or "12-20"
     ok: int
     failed: int
     cancelled: int
-    cancelling: bool  # a cancel was asked for
-    engine: str | None  # decided when the document is opened, and so are model and queue
+    cancelling: bool  # a cancel was requested
+    engine: str | None  # None until the document is opened, like model and queue
     model: str | None
     queue: str | None
     created: float  # seconds since 1970
     ended: float | None
     code: str | None  # why the document could not be opened
     message: str | None
-    waiting_for: str | None  # why nothing moves, and what to do; None where something may
+    waiting_for: str | None  # why the job cannot continue, and what to do; None if a worker can continue it
 
     @property
     def has_ended(self) -> bool:
@@ -45,28 +45,28 @@ class JobStatus:
         return self.ok + self.failed + self.cancelled
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for JSON, with the id as `job`."""
+        """The fields as a JSON object, with the id as `job`."""
         values = asdict(self)
         return {"job": values.pop("id"), **values}
 
 
 @dataclass(frozen=True, slots=True)
 class DeadPage:
-    """A page that failed and that a retry might mend."""
+    """A page that failed and that a retry may read."""
 
     job: str
-    page: int  # its number; 0: the document itself
+    page: int  # its number in the document; 0: the document itself
     code: str
     message: str
     name: str  # of the document
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """The fields as a JSON object."""
         return asdict(self)
 
 
 def dead_pages(ledger: Ledger) -> list[DeadPage]:
-    """All failed pages that a retry might mend, oldest first."""
+    """All failed pages that a retry may read, oldest first."""
     by_job: dict[str, list[int]] = {}
     for job, page in ledger.dead():
         by_job.setdefault(job, []).append(page)
@@ -81,7 +81,7 @@ def dead_pages(ledger: Ledger) -> list[DeadPage]:
 
 
 def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
-    """The status of a job, given the workers that are live."""
+    """The status of a job; `workers` are the live ones."""
     return JobStatus(
         id=job.id,
         name=job.source.name,

@@ -1,4 +1,4 @@
-"""What a submission hands over: a file, a stream, bytes or a URL, and what the caller wants done with it."""
+"""The arguments of a submission: the source (a file, a stream, bytes or a URL) and the parameters."""
 
 import hashlib
 import io
@@ -17,39 +17,42 @@ from ocrqueue.errors import InvalidOptions
 from ocrqueue.ledger import Source
 from ocrqueue.options import Options
 
-Given = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
-_KEYS = UUID("6f1f3a52-0d0b-5a3e-9c55-1b8c6f0f6a10")  # the namespace of ids that follow from a caller's key
+AnySource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+_KEYS = UUID("6f1f3a52-0d0b-5a3e-9c55-1b8c6f0f6a10")  # namespace of the job ids that are made from keys
 _CHUNK = 1 << 20
 
 
-class Wish(TypedDict, total=False):
-    """What may be asked for besides the source; `ocrqueue.options` says what each option takes."""
+class Parameters(TypedDict, total=False):
+    """The parameters of a submission besides its source; see `ocrqueue.options` for the values of the options."""
 
-    formats: Sequence[str]  # made as soon as the job ends; others are made on demand
+    formats: Sequence[str]  # made when the job ends; the other formats are made on request
     pages: str | None  # such as "1-3,8,10-"
     lang: str | None
     engine: str
     model: str | None
     dpi: int | None
-    text_layer: str  # "use" or "ignore" the text that a PDF brings along
+    text_layer: str  # "use" or "ignore" the text layer of a PDF
     priority: str  # "low", "normal" or "high"
-    fresh: bool  # read again although the same was read before
-    notify: tuple[str, str] | None  # (task, queue) that hears of the job's end
+    fresh: bool  # read the pages again even if the page cache has them
+    notify: tuple[str, str] | None  # (task, queue) of the message that is sent when the job ends
     password: str | bytes | None  # of an encrypted document
-    key: str | None  # makes the submission idempotent: the same key is the same job
-    name: str | None  # of the document, where the source brings none or another one
+    key: str | None  # makes the submission idempotent: submissions with the same key return the same job
+    name: str | None  # of the document; default: the name of the file or URL
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A source that is ready to be sent."""
+    """A source that is open and ready to be stored in the spool."""
 
-    name: str  # for people
-    stream: BinaryIO | None  # its bytes; None: the worker fetches it
+    name: str  # of the document
+    stream: BinaryIO | None  # its bytes; None: the worker downloads it from `url`
     url: str | None = None
 
     def as_source(self) -> Source:
-        """The ledger's source of a document that is not in the spool; of one with bytes only to compare it."""
+        """The ledger's description of this source, without a file in the spool.
+
+        Reads the stream to its end and goes back to where it was.
+        """
         if self.stream is None:
             return Source(self.name, spec={"url": self.url or ""})
         digest, size = _digest(self.stream)
@@ -57,21 +60,21 @@ class Upload:
 
 
 def is_url(source: object) -> bool:
-    """Whether a source is fetched by the worker."""
+    """Whether a source is an HTTP URL, which a worker downloads."""
     return isinstance(source, str) and source.lower().startswith(("http://", "https://"))
 
 
 def url_name(url: str) -> str:
-    """The name of the document behind a URL: the last part of its path, or else the host."""
+    """The name of the document at a URL: the last part of its path, or the host if the path is empty."""
     parts = urlsplit(url)
     return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or "document"
 
 
 @contextmanager
-def opened(source: Given, name: str | None, seekable: bool) -> Iterator[Upload]:
-    """The document behind a source; what is opened here is closed afterwards. Raises OSError, InvalidOptions.
+def opened(source: AnySource, name: str | None, seekable: bool) -> Iterator[Upload]:
+    """Open a source, and close it when the block ends. Raises OSError, InvalidOptions.
 
-    `seekable`: a stream that cannot go back is copied to a temporary file first.
+    With `seekable`, a stream that cannot seek is copied to a temporary file first.
     """
     with ExitStack() as stack:
         if isinstance(source, str) and is_url(source):
@@ -90,31 +93,34 @@ def opened(source: Given, name: str | None, seekable: bool) -> Iterator[Upload]:
         yield Upload(_plain(name or found), stream)
 
 
-def parse(wish: Wish) -> Options:
-    """The options among what is wished for. Raises InvalidOptions, for a key that is none too."""
-    _check_key(wish.get("key"))
-    values = {k: v for k, v in wish.items() if k not in ("password", "key", "name")}
+def parse(parameters: Parameters) -> Options:
+    """The options among the parameters. Raises InvalidOptions, also for a key of a wrong type."""
+    _check_key(parameters.get("key"))
+    values = {k: v for k, v in parameters.items() if k not in ("password", "key", "name")}
     if isinstance(formats := values.get("formats"), str):
         values["formats"] = [formats]
     return Options.parse(values)
 
 
 def job_id(key: str | None) -> str:
-    """A new id, or the one that a key stands for. Raises InvalidOptions."""
+    """The id of a new job, or the id of the job with this key. Raises InvalidOptions."""
     _check_key(key)
     return str(uuid4() if key is None else uuid5(_KEYS, key))
 
 
 def _check_key(key: object) -> None:
-    """An empty one is a variable that was not set, no doubt: every such submission would be the same job."""
+    """Raise InvalidOptions for a key that is not text, or is empty.
+
+    An empty key probably comes from a variable that is not set, and would make all such submissions the same job.
+    """
     if key is not None and not isinstance(key, str):
-        raise InvalidOptions(f"the key is a text, not {type(key).__name__}")
+        raise InvalidOptions(f"the key must be text, not {type(key).__name__}")
     if key == "":
-        raise InvalidOptions("the key is empty: leave it out, or give one")
+        raise InvalidOptions("the key is empty: leave it out, or give a text")
 
 
 def _digest(stream: BinaryIO) -> tuple[str, int]:
-    """The hash and length of what is left in a stream, which is then as it was."""
+    """SHA-256 (hexadecimal) and length (bytes) of the rest of a stream, which goes back to where it was."""
     start, digest, size = stream.tell(), hashlib.sha256(), 0
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
@@ -124,13 +130,13 @@ def _digest(stream: BinaryIO) -> tuple[str, int]:
 
 
 def _binary(source: object) -> BinaryIO:
-    """A source that is a stream of bytes. Raises InvalidOptions for anything else."""
+    """Return a source that is a stream of bytes. Raises InvalidOptions for anything else."""
     if not callable(getattr(source, "read", None)):
         kind = type(source).__name__
-        raise InvalidOptions(f"a source is a path, bytes, a binary stream or a URL, not {kind}: hand over one of these")
+        raise InvalidOptions(f"a source is a path, bytes, a binary stream or a URL, not {kind}: pass one of these")
     stream = cast("BinaryIO", source)
     if isinstance(stream.read(0), str):
-        raise InvalidOptions("the source is a stream of text: open it in binary mode")
+        raise InvalidOptions("the source is a text stream: open it in binary mode")
     return stream
 
 
@@ -147,5 +153,5 @@ def _stream_name(stream: object) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name that UTF-8 can say: names of files may hold bytes that are no text."""
+    """A name that can be encoded as UTF-8; bytes of a file name that are not text become question marks."""
     return name.encode("utf-8", "replace").decode()

@@ -186,7 +186,7 @@ def test_a_key_that_stands_for_something_else_is_wrong_usage(client: Client, cap
     first, second = capsys.readouterr().out.split()
     assert first == second
     assert main(["ocr", "scan.pdf", "--key", "k", "--no-wait", "--dpi", "300"]) == 2
-    assert "the key 'k' already stands for job" in capsys.readouterr().err
+    assert "the key 'k' belongs to job" in capsys.readouterr().err
 
 
 def test_a_password_comes_from_a_file(client: Client, capsys: Output) -> None:
@@ -265,7 +265,7 @@ def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
     out, err = process.communicate(timeout=20)
     (job,) = client.ledger.jobs()
     assert process.returncode == 130
-    assert f"the job goes on: {job}" in err
+    assert f"the job continues: {job}" in err
     assert "Traceback" not in err
     assert out == ""
 
@@ -281,7 +281,7 @@ def test_ctrl_c_while_a_document_is_handed_over_names_its_job_too(client: Client
         run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, env=env)
     (job,) = client.ledger.jobs()
     assert run.returncode == 130
-    assert run.stderr.splitlines()[-1].startswith(f"interrupted: the job goes on: {job} ")
+    assert run.stderr.splitlines()[-1].startswith(f"interrupted: the job continues: {job} ")
     assert "Traceback" not in run.stderr
 
 
@@ -294,7 +294,7 @@ def test_an_output_that_takes_nothing_is_one_line(client: Client) -> None:
         )  # fmt: skip
     assert run.returncode == 2
     assert run.stderr.splitlines() == [
-        "error: the output cannot be written (File too large); see to that, or name a file with -o"
+        "error: the output cannot be written (File too large); correct that, or name a file with -o"
     ]
 
 
@@ -306,7 +306,7 @@ def test_doctor_finds_what_is_wrong(client: Client, redis: Redis, capsys: Output
     out = capsys.readouterr().out
     for wrong in ("appendonly yes", "no worker opens documents", "no worker reads pages", "reconciler does not run"):
         assert any(line.startswith("wrong") for line in out.splitlines() if wrong in line), wrong
-    assert f"job {job.id} (document) has not moved for 30 minutes" in out
+    assert f"job {job.id} (document) has not progressed for 30 minutes" in out
     assert "can be written" in out
 
 

@@ -207,7 +207,7 @@ def test_a_key_that_two_submissions_use_at_once_keeps_the_first_ones_job(client:
         other.submit(b"abc", key=KEY)
 
     client._check_room = check_and_be_overtaken  # type: ignore[method-assign]
-    with pytest.raises(InvalidOptions, match="already stands for job"):
+    with pytest.raises(InvalidOptions, match="belongs to job"):
         client.submit(b"abcd", key=KEY)
     assert_alive(client, job_id(KEY))
     other.redis.close()

@@ -64,9 +64,9 @@ def test_it_is_wanted_on_linux_alone(monkeypatch, platform):
 @pytest.mark.parametrize(
     ("wanted", "there", "model", "level", "said"),
     [
-        (True, True, "tiny", doctor.OK, "MLX multiplies with /usr/lib/libopenblas.so.0"),
-        (True, False, "tiny", doctor.WARNING, "apt install libopenblas0"),
-        (True, False, "", doctor.NOTE, "apt install libopenblas0"),
+        (True, True, "tiny", doctor.Level.OK, "MLX multiplies with /usr/lib/libopenblas.so.0"),
+        (True, False, "tiny", doctor.Level.WARNING, "apt install libopenblas0"),
+        (True, False, "", doctor.Level.NOTE, "apt install libopenblas0"),
         (False, False, "tiny", None, ""),
     ],
 )

@@ -36,13 +36,13 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ocr a.pdf --timeout nan", "not a number of seconds"),
         ("wait x --timeout nan", "not a number of seconds"),
         ("models unload --timeout nan", "not a number of seconds"),
-        ("ocr a.pdf b.pdf --key k", "one source"),
+        ("ocr a.pdf b.pdf --key k", "exactly one source"),
         ("ocr a.pdf a.png", "both be written to a.txt"),
         ("ocr a.pdf a.pdf", "both be written to"),
-        ("ocr in", "no document"),
+        ("ocr in", "contain no document"),
         ("ocr a.pdf --password-file none", "cannot be read"),
         ("ocr a.pdf -o b.pdf", "b.pdf"),
-        ("ocr a.pdf --no-wait -o out", "--no-wait ends before there is a result"),
+        ("ocr a.pdf --no-wait -o out", "--no-wait exits before there is a result"),
         ("ocr a.pdf --no-wait --timeout 5", "submit.py result JOB -o FILE"),
         ("jobs --state odd", "odd"),
         ("result", "Missing argument"),
@@ -59,7 +59,7 @@ def test_wrong_usage(arguments: str, said: str, capsys: pytest.CaptureFixture[st
 
 def test_an_empty_key_is_no_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ocr", "a.pdf", "--key", "", "-o", "out"]) == 2
-    assert "the key is empty: leave it out, or give one" in capsys.readouterr().err
+    assert "the key is empty: leave it out, or give a text" in capsys.readouterr().err
     assert not Path("out").exists()
 
 

@@ -27,7 +27,7 @@ def test_a_key_is_always_the_same_job_and_no_key_never() -> None:
     assert job_id(None) != job_id(None)
 
 
-@pytest.mark.parametrize(("key", "why"), [("", "the key is empty"), (7, "the key is a text, not int")])
+@pytest.mark.parametrize(("key", "why"), [("", "the key is empty"), (7, "the key must be text, not int")])
 def test_a_key_that_is_none_is_refused(key: object, why: str) -> None:
     with pytest.raises(InvalidOptions, match=why):
         job_id(cast("str", key))
