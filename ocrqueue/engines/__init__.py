@@ -1,4 +1,4 @@
-"""The engines: code that reads page images. Adding one is a file in this folder and a line in `ENGINES`."""
+"""Engines read page images. A new engine is a module in this package and an entry in `ENGINES`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ocrqueue.pages import PageText
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ENGINES = {
+ENGINES = {  # name: module:Class
     "rapidocr": "ocrqueue.engines.rapidocr.engine:RapidOcr",
     "mlx-vlm": "ocrqueue.engines.mlx.engine:MlxVlm",
 }
@@ -23,48 +23,51 @@ ENGINES = {
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The weights that an engine loads."""
+    """The weights that an engine loads, as results and statuses name them."""
 
     name: str
-    revision: str
+    revision: str  # changes whenever the weights change
     path: Path | None = None  # None: the weights come with the engine's package
 
 
 class Engine(Protocol):
-    """Reads page images. One lives in each worker child; nothing of it is ever in the worker's parent process."""
+    """Reads page images. Each worker child has its own; the worker's parent process never loads one."""
 
     name: str
-    batch: int  # pages it reads best at once
-    dpi: int  # resolution at which it reads best
+    batch: int  # number of pages that `read` should get at once
+    dpi: int  # resolution at which it reads best; PDF pages are rendered at it
 
     def default_model(self) -> Model:
-        """The model it uses where no other is named. Cheap: loads nothing."""
+        """The model that is used if the job names none. Must be fast, and loads nothing."""
         ...
 
     def fingerprint(self) -> str:
-        """Versions and settings that change what it reads, besides the model: pages are cached under it. Cheap.
+        """The versions and settings, besides the model, that change the text; part of the key of the page cache.
 
-        Loads nothing, and is the same before and after `load`. An engine without this method is served, but its pages
+        Must be fast, load nothing, and be equal before and after `load`. The pages of an engine without this method
         are not cached.
         """
         ...
 
     def load(self, model: Model) -> None:
-        """Load the weights, once per child. Raises ModelUnavailable with what to do."""
+        """Load the weights; called once per child. Raises ModelUnavailable with a message that says what to do."""
         ...
 
     def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:
-        """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
+        """Read upright RGB page images. Returns one result for each page, in order.
+
+        An error of one page is its PageError. Raises EngineFreed after `free_resources`.
+        """
         ...
 
     def free_resources(self) -> None:
-        """Give everything back: memory, file handles, mappings."""
+        """Free everything: memory, file handles, mappings. May be called more than once."""
         ...
 
 
 @cache
 def installed(distribution: str) -> str:
-    """The version of an installed package, without importing it; empty where it is not there."""
+    """The version of a package, without importing it; empty if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

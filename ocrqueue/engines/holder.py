@@ -1,4 +1,4 @@
-"""The engines of one worker child: each loads its model once, on first use or at start."""
+"""The engines of one worker child. Each loads its model once, when it is first used or when the child starts."""
 
 import logging
 import os
@@ -16,25 +16,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Loaded:
-    """An engine whose model is in memory."""
+    """An engine with its model in memory."""
 
     engine: Engine
     model: Model
-    since: float  # seconds since 1970
+    since: float  # when it was loaded, in seconds since 1970
 
 
 class EngineHolder:
-    """Loads engines as they are needed, and counts."""
+    """Loads engines when they are needed, and counts the loads."""
 
     def __init__(self, served: Mapping[str, str], load_seconds: float) -> None:
         self._served = served  # engine name -> module:Class
         self._load_seconds = load_seconds
         self._loaded: dict[str, Loaded] = {}
-        self.loads = 0  # models loaded since the process began
-        self.last_used: float | None = None
+        self.loads = 0  # models loaded since the process started
+        self.last_used: float | None = None  # seconds since 1970; None: never
 
     def get(self, name: str) -> Loaded:
-        """The engine `name` with its model in memory. Raises ModelUnavailable."""
+        """Return the engine `name`, and load its model if necessary. Raises ModelUnavailable."""
         self.last_used = time.time()
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
@@ -63,16 +63,16 @@ class EngineHolder:
 
     @property
     def since(self) -> float | None:
-        """When the oldest model in memory was loaded, in seconds since 1970."""
+        """When the oldest model in memory was loaded, in seconds since 1970; None: no model is loaded."""
         return min((held.since for held in self._loaded.values()), default=None)
 
     @property
     def loaded(self) -> dict[str, Model]:
-        """The models in memory, by engine."""
+        """The models in memory, by name of their engine."""
         return {name: held.model for name, held in self._loaded.items()}
 
     def free(self) -> None:
-        """Every engine gives its model back; the next page loads it again."""
+        """Free all models; the next page loads its model again."""
         unsettle()
         while self._loaded:
             name, held = self._loaded.popitem()

@@ -218,7 +218,7 @@ def test_without_openvino_it_runs_on_onnx_runtime_and_says_so(
     monkeypatch.setitem(sys.modules, "openvino", None)
     engine = RapidOcr()
     engine.load(engine.default_model())
-    assert "takes longer, since OpenVINO cannot be imported" in caplog.text
+    assert "slower, because OpenVINO cannot be imported" in caplog.text
     assert read(engine, drawn("Sum 12")).lines
     assert read(engine, drawn("Invoice 4711", "Total: 1,234.50 EUR")).plain == "Invoice 4711\nTotal: 1,234.50 EUR"
     engine.free_resources()

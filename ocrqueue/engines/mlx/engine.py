@@ -1,7 +1,7 @@
 """The engine `mlx-vlm`: vision-language models from the model directory, run by MLX.
 
-Loaded once per child, read with for hours, and given back to the last byte. No hub is asked while it serves, and no
-code that a model brings along runs.
+A child loads a model once, reads pages with it for hours, and frees all its memory. Nothing is downloaded, and code in
+a model's folder does not run.
 """
 
 import gc
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _SECOND_TRY = Sampling(temperature=0.4, seed=1)
-_SMALLER = 0.6  # pixels of a page at its second try, of those at the first
-_MARGIN = 0.9  # of the time limit, at which a page ends by itself; at the limit its child would be ended
-_PACKAGES = ("mlx", "mlx-vlm", "transformers", "tokenizers", "pillow", "numpy")  # what an answer depends on
-_UNIT = 32  # pixels that sides of pages are multiples of, where the processor names no patches
+_SMALLER = 0.6  # share of the first try's pixels that a page has at its second try
+_MARGIN = 0.9  # share of the time limit after which a page is stopped; at the limit its child is killed
+_PACKAGES = ("mlx", "mlx-vlm", "transformers", "tokenizers", "pillow", "numpy")  # their versions decide the text
+_UNIT = 32  # pixels; sides of page images are multiples of it if the processor names no patch size
 
 
 class MlxVlm:
-    """Reads pages with a vision-language model. Everything heavy is imported by `load`."""
+    """Reads pages with a vision-language model. `load` imports the large libraries."""
 
     name = "mlx-vlm"
 
@@ -72,7 +72,7 @@ class MlxVlm:
         self.dpi = recipe.dpi
 
     def default_model(self) -> Model:
-        """The model that OCR_MODEL names. Raises ModelUnavailable."""
+        """The model that OCR_MODEL names. Raises ModelUnavailable if there is none."""
         if self._found is None or not (self._found.path and self._found.path.is_dir()):
             found = find_model(self._settings)
             self._use(recipe_of(found))
@@ -80,13 +80,13 @@ class MlxVlm:
         return self._found
 
     def fingerprint(self) -> str:
-        """How the model is asked and understood (after `default_model`), and the versions of what runs it."""
+        """The prompt, image size and parser (known after `default_model`), settings, and versions of packages."""
         recipe, given = self._recipe, self._settings
         asked = (recipe.prompt, recipe.output, recipe.max_pixels, recipe.buckets, given.max_tokens, given.trusted)
         return repr((*asked, *map(installed, _PACKAGES)))
 
     def load(self, model: Model) -> None:
-        """Load a model from its folder. Raises ModelUnavailable."""
+        """Load a model from its folder. Raises ModelUnavailable if that is not possible, and frees what was loaded."""
         self.free_resources()
         self._use(recipe_of(model))
         if not self._settings.model.startswith("/"):
@@ -97,7 +97,7 @@ class MlxVlm:
             self.free_resources()
             raise
         gc.collect()
-        gc.freeze()  # what was imported and loaded stays: a collection after each page looks at what is new alone
+        gc.freeze()  # later collections skip the objects that exist now, because they stay until the model is freed
 
     def _load(self, model: Model) -> None:
         folder = check_folder(model, self._recipe, self._settings.trusted)
@@ -117,7 +117,7 @@ class MlxVlm:
             self._loaded = LoadedModel(network, processor, str(prompt))
         except MemoryError:
             raise
-        except Exception as e:  # noqa: BLE001 -- mlx-vlm raises nearly anything for a damaged model
+        except Exception as e:  # noqa: BLE001 -- mlx-vlm raises many types of error for a damaged model
             raise broken(model, _reason(e)) from None
 
     def _set_limits(self) -> None:
@@ -131,7 +131,7 @@ class MlxVlm:
     def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:  # noqa: ARG002
         """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
         if self._loaded is None:
-            raise EngineFreed("mlx-vlm has given its model back: call load() before read()")
+            raise EngineFreed("mlx-vlm has no model loaded: call load() before read()")
         import mlx.core as mx
 
         mx.reset_peak_memory()
@@ -142,10 +142,10 @@ class MlxVlm:
         for number, page in enumerate(pages):
             try:
                 shown[number] = self._show(self._loaded, page, self._recipe.max_pixels)
-            except Exception as e:  # noqa: BLE001 -- whatever is wrong with an image belongs to its page
+            except Exception as e:  # noqa: BLE001 -- an error with one image fails its page only
                 found[number] = PageError("engine_error", f"the page cannot be shown to the model: {_reason(e)}")
-        written = self._generate(self._loaded, [image for image, _ in shown.values()], bounds)
-        for (number, (_, view)), first in zip(shown.items(), written, strict=True):
+        answers = self._generate(self._loaded, [image for image, _ in shown.values()], bounds)
+        for (number, (_, view)), first in zip(shown.items(), answers, strict=True):
             found[number] = self._finish(self._loaded, pages[number], view, first, bounds)
         return [found[number] for number in range(len(pages))]
 
@@ -156,8 +156,10 @@ class MlxVlm:
         if len(images) > 1 and self.batch > 1:
             try:
                 return list(generate_batch(loaded, images, bounds))
-            except Exception as e:  # noqa: BLE001 -- one of them, or all: each is tried by itself
-                log.warning("%d pages could not be read at once (%s): one by one", len(images), _reason(e))
+            except Exception as e:  # noqa: BLE001 -- an error of one page or of all; each is read alone next
+                log.warning(
+                    "%d pages could not be read in one batch (%s): they are read one by one", len(images), _reason(e)
+                )
         return [self._generate_one(loaded, image, bounds, GREEDY) for image in images]
 
     def _generate_one(
@@ -165,51 +167,51 @@ class MlxVlm:
     ) -> "Answer | Exception":
         try:
             return generate_one(loaded, image, bounds, sampling)
-        except Exception as e:  # noqa: BLE001 -- whatever mlx-vlm raises belongs to this page
+        except Exception as e:  # noqa: BLE001 -- an error of mlx-vlm fails this page only
             return e.with_traceback(None)  # a traceback holds the page's arrays
 
     def _finish(
-        self, loaded: LoadedModel, page: "Image", view: View, written: "Answer | Exception", bounds: Bounds
+        self, loaded: LoadedModel, page: "Image", view: View, answer: "Answer | Exception", bounds: Bounds
     ) -> PageText | PageError:
-        """What was made of a page; one that ran away is tried once more, smaller and with other sampling."""
-        if isinstance(written, Answer) and written.stopped in (Stop.RUNAWAY, Stop.LENGTH):
-            log.info("a page did not end (%s after %d tokens): once more", written.stopped, len(written.tokens))
+        """The text of a page. If it did not end, a second try uses fewer pixels and other sampling."""
+        if isinstance(answer, Answer) and answer.stopped in (Stop.RUNAWAY, Stop.LENGTH):
+            log.info("a page did not end (%s after %d tokens): second try", answer.stopped, len(answer.tokens))
             image, view = self._show(loaded, page, round(view.shown[0] * view.shown[1] * _SMALLER))
-            written = self._generate_one(loaded, image, bounds, _SECOND_TRY)
-        if isinstance(written, Exception):
-            return PageError("engine_error", _reason(written))
-        if written.stopped is None:
-            return self._understand(loaded.text(written.tokens), view)
-        return self._error(written)
+            answer = self._generate_one(loaded, image, bounds, _SECOND_TRY)
+        if isinstance(answer, Exception):
+            return PageError("engine_error", _reason(answer))
+        if answer.stopped is None:
+            return self._parse(loaded.text(answer.tokens), view)
+        return self._error(answer)
 
-    def _understand(self, answer: str, view: View) -> PageText:
+    def _parse(self, answer: str, view: View) -> PageText:
         try:
             return PARSERS[self._recipe.output](answer, view)
         except Exception:
-            log.exception("an answer could not be understood as %s: it is taken as text", self._recipe.output)
+            log.exception("an answer could not be parsed as %s: it is used as plain text", self._recipe.output)
             return PageText(text=answer.strip())
 
-    def _error(self, written: Answer) -> PageError:
-        count = len(written.tokens)
-        if written.stopped == Stop.CANCELLED:
+    def _error(self, answer: Answer) -> PageError:
+        count = len(answer.tokens)
+        if answer.stopped == Stop.CANCELLED:
             return PageError("cancelled", "the job was cancelled while this page was read")
-        if written.stopped == Stop.TIMEOUT:
+        if answer.stopped == Stop.TIMEOUT:
             return PageError("timeout", f"the page took too long ({count} tokens so far): raise OCR_PAGE_SECONDS")
-        if written.stopped == Stop.LENGTH:
-            what = f"came to no end within {count} tokens, twice: raise OCR_MLX_MAX_TOKENS if the page is that long"
+        if answer.stopped == Stop.LENGTH:
+            what = f"did not end within {count} tokens, twice: raise OCR_MLX_MAX_TOKENS if the page is that long"
         else:
-            what = f"repeated itself without end, twice (after {count} tokens): use another model or --dpi"
+            what = f"repeated itself endlessly, twice (after {count} tokens): use another model or --dpi"
         return PageError("degenerate_output", f"the model {what}")
 
     def free_resources(self) -> None:
-        """Give the model back: memory, the cache of MLX, file handles. `load` brings it back."""
+        """Free the model: memory, the cache of MLX, and the mark that it is in use. `load` loads it again."""
         self._loaded = None
         gc.unfreeze()
         if self._held is not None:
             self._held.release()
             self._held = None
         if structured := sys.modules.get("mlx_vlm.structured"):
-            getattr(structured, "_llg_tokenizer_cache", {}).clear()  # keeps tokenizers by id, for ever
+            getattr(structured, "_llg_tokenizer_cache", {}).clear()  # it holds tokenizers by id and is never cleared
         mlx = sys.modules.get("mlx.core")
         if mlx is not None:
             gc.collect()
@@ -218,7 +220,7 @@ class MlxVlm:
 
 
 def _unit(processor: Any) -> int:
-    """Sides of pages are multiples of this: two of the squares that the model turns into one token each."""
+    """The pixels that sides of page images are multiples of: two of the squares that become one token each."""
     images = getattr(processor, "image_processor", None)
     patch, merge = getattr(images, "patch_size", None), getattr(images, "merge_size", 1)
     return 2 * patch * merge if isinstance(patch, int) and isinstance(merge, int) else _UNIT

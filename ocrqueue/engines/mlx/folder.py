@@ -1,7 +1,7 @@
-"""A model's folder, looked at before it is loaded: which model it is, whether it is whole, whether it brings code.
+"""Checks a model's folder before it is loaded: which model it is, whether files are missing, whether it contains code.
 
-mlx-vlm loads a folder without a word where a chat template or the image processor's settings are missing, and reads
-worse ever after; and it runs the Python file that a config.json names, whatever it is told.
+The checks are needed because mlx-vlm loads a folder without a chat template or image processor settings without an
+error, and then reads worse; and it always runs the Python file that `model_file` in config.json names.
 """
 
 import hashlib
@@ -19,12 +19,13 @@ from ocrqueue.models import Held, ModelStore
 from ocrqueue.models.files.checks import safetensors_problem
 from ocrqueue.models.settings import ModelSettings
 
+# Any one of these files holds the tokenizer.
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
-_SAMPLE = 65_536  # bytes of a file's beginning and of its end that tell one version of it from another
+_SAMPLE = 65_536  # bytes at the beginning and at the end of a file that are hashed to detect a change
 
 
 def find_model(settings: MlxSettings) -> Model:
-    """The model that the settings name, and where it lies. Raises ModelUnavailable."""
+    """The model that the settings name, with its folder. Raises ModelUnavailable if there is none."""
     if not settings.model:
         raise ModelUnavailable("mlx-vlm has no model: set OCR_MODEL to one that `submit.py models list` shows")
     if settings.model.startswith("/"):
@@ -37,7 +38,10 @@ def find_model(settings: MlxSettings) -> Model:
 
 
 def hold_model(settings: MlxSettings, name: str) -> Held:
-    """Take a model of the directory into use: until it is released, it is not pruned. Raises ModelUnavailable."""
+    """Mark a model of the model directory as in use, so that it is not pruned until it is released.
+
+    Raises ModelUnavailable if it is not there.
+    """
     try:
         return ModelStore(ModelSettings(settings.model_dir)).hold(name)
     except ModelDirectoryError as e:
@@ -45,7 +49,11 @@ def hold_model(settings: MlxSettings, name: str) -> Held:
 
 
 def folder_revision(folder: Path) -> str:
-    """Twelve hexadecimal digits that tell this version of a plain folder from another, without reading all of it."""
+    """A revision for a folder outside the model directory: 12 hexadecimal digits.
+
+    It is the beginning of a SHA-256 of names, sizes, and the beginnings and ends of all files. Weights are too large
+    to be read completely.
+    """
     files = tuple(
         (str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns)
         for path in sorted(folder.rglob("*"))
@@ -67,17 +75,20 @@ def _folder_revision(folder: Path, files: tuple[tuple[str, int, int], ...]) -> s
 
 
 def recipe_of(model: Model) -> Recipe:
-    """How a model is used, by the type that its config.json names. Raises ModelUnavailable."""
+    """The recipe for a model, by the type in its config.json. Raises ModelUnavailable if that cannot be read."""
     return recipe_for(str(_config(_folder_of(model)).get("model_type", "")), model.name)
 
 
 def check_folder(model: Model, recipe: Recipe, trusted: tuple[str, ...]) -> Path:
-    """The model's folder, if it can be loaded whole and brings no code. Raises ModelUnavailable."""
+    """Return the model's folder. Raises ModelUnavailable if files are missing or damaged, or it contains code.
+
+    Code is allowed for models named in `trusted`.
+    """
     folder = _folder_of(model)
     config = _config(folder)
     if config.get("model_file") and model.name not in trusted:
         raise ModelUnavailable(
-            f"the model {model.name} brings code of its own ({config['model_file']}), which does not run here: use "
+            f"the model {model.name} contains code ({config['model_file']}), which is not run: use "
             "another model, or allow this one with OCR_TRUSTED_MODELS once you have read its code",
             "model_broken",
         )
@@ -87,7 +98,7 @@ def check_folder(model: Model, recipe: Recipe, trusted: tuple[str, ...]) -> Path
 
 
 def broken(model: Model, problem: str) -> ModelUnavailable:
-    """What to say of a model that cannot be loaded as it is."""
+    """The error for a model that cannot be loaded, with the command that repairs it."""
     advice = f"fetch it again with `submit.py models pull {model.name}`, or put the whole folder in its place"
     return ModelUnavailable(f"the model {model.name} cannot be loaded: {problem}; {advice}", "model_broken")
 

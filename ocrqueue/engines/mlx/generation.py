@@ -1,6 +1,6 @@
-"""Generating the text of pages with mlx-vlm, a token of each at a time, so that every one can be watched and stopped.
+"""Generates the tokens of pages with mlx-vlm, one at a time, so that each page can be checked and stopped.
 
-Two ways: rows of a batch (mlx-vlm's `BatchGenerator`), or one page after another (`stream_generate`).
+Several pages are the rows of one batch (mlx-vlm's `BatchGenerator`); a single page uses `stream_generate`.
 """
 
 import time
@@ -29,9 +29,9 @@ class Stop(StrEnum):
 class Sampling:
     """How the next token is chosen."""
 
-    temperature: float = 0.0  # 0: always the likeliest
-    repetition_penalty: float | None = None
-    seed: int = 0
+    temperature: float = 0.0  # 0: always the likeliest token
+    repetition_penalty: float | None = None  # None: no penalty
+    seed: int = 0  # of the random choice, which a temperature above 0 makes
 
 
 GREEDY = Sampling()
@@ -39,23 +39,23 @@ GREEDY = Sampling()
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """When generating ends although the model has not."""
+    """The limits at which generating is stopped although the model has not ended."""
 
-    max_tokens: int  # of a page
-    deadline: float  # monotonic time
-    is_cancelled: Callable[[], bool]
+    max_tokens: int  # per page
+    deadline: float  # in seconds of time.monotonic()
+    is_cancelled: Callable[[], bool]  # asked after every token
 
 
 @dataclass(slots=True)
 class Answer:
-    """What a model has written for one page so far."""
+    """What the model has generated for one page."""
 
     tokens: list[int] = field(default_factory=list)
-    stopped: Stop | None = None  # why it was stopped; None: it ended by itself
+    stopped: Stop | None = None  # why generating was stopped; None: the model ended the page
     guard: RunawayGuard = field(default_factory=RunawayGuard)
 
     def take(self, token: int, bounds: Bounds) -> bool:
-        """Add a token; whether the page is to be stopped."""
+        """Add a token. Returns whether the page must be stopped."""
         self.tokens.append(token)
         if self.guard.is_runaway(token):
             self.stopped = Stop.RUNAWAY
@@ -66,14 +66,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model of mlx-vlm in memory, with its processor."""
+    """A model in memory, as `mlx_vlm.load` returns it."""
 
     model: Any
-    processor: Any
+    processor: Any  # tokenizer and image processor
     prompt: str  # with the chat template applied
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, as mlx-vlm itself puts it together."""
+        """The text of tokens, from mlx-vlm's own detokenizer."""
         detokenizer = self.processor.detokenizer
         detokenizer.reset()
         for token in tokens:
@@ -85,7 +85,7 @@ class LoadedModel:
 
 
 def generate_batch(loaded: LoadedModel, images: "Sequence[Image]", bounds: Bounds) -> list[Answer]:
-    """The text of several pages at once, greedily: the same tokens as one by one. Raises what mlx-vlm raises."""
+    """Generate several pages at once, greedily, with the same tokens as one by one. Raises what mlx-vlm raises."""
     from mlx_vlm.generate.ar import BatchGenerator
 
     pages = [Answer() for _ in images]
@@ -119,7 +119,7 @@ def generate_batch(loaded: LoadedModel, images: "Sequence[Image]", bounds: Bound
 
 
 def _prepare(loaded: LoadedModel, image: "Image") -> tuple[list[int], dict[str, Any]]:
-    """A page's prompt as tokens, and what the language model is given besides, the image's features among it."""
+    """The prompt of a page as token ids, and the language model's other inputs, such as the features of the image."""
     from mlx_vlm.utils import prepare_inputs, should_add_special_tokens
 
     config = loaded.model.config
@@ -138,7 +138,7 @@ def _prepare(loaded: LoadedModel, image: "Image") -> tuple[list[int], dict[str, 
 
 
 def generate_one(loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling = GREEDY) -> Answer:
-    """The text of one page. Raises what mlx-vlm raises."""
+    """Generate one page. Raises what mlx-vlm raises."""
     page = Answer()
     with closing(_stream(loaded, image, bounds, sampling)) as tokens:
         for token in tokens:

@@ -1,7 +1,7 @@
-"""What models write, understood: text, Markdown, and boxes in each of the ways in which models give them.
+"""Parsers for the answers of models: text, Markdown, and boxes in the notations of different models.
 
-Each parser takes a model's whole answer and how the page lay in the image that the model saw. What is cut short or does
-not follow its format becomes plain text: nothing that was read is lost.
+A parser takes a model's complete answer, and the view through which the model saw the page. An answer that is cut off
+or does not follow its format becomes plain text, so that nothing is lost. The module needs no engine.
 """
 
 import json
@@ -15,6 +15,9 @@ from ocrqueue.pages import Line, PageText
 
 Parser = Callable[[str, View], PageText]
 _NUMBER = r"\d+(?:\.\d+)?"
+_THOUSANDTHS = 1000
+_DEEPSEEK_GRID = 999  # DeepSeek-OCR's coordinates run from 0 to 999
+_DOCTAGS_GRID = 500  # docling-core's locations run from 0 to 500
 
 
 def text(answer: str, view: View) -> PageText:  # noqa: ARG001 -- every parser takes both
@@ -23,12 +26,12 @@ def text(answer: str, view: View) -> PageText:  # noqa: ARG001 -- every parser t
 
 
 def markdown(answer: str, view: View) -> PageText:  # noqa: ARG001 -- every parser takes both
-    """Markdown, in a fence of its own or not."""
+    """Markdown, inside a code fence or not."""
     return _page([], _unfenced(answer))
 
 
 def olmocr(answer: str, view: View) -> PageText:
-    """olmOCR: Markdown below a front matter of YAML (since July 2025), or JSON with `natural_text` (before)."""
+    """olmOCR: Markdown after YAML front matter (since July 2025), or JSON with `natural_text` (earlier models)."""
     try:
         return markdown(str(json.loads(answer)["natural_text"] or ""), view)
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -38,13 +41,13 @@ def olmocr(answer: str, view: View) -> PageText:
 def grounded(answer: str, view: View) -> PageText:
     """DeepSeek-OCR: `<|ref|>kind<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>`, then the text; boxes from 0 to 999.
 
-    Where there are several boxes in the list, the line's is the one around all of them.
+    If the list contains several boxes, the line gets the box around all of them.
     """
     mark = re.compile(r"<\|ref\|>(.*?)<\|/ref\|>\s*<\|det\|>\s*\[(.*?)\]\s*<\|/det\|>", re.DOTALL)
     lines, parts = [], []
     for kind, where, body in _blocks(mark, answer):
         content = body.strip() or ("" if kind is None or kind in _PICTURES else kind.strip())
-        if content and (box := _box(_around(re.findall(_NUMBER, where or "")), view, 999)):
+        if content and (box := _box(_around(re.findall(_NUMBER, where or "")), view, _DEEPSEEK_GRID)):
             lines.append(Line(_plain(content), box))
         parts.append(content)
     return _page(lines, _joined(parts))
@@ -54,7 +57,7 @@ _PICTURES = ("image", "figure")
 
 
 def dots(answer: str, view: View) -> PageText:
-    """dots.ocr: JSON, a list of {"bbox": [x1, y1, x2, y2], "category": ..., "text": ...}; boxes in pixels shown."""
+    """dots.ocr: a JSON list of {"bbox": [x1, y1, x2, y2], "category": ..., "text": ...}; boxes in pixels it sees."""
     lines, parts = [], []
     for cell in _objects(answer):
         content = str(cell.get("text") or "").strip()
@@ -67,14 +70,14 @@ def dots(answer: str, view: View) -> PageText:
 
 
 def _formula(content: str) -> str:
-    """LaTeX as a block of Markdown, where it is none yet."""
+    """LaTeX as a display formula of Markdown, unless it contains `$` already."""
     if "$" in content:
         return content
     return f"$$\n{content.removeprefix(chr(92) + '[').removesuffix(chr(92) + ']').strip()}\n$$"
 
 
 def nemotron(answer: str, view: View) -> PageText:
-    """Nemotron Parse: `<x_0.1><y_0.1>Markdown<x_0.9><y_0.2><class_Text>`; parts of a centred 1664 x 2048 canvas."""
+    """Nemotron Parse: `<x_0.1><y_0.1>Markdown<x_0.9><y_0.2><class_Text>`; shares of a canvas of 1664 x 2048 pixels."""
     pattern = rf"<x_({_NUMBER})><y_({_NUMBER})>(.*?)<x_({_NUMBER})><y_({_NUMBER})><class_([^>]+)>"
     found = re.findall(pattern, answer, re.DOTALL)
     lines, parts = [], []
@@ -89,7 +92,10 @@ def nemotron(answer: str, view: View) -> PageText:
 
 
 def _from_canvas(x: float, y: float, view: View, canvas: tuple[int, int] = (1664, 2048)) -> Point:
-    """The page's point for one on the canvas, on which it was put in the middle, scaled down where it was larger."""
+    """The point of the page for a point of the canvas, in shares of its sides.
+
+    The page lies in the middle of the canvas, and is scaled down if it is larger.
+    """
     width, height = view.shown
     scale = min(1.0, canvas[0] / width, canvas[1] / height)
     left, top = (canvas[0] - width * scale) / 2, (canvas[1] - height * scale) / 2
@@ -97,14 +103,14 @@ def _from_canvas(x: float, y: float, view: View, canvas: tuple[int, int] = (1664
 
 
 def florence(answer: str, view: View) -> PageText:
-    """Florence-2's regions: the text and then eight `<loc_n>`, four corners in thousandths of width and height."""
+    """Florence-2: a text and then eight `<loc_n>`: four corners in thousandths of width and height."""
     answer = re.sub(r"</?s>|<pad>", "", answer)
     lines = _quadrangles(r"(?:<loc_\d+>){8}", answer, view)
     return PageText(lines) if lines else text(re.sub(r"<loc_\d+>", "", answer), view)
 
 
 def spotting(answer: str, view: View) -> PageText:
-    """Text with its place, in thousandths of width and height: HunyuanOCR's and PaddleOCR-VL's answers.
+    """HunyuanOCR and PaddleOCR-VL: texts with places in thousandths of width and height.
 
     HunyuanOCR writes `text(x1,y1),(x2,y2)`; PaddleOCR-VL, asked for `Spotting:`, the text and then eight `<|LOC_n|>`
     (four corners), with or without `<|TEXT_START|>`, `<|TEXT_END|>`, `<|LOC_BEGIN|>` and `<|LOC_END|>` around them.
@@ -117,17 +123,17 @@ def spotting(answer: str, view: View) -> PageText:
     lines = [
         Line(content.strip(" \n,;"), box)
         for content, place in _before(pattern, answer)
-        if content.strip(" \n,;") and (box := _box(place.groups(), view, 1000))
+        if content.strip(" \n,;") and (box := _box(place.groups(), view, _THOUSANDTHS))
     ]
     return PageText(lines) if lines else text(answer, view)
 
 
 def _quadrangles(mark: str, answer: str, view: View) -> list[Line]:
-    """Lines that are each followed by a mark of eight numbers, four corners in thousandths of width and height."""
+    """Lines that are each followed by eight numbers: four corners in thousandths of width and height."""
     lines = []
     for content, place in _before(mark, answer):
         numbers = [int(n) for n in re.findall(r"\d+", place[0])]
-        points = [_share(x, y, view, 1000) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+        points = [_share(x, y, view, _THOUSANDTHS) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
         if content.strip():
             lines.append(Line(content.strip(), (points[0], points[1], points[2], points[3])))
     return lines
@@ -136,7 +142,7 @@ def _quadrangles(mark: str, answer: str, view: View) -> list[Line]:
 _DOCTAGS = (
     "doctag text paragraph title caption footnote formula code list_item page_footer page_header picture chart table "
     "otsl document_index inline reference form key_value_region checkbox_selected checkbox_unselected page_break "
-    r"smiles ordered_list unordered_list section_header_level_\d loc_\d+ _[^<>]+_"  # the last: the language of code
+    r"smiles ordered_list unordered_list section_header_level_\d loc_\d+ _[^<>]+_"  # the last is the language of code
 )
 _DOCTAG = re.compile(rf"</?(?:{_DOCTAGS.replace(' ', '|')})>")
 
@@ -144,23 +150,23 @@ _DOCTAG = re.compile(rf"</?(?:{_DOCTAGS.replace(' ', '|')})>")
 def doctags(answer: str, view: View) -> PageText:
     """Granite-Docling and SmolDocling: `<kind><loc_l><loc_t><loc_r><loc_b>text</kind>`; places on a grid of 500.
 
-    The names are those of docling-core's `DocumentToken`. Places may be missing; lists and `inline` hold elements.
+    The names are those of docling-core's `DocumentToken`. Places are optional; lists and `inline` contain elements.
     """
     answer = re.sub(r"</?doctag>|</?(?:un)?ordered_list>|<page_break>|<end_of_utterance>|<\|end_of_text\|>", "", answer)
     tag = re.compile(r"<([a-z_]+\d?)>((?:<loc_\d+>)*)(.*?)</\1>", re.DOTALL)
     lines, parts = [], []
     for before, found in [*_before(tag, answer), (_after(tag, answer), None)]:
-        parts.append(_DOCTAG.sub("", before))  # of no kind, or cut short
+        parts.append(_DOCTAG.sub("", before))  # text outside of elements, or cut off
         if found is None or not (content := _doctag(found[1], re.sub(r"<loc_\d+>", "", found[3]))):
             continue
         parts.append(content)
-        if box := _box(re.findall(r"\d+", found[2]), view, 500):
+        if box := _box(re.findall(r"\d+", found[2]), view, _DOCTAGS_GRID):
             lines.append(Line(_plain(content), box))
     return _page(lines, _joined(parts))
 
 
 def _doctag(kind: str, body: str) -> str:
-    """The Markdown of an element of a page."""
+    """An element of a page as Markdown."""
     if kind in ("picture", "chart"):
         caption = re.search(r"<caption>(.*?)</caption>", body, re.DOTALL)
         return _DOCTAG.sub("", caption[1]).strip() if caption else ""
@@ -181,7 +187,11 @@ def _doctag(kind: str, body: str) -> str:
 
 
 def _otsl(body: str) -> str:
-    """A table in OTSL: `<fcel>` a cell, `<ecel>` an empty one, `<ched>`/`<rhed>` heads, `<lcel>`... joined, `<nl>`."""
+    """A table in OTSL (Lysak and others, 2023) as Markdown.
+
+    `<fcel>` is a cell, `<ecel>` an empty cell, `<ched>` and `<rhed>` are headers, `<lcel>`, `<ucel>` and `<xcel>`
+    continue a cell, and `<nl>` ends a row. Continued cells become empty cells.
+    """
     caption = re.search(r"<caption>(.*?)</caption>", body, re.DOTALL)
     body = re.sub(r"<caption>.*?</caption>", "", body, flags=re.DOTALL)
     rows = []
@@ -201,7 +211,7 @@ PARSERS: dict[str, Parser] = {
 
 
 def _blocks(mark: "re.Pattern[str]", answer: str) -> Iterator[tuple[str | None, str | None, str]]:
-    """What stands before the first mark, and after each of them up to the next: (kind, where, text)."""
+    """The text before the first mark, and after each mark up to the next: (kind, place, text)."""
     marks = list(mark.finditer(answer))
     yield None, None, answer[: marks[0].start() if marks else len(answer)]
     for here, following in zip(marks, [*marks[1:], None][: len(marks)], strict=True):
@@ -209,7 +219,7 @@ def _blocks(mark: "re.Pattern[str]", answer: str) -> Iterator[tuple[str | None, 
 
 
 def _before(mark: "str | re.Pattern[str]", answer: str) -> Iterator[tuple[str, "re.Match[str]"]]:
-    """Each mark with the text before it, from the end of the one before."""
+    """Each mark with the text between it and the mark before: (text, mark)."""
     end = 0
     for found in re.finditer(mark, answer):
         yield answer[end : found.start()], found
@@ -217,12 +227,12 @@ def _before(mark: "str | re.Pattern[str]", answer: str) -> Iterator[tuple[str, "
 
 
 def _after(mark: "re.Pattern[str]", answer: str) -> str:
-    """What stands after the last mark."""
+    """The text after the last mark; the whole answer if there is none."""
     return answer[max((found.end() for found in mark.finditer(answer)), default=0) :]
 
 
 def _objects(answer: str) -> list[dict[str, Any]]:
-    """The objects of a JSON list, as far as it goes: one that was cut short keeps those that are whole."""
+    """The objects with a `bbox` in a JSON text. A text that is cut off yields its complete objects."""
     decoder = json.JSONDecoder()
     found, position = [], 0
     while (position := answer.find("{", position)) >= 0:
@@ -249,11 +259,15 @@ def _is_json(answer: str) -> bool:
 
 
 def _share(x: float, y: float, view: View, whole: int) -> Point:
+    """The point of the page for coordinates that run from 0 to `whole`."""
     return view.point(x * view.shown[0] / whole, y * view.shown[1] / whole)
 
 
 def _box(numbers: Any, view: View, whole: int | None) -> Quad | None:
-    """A rectangle from left, top, right and bottom, in parts of `whole` or (None) in pixels; None where it is none."""
+    """The box of left, top, right and bottom, which run from 0 to `whole`; None: they are pixels that the model sees.
+
+    Returns None if `numbers` are not four numbers.
+    """
     try:
         left, top, right, bottom = (float(n) for n in numbers)
     except (TypeError, ValueError):
@@ -264,7 +278,7 @@ def _box(numbers: Any, view: View, whole: int | None) -> Quad | None:
 
 
 def _around(numbers: list[str]) -> list[float]:
-    """One rectangle around several, each of left, top, right and bottom; unchanged where they are not whole."""
+    """The box around several boxes of four numbers each; unchanged if their count is no multiple of four."""
     values = [float(n) for n in numbers]
     if not values or len(values) % 4:
         return values
@@ -290,12 +304,12 @@ def _unfenced(answer: str) -> str:
 
 
 def _plain(content: str) -> str:
-    """Markdown without its marks: headings, emphasis, images, fences, table rules. Its words stay as they are."""
+    """Markdown without its marks for headings, emphasis, images, fences and tables. Words do not change."""
     content = re.sub(r"!\[([^\]]*)\]\([^)]*\)", r"\1", content)
     content = re.sub(r"(?m)^ {0,3}#{1,6} +", "", content)
     content = re.sub(r"(?m)^ {0,3}(?:```.*|\|(?: *:?-+:? *\|)+) *\n?", "", content)
     content = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", content)
     content = re.sub(r"(?i)</t[dh]>\s*<t[dh][^>]*>", "\t", content)
     content = re.sub(r"(?i)</tr>\s*", "\n", content)
-    content = re.sub(r"</?(?:img|watermark|page_number|signature|logo)>", "", content)  # Nanonets' marks of what it is
+    content = re.sub(r"</?(?:img|watermark|page_number|signature|logo)>", "", content)  # Nanonets' tags
     return re.sub(r"(?i)</?(?:table|thead|tbody|tr|t[dh]|center|sup|sub|br)\b[^>]*>", "", content).strip()

@@ -1,6 +1,6 @@
-"""The vision-language models that are known by name or type: how each is asked, shown a page, and understood.
+"""Recipes for known vision-language models: prompt, size of the page image, and parser of the answer.
 
-Prompts are those that the models' authors publish: a model answers well to the words it was trained with.
+The prompts are those of the models' authors, because a model answers best to the words it was trained with.
 """
 
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a kind of model is used."""
+    """How a type of model is used."""
 
-    prompt: str
+    prompt: str  # without the chat template
     output: str = "text"  # a name in `ocrqueue.engines.mlx.markup.PARSERS`
-    max_pixels: int = 1_600_000  # of a page as the model sees it; what is larger is scaled down
-    buckets: bool = True  # pad pages to a few sizes; False: its processor makes one size of every page by itself
-    template: bool = True  # needs a chat template; False: its prompt is used as it stands
-    batch: int = 1  # pages at once; more than one only where the answers were seen to be the same
-    dpi: int = 150  # resolution at which a page is rendered
+    max_pixels: int = 1_600_000  # of the image that the model sees; larger pages are scaled down
+    buckets: bool = True  # pad pages to a few sizes; False: the model's processor itself scales every page to one size
+    template: bool = True  # the folder must have a chat template; False: the prompt is used without one
+    batch: int = 1  # pages at once; more than 1 only where answers were checked to be equal to those of single pages
+    dpi: int = 150  # resolution at which a PDF page is rendered
 
 
 _TO_MARKDOWN = "Convert the document to markdown."
@@ -53,7 +53,7 @@ _HUNYUAN = (
 _NEMOTRON = "</s><s><predict_bbox><predict_classes><output_markdown><predict_no_text_in_pic>"
 
 DEFAULT = Recipe(_TO_MARKDOWN, "markdown")
-# (model types, part of the model's name or nothing, recipe); the first that fits counts.
+# (model types, a part of the model's name in lower case or "", recipe); the first entry that matches is used.
 _TABLE: tuple[tuple[str, str, Recipe], ...] = (
     ("glm_ocr", "", Recipe("Text Recognition:", "markdown", 2_000_000)),
     ("paddleocr_vl", "", Recipe("OCR:", "text", 1_600_000)),
@@ -83,7 +83,7 @@ _TABLE: tuple[tuple[str, str, Recipe], ...] = (
 
 
 def recipe_for(model_type: str, name: str) -> Recipe:
-    """How a model of this type (`model_type` in its config.json) and name is used."""
+    """The recipe for a model with this type (`model_type` in its config.json) and name; DEFAULT if none matches."""
     for types, part, recipe in _TABLE:
         if model_type in types.split() and part in name.lower():
             return recipe

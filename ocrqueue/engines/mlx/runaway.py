@@ -1,30 +1,30 @@
-"""Seeing that a model writes the same thing for ever, while it does."""
+"""Detects that a model repeats the same tokens endlessly, while it generates them."""
 
 from array import array
 
-_LONGEST = 256  # tokens of a phrase, at most
-_EVERY = 16  # tokens between two looks
-_LEAST = 128  # tokens that must repeat, however short the phrase is
-_TIMES = 8  # and so often the phrase
+_LONGEST = 256  # tokens; the longest phrase that is detected
+_EVERY = 16  # tokens between two checks
+_LEAST = 128  # tokens that must be repetitions, however short the phrase is
+_TIMES = 8  # repetitions that are required in addition
 
 
 class RunawayGuard:
-    """Follows the tokens of one page.
+    """Checks the tokens of one page.
 
-    A phrase of `n` tokens counts as a runaway once the last 128 + 8 n tokens are nothing but its repetition: more than
-    the dotted lines and empty table cells of real pages, and long before any limit.
+    A phrase of `n` tokens is a runaway if the last 128 + 8 n tokens are repetitions of it. Dotted lines and empty
+    table cells of real pages are shorter, and the limit on tokens is far higher.
     """
 
     def __init__(self) -> None:
         self._tokens = array("q")
 
     def is_runaway(self, token: int) -> bool:
-        """Take the next token; whether the page is now seen to repeat itself."""
+        """Add the next token. Returns whether the page repeats itself; checked at every 16th token."""
         self._tokens.append(token)
         return len(self._tokens) % _EVERY == 0 and self.period() is not None
 
     def period(self) -> int | None:
-        """The length of the phrase at the end that repeats itself; None where there is none."""
+        """The length in tokens of the phrase that the page ends with repetitions of; None if it does not."""
         tokens = self._tokens
         for n in range(1, _LONGEST + 1):
             span = _LEAST + _TIMES * n

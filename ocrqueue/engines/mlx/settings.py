@@ -1,4 +1,4 @@
-"""The settings of the engine `mlx-vlm`: the same in the worker's parent and in its children."""
+"""The settings of the engine `mlx-vlm`, read from the environment in the worker's parent and in its children."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,33 +12,33 @@ from ocrqueue.settings import choice, env, integer, read, shared, text, words
 
 @dataclass(frozen=True, slots=True)
 class MlxSettings:
-    """What `mlx-vlm` reads with, and what it may use."""
+    """The settings of the engine. An empty text, 0 or None means the default that its comment names."""
 
     model: str  # OCR_MODEL: NAME or NAME@REVISION in the model directory, or a folder's absolute path; empty: none
-    model_dir: Path  # OCR_MODEL_DIR: where models lie
-    trusted: tuple[str, ...]  # OCR_TRUSTED_MODELS: models whose own code may run
-    prompt: str  # OCR_MLX_PROMPT: instead of the one that the table names; empty: the table's
-    output: str  # OCR_MLX_OUTPUT: how its answer is to be understood; empty: as the table says
-    max_pixels: int  # OCR_MLX_MAX_PIXELS: of a page as the model sees it; 0: the table's
-    max_tokens: int  # OCR_MLX_MAX_TOKENS: a page that needs more is taken for a runaway
-    batch: int  # OCR_MLX_BATCH: pages read at once; 0: the table's
-    cache_mb: int | None  # OCR_MLX_CACHE_MB: freed memory that MLX may keep while it reads; None: its own limit
-    wired_mb: int | None  # OCR_MLX_WIRED_MB: memory that MLX may wire (macOS 15 and later); None: its own limit
-    page_seconds: int  # OCR_PAGE_SECONDS, after which the child would be ended
+    model_dir: Path  # OCR_MODEL_DIR: the model directory
+    trusted: tuple[str, ...]  # OCR_TRUSTED_MODELS: names of models whose own Python code may run
+    prompt: str  # OCR_MLX_PROMPT; empty: the recipe's
+    output: str  # OCR_MLX_OUTPUT: a name in PARSERS, by which answers are parsed; empty: the recipe's
+    max_pixels: int  # OCR_MLX_MAX_PIXELS: size of the image that the model sees; 0: the recipe's
+    max_tokens: int  # OCR_MLX_MAX_TOKENS: per page; generating is stopped at this number
+    batch: int  # OCR_MLX_BATCH: pages read at once; 0: the recipe's
+    cache_mb: int | None  # OCR_MLX_CACHE_MB: freed memory that MLX may keep for reuse; None: MLX's limit
+    wired_mb: int | None  # OCR_MLX_WIRED_MB: memory that MLX may wire (macOS 15 or later); None: MLX's limit
+    page_seconds: int  # OCR_PAGE_SECONDS: time limit of a page, after which the child is killed
 
     @property
     def model_name(self) -> str:
-        """The model's name without its revision or folder: what its queue is called after."""
+        """The model's name without revision and folder; part of the name of its queue."""
         return Path(self.model).name if self.model.startswith("/") else self.model.partition("@")[0]
 
 
 def mlx_settings() -> MlxSettings:
-    """The settings, read now. Raises SettingsError."""
+    """Read the settings. Raises SettingsError if one is invalid."""
     name = r"[A-Za-z0-9][\w./@+-]*"
     return MlxSettings(
         model=text("OCR_MODEL", "", rf"/\S(.*\S)?|{name}", "a model's name, or the absolute path of its folder"),
         model_dir=model_settings(shared().data_dir).folder,
-        trusted=words("OCR_TRUSTED_MODELS", (), name, "names of models, parted by commas"),
+        trusted=words("OCR_TRUSTED_MODELS", (), name, "names of models, separated by commas"),
         prompt=read(env.str, "OCR_MLX_PROMPT", "", "any text"),
         output=choice("OCR_MLX_OUTPUT", "", tuple(PARSERS)),
         max_pixels=integer("OCR_MLX_MAX_PIXELS", 0, 0, 100_000_000),

@@ -1,1 +1,1 @@
-"""The engine `rapidocr`: PP-OCRv6 on OpenVINO or ONNX Runtime."""
+"""The engine `rapidocr`: PP-OCRv6 small on OpenVINO or ONNX Runtime."""

@@ -1,7 +1,7 @@
-"""The engine `rapidocr`: PP-OCRv6 small with the weights of RapidOCR's wheel, on one thread.
+"""The engine `rapidocr`: PP-OCRv6 small with the weights in RapidOCR's wheel.
 
-One thread, since each worker child is meant to use one core. `rapidocr_lines` reads pages, `rapidocr_networks` chooses
-what the networks run on.
+It uses one thread, because each worker child has one core. The module `lines` reads pages, and `networks` runs the
+networks.
 """
 
 import logging
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from ocrqueue.engines.rapidocr.lines import PageReader
 
 log = logging.getLogger(__name__)
-_SAMPLE = "ready 123"
+_SAMPLE = "ready 123"  # the text of the page that is read after loading
+# Packages whose versions decide the text.
 _PACKAGES = ("rapidocr", "openvino", "onnxruntime", "numpy", "opencv-python-headless")
-# Read by libraries when they are imported. ONNX Runtime (1.29 and later) reports to its maker unless told not to.
+# Set to 1 before libraries that read them are imported. ONNX Runtime (from 1.29) sends usage data by default.
 _ENVIRONMENT = (
     "ORT_DISABLE_TELEMETRY",
     "OMP_NUM_THREADS",
@@ -37,7 +38,7 @@ _ENVIRONMENT = (
 
 
 class RapidOcr:
-    """Reads printed text line by line. Everything heavy is imported by `load`."""
+    """Reads printed text line by line. `load` imports the large libraries."""
 
     name = "rapidocr"
     batch = 1
@@ -47,21 +48,25 @@ class RapidOcr:
         self._reader: PageReader | None = None
 
     def default_model(self) -> Model:
-        """The weights in RapidOCR's wheel; their revision is the wheel's version. Raises ModelUnavailable."""
+        """The weights in RapidOCR's wheel; their revision is its version. Raises ModelUnavailable if it is missing."""
         try:
             return Model("pp-ocrv6-small", version("rapidocr"))
         except PackageNotFoundError:
             raise _not_installed("rapidocr is not installed") from None
 
     def fingerprint(self) -> str:
-        """All that decides a page's text but the weights' name and revision; our own settings are the code's.
+        """Everything besides the model that decides a page's text: versions of packages, machine type and precision.
 
-        Versions, and whether the processor computes in bfloat16, since OpenVINO does so where it can. Loads nothing.
+        The precision is bfloat16 on processors that support it. Imports and loads nothing.
         """
         return repr([platform.machine(), computes_in_bfloat16(), *(installed(name) for name in _PACKAGES)])
 
     def load(self, model: Model) -> None:
-        """Load detector and recogniser, and read a drawn sample. Raises ModelUnavailable."""
+        """Load detector and recogniser, and read a sample page with them.
+
+        Raises ModelUnavailable if the model is unknown, packages or weights are missing or damaged, or the sample is
+        read wrong.
+        """
         if model.name != self.default_model().name:
             raise ModelUnavailable(f"rapidocr has no model {model.name!r}: leave the model out, or name another engine")
         self.free_resources()
@@ -69,7 +74,7 @@ class RapidOcr:
             os.environ.setdefault(variable, "1")
         try:
             self._start()
-            heard = " ".join(line.text for line in self._read(_sample()).lines)
+            found = " ".join(line.text for line in self._read(_sample()).lines)
         except ModelUnavailable:
             raise
         except ImportError as error:
@@ -77,9 +82,9 @@ class RapidOcr:
         except Exception as error:
             self.free_resources()
             raise broken(f"loading failed: {_reason(error)}") from error
-        if "123" not in heard:
+        if "123" not in found:
             self.free_resources()
-            raise broken(f"it reads {heard!r} where a sample says {_SAMPLE!r}")
+            raise broken(f"it reads {found!r} instead of {_SAMPLE!r} on a sample page")
 
     def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:
         """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
@@ -91,10 +96,10 @@ class RapidOcr:
         try:
             return [self._try(page) for page in pages]
         finally:
-            trim()  # without it a child grows by half a page's working memory every few pages
+            trim()  # otherwise a child grows by half a page's working memory every few pages
 
     def free_resources(self) -> None:
-        """Drop both networks; `load` brings them back."""
+        """Free both networks; `load` loads them again."""
         self._reader = None
         trim()
 
@@ -105,7 +110,7 @@ class RapidOcr:
             return PageError(error.code, error.message)
         except MemoryError:
             message = f"not enough memory for a page of {page.width} x {page.height} pixels: use a lower --dpi"
-        except Exception as error:  # noqa: BLE001 -- whatever the engine raises belongs to this page
+        except Exception as error:  # noqa: BLE001 -- an error of the engine fails this page only
             message = f"{type(error).__name__}: {_reason(error)}"
         return PageError("engine_error", message)
 
@@ -126,13 +131,13 @@ class RapidOcr:
         if not page.width or not page.height:
             return PageText([])
         rgb = page if page.mode == "RGB" else page.convert("RGB")
-        # A copy: from a reversed view OpenCV would copy the whole page for each line that is cut out.
+        # A copy: with a reversed view, OpenCV would copy the whole page again for each line.
         pixels = cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
         return PageText(self._reader.lines(pixels))
 
 
 def _sample() -> "Image":
-    """A small page to warm up on, nearly square: a wide one would cost the detector more memory than a whole page."""
+    """A small page with the sample text, nearly square: a wide one needs more of the detector's memory than a page."""
     from PIL import Image, ImageDraw, ImageFont
 
     page = Image.new("RGB", (256, 192), "white")
@@ -141,7 +146,7 @@ def _sample() -> "Image":
 
 
 def _reason(error: Exception) -> str:
-    """The end of an error's text: ONNX Runtime's carry a traceback before it."""
+    """The last line of an error's text, shortened; errors of ONNX Runtime have a traceback above it."""
     lines = str(error).strip().splitlines()
     return lines[-1][:300] if lines else type(error).__name__
 

@@ -1,7 +1,7 @@
-"""Running one network of the engine `rapidocr` on one thread: with OpenVINO where it is installed, else ONNX Runtime.
+"""Runs the networks of the engine `rapidocr` on one thread: on OpenVINO if it is installed, else on ONNX Runtime.
 
-OpenVINO takes about half the time, and half of that again where the processor computes in bfloat16 (the lines came out
-as well read as in 32 bits; bench/README.md has the figures). ONNX Runtime always computes in 32 bits.
+OpenVINO takes about half the time, and a quarter on processors with bfloat16 instructions, without more errors
+(figures: bench/README.md). ONNX Runtime always computes with 32 bits.
 """
 
 import logging
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _cores: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()  # see `_core`
-_KEPT = 256  # pieces of code, each made for one shape, that a detector keeps; OpenVINO would keep far more
+_KEPT = 256  # compiled kernels, each for one input shape, that a detector keeps; OpenVINO's default keeps far more
 
 
 class Network(Protocol):
-    """A network that has been loaded."""
+    """A network that is loaded."""
 
-    characters: list[str]  # that a recogniser tells apart; empty for other networks
-    precision: str  # of its numbers, such as "f32"
+    characters: list[str]  # of a recogniser, by class from 1; empty for other networks
+    precision: str  # number type in which it computes, such as "f32"
 
     def __call__(self, batch: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        """The output for a batch of images (n, 3, height, width). It may be overwritten by the next call."""
+        """The output for a batch of images of shape (n, 3, height, width). The next call may overwrite it."""
         ...
 
     def release(self) -> None:
-        """Give back working memory; the last output is gone then."""
+        """Free working memory; the last output becomes invalid."""
         ...
 
 
@@ -47,22 +47,22 @@ class OpenVino:
         settings: dict[str, Any] = {
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False,  # children share the cores as the system sees fit
+            "ENABLE_CPU_PINNING": False,  # the system distributes the children over the cores
         }
-        if not self.characters:  # a page has any shape, so memory would never stop growing; a line one of some fifty
+        if not self.characters:  # pages have any shape, and each adds kernels; lines have one of some fifty
             settings["CPU_RUNTIME_CACHE_CAPACITY"] = _KEPT
         self._compiled: Any = core.compile_model(model, "CPU", settings)
         self._request: Any = self._compiled.create_infer_request()
         self.precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
 
     def __call__(self, batch: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        """The output, a view of the network's own memory."""
+        """The output, a view of the network's own memory. See `Network`."""
         self._request.infer([batch], share_inputs=True)
         output: NDArray[np.float32] = self._request.get_output_tensor().data
         return output
 
     def release(self) -> None:
-        """Give back working memory, half of what the network holds after a large page; last input and output too."""
+        """Free working memory, half of the network's memory after a large page, with its last input and output."""
         self._request = self._compiled.create_infer_request()
         self._compiled.release_memory()
 
@@ -77,29 +77,29 @@ class OnnxRuntime:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it would keep the memory of the largest page
+        options.enable_cpu_mem_arena = False  # an arena keeps the memory that the largest page needed
         options.log_severity_level = 4
         self._session: Any = onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
         self.characters = self._session.get_modelmeta().custom_metadata_map.get("character", "").splitlines()
 
     def __call__(self, batch: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        """The output."""
+        """The output. See `Network`."""
         output: NDArray[np.float32] = self._session.run(None, {self._session.get_inputs()[0].name: batch})[0]
         return output
 
     def release(self) -> None:
-        """Nothing to do: without an arena its memory goes back by itself."""
+        """Do nothing: without an arena, working memory is freed after each call."""
 
 
 Backend = type[OpenVino] | type[OnnxRuntime]
 
 
 def backend() -> Backend:
-    """What networks run on here; says so in the log where it is not the fast one."""
+    """The class that runs networks on this machine. Logs a warning if it is not OpenVINO, the faster one."""
     try:
         _openvino()
     except ImportError as error:
-        log.warning("rapidocr runs on ONNX Runtime, which takes longer, since OpenVINO cannot be imported: %s", error)
+        log.warning("rapidocr runs on ONNX Runtime, which is slower, because OpenVINO cannot be imported: %s", error)
         return OnnxRuntime
     return OpenVino
 
@@ -111,10 +111,10 @@ def version_of(kind: Backend) -> str:
 
 
 def _core() -> Any:
-    """OpenVINO itself, one for all networks in memory; it is gone with the last of them.
+    """The OpenVINO Core that all networks share; it is destroyed with the last of them.
 
-    Each gives the thread a stack for its signals' handlers, and puts the one before back when it goes. Of two, the one
-    that goes last puts back one that is gone, and the process dies of the next signal.
+    Each Core installs a signal stack and restores the previous one when it is destroyed. With two Cores, the last one
+    restores freed memory, and the next signal crashes the process.
     """
     core = _cores.get("core")
     if core is None:
@@ -123,10 +123,10 @@ def _core() -> Any:
 
 
 def _openvino() -> Any:
-    """OpenVINO without the module by which its converter, never used here, would report to its maker."""
-    # None is how Python is told that a module is not installed.
+    """Import OpenVINO without `openvino_telemetry`, with which its model converter, unused here, sends usage data."""
+    # With None in sys.modules, importing the module raises ImportError.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    # oneDNN, which OpenVINO computes with, keeps the last 1,024 pieces of code of all networks, whatever these keep.
+    # oneDNN, with which OpenVINO computes, has its own cache of 1,024 kernels for all networks: it is turned off.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
     import openvino
 

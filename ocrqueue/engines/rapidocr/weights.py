@@ -1,4 +1,4 @@
-"""The weights in RapidOCR's wheel: which files, whether they are whole, the languages they know, how they compute."""
+"""The weights in RapidOCR's wheel: their files, their hashes, their languages, and the precision they run in."""
 
 import hashlib
 from pathlib import Path
@@ -6,18 +6,19 @@ from pathlib import Path
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ppocr import package_folder
 
+# Part: (its name in RapidOCR's list of models, the model's name there).
 _MODELS = {"Det": ("det", "multi_PP-OCRv6_det_small"), "Rec": ("rec", "multi_PP-OCRv6_rec_small")}
 
 
 def weights() -> dict[str, Path]:
-    """The files of `Det` and `Rec`, checked against the hashes that the wheel names.
+    """The files of the detector ("Det") and the recogniser ("Rec"), checked against the hashes in the wheel.
 
-    They are read from the wheel alone; nothing is ever downloaded. Raises ModelUnavailable.
+    Nothing is downloaded. Raises ModelUnavailable if a file is missing or damaged.
     """
     import yaml
 
     package = package_folder()
-    # RapidOCR's own functions take half a second to read this list.
+    # The C loader: RapidOCR's own functions need half a second for this list.
     with (package / "default_models.yaml").open("rb") as file:
         known = yaml.load(file, yaml.CSafeLoader)["onnxruntime"]["PP-OCRv6"]
     files = {}
@@ -29,7 +30,7 @@ def weights() -> dict[str, Path]:
 
 
 def check(file: Path, sha256: str) -> None:
-    """Compare a file with its hash. Raises ModelUnavailable."""
+    """Compare a file with its SHA-256 in hexadecimal. Raises ModelUnavailable if it is missing or differs."""
     try:
         with file.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -42,33 +43,33 @@ def check(file: Path, sha256: str) -> None:
 
 
 def computes_in_bfloat16() -> bool:
-    """Whether this processor has instructions for bfloat16, which OpenVINO uses unasked."""
+    """Whether this processor has bfloat16 instructions, which OpenVINO then uses by default."""
     try:
         return "bf16" in Path("/proc/cpuinfo").read_text("utf-8", "replace")  # amx_bf16, avx512_bf16, Arm's bf16
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return False
 
 
 def broken(reason: str) -> ModelUnavailable:
-    """The error for an installation that is not whole."""
+    """The error for a damaged installation, with the command that repairs it."""
     return ModelUnavailable(f"rapidocr: {reason}: pip install --force-reinstall rapidocr openvino", "model_broken")
 
 
-# RapidOCR lists Vietnamese, but the recogniser has no letter such as ế, ờ or ụ: it would drop one character in ten.
-_LISTED_IN_VAIN = frozenset({"vi"})
+# RapidOCR lists Vietnamese, but the recogniser lacks letters such as ế, ờ and ụ and would drop every tenth character.
+_NOT_READ = frozenset({"vi"})
 
 
 def unknown_language(lang: str) -> str:
-    """Nothing where the recogniser knows a language such as "de" or "en-GB"; else the languages that it knows."""
+    """An empty text if the recogniser reads the language `lang`, such as "de" or "en-GB"; else those it reads."""
     from rapidocr.utils.model_resolver import list_supported_langs, route_to_model_key
     from rapidocr.utils.typings import ModelType, OCRVersion, TaskType
 
     kind = (TaskType.REC, OCRVersion.PPOCRV6)
     names = (lang, lang.replace("_", "-").partition("-")[0])
-    for name in names if not _LISTED_IN_VAIN.intersection(names) else ():
+    for name in names if not _NOT_READ.intersection(names) else ():
         try:
             route_to_model_key(*kind, name, ModelType.SMALL)
         except ValueError:
             continue
         return ""
-    return ", ".join(sorted({*list_supported_langs(*kind, ModelType.SMALL)} - _LISTED_IN_VAIN))
+    return ", ".join(sorted({*list_supported_langs(*kind, ModelType.SMALL)} - _NOT_READ))

@@ -1,33 +1,38 @@
-"""The places of words in a line, from the columns in which the recogniser saw their characters."""
+"""The boxes of words in a line, from the columns in which the recogniser found their characters."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ocrqueue.geometry import Point, Quad
+from ocrqueue.geometry import Quad, point_between
 from ocrqueue.pages import Word
 
-_GAP = 1.5  # heights of a line between two characters: more is a gap between words though no space was read
-_NARROW = 0.4  # heights of a line: the width of a word of one character
+_GAP = 1.5  # line heights between two characters; a larger gap separates words, even if no space was read
+_NARROW = 0.4  # line heights; the width of a word of one character
+# Code points of scripts without spaces between words: CJK radicals to unified ideographs, Hangul syllables,
+# compatibility ideographs, full-width forms, and the supplementary ideographic planes.
 _IDEOGRAPHS = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
 
 
 @dataclass(frozen=True, slots=True)
 class LineReading:
-    """What the recogniser made of a line."""
+    """The recogniser's reading of a line."""
 
     text: str
-    confidence: float
-    places: tuple[float, ...] = ()  # of the middle of each character, from 0 to 1 along the line
-    aspect: float = 1.0  # width of the line over its height
+    confidence: float  # 0 to 1, the mean of its characters
+    places: tuple[float, ...] = ()  # of the centre of each character, from 0 to 1 along the line
+    aspect: float = 1.0  # width of the line divided by its height
 
     @property
     def weight(self) -> float:
-        """How much was read: characters other than blanks, each counted by the line's confidence."""
+        """The number of characters other than blanks, times the confidence."""
         return len("".join(self.text.split())) * self.confidence
 
 
 def words_of(line: LineReading, quad: Quad) -> tuple[Word, ...]:
-    """The words of a line whose corners are known; ideographs one by one. Empty for a line of one word."""
+    """The words of a line with these corners, in reading order; each ideograph is a word. Empty if there is only one.
+
+    `quad` begins where the line begins, and is clockwise as the line is read.
+    """
     groups = list(_groups(line))
     if len(groups) < 2:
         return ()
@@ -38,7 +43,7 @@ def words_of(line: LineReading, quad: Quad) -> tuple[Word, ...]:
 
 
 def _groups(line: LineReading) -> Iterator[range]:
-    """The characters of each word, by their position in the text."""
+    """The indexes of the characters of each word."""
     start: int | None = None
     for i, character in enumerate(line.text):
         if start is not None and (character.isspace() or _is_apart(line, i)):
@@ -51,7 +56,7 @@ def _groups(line: LineReading) -> Iterator[range]:
 
 
 def _is_apart(line: LineReading, i: int) -> bool:
-    """Whether a character belongs to another word than the one before it, no space between them."""
+    """Whether a word begins at index `i`, although no space stands before it."""
     before, here = line.text[i - 1], line.text[i]
     return _is_ideograph(before) or _is_ideograph(here) or (line.places[i] - line.places[i - 1]) * line.aspect > _GAP
 
@@ -61,7 +66,10 @@ def _is_ideograph(character: str) -> bool:
 
 
 def _spans(line: LineReading, groups: Sequence[range]) -> Iterator[tuple[float, float]]:
-    """Where each word begins and ends: half a character beyond its outer ones, at most half way to its neighbours."""
+    """Start and end of each word, from 0 to 1 along the line.
+
+    A word reaches half a character beyond the centres of its outer characters, but at most half way to its neighbours.
+    """
     for n, group in enumerate(groups):
         first, last = line.places[group[0]], line.places[group[-1]]
         half = ((last - first) / (len(group) - 1) if len(group) > 1 else _NARROW / line.aspect) / 2
@@ -71,17 +79,13 @@ def _spans(line: LineReading, groups: Sequence[range]) -> Iterator[tuple[float, 
 
 
 def _box(quad: Quad, start: float, end: float) -> Quad:
-    """The corners of a part of a line, clockwise from top left on the page, whichever way the line runs."""
+    """The corners of a part of a line, clockwise from the top left on the page, for every direction of the line."""
     top_left, top_right, bottom_right, bottom_left = quad
     box = (
-        _between(top_left, top_right, start),
-        _between(top_left, top_right, end),
-        _between(bottom_left, bottom_right, end),
-        _between(bottom_left, bottom_right, start),
+        point_between(top_left, top_right, start),
+        point_between(top_left, top_right, end),
+        point_between(bottom_left, bottom_right, end),
+        point_between(bottom_left, bottom_right, start),
     )
     first = min(range(4), key=lambda i: box[i][0] + box[i][1])
     return box[first], box[first - 3], box[first - 2], box[first - 1]
-
-
-def _between(a: Point, b: Point, share: float) -> Point:
-    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
