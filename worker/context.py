@@ -14,6 +14,7 @@ from ocrqueue.models import ModelStore
 from ocrqueue.process.rwlock import ReadWriteLock
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.storage.location import open_storage
+from ocrqueue.storage.source_copies import SourceCopies
 from ocrqueue.storage.spool import Spool
 
 # Environment variables by which a worker's parent process tells its children, forked or spawned, which worker they
@@ -63,7 +64,13 @@ def claim_lock() -> ReadWriteLock:
 @cache
 def spool() -> Spool:
     """The spool: the jobs' folders with documents, pages and results."""
-    return Spool(config.SHARED.spool, config.SHARED.spool_group)
+    return Spool(config.SHARED.spool, config.SHARED.spool_group, source_copies())
+
+
+@cache
+def source_copies() -> SourceCopies:
+    """This machine's copies of documents in object storage: room for four documents of the largest size allowed."""
+    return SourceCopies(config.OCR_DATA_DIR / "sources", 4 * config.LIMITS.max_bytes)
 
 
 @cache

@@ -64,6 +64,8 @@ def prepare(sender: Any, **_: Any) -> None:
     try:
         context.spool().prepare()
         context.spool().check()
+        if not context.spool().is_local:
+            context.source_copies().start()
         context.claim_lock()
     except StorageError as e:
         raise SystemExit(f"ocr: {e.message}") from None
@@ -99,9 +101,10 @@ def start_keeper(sender: Any, **_: Any) -> None:
 
 @worker_shutdown.connect
 def end_keeper(**_: Any) -> None:
-    """Return the claims that are not finished."""
+    """Return the claims that are not finished, and remove the copies of documents."""
     if _keeper is not None:
         _keeper.end()
+    context.source_copies().stop()
 
 
 @worker_process_init.connect

@@ -12,12 +12,15 @@ from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.errors import StorageError, UnknownJob, WrongState
-from ocrqueue.ledger import Ledger
+from ocrqueue.formats import FORMATS
+from ocrqueue.ledger import Ledger, NewerRecord
+from ocrqueue.storage.source_copies import SourceCopies
 from ocrqueue.storage.spool import Spool
 
 log = logging.getLogger(__name__)
 _NIGHT_SECONDS = 2 * 86_400
 _SETTLED_SECONDS = 3600  # Redis has been up for so long: what it had forgotten has been taken up again by now
+_FORMAT_SECONDS = 15  # from the end of a job until its formats are made, as a rule
 
 
 @contextmanager
@@ -54,6 +57,30 @@ def remove_old_jobs(ledger: Ledger, spool: Spool, seconds: float) -> int:
             continue
         removed += 1
     return removed
+
+
+def remove_ended_copies(ledger: Ledger, copies: SourceCopies) -> int:
+    """Remove this machine's copies of documents whose jobs have ended; returns how many.
+
+    A job that asked for a format made from the document keeps its copy for some seconds after its end: the format is
+    made then.
+    """
+    jobs = copies.jobs()
+    if not jobs:
+        return 0
+    now = ledger.now()
+    return sum(copies.remove(job) for job in jobs if _needs_no_copy(ledger, job, now))
+
+
+def _needs_no_copy(ledger: Ledger, job: str, now: float) -> bool:
+    try:
+        record = ledger.job(job)
+    except NewerRecord:
+        return False
+    except UnknownJob:
+        return True
+    made_from_document = any(FORMATS[format].make for format in record.options.formats)
+    return record.ended is not None and record.ended <= now - _FORMAT_SECONDS * made_from_document
 
 
 def remove_unknown_folders(ledger: Ledger, spool: Spool, seconds: float) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ocrqueue.storage.base import Storage
 from ocrqueue.storage.local import LocalStorage
+from ocrqueue.storage.objects import ObjectStorage
 
 
 def open_storage(url: str, group: str | None = None) -> Storage:
@@ -11,7 +12,5 @@ def open_storage(url: str, group: str | None = None) -> Storage:
     for prefix in ("file://", "local://"):
         url = url.removeprefix(prefix)
     if "://" in url:
-        from ocrqueue.storage.objects import ObjectStorage  # only where it is needed
-
         return ObjectStorage(url)
     return LocalStorage(Path(url).expanduser().absolute(), group)

@@ -58,12 +58,16 @@ class ObjectStorage:
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:
-        """A private copy, gone when the block ends. Raises FileNotFoundError."""
+        """A private copy, removed when the block ends. Raises FileNotFoundError."""
         with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
             copy = Path(folder) / Path(path).name
-            with self._errors(path) as (fs, root):
-                fs.get_file(f"{root}/{path}", str(copy))
+            self.download(path, copy)
             yield copy
+
+    def download(self, path: str, target: Path) -> None:
+        """Copy the object to a file of this machine. Raises FileNotFoundError."""
+        with self._errors(path) as (fs, root):
+            fs.get_file(f"{root}/{path}", str(target))
 
     def exists(self, path: str) -> bool:
         """Whether there is such an object."""

@@ -18,13 +18,18 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from uuid import UUID
 
 from ocrqueue.errors import DamagedFile, DocumentError, InvalidOptions, StorageError, UnknownJob
 from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.location import open_storage
+from ocrqueue.storage.objects import ObjectStorage
+
+if TYPE_CHECKING:
+    from ocrqueue.storage.source_copies import SourceCopies  # not on Windows, where a client may run
 
 JOB = "job.json"
 END = "end.json"
@@ -49,8 +54,9 @@ class Spool:
     Reading what is not there raises FileNotFoundError, an id that is no UUID UnknownJob, all else StorageError.
     """
 
-    def __init__(self, url: str, group: str | None = None) -> None:
+    def __init__(self, url: str, group: str | None = None, copies: "SourceCopies | None" = None) -> None:
         self._storage = open_storage(url, group)
+        self._copies = copies  # of sources in object storage; None: each `local_source` downloads the source
 
     @property
     def is_local(self) -> bool:
@@ -84,10 +90,13 @@ class Spool:
         return StoredSource(draft.name, digest.hexdigest(), length)
 
     def local_source(self, job: str, file: str) -> AbstractContextManager[Path]:
-        """The source as a file of this machine; a copy from object storage is gone when the block ends."""
+        """The source as a file of this machine, until the block ends. Raises FileNotFoundError on entry."""
         if not re.fullmatch(r"source-[0-9a-f]{64}", file):
             raise ValueError(f"{file!r} is not the name of a stored source")
-        return self._storage.local(_path(job, file))
+        path = _path(job, file)
+        if isinstance(self._storage, ObjectStorage) and self._copies is not None:
+            return self._copies.open(job, partial(self._storage.download, path))
+        return self._storage.local(path)
 
     def write_json(self, job: str, name: str, value: dict[str, Any]) -> None:
         """Store an object as JSON, whole or not at all."""

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue.states import Return
+from ocrqueue.steps.housekeeping import remove_ended_copies
 from worker import context
 from worker.parent import warden
 from worker.parent.announcer import Announcer
@@ -104,6 +105,7 @@ class Keeper(threading.Thread):
                     self._renew()
                     if not is_ending():
                         self._announcer.announce()
+                    remove_ended_copies(context.ledger(), context.source_copies())
                 order = _orders.get(timeout=min(1.0, max(0.0, next_beat - time.monotonic())))
                 if order:
                     self._carry_out(order)
