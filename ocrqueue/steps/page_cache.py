@@ -92,7 +92,8 @@ class PageCache:
                 log.info("the page cache is full; no page is added until old ones are removed")
                 self._count(-_on_disk(len(content)))
                 return
-            with self._storage.writing(f"{_ROOT}/{key}", f"{number:06d}.json", create=True) as draft:
+            name = f"{number:06d}.json"  # not durable: a page that a power failure damages fails its checksum
+            with self._storage.writing(f"{_ROOT}/{key}", name, create=True, durable=False) as draft:
                 draft.file.write(content)
         except (StorageError, RedisError) as e:
             log.warning("a page was not added to the cache: %s", e)

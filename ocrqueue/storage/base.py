@@ -49,8 +49,11 @@ class Storage(Protocol):
         """Write and remove a small object. Raises StorageError with what to do."""
         ...
 
-    def writing(self, folder: str, name: str, create: bool) -> AbstractContextManager[Draft]:
-        """A new object in `folder`, which is created first where `create` says so."""
+    def writing(self, folder: str, name: str, create: bool, durable: bool = True) -> AbstractContextManager[Draft]:
+        """Write a new object in `folder`, and create the folder first if `create` is true.
+
+        A `durable` object survives a power failure once the block has ended.
+        """
         ...
 
     def reading(self, path: str) -> BinaryIO:

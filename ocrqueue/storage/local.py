@@ -1,5 +1,6 @@
 """A folder of this machine, or one that is mounted, as storage."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -37,15 +38,19 @@ class LocalStorage:
         self.remove(draft.name)
 
     @contextmanager
-    def writing(self, folder: str, name: str, create: bool) -> Iterator[Draft]:
-        """A new file in `folder`; on disk before it is visible."""
+    def writing(self, folder: str, name: str, create: bool, durable: bool = True) -> Iterator[Draft]:
+        """Write a new file in `folder`: its bytes, then its name, then the names of new folders reach the disk."""
         shown = folder or self.url
-        self._make(folder, create)
+        made = self._make(folder, create)
 
         def commit(temporary: Path, draft: Draft) -> None:
             self._own(draft.file.fileno(), self._file_mode)
-            os.fsync(draft.file.fileno())
+            if durable:
+                os.fsync(draft.file.fileno())
             temporary.replace(self._root / folder / draft.name)
+            if durable:
+                for changed in (self._root / folder, *made):
+                    _sync(changed)
 
         try:
             with drafted(self._root / folder, shown, name, commit) as draft:
@@ -154,25 +159,44 @@ class LocalStorage:
         if not self._root.is_dir():
             raise StorageError(f"the spool {self.url} is not there: mount or create it, or set OCR_SPOOL_URL")
 
-    def _make(self, folder: str, create: bool) -> None:
-        """Make a folder below the root; without `create` only its last part, so that a dropped job stays gone."""
+    def _make(self, folder: str, create: bool) -> list[Path]:
+        """Create a folder below the root. Returns the folders that have a new entry.
+
+        Without `create` only a folder in a job's folder is created, so that a dropped job's folder stays removed.
+        """
         self._there()
         parts = [p for p in reversed(Path(folder).parents) if p != Path()] + [Path(folder)] if folder else []
+        paths = [self._root / part for part in (parts if create else parts[2:])]
         try:
-            for part in parts if create else parts[2:]:
-                self._mkdir(self._root / part)
+            return [path.parent for path in paths if self._mkdir(path)]
         except OSError as error:
             fail(folder, error)
 
-    def _mkdir(self, folder: Path) -> None:
-        with suppress(FileExistsError):
+    def _mkdir(self, folder: Path) -> bool:
+        """Create a folder. Returns False if it exists."""
+        try:
             folder.mkdir(mode=0o700)
-            self._own(folder, self._folder_mode)
+        except FileExistsError:
+            return False
+        self._own(folder, self._folder_mode)
+        return True
 
     def _own(self, file: Path | int, mode: int) -> None:
         if self._gid is not None:
             os.chown(file, -1, self._gid)
         os.chmod(file, mode)  # noqa: PTH101 -- takes a descriptor too
+
+
+def _sync(folder: Path) -> None:
+    """Write the names in a folder to disk."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(number)
+    except OSError as e:
+        if e.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(number)
 
 
 def _group_id(group: str) -> int:

@@ -41,8 +41,11 @@ class ObjectStorage:
             ) from error
 
     @contextmanager
-    def writing(self, folder: str, name: str, create: bool) -> Iterator[Draft]:  # noqa: ARG002 -- there are no folders
-        """A new object; written to a private file first."""
+    def writing(self, folder: str, name: str, create: bool, durable: bool = True) -> Iterator[Draft]:  # noqa: ARG002
+        """Write a new object: to a private file first, then to the storage in one step.
+
+        There are no folders to create, and every object is durable.
+        """
 
         def commit(temporary: Path, draft: Draft) -> None:
             with self._errors(f"{folder}/{draft.name}") as (fs, root):

@@ -3,6 +3,7 @@ import hashlib
 import io
 import os
 import resource
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -237,6 +238,35 @@ def test_a_write_that_fails_is_a_storage_error_and_leaves_no_file(local: Spool, 
             local.write_json(JOB_ID, JOB, {"text": "x" * 1_000_000})
     assert every_file(folder) == [f"jobs/{JOB_ID}/job.json"]
     assert local.read_json(JOB_ID, JOB) == {"v": 1}
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What is written to disk, in order: the names in a folder, nothing for a file."""
+    found: list[list[str]] = []
+    fsync = os.fsync
+
+    def note(number: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(number).st_mode)
+        found.append(sorted(os.listdir(number)) if is_folder else [])
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return found
+
+
+def test_bytes_then_name_then_new_folders_reach_the_disk(local: Spool, synced: list[list[str]]) -> None:
+    """After a power failure a name without its bytes would be a damaged file; bytes without a name would be lost."""
+    stored = local.put_source(JOB_ID, io.BytesIO(b"x"), limit=1)
+    assert synced == [[], [stored.file], ["jobs"], [JOB_ID]]  # the job's folder, the spool, the folder of jobs
+
+    synced.clear()
+    local.write_json(JOB_ID, JOB, {})
+    assert synced == [[], ["job.json", stored.file]]
+
+    synced.clear()
+    local.write_page(JOB_ID, 1, {})
+    assert synced == [[], ["000001.json"], ["job.json", "pages", stored.file]]
 
 
 def test_a_full_disk_is_recognisable() -> None:
