@@ -1,4 +1,4 @@
-"""Points and boxes: x to the right, y down. Their user says whether the unit is the pixel or the point (1/72 inch)."""
+"""Points and boxes: x runs to the right, y down. Each use states the unit: pixels, or points (1/72 inch)."""
 
 from collections.abc import Iterable
 
@@ -20,12 +20,12 @@ def union(rects: Iterable[Rect]) -> Rect:
 
 
 def intersection(one: Rect, other: Rect) -> Rect:
-    """The part that two rectangles share. Where they share nothing, its right is left of its left, or so on: area 0."""
+    """The part that two rectangles share. If they share nothing, the result has a negative side: its area is 0."""
     return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
 
 
 def area(rect: Rect) -> float:
-    """Width times height; 0 where a side is negative."""
+    """Width times height; 0 if a side is negative."""
     return max(0.0, rect[2] - rect[0]) * max(0.0, rect[3] - rect[1])
 
 

@@ -1,4 +1,4 @@
-"""What an engine gives back for a page: lines of text with boxes. Plain values, importable anywhere."""
+"""What an engine returns for a page: lines of text with boxes. Plain values: importing them loads nothing heavy."""
 
 from dataclasses import dataclass, field
 
@@ -10,10 +10,10 @@ __all__ = ["Line", "PageText", "Point", "Quad", "Word"]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A part of a line whose place is known: a word, or a character where words are not parted by spaces."""
+    """A part of a line with its position: a word, or one character in scripts that put no spaces between words."""
 
     text: str
-    box: Quad  # as a line's
+    box: Quad  # corners in pixels of the page image
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Line:
 
     text: str
     box: Quad  # corners in pixels of the page image
-    confidence: float | None = None  # 0 to 1; None where the engine gives none
+    confidence: float | None = None  # 0 to 1; None if the engine gives none
     origin: str = Origin.OCR  # or Origin.TEXT_LAYER
-    words: tuple[Word, ...] = ()  # in order; empty where the engine gives none. Used for layout, not stored
+    words: tuple[Word, ...] = ()  # in order; empty if the engine gives none. Used for layout, not stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,17 @@ class PageText:
     """The text of one page, in the engine's reading order."""
 
     lines: list[Line] = field(default_factory=list)
-    text: str | None = None  # None: the lines' texts, one a line
-    markdown: str | None = None  # None: the same as text
+    text: str | None = None  # None: the texts of the lines, separated by newlines
+    markdown: str | None = None  # None: the same as `text`
 
     @property
     def plain(self) -> str:
-        """The page's text, lines parted by newlines."""
+        """The text of the page, its lines separated by newlines."""
         return self.text if self.text is not None else "\n".join(line.text for line in self.lines)
 
     @property
     def confidence(self) -> float | None:
-        """Mean confidence of the lines, each weighted by its length; None where no line has one."""
+        """Mean confidence of the lines, each weighted by its number of characters; None if no line has one."""
         known = [(line.confidence, len(line.text)) for line in self.lines if line.confidence is not None]
         weight = sum(length for _, length in known)
         return sum(c * length for c, length in known) / weight if weight else None

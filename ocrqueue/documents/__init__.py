@@ -1,4 +1,4 @@
-"""Documents: bytes in, upright page images out. Pillow and PyMuPDF are loaded when a document is opened, not before."""
+"""Documents: opens a file and turns its pages into images. Loads Pillow and PyMuPDF only when a document is opened."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ __all__ = ["UNKNOWN_DPI", "Document", "PageImage", "Transform", "open_document",
 
 
 def open_document(path: Path, limits: Limits, password: str | None = None, pages: int | None = None) -> Document:
-    """Open a document of any kind that `sniff` knows; its name plays no part.
+    """Open a document of any kind that `sniff` knows. The file name does not matter.
 
-    `pages` is their number where it is known already: counting the frames of a long TIFF takes a while.
+    `pages` is the number of pages if it is known already: counting the frames of a long TIFF takes time.
 
     Raises DocumentError: `empty_file`, `empty_document`, `unsupported_format`, `corrupt_file`, `password_required`,
-    `permission_denied` (the file itself may not be read), `too_large`, `too_many_pages`, `source_unreachable`.
+    `permission_denied` (this process may not read the file), `too_large`, `too_many_pages`, `source_unreachable`.
     """
     kind = sniff(_head(path, limits))
     if kind is None:
         raise DocumentError(
-            "this is neither a PDF nor an image that can be read: send PDF, PNG, JPEG, TIFF, WebP, GIF, BMP, "
+            "the file is not a PDF or an image of a known format: send PDF, PNG, JPEG, TIFF, WebP, GIF, BMP, "
             "JPEG 2000, AVIF or HEIC",
             "unsupported_format",
         )
@@ -37,7 +37,7 @@ def open_document(path: Path, limits: Limits, password: str | None = None, pages
 
 
 def preload() -> None:
-    """Load the libraries now that the first document would load."""
+    """Load now the libraries that the first document would load."""
     from PIL import Image
 
     from ocrqueue.documents import images  # noqa: F401
@@ -47,13 +47,15 @@ def preload() -> None:
 
 
 def _head(path: Path, limits: Limits) -> bytes:
-    """The first bytes of a file that is not too large."""
+    """The first `HEAD` bytes of a file. Raises DocumentError if it cannot be read, is empty or is too large."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(HEAD)
     except PermissionError as error:
-        raise DocumentError(f"{path.name} may not be read: change its permissions", "permission_denied") from error
+        raise DocumentError(
+            f"this process may not read {path.name}: change its permissions", "permission_denied"
+        ) from error
     except OSError as error:
         raise DocumentError(f"{path.name} cannot be read: {error.strerror}", "source_unreachable") from error
     if size == 0:

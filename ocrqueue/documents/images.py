@@ -1,4 +1,4 @@
-"""Image files, read by Pillow. Each frame of a TIFF is a page; of an animation only the first frame is read."""
+"""Image files, read by Pillow. Each frame of a TIFF is a page; of an animation, only the first frame is read."""
 
 import math
 import warnings
@@ -17,30 +17,30 @@ from ocrqueue.documents.transforms import ROTATION_OF, UPRIGHT, scaled, swaps_si
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
 from ocrqueue.limits import Limits
 
-_READERS = {"jpeg2000": "JPEG2000", "heic": "HEIF"}  # where Pillow's name is not the kind in capitals
-_TAGS_FIRST = {"JPEG", "MPO", "TIFF"}  # in other formats Pillow may decode all to find the EXIF block
-_PHOTOMETRIC = 262  # TIFF 6.0: 0 means that white is stored as 0
-_PLAUSIBLE_DPI = (20.0, 4800.0)
-_STRETCH = (1.1, 4.0)  # a fax is 204 x 98 dpi; less is rounding, more is a mistake in the file
+_READERS = {"jpeg2000": "JPEG2000", "heic": "HEIF"}  # Pillow's format names that are not the kind in capitals
+_TAGS_FIRST = {"JPEG", "MPO", "TIFF"}  # formats whose EXIF tags Pillow reads without decoding the image
+_PHOTOMETRIC = 262  # tag of TIFF 6.0: its value 0 means that white is stored as 0
+_PLAUSIBLE_DPI = (20.0, 4800.0)  # dots per inch; other values are mistakes in the file
+_STRETCH = (1.1, 4.0)  # ratio of both resolutions: a fax has 204 x 98 dpi; less is rounding, more is a mistake
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A page as its file has it. Not to be used once the file is closed."""
+    """A page as its file has it. Not usable after the file is closed."""
 
-    image: Image.Image  # not decoded yet where its reader allows that
-    orientation: int  # 1 to 8, of the EXIF standard
-    stored: tuple[int, int]  # width and height in the file
-    upright: tuple[int, int]  # width and height as it is to be seen
-    resolution: tuple[float, float]  # dots per inch along x and y as it is to be seen
+    image: Image.Image  # not decoded yet, if its reader allows that
+    orientation: int  # EXIF orientation, 1 to 8
+    stored: tuple[int, int]  # width and height in the file, in pixels
+    upright: tuple[int, int]  # width and height as a viewer shows it, in pixels
+    resolution: tuple[float, float]  # dots per inch along x and y as a viewer shows it
 
     def pixels(self) -> Image.Image:
-        """All of it, upright, in mode L, RGB or RGBA."""
+        """The decoded image, upright, in mode L, RGB or RGBA."""
         return _decoded(self.image)
 
 
 class ImageDocument(Document):
-    """An image file; opened anew for each page, so that no decoded frame outlives it."""
+    """An image file. It is opened again for each page, so that decoded frames do not stay in memory."""
 
     def __init__(self, path: Path, kind: str, page_count: int, limits: Limits) -> None:
         self.kind = kind
@@ -50,20 +50,20 @@ class ImageDocument(Document):
         self._chain = FrameChain(path) if kind == "tiff" else None
 
     def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:  # noqa: ARG002 - see Document.render
-        """The frame as it is, turned upright."""
+        """The frame, upright, in its own resolution."""
         with self.frame(number) as frame:
             return _page_image(frame, self._limits.max_pixels)
 
     @contextmanager
     def frame(self, number: int) -> Iterator[Frame]:
-        """The page `number` (from 1) as its file has it. Raises PageFailure, also for what goes wrong in the block."""
+        """The page `number` (from 1) as its file has it. Raises PageFailure, also for any error in the `with` block."""
         with _reader(self._path, self.kind, self._limits, PageFailure, self._chain, number) as image:
             _check_size(image, self._limits, PageFailure)
             yield _frame(image)
 
 
 def open_image(path: Path, kind: str, limits: Limits, pages: int | None = None) -> ImageDocument:
-    """Open an image file: its header is read and its pages counted (unless they were before), nothing is decoded.
+    """Open an image file: read its header, and count its pages unless `pages` is given. Decodes nothing.
 
     Raises DocumentError: `corrupt_file`, `too_large`, `too_many_pages`.
     """
@@ -82,16 +82,17 @@ def _reader(
 ) -> Iterator[Image.Image]:
     """The image at its frame `number` (from 1), opened by the reader of its kind alone.
 
-    `chain` finds a late frame of a TIFF quickly. Raises `failure`, also for any error in the block.
+    `chain` finds a late frame of a TIFF quickly. Raises `failure`, also for any error inside the
+    `with` block.
     """
     if kind == "heic":
         import pillow_heif
 
         pillow_heif.register_heif_opener(thumbnails=False)
-    Image.MAX_IMAGE_PIXELS = limits.max_source_pixels  # Pillow itself refuses twice as many, in every reader
+    Image.MAX_IMAGE_PIXELS = limits.max_source_pixels  # Pillow refuses images of more than twice as many
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which play no part
+            warnings.simplefilter("ignore")  # Pillow warns about odd metadata, which do not matter
             file = chain.open_with_second(number) if chain and number > 2 else None
             with file or nullcontext(), Image.open(file or path, formats=[_READERS.get(kind, kind.upper())]) as image:
                 if number > 1:
@@ -101,20 +102,20 @@ def _reader(
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
         raise failure("the image is too large to be decoded: send it in a smaller size", "too_large") from error
-    except Exception as error:  # Pillow's readers raise nearly anything for damaged bytes
+    except Exception as error:  # Pillow's readers raise almost any exception for damaged bytes
         reason = "no header" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())[:200]
         raise failure(f"the image is damaged ({reason}): export or scan it again", "corrupt_file") from error
 
 
 def _count_frames(image: Image.Image, limits: Limits) -> int:
-    """The number of a TIFF's frames. One that cannot be found counts too: it fails as a page, the others go on."""
+    """The number of frames of a TIFF. A frame that cannot be found counts too: its page fails, the others are read."""
     count = 1
     while count <= limits.max_pages:
         try:
             image.seek(count)
         except EOFError:
             break
-        except Exception:  # noqa: BLE001 - as above; said again, and louder, when that page is read
+        except Exception:  # noqa: BLE001 - as above; reading that page reports the error
             count += 1
             break
         count += 1
@@ -139,7 +140,7 @@ def _frame(image: Image.Image) -> Frame:
     resolution = _resolution(image)
     stored = image.size
     if image.format == "TIFF" and swaps_sides(orientation):
-        stored = stored[::-1]  # Pillow gives the size that the frame has after turning
+        stored = stored[::-1]  # Pillow gives the size of the frame after rotation
     if swaps_sides(orientation):
         return Frame(image, orientation, stored, stored[::-1], resolution[::-1])
     return Frame(image, orientation, stored, stored, resolution)
@@ -148,7 +149,7 @@ def _frame(image: Image.Image) -> Frame:
 def _page_image(frame: Frame, max_pixels: int) -> PageImage:
     image, orientation, upright = frame.image, frame.orientation, frame.upright
     size, dpi = _target(upright, frame.resolution, max_pixels)
-    image.draft(None, size[::-1] if swaps_sides(orientation) else size)  # a JPEG is decoded at a fraction where it may
+    image.draft(None, size[::-1] if swaps_sides(orientation) else size)  # a JPEG may be decoded at 1/2, 1/4 or 1/8
     pixels = frame.pixels()
     if pixels.size != size:
         pixels = pixels.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
@@ -157,7 +158,7 @@ def _page_image(frame: Frame, max_pixels: int) -> PageImage:
 
 
 def _decoded(image: Image.Image) -> Image.Image:
-    """All pixels, upright, in 8 bits. TIFF frames are turned by Pillow while loading, and then lose their tag."""
+    """The decoded image, upright, with 8 bits per channel. Pillow itself turns TIFF frames, and removes the tag."""
     inverted = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
     image.load()
     pixels = to_eight_bits(image, inverted)
@@ -165,7 +166,7 @@ def _decoded(image: Image.Image) -> Image.Image:
     return pixels if turn is None else pixels.transpose(turn)
 
 
-_TURNS = {
+_TURNS = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -177,16 +178,16 @@ _TURNS = {
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; of HEIC always 1, since its turning is part of decoding."""
+    """The EXIF orientation, 1 to 8; for HEIC always 1, because its decoder turns the image."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # noqa: BLE001 - a broken EXIF block says nothing about the pixels
+    except Exception:  # noqa: BLE001 - the pixels are readable without the EXIF block
         return UPRIGHT
     return value if value in ROTATION_OF else UPRIGHT
 
 
 def _resolution(image: Image.Image) -> tuple[float, float]:
-    """Dots per inch along x and y of the stored image; `UNKNOWN_DPI` where the file names none that makes sense."""
+    """Dots per inch along x and y of the stored image; `UNKNOWN_DPI` if the file states none that is plausible."""
     try:
         x, y = (float(v) for v in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -200,7 +201,7 @@ def _resolution(image: Image.Image) -> tuple[float, float]:
 
 
 def _target(size: tuple[int, int], dpi: tuple[float, float], max_pixels: int) -> tuple[tuple[int, int], float]:
-    """Width, height and resolution of the page image: square pixels, and no more of them than allowed."""
+    """Width, height (in pixels) and resolution (dpi) of the page image: square pixels, at most `max_pixels` of them."""
     best = max(dpi)
     width, height = size[0] * best / dpi[0], size[1] * best / dpi[1]
     scale = min(1.0, math.sqrt(max_pixels / (width * height)))

@@ -1,8 +1,8 @@
-"""Which kind of document some bytes are. File names and extensions play no part: they lie."""
+"""The kind of a document, from its first bytes. File names and extensions are ignored: they may be wrong."""
 
-HEAD = 1024 + 8  # bytes that `sniff` needs to see
+HEAD = 1024 + 8  # bytes that `sniff` needs: a PDF may begin within the first 1,024
 
-_STARTS = (
+_STARTS = (  # first bytes of a file, and its kind
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),
     (b"II*\0", "tiff"),
@@ -14,13 +14,23 @@ _STARTS = (
     (b"\0\0\0\x0cjP  \r\n\x87\n", "jpeg2000"),
     (b"\xff\x4f\xff\x51", "jpeg2000"),  # a raw codestream
 )
+# Brands of ISO/IEC 14496-12 files: AVIF 1.1, sections 6 and 8; ISO/IEC 23008-12 (HEIF), annex B.
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}  # lengths of the header after the file header
+_BMP_HEADERS = {
+    12,
+    16,
+    40,
+    52,
+    56,
+    64,
+    108,
+    124,
+}  # bytes of the header that follows the file header, by version of the format
 
 
 def sniff(head: bytes) -> str | None:
-    """The kind of a document from its first `HEAD` bytes; None for what is not read (ZIP, HTML, SVG, text, ...).
+    """The kind of a document from its first `HEAD` bytes; None for unknown formats (ZIP, HTML, SVG, text, ...).
 
     Kinds: pdf png jpeg tiff webp gif bmp jpeg2000 avif heic.
     """
@@ -37,7 +47,7 @@ def sniff(head: bytes) -> str | None:
 
 
 def _by_brand(head: bytes) -> str | None:
-    """AVIF or HEIC, by the brands of ISO/IEC 14496-12's file type box; compatible ones count where none is major."""
+    """AVIF or HEIC, by major and compatible brands in the file type box (ISO/IEC 14496-12, 4.3); else None."""
     box = head[: int.from_bytes(head[:4], "big")]
     brands = {box[8:12], *(box[at : at + 4] for at in range(16, len(box), 4))}
     if brands & _AVIF_BRANDS:
@@ -46,5 +56,5 @@ def _by_brand(head: bytes) -> str | None:
 
 
 def _is_pdf(head: bytes) -> bool:
-    """Whether a PDF begins within the first 1024 bytes, as readers accept it; a ZIP that holds a PDF is none."""
+    """Whether a PDF begins within the first 1,024 bytes, as readers accept it. A ZIP with a PDF inside is not one."""
     return not head.startswith(b"PK\x03\x04") and b"%PDF" in head[: 1024 + 4]

@@ -1,4 +1,4 @@
-"""The image of a page, and how it lies in its file."""
+"""The image of a page, and its relation to the page in the file."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A page as an engine sees it. Whoever asked for it closes `image`."""
+    """A page as an engine sees it. The caller closes `image`."""
 
-    image: "Image"  # RGB; from `render`, upright according to the file's own tags
-    dpi: float  # resolution of `image`; 72 (a pixel a point) for an image file that names no plausible one
-    rotation: float  # degrees the page was turned clockwise to be upright, 0 to 360; from `render` 0, 90, 180 or 270
-    transform: Transform  # from pixels of `image` to the page in the file, see `Document.render`
+    image: "Image"  # RGB; after `render`, upright according to the tags of the file
+    dpi: float  # of `image`; `UNKNOWN_DPI` for an image file that states no plausible resolution
+    rotation: float  # degrees clockwise by which the page was turned, 0 to 360; after `render` a quarter turn
+    transform: Transform  # from pixels of `image` to the page in the file: see `Document.render`
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Width in pixels."""
         return self.image.width
 
     @property
     def height(self) -> int:
-        """Pixels from top to bottom."""
+        """Height in pixels."""
         return self.image.height

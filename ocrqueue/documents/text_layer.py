@@ -1,4 +1,4 @@
-"""The text layer of a page: lines that need no reading, and how they join what an engine reads beside them."""
+"""The text layer of a page: its lines need no OCR. Also joins them with lines that an engine reads on the same page."""
 
 import math
 from collections import Counter
@@ -22,30 +22,30 @@ from ocrqueue.pages import Line, PageText
 if TYPE_CHECKING:
     from ocrqueue.documents.page_image import PageImage
 
-_ROOM = 0.12  # of a line's height, painted over above it and below
-_SAME = 0.5  # the part of a line that lies on lines of the layer, if it is one of them
+_ROOM = 0.12  # share of a line's height that is painted over above and below it: letters exceed their font's box
+_SAME = 0.5  # share of an engine line's area on lines of the layer, from which on both are the same text
 
 
 @dataclass(frozen=True, slots=True)
 class TextLayer:
-    """What a page says by itself. Sizes, places and the rest are those of the page image, whether it is made or not."""
+    """The text that the file contains for a page. All sizes are those of its page image, which need not exist."""
 
     width: int  # in pixels
     height: int  # in pixels
     dpi: float
-    rotation: int  # as of `PageImage`
-    transform: Transform  # as of `PageImage`
+    rotation: int  # as in `PageImage`
+    transform: Transform  # as in `PageImage`
     lines: tuple[Line, ...]  # in the order of the file; boxes in pixels
-    is_whole: bool  # nothing else on the page looks like text
-    seconds: float  # that finding it took
+    is_whole: bool  # whether nothing else on the page looks like text
+    seconds: float  # time to extract it
 
     @property
     def text(self) -> PageText:
-        """The lines as the text of a page."""
+        """The lines as a `PageText`."""
         return PageText(list(self.lines))
 
     def upright(self) -> "TextLayer":
-        """Turned by quarters so that most of its text runs from left to right: pages are printed sideways, too."""
+        """This layer turned by quarter turns so that most of its text runs from left to right."""
         turn = -90 * _quarter(self.lines) % 360
         if not turn:
             return self
@@ -62,7 +62,7 @@ class TextLayer:
         )
 
     def hide(self, image: "PageImage") -> None:
-        """Paint over these lines, each in the colour that is most of its box: an engine then sees the rest alone."""
+        """Paint over these lines in `image`, each in the main colour of its box: an engine then reads only the rest."""
         from PIL import ImageDraw
 
         draw = ImageDraw.Draw(image.image)
@@ -76,27 +76,32 @@ class TextLayer:
                 draw.polygon(_taller(line.box), fill=max(colours, key=lambda c: c[0])[1])
 
     def joined(self, found: PageText, image: "PageImage") -> PageText:
-        """These lines and those that an engine found on `image`, each place once, from top to bottom."""
+        """These lines and those that an engine found on `image`, from top to bottom, without duplicates."""
         own = self._placed(image)
         boxes = [bounds(line.box) for line in own]
         others = [line for line in found.lines if _covered(bounds(line.box), boxes) < _SAME]
         together = PageText(_inserted(own, others))
         if found.text is None or others:
             return together
-        parts = [self.text.plain, found.text], [self.text.plain, found.markdown or found.text]
-        plain, markdown = ("\n\n".join(part for part in each if part) for each in parts)
-        return replace(together, text=plain, markdown=markdown)
+        own_text = self.text.plain
+        text = _paragraphs(own_text, found.text)
+        return replace(together, text=text, markdown=_paragraphs(own_text, found.markdown or found.text))
 
     def _placed(self, image: "PageImage") -> list[Line]:
-        """The lines with boxes in pixels of an image that may have been turned since."""
+        """The lines with boxes in pixels of `image`, which may have been turned."""
         if image.transform == self.transform:
             return list(self.lines)
         way = between(self.transform, image.transform)
         return [_moved(line, way) for line in self.lines]
 
 
+def _paragraphs(*texts: str) -> str:
+    """The texts that are not empty, separated by empty lines."""
+    return "\n\n".join(text for text in texts if text)
+
+
 def _quarter(lines: Sequence[Line]) -> int:
-    """The direction of more than half of all characters, in quarter turns clockwise; 0 where none has so many."""
+    """The direction of more than half of all characters, in quarter turns clockwise; 0 if no direction has so many."""
     count: Counter[int] = Counter()
     for line in lines:
         (x0, y0), (x1, y1), _, _ = line.box
@@ -106,12 +111,13 @@ def _quarter(lines: Sequence[Line]) -> int:
 
 
 def _taller(box: Quad) -> Quad:
-    """The box with room for letters that are larger than their font says."""
+    """The box, extended above and below by `_ROOM`."""
     a, b, c, d = box
     return _from(d, a), _from(c, b), _from(b, c), _from(a, d)
 
 
 def _from(far: Point, near: Point) -> Point:
+    """The point beyond `near`, seen from `far`, by `_ROOM` of their distance."""
     return near[0] + _ROOM * (near[0] - far[0]), near[1] + _ROOM * (near[1] - far[1])
 
 
@@ -126,19 +132,22 @@ def _to(box: Quad, way: Transform) -> Quad:
 
 
 def _covered(box: Rect, others: Sequence[Rect]) -> float:
-    """The part of a box that lies on others, at most; they may overlap."""
+    """The share of a box that other boxes cover; too large where they overlap each other."""
     return sum(area(intersection(box, other)) for other in others) / max(area(box), 1e-9)
 
 
 def _inserted(own: list[Line], others: list[Line]) -> list[Line]:
-    """The own lines in their order, each other one before the first own line that stands below it."""
+    """The lines `own` in their order, with each of `others` inserted before the first own line below it."""
     lines = list(own)
     for other in others:
-        _, top, _, bottom = bounds(other.box)
-        below = (i for i, line in enumerate(lines) if line.origin != other.origin and _top(line) > (top + bottom) / 2)
-        lines.insert(next(below, len(lines)), other)
+        lines.insert(_place_of(other, lines), other)
     return lines
 
 
-def _top(line: Line) -> float:
-    return bounds(line.box)[1]
+def _place_of(other: Line, lines: list[Line]) -> int:
+    """The index of the first line of the other origin whose top is below the middle of `other`."""
+    _, top, _, bottom = bounds(other.box)
+    for index, line in enumerate(lines):
+        if line.origin != other.origin and bounds(line.box)[1] > (top + bottom) / 2:
+            return index
+    return len(lines)

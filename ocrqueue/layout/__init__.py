@@ -1,4 +1,4 @@
-"""Layout: the lines of a page in reading order, and the text and Markdown that they make. Loads nothing heavy."""
+"""Layout: puts the lines of a page in reading order, and makes text and Markdown of them. Loads nothing heavy."""
 
 from typing import TYPE_CHECKING
 
@@ -16,11 +16,11 @@ __all__ = ["arrange"]
 
 
 def arrange(page: PageText, image: "Image | None" = None) -> PageText:
-    """The page with its lines in reading order, and its text and Markdown; one that has either is left as it is.
+    """The page with its lines in reading order, and with text and Markdown. A page with text or Markdown is unchanged.
 
-    Columns are read one after the other, tables and receipts row by row, columns written downwards from right to left.
-    A line that runs across a gutter is divided. In `text` a line stands for a row, and an empty one parts paragraphs.
-    `image` is the page image the boxes refer to; it is looked at where a line has no words. Raises nothing.
+    Columns are read one after the other, tables and receipts row by row, vertical columns from right to left. A line
+    that crosses a gutter is split. In `text`, each line is a row of the page, and empty lines separate paragraphs.
+    `image` is the page image to which the boxes refer; lines without words are examined in it. Raises nothing.
     """
     if not page.lines or page.text is not None or page.markdown is not None:
         return page

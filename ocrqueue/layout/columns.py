@@ -1,8 +1,9 @@
-"""Gutters: where a region of a page parts into columns, though headings, insets and joined lines run across.
+"""Columns: finds the gutter of a region of a page, although headings, insets and joined lines may cross it.
 
-At a gutter each piece is left of it, right of it or across it. Lines across with nothing beside them (headings, text
-over the full width) part the region into bands. A band with enough lines on both sides that read as text is columns;
-what lies across the gutter inside it is an inset (a caption, a pulled quotation).
+Each piece is left of the gutter, right of it, or crosses it. Crossing pieces with nothing beside them (headings, text
+of the full width) separate the region into bands. A band with enough lines of text on both sides consists of columns;
+pieces that cross the gutter inside it are insets (captions, quotations). Method: a recursive XY-cut (Nagy and Seth,
+"Hierarchical representation of optically scanned documents", ICPR 1984) that tolerates crossing lines.
 """
 
 from bisect import bisect
@@ -15,42 +16,44 @@ from ocrqueue.layout.pieces import Piece
 from ocrqueue.layout.rows import beside
 from ocrqueue.layout.splitter import Splitter
 
-_SHRINK = 0.5  # sizes a box is drawn in at both ends: detectors draw them too long, and gutters may be narrow
-_CANDIDATES = 8  # gutters looked at closely in one region
-_FEWEST = 3  # lines on each side that make columns
-_TEXT_WIDTH = 8.0  # sizes: the width of lines of running text, at least
-_IN_LONG_LINES = 0.6  # of the characters of running text
-_MANY = 8  # lines of text that are hardly the cells of a table
-_FILLED = 0.6  # of the lines
-_ALIGNED = 0.3  # of a side's lines: more that are level with one of the other make rows
-_ALIGNED_TEXT = 0.6  # the same beside running text, which has a line nearly everywhere
-_LEVEL = 0.2  # sizes: middles no farther apart are of one row of a table, not at one height by chance
-_INSETS = 0.15  # of the lines of both sides: more insets, and it is no gutter
-_SAMPLE = 40  # characters of a line that are looked at
-_LETTERS = 0.5  # of the characters of running text that are letters, at least
-_SAME_SIZE = 1.5  # ratio up to which a line across may be two lines of the columns
-_GAP = 0.6  # sizes of white that part a heading below the columns from them
+# "Size" is the size of a piece or, for a region, the median of its pieces: about the font size, in pixels.
+_SHRINK = 0.5  # sizes: pieces are shortened by so much at both ends, because boxes are too long and gutters narrow
+_CANDIDATES = 8  # possible gutters of a region that are examined
+_FEWEST = 3  # lines of a column, at least
+_TEXT_WIDTH = 8.0  # sizes: width of a line of running text, at least
+_IN_LONG_LINES = 0.6  # share of the characters of running text that are in such lines, at least
+_MANY = 8  # lines of running text: so many are hardly cells of a table
+_FILLED = 0.6  # share of the lines of a paragraph that end at its right edge, at least
+_ALIGNED = 0.3  # share of a side's lines: if so many are level with a line of the other side, they make rows
+_ALIGNED_TEXT = 0.6  # the same beside running text, which has lines at almost any height
+_LEVEL = 0.2  # sizes: lines whose middles are at most so far apart are level
+_INSETS = 0.15  # share of the lines of both sides: with more insets, the strip is not a gutter
+_SAMPLE = 40  # characters of a line that are examined
+_LETTERS = 0.5  # share of the characters of running text that are letters, at least
+_SAME_SIZE = 1.5  # sizes: a crossing piece of at most this size may be two joined lines of the columns
+_GAP = 0.6  # sizes: least white between columns and a heading above or below them
 
 
 @dataclass(slots=True)
 class Band:
-    """A part of a region between two heights: pieces to be read together, or two columns."""
+    """A part of a region between two heights: either pieces to be read together, or two columns."""
 
-    whole: list[Piece] = field(default_factory=list)
+    whole: list[Piece] = field(default_factory=list)  # empty for columns
     left: list[Piece] = field(default_factory=list)
     right: list[Piece] = field(default_factory=list)
-    insets: list[Piece] = field(default_factory=list)
+    insets: list[Piece] = field(default_factory=list)  # pieces across the gutter, read after the columns
 
     @property
     def is_columns(self) -> bool:
-        """Whether it is two columns."""
+        """Whether this band is two columns."""
         return bool(self.left)
 
 
 def part(pieces: Sequence[Piece], splitter: Splitter) -> list[Band] | None:
-    """The bands of a region at its best gutter, from top to bottom; None where it has no gutter.
+    """The bands of a region at its best gutter, from top to bottom; None if it has no gutter.
 
-    The pieces are sorted by their middles, as are the bands'. A band is smaller than the region, or two columns.
+    `pieces` is sorted by the heights of their middles, and so are the pieces of each band. Each band has fewer pieces
+    than the region, or is two columns. The best gutter has most lines in columns; each inset counts as minus two.
     """
     if len(pieces) < 2 * _FEWEST:
         return None
@@ -65,13 +68,17 @@ def part(pieces: Sequence[Piece], splitter: Splitter) -> list[Band] | None:
 
 
 def _candidates(pieces: Sequence[Piece], size: float) -> list[tuple[float, float]]:
-    """Upright strips that fewer lines cross than their surroundings, those with most lines ending at them first."""
-    events: list[tuple[float, int]] = []
+    """Left and right edges of vertical strips that fewer pieces cross than their surroundings; the best first.
+
+    A sweep from left to right counts the pieces that begin and end. A strip is good if few pieces cross it, and many
+    begin and end at it.
+    """
+    events: list[tuple[float, int]] = []  # x, and 1 where a piece begins or -1 where it ends
     for piece in pieces:
         shrink = min(_SHRINK * piece.size, piece.width / 2)
         events += [(piece.left + shrink, 1), (piece.right - shrink, -1)]
     events.sort()
-    found: list[tuple[int, float, float]] = []
+    found: list[tuple[int, float, float]] = []  # number of crossing pieces, left, right
     crossing = 0
     for (x, step), (following, next_step) in pairwise(events):
         crossing += step
@@ -80,7 +87,8 @@ def _candidates(pieces: Sequence[Piece], size: float) -> list[tuple[float, float
     lefts = sorted(piece.left for piece in pieces)
     rights = sorted(piece.right for piece in pieces)
 
-    def weight(strip: tuple[int, float, float]) -> float:
+    def weight(strip: tuple[int, float, float]) -> int:
+        """How many pieces begin at the strip, or how many end at it: the smaller number."""
         _, left, right = strip
         begin = bisect(lefts, right + size) - bisect(lefts, left - size)
         end = bisect(rights, right + size) - bisect(rights, left - size)
@@ -93,7 +101,7 @@ def _candidates(pieces: Sequence[Piece], size: float) -> list[tuple[float, float
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The pieces of a region at a gutter, each list sorted by middles."""
+    """The pieces of a region by their position at a gutter, each list sorted by the heights of their middles."""
 
     left: list[Piece]
     right: list[Piece]
@@ -101,13 +109,14 @@ class _Sides:
 
 
 def _sides(pieces: Sequence[Piece], gutter: tuple[float, float], size: float, splitter: Splitter) -> _Sides:
+    """The pieces at a gutter. Crossing pieces that are two joined lines are split."""
     left, right = gutter
     sides = _Sides([], [], [])
     x = (left + right) / 2
     across: list[Piece] = []
+    lists = {-1: sides.left, 0: across, 1: sides.right}
     for piece in pieces:
-        side = _side(piece, x)
-        (across if side == 0 else sides.left if side < 0 else sides.right).append(piece)
+        lists[_side(piece, x)].append(piece)
     begin = min((piece.left for piece in sides.left), default=0.0)
     end = max((piece.right for piece in sides.right), default=0.0)
     for piece in across:
@@ -125,7 +134,7 @@ def _sides(pieces: Sequence[Piece], gutter: tuple[float, float], size: float, sp
 
 
 def _side(piece: Piece, x: float) -> int:
-    """-1 left of x, 1 right of it, 0 across."""
+    """-1 if a piece is left of x, 1 if it is right of x, 0 if it crosses x."""
     shrink = min(_SHRINK * piece.size, piece.width / 2)
     if piece.right - shrink <= x:
         return -1
@@ -133,7 +142,7 @@ def _side(piece: Piece, x: float) -> int:
 
 
 def _bands(sides: _Sides) -> list[Band]:
-    """The region cut at what lies across with nothing beside it. Columns trimmed; other bands joined."""
+    """The region, separated into bands by crossing pieces that have nothing beside them, from top to bottom."""
     insets, separators = _insets(sides)
     bands: list[Band] = []
     heights = [piece.middle for piece in separators]
@@ -146,7 +155,7 @@ def _bands(sides: _Sides) -> list[Band]:
 
 
 def _insets(sides: _Sides) -> tuple[list[Piece], list[Piece]]:
-    """What lies across, in two: with a line of a column beside it, and without."""
+    """The crossing pieces with a line of a column beside them, and those without."""
     beside_them: list[Piece] = []
     alone: list[Piece] = []
     columns = [(side, [p.middle for p in side]) for side in (sides.left, sides.right)]
@@ -157,12 +166,13 @@ def _insets(sides: _Sides) -> tuple[list[Piece], list[Piece]]:
 
 
 def _has_beside(piece: Piece, side: Sequence[Piece], middles: Sequence[float]) -> bool:
+    """Whether one of the nearest pieces of a side is at the height of `piece`. `middles` are those of `side`."""
     at = bisect(middles, piece.middle)
     return any(beside(piece, other) for other in side[max(at - 2, 0) : at + 2])
 
 
 def _cut(pieces: Sequence[Piece], heights: Sequence[float]) -> Iterator[list[Piece]]:
-    """The pieces above the first height, between it and the second, and so on; both sorted."""
+    """The pieces above the first height, then those down to the second height, and so on. Both lists are sorted."""
     start = 0
     middles = [piece.middle for piece in pieces]
     for height in heights:
@@ -175,7 +185,7 @@ def _cut(pieces: Sequence[Piece], heights: Sequence[float]) -> Iterator[list[Pie
 def _band(
     left: list[Piece], right: list[Piece], insets: list[Piece], has_above: bool, has_below: bool
 ) -> Iterator[Band]:
-    """One run between separators, as columns with what belongs above and below, or whole."""
+    """The bands of one run between separators: columns, with headings above and below them; or one whole band."""
     above: list[Piece] = []
     below: list[Piece] = []
     if left and right:
@@ -194,7 +204,7 @@ def _band(
 
 
 def _tail(side: list[Piece], other: list[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """A side, and what of it stands below the end of the other one and below a gap: a heading of what follows."""
+    """A side, divided at a gap below the end of the other side: the column, and a heading of what follows it."""
     end = max(p.bottom for p in other)
     for i in range(len(side) - 1, 0, -1):
         if side[i].middle < end:
@@ -205,7 +215,7 @@ def _tail(side: list[Piece], other: list[Piece]) -> tuple[list[Piece], list[Piec
 
 
 def _head(side: list[Piece], other: list[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """What of a side stands above the beginning of the other one and above a gap; and the side."""
+    """A side, divided at a gap above the beginning of the other side: a heading, and the column."""
     begin = min(p.top for p in other)
     for i in range(len(side) - 1):
         if side[i].middle > begin:
@@ -216,7 +226,7 @@ def _head(side: list[Piece], other: list[Piece]) -> tuple[list[Piece], list[Piec
 
 
 def _joined(bands: Sequence[Band]) -> list[Band]:
-    """Neighbouring bands that are no columns as one."""
+    """The bands; neighbours that are not columns are joined."""
     joined: list[Band] = []
     for band in bands:
         if joined and not band.is_columns and not joined[-1].is_columns:
@@ -229,7 +239,7 @@ def _joined(bands: Sequence[Band]) -> list[Band]:
 
 
 def are_columns(left: Sequence[Piece], right: Sequence[Piece], insets: Sequence[Piece] = ()) -> bool:
-    """Whether two sides are read one after the other, and not row by row as a table or a receipt is."""
+    """Whether two sides are columns, read one after the other, and not a table or a receipt, read row by row."""
     if min(len(left), len(right)) < _FEWEST or len(insets) > _INSETS * (len(left) + len(right)):
         return False
     shared = min(left[-1].bottom, right[-1].bottom) - max(left[0].top, right[0].top)
@@ -243,21 +253,21 @@ def are_columns(left: Sequence[Piece], right: Sequence[Piece], insets: Sequence[
 
 
 def _is_filled(side: Sequence[Piece]) -> bool:
-    """Whether most lines end at the right edge, as those of a paragraph do and those of a table's cells do not."""
+    """Whether most lines end at the right edge, as in a paragraph; the lines of table cells do not."""
     edge = max(piece.right for piece in side)
     return sum(edge - piece.right < piece.size for piece in side) >= _FILLED * len(side)
 
 
 def _is_running_text(side: Sequence[Piece]) -> bool:
-    """Whether most of the text stands in long lines, and is words: figures and their labels count little."""
-    long = [piece.line.text[:_SAMPLE] for piece in side if piece.width >= _TEXT_WIDTH * piece.size]
+    """Whether most of the text is in long lines, and these consist of letters rather than digits."""
     length = sum(len(piece.line.text[:_SAMPLE]) for piece in side)
-    letters = sum(char.isalpha() for text in long for char in text)
-    return sum(map(len, long)) >= _IN_LONG_LINES * length and letters >= _LETTERS * sum(map(len, long))
+    long = "".join(piece.line.text[:_SAMPLE] for piece in side if piece.width >= _TEXT_WIDTH * piece.size)
+    letters = sum(map(str.isalpha, long))
+    return len(long) >= _IN_LONG_LINES * length and letters >= _LETTERS * len(long)
 
 
 def _aligned(side: Sequence[Piece], other: Sequence[Piece]) -> float:
-    """The share of a side's pieces that are level with one of the other side."""
+    """The share of a side's pieces that are level with a piece of the other side."""
     middles = [piece.middle for piece in other]
     found = 0
     for piece in side:

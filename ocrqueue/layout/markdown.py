@@ -1,6 +1,6 @@
-"""Markdown: paragraphs as headings, lists, tables and text. CommonMark, tables as GitHub's.
+"""Markdown (CommonMark, with tables of GitHub Flavored Markdown): paragraphs as headings, lists, tables and text.
 
-Text of the page that would mean something in Markdown is escaped, so that it shows as it is.
+Characters of the page that have a meaning in Markdown are escaped.
 """
 
 import re
@@ -9,13 +9,15 @@ from collections.abc import Iterable, Sequence
 from ocrqueue.layout.paragraphs import Kind, Paragraph, row_text
 from ocrqueue.layout.tables import Table
 
-_BREAK = "  \n"
+_BREAK = "  \n"  # a hard line break
+# What has a meaning anywhere in a line, at its beginning, and at its beginning after a number.
 _SPECIAL = re.compile(r"[\\`*\[\]<~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _LINE_START = re.compile(r"#{1,6}(?=\s|$)|[-+](?=\s|$)|>|[-=]+\s*$|(?:- ?){3,}$")
 _NUMBER_START = re.compile(r"(\d{1,9})(?=[.)](?:\s|$))")
 _HYPHENATED = re.compile(r"\w[-\u2010⸗]$")
 _SOFT_HYPHEN = "\u00ad"
-_NO_BLANKS = re.compile(r"[\u2e80-\u312f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")  # scripts written without blanks
+# Scripts without spaces between words: Chinese and Japanese.
+_UNSPACED = re.compile(r"[\u2e80-\u312f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 
 def markdown(paragraphs: Iterable[Paragraph]) -> str:
@@ -32,7 +34,7 @@ def markdown(paragraphs: Iterable[Paragraph]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is, at the beginning of a line or elsewhere."""
+    """Text escaped so that Markdown shows it as it is, also at the beginning of a line."""
     text = _escape_inside(text)
     if _LINE_START.match(text):
         return "\\" + text
@@ -40,12 +42,12 @@ def escape(text: str) -> str:
 
 
 def _escape_inside(text: str) -> str:
-    """Text that Markdown shows as it is where no line begins."""
+    """Text escaped so that Markdown shows it as it is, except at the beginning of a line."""
     return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def join_lines(lines: Sequence[str]) -> str:
-    """Lines of a paragraph as one, words parted at their ends made whole."""
+    """The lines of a paragraph as one line. Words that were hyphenated at the end of a line are joined."""
     parts: list[str] = []
     for line in filter(None, map(str.strip, lines)):
         if parts:
@@ -56,15 +58,16 @@ def join_lines(lines: Sequence[str]) -> str:
 
 
 def _link(before: str, after: str) -> tuple[str, str]:
-    """The line before as it stands when joined, and what comes between it and the line after."""
+    """The line before, without the hyphen of a divided word, and the separator between it and the line after."""
     if before.endswith(_SOFT_HYPHEN):
         return before[:-1], ""
     if _HYPHENATED.search(before[-2:]) and after[0].isalpha():
         return (before[:-1] if after[0].islower() else before), ""
-    return before, "" if _NO_BLANKS.match(before[-1]) and _NO_BLANKS.match(after) else " "
+    return before, "" if _UNSPACED.match(before[-1]) and _UNSPACED.match(after) else " "
 
 
 def _markdown(paragraph: Paragraph) -> str:
+    """One paragraph as Markdown."""
     lines = [row_text(row) for row in paragraph.rows]
     if paragraph.table is not None:
         return _table(paragraph.table)
@@ -80,6 +83,7 @@ def _markdown(paragraph: Paragraph) -> str:
 
 
 def _is_same_list(last: Paragraph, paragraph: Paragraph) -> bool:
+    """Whether two list items follow each other in one list: both with numbers, or both with bullets."""
     if not last.kind is paragraph.kind is Kind.ITEM:
         return False
     return last.marker[:1].isdigit() == paragraph.marker[:1].isdigit()

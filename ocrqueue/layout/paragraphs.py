@@ -1,4 +1,4 @@
-"""Paragraphs: which rows belong together, and what they are: text, a heading, an item of a list, a table, lines."""
+"""Paragraphs: which rows belong together, and what they are: text, heading, list item, table, single lines."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,35 +12,37 @@ from ocrqueue.layout.reading_order import Block
 from ocrqueue.layout.rows import Row
 from ocrqueue.layout.tables import Table, table_of
 
-_CELL_GAP = 1.0  # sizes of white that part the cells of a row
-_WIDER = 1.35  # times the usual distance of rows: a gap between paragraphs
-_LOOSEST = 2.5  # sizes: a distance of rows that parts paragraphs where too few rows tell what is usual
-_OTHER_SIZE = 1.3  # ratio of sizes from which on rows are of different paragraphs
-_INDENT = 0.6  # sizes
-_DEEPEST_INDENT = 6.0  # sizes; more is centred or moved for other reasons
-_SHORT = 0.8  # of the block's width: a line that ends a sentence and is shorter ends a paragraph
-_FULL = 0.6  # of the block's width: lines of running text are longer
-_HEADING = 1.25  # times the size of the page's text
-_HEADING_ROWS = 3
-_HEADING_LENGTH = 150  # characters
-_HEADING_LETTERS = 3
-_LEVELS = (1.7, 1.4)  # times the size of the page's text: from there on level 1, level 2
-_ENDS = frozenset(".!?:;。！？：")
+# "Size" is the size of a row or piece: about the font size, in pixels.
+_CELL_GAP = 1.0  # sizes: white between two cells of a row, at least
+_WIDER = 1.35  # times the usual distance of rows: more separates paragraphs
+_LOOSEST = 2.5  # sizes: the same if a block has too few rows for a usual distance
+_OTHER_SIZE = 1.3  # ratio of sizes: rows whose sizes differ by more are of different paragraphs
+_INDENT = 0.6  # sizes: least indentation
+_DEEPEST_INDENT = 6.0  # sizes: a row that is indented more is centred, or moved for other reasons
+_SHORT = 0.8  # times the width of the block: a shorter row that ends a sentence ends its paragraph
+_FULL = 0.6  # times the width of the block: rows of running text are longer
+_HEADING = 1.25  # times the size of the text of the page: least size of a heading
+_HEADING_ROWS = 3  # rows of a heading, at most
+_HEADING_LENGTH = 150  # characters of a heading, at most
+_HEADING_LETTERS = 3  # letters of a heading, at least
+_LEVELS = (1.7, 1.4)  # times the size of the text of the page: least size of headings of level 1 and level 2
+_ENDS = frozenset(".!?:;。！？：")  # end a sentence
 _CLOSERS = "\"'’”»)]）」』 "  # may follow the end of a sentence
-_HYPHENS = frozenset("-\u2010\u00ad⸗")
+_HYPHENS = frozenset("-\u2010\u00ad⸗")  # hyphen-minus, hyphen, soft hyphen, double oblique hyphen
+# Markers of list items: bullets, dashes followed by a space, numbers.
 _BULLET = re.compile(r"(?:[•●○◦▪■‣⁃]\s*|[-–—*·]\s+)(?=\S)")
 _NUMBER = re.compile(r"(\d{1,3})[.)]\s+(?=\S)")
-_SURE_BULLET = re.compile(r"[•●○◦▪■‣⁃]")
-Edges = tuple[float, float]  # left and right of a block
+_SURE_BULLET = re.compile(r"[•●○◦▪■‣⁃]")  # these never begin a sentence
+Edges = tuple[float, float]  # left and right edges of a block, in coordinates of the layout
 
 
 class Kind(Enum):
     """What a paragraph is."""
 
     TEXT = "text"  # lines that may be joined
-    LINES = "lines"  # lines that stay lines: an address, a receipt, verse
+    LINES = "lines"  # lines that must not be joined: an address, a receipt, verse
     HEADING = "heading"
-    ITEM = "item"  # of a list
+    ITEM = "item"  # list item
     TABLE = "table"
 
 
@@ -50,20 +52,20 @@ class Paragraph:
 
     rows: list[Row]
     kind: Kind
-    level: int = 0  # of a heading, from 1
-    marker: str = ""  # of an item, as it stands in the text
-    table: Table | None = None
+    level: int = 0  # of a heading: 1 and more
+    marker: str = ""  # of a list item: as in the text, such as "- " or "2. "
+    table: Table | None = None  # the cells, if `kind` is TABLE
 
 
 def paragraphs_of(blocks: Sequence[Block]) -> list[Paragraph]:
-    """The paragraphs of a page's blocks, in order."""
+    """The paragraphs of the blocks of a page, in order. A sentence that goes on in the next block is one paragraph."""
     body = _body_size(blocks)
     found: list[Paragraph] = []
     for block in blocks:
         edges = min(row[0].left for row in block), max(piece.right for row in block for piece in row)
-        paragraphs = [
-            _classified(part, edges, body) for rows in _groups(block, edges) for part in _without_tables(rows)
-        ]
+        paragraphs: list[Paragraph] = []
+        for rows in _groups(block, edges):
+            paragraphs += [_classified(part, edges, body) for part in _without_tables(rows)]
         _settle_items(paragraphs, body)
         if found and paragraphs and _goes_on(found[-1], paragraphs[0]):
             found[-1].rows += paragraphs.pop(0).rows
@@ -72,7 +74,7 @@ def paragraphs_of(blocks: Sequence[Block]) -> list[Paragraph]:
 
 
 def row_text(row: Row) -> str:
-    """A row's text; two blanks part its cells."""
+    """The text of a row. Two spaces separate cells, one space separates other pieces."""
     text = row[0].line.text
     for before, piece in pairwise(row):
         text += ("  " if _is_cell_gap(before, piece) else " ") + piece.line.text
@@ -80,7 +82,7 @@ def row_text(row: Row) -> str:
 
 
 def cells_of(row: Row) -> list[Row]:
-    """A row's pieces, grouped into cells."""
+    """The pieces of a row, grouped into cells."""
     cells = [[row[0]]]
     for before, piece in pairwise(row):
         if _is_cell_gap(before, piece):
@@ -91,17 +93,18 @@ def cells_of(row: Row) -> list[Row]:
 
 
 def row_size(row: Row) -> float:
-    """The size of a row's text, each piece weighted by its length."""
+    """The mean size of the pieces of a row, each weighted by its number of characters."""
     total = sum(len(piece.line.text) + 1 for piece in row)
     return sum(piece.size * (len(piece.line.text) + 1) for piece in row) / total
 
 
 def _is_cell_gap(before: Piece, piece: Piece) -> bool:
+    """Whether two neighbours in a row are in different cells."""
     return piece.left - before.right > _CELL_GAP * min(before.size, piece.size)
 
 
 def _body_size(blocks: Sequence[Block]) -> float:
-    """The size in the middle of all the page's characters."""
+    """The median of the sizes of all characters of the page; 1 without characters."""
     sizes = sorted((p.size, len(p.line.text)) for block in blocks for row in block for p in row)
     half = sum(length for _, length in sizes) / 2
     for size, length in sizes:
@@ -112,7 +115,7 @@ def _body_size(blocks: Sequence[Block]) -> float:
 
 
 def _groups(block: Block, edges: Edges) -> Iterator[list[Row]]:
-    """The rows of a block, cut where a paragraph begins."""
+    """The rows of a block, divided where a paragraph begins."""
     usual = _usual_distance(block)
     group: list[Row] = []
     for index, row in enumerate(block):
@@ -126,6 +129,7 @@ def _groups(block: Block, edges: Edges) -> Iterator[list[Row]]:
 
 
 def _usual_distance(block: Block) -> float:
+    """The median distance in pixels between the middles of neighbouring rows of one size."""
     distances = [_middle(b) - _middle(a) for a, b in pairwise(block) if not _differ(row_size(a), row_size(b))]
     if len(distances) > 2:
         return max(median(distances), 1.0)
@@ -133,7 +137,11 @@ def _usual_distance(block: Block) -> float:
 
 
 def _begins(group: list[Row], row: Row, following: Row | None, edges: Edges, usual: float) -> bool:
-    """Whether a paragraph begins with a row."""
+    """Whether a row begins a new paragraph, after the rows of `group`. `following` is the row after it.
+
+    It does after a wide gap, in another size, with a list marker, indented, after a hanging indentation, or after a
+    short row that ends a sentence. Rows of cells are kept together.
+    """
     before, size = group[-1], row_size(row)
     if _middle(row) - _middle(before) > _WIDER * max(usual, size) or _differ(size, row_size(before)):
         return True
@@ -147,33 +155,36 @@ def _begins(group: list[Row], row: Row, following: Row | None, edges: Edges, usu
         hangs = following is not None and abs(following[0].left - row[0].left) < _INDENT * size
         return not hangs and before[0].left < edges[0] + _INDENT * size
     if _is_indented(before, row, size) and len(group) > 1 and _is_indented(group[1], group[0], size):
-        return True  # back from a hanging indent
+        return True  # the end of a hanging indentation
     width = edges[1] - edges[0]
     return before[-1].right < edges[0] + _SHORT * width and _ends_sentence(before)
 
 
 def _is_marked(row: Row) -> bool:
-    """Whether a row begins as an item of a list does."""
+    """Whether a row begins with the marker of a list item."""
     text = row[0].line.text
     return bool(_BULLET.match(text) or _NUMBER.match(text))
 
 
 def _is_indented(row: Row, other: Row, size: float) -> bool:
+    """Whether a row begins further right than another."""
     return _INDENT * size < row[0].left - other[0].left < _DEEPEST_INDENT * size
 
 
 def _without_tables(rows: list[Row]) -> Iterator[list[Row]]:
-    """The rows, cut before and after each run of them that is a table."""
-    begin = 0
-    for has_cells, run in groupby(range(len(rows)), key=lambda i: len(cells_of(rows[i])) > 1):
-        first, *_, last = [*(numbers := list(run)), numbers[-1]]
-        if has_cells and table_of([cells_of(row) for row in rows[first : last + 1]]):
-            if begin < first:
-                yield rows[begin:first]
-            yield rows[first : last + 1]
-            begin = last + 1
-    if begin < len(rows):
-        yield rows[begin:]
+    """The rows, divided before and after each run of rows with cells that is a table."""
+    others: list[Row] = []
+    for has_cells, group in groupby(rows, key=lambda row: len(cells_of(row)) > 1):
+        run = list(group)
+        if has_cells and table_of([cells_of(row) for row in run]):
+            if others:
+                yield others
+            yield run
+            others = []
+        else:
+            others += run
+    if others:
+        yield others
 
 
 def _classified(rows: list[Row], edges: Edges, body: float) -> Paragraph:
@@ -193,11 +204,12 @@ def _classified(rows: list[Row], edges: Edges, body: float) -> Paragraph:
 
 
 def _text(rows: list[Row]) -> str:
+    """The text of some rows in one line."""
     return " ".join(row_text(row) for row in rows)
 
 
 def _level(rows: list[Row], body: float) -> int:
-    """The level of a heading; 0 for what is none."""
+    """The level of a heading; 0 if the rows are not a heading."""
     text = _text(rows)
     ratio = median(row_size(row) for row in rows) / body
     letters = sum(map(str.isalpha, text))
@@ -212,7 +224,7 @@ def _level(rows: list[Row], body: float) -> int:
 
 
 def _settle_items(paragraphs: list[Paragraph], body: float) -> None:
-    """What only looks like an item, a dash or a number with no other near it, becomes a heading or text."""
+    """Turn a dash or number without a similar neighbour, which only looks like a list item, into a heading or text."""
     for index, paragraph in enumerate(paragraphs):
         if paragraph.kind is Kind.ITEM and not _SURE_BULLET.match(paragraph.marker):
             near = paragraphs[max(index - 1, 0) : index] + paragraphs[index + 1 : index + 2]
@@ -222,7 +234,7 @@ def _settle_items(paragraphs: list[Paragraph], body: float) -> None:
 
 
 def _is_of_one_list(item: Paragraph, other: Paragraph) -> bool:
-    """Whether two neighbours are items of one list: marked alike or one after the other, and of one size."""
+    """Whether two neighbours are items of one list: of one size, with the same marker or with successive numbers."""
     if not other.marker or _differ(row_size(item.rows[0]), row_size(other.rows[0])):
         return False
     number, other_number = _NUMBER.match(item.marker + "x"), _NUMBER.match(other.marker + "x")
@@ -232,7 +244,7 @@ def _is_of_one_list(item: Paragraph, other: Paragraph) -> bool:
 
 
 def _goes_on(last: Paragraph, first: Paragraph) -> bool:
-    """Whether a paragraph goes on in the next column."""
+    """Whether the paragraph `last` continues with `first`, which begins the next block."""
     if first.kind is not Kind.TEXT or last.kind not in (Kind.TEXT, Kind.ITEM):
         return False
     if _differ(row_size(last.rows[-1]), row_size(first.rows[0])):
@@ -242,12 +254,15 @@ def _goes_on(last: Paragraph, first: Paragraph) -> bool:
 
 
 def _ends_sentence(row: Row) -> bool:
+    """Whether a row ends with the end of a sentence."""
     return row[-1].line.text.rstrip(_CLOSERS)[-1:] in _ENDS
 
 
 def _differ(a: float, b: float) -> bool:
+    """Whether two sizes are those of different paragraphs."""
     return max(a, b) > _OTHER_SIZE * min(a, b)
 
 
 def _middle(row: Row) -> float:
+    """The mean height of the middles of a row's pieces."""
     return sum(piece.middle for piece in row) / len(row)

@@ -1,4 +1,4 @@
-"""Pieces: lines of text as upright rectangles, whatever their quads look like, so that layout can compare edges."""
+"""Pieces: lines of text as rectangles in coordinates of the layout, so that their edges can be compared."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,22 +8,23 @@ from statistics import median
 from ocrqueue.geometry import Point, Rect, bounds
 from ocrqueue.pages import Line
 
-_FAR = 1e6  # pixels; coordinates beyond are an engine's mistake
-_MAX_SKEW = math.radians(15)  # of text still meant to be upright; more is a turned line, which says nothing of the page
-_LONG = 5  # heights: a line's quad is true to its direction from here on
-_VERTICAL = 1.5  # heights of a width: a line written downwards
+_FAR = 1e6  # pixels: larger coordinates are errors of an engine, and are cut to this
+_MAX_SKEW = math.radians(15)  # a line that leans more was turned on purpose, and does not count for the page
+_LONG = 5  # times its height: the quad of a line so long shows its direction reliably
+_VERTICAL = 1.5  # times its width: a line so high is written downwards
+# Ranges of Unicode code points: Kana, Han, Hangul, Han again.
 _EAST_ASIAN = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How pixels become layout coordinates, where text runs to the right and lines follow each other downwards."""
+    """The coordinates of the layout: text runs to the right in them, and lines follow each other downwards."""
 
-    angle: float = 0.0  # radians, clockwise, by which the page's text leans
-    vertical: bool = False  # written downwards, columns from right to left
+    angle: float = 0.0  # radians clockwise: the skew of the text on the page
+    vertical: bool = False  # whether text is written downwards, in columns from right to left
 
     def place(self, point: Point) -> Point:
-        """A point of the page image in layout coordinates."""
+        """A point of the page image (in pixels) in coordinates of the layout."""
         x, y = (min(max(float(v), -_FAR), _FAR) if math.isfinite(v) else 0.0 for v in point)
         if self.vertical:
             return y, -x
@@ -33,18 +34,18 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A line in layout coordinates."""
+    """A line as a rectangle in coordinates of the layout."""
 
     line: Line
     left: float
     top: float
     right: float
     bottom: float
-    size: float  # height of the line across its direction, at least 1
+    size: float  # height of the line, about its font size; at least 1 pixel
 
     @property
     def width(self) -> float:
-        """Along the line."""
+        """Length along the line."""
         return self.right - self.left
 
     @property
@@ -63,7 +64,7 @@ def frame_of(lines: Sequence[Line]) -> Frame:
 
 
 def piece_of(line: Line, frame: Frame) -> Piece:
-    """A line as a piece; odd boxes give small or empty ones."""
+    """The piece of a line. A line with an invalid box gives a small or empty piece."""
     left, top, right, bottom = placed_bounds(line.box, frame)
     _, across = _sides(line) if not frame.vertical else reversed(_sides(line))
     size = min(across, bottom - top) if across else bottom - top
@@ -71,18 +72,18 @@ def piece_of(line: Line, frame: Frame) -> Piece:
 
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
-    """Left, top, right and bottom of a quad in layout coordinates."""
+    """The rectangle around a quad in coordinates of the layout; (0, 0, 0, 0) without points."""
     return bounds([frame.place(point) for point in box] or [(0.0, 0.0)])
 
 
 def is_east_asian(char: str) -> bool:
-    """Whether a character is of a script written without blanks or downwards: Han, Kana, Hangul."""
+    """Whether a character is Han, Kana or Hangul: these scripts may be written downwards."""
     code = ord(char)
     return code >= _EAST_ASIAN[0][0] and any(low <= code <= high for low, high in _EAST_ASIAN)
 
 
 def _sides(line: Line) -> tuple[float, float]:
-    """Mean lengths of top and bottom, and of left and right; 0 for what cannot be measured."""
+    """Mean length of the top and bottom sides, and of the left and right sides; 0 and 0 without four corners."""
     if len(line.box) != 4:
         return 0.0, 0.0
     a, b, c, d = (Frame().place(point) for point in line.box)
@@ -90,12 +91,13 @@ def _sides(line: Line) -> tuple[float, float]:
 
 
 def _is_tall(line: Line) -> bool:
+    """Whether a line is written downwards in an East Asian script."""
     along, across = _sides(line)
     return len(line.text) > 1 and across > _VERTICAL * along and any(map(is_east_asian, line.text))
 
 
 def _lean(line: Line) -> float | None:
-    """The angle of a line long enough to have one."""
+    """The skew of a line in radians; None if the line is too short to show it, or was turned on purpose."""
     along, across = _sides(line)
     if along < _LONG * max(across, 1.0):
         return None

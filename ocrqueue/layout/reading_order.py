@@ -1,4 +1,4 @@
-"""Reading order: blocks of rows, each block read before the next."""
+"""Reading order: a page as blocks of rows. A block is read completely before the next."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -10,12 +10,12 @@ from ocrqueue.layout.rows import Row, rows_of
 from ocrqueue.layout.splitter import Splitter
 
 Block = list[Row]
-_DEEPEST = 24  # columns within columns; pages of print have three or four
-_FURNITURE = 0.8  # sizes of white that part a running head or foot from the text
-_FURNITURE_WIDER = 1.5  # times the usual white between rows: less parts the rows of a table, or lines set far apart
-_FURNITURE_ROWS = 2
-_NEAR_ROWS = 6  # next to a running head or foot, which it must be apart from
-_FURNITURE_LENGTH = 120  # characters
+_DEEPEST = 24  # nested columns at most; printed pages have three or four levels
+_FURNITURE = 0.8  # times the size of a line: least white between a running head or foot and the text
+_FURNITURE_WIDER = 1.5  # times the usual white between rows: also least white; less is found within tables
+_FURNITURE_ROWS = 2  # rows of a running head or foot at most
+_NEAR_ROWS = 6  # rows nearest to a running head or foot, to which the white is measured
+_FURNITURE_LENGTH = 120  # characters of a running head or foot at most
 
 
 def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
@@ -33,6 +33,7 @@ def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
 
 
 def _read(pieces: Sequence[Piece], splitter: Splitter, depth: int) -> Iterator[Block]:
+    """The blocks of a region: of its bands from top to bottom, in each band of the left column, then of the right."""
     bands = part(pieces, splitter) if depth else None
     if bands is None:
         yield rows_of(pieces)
@@ -44,7 +45,7 @@ def _read(pieces: Sequence[Piece], splitter: Splitter, depth: int) -> Iterator[B
 
 
 def _furniture(rows: Sequence[Row], least: float) -> int:
-    """How many of the outermost rows are a running head or foot: short, and farther from the rest than `least`."""
+    """How many of the first rows are a running head or foot: short, and more than `least` pixels from the rest."""
     for count in range(min(_FURNITURE_ROWS, len(rows) - 1), 0, -1):
         outer = [piece for row in rows[:count] for piece in row]
         rest = [piece for row in rows[count : count + _NEAR_ROWS] for piece in row]
@@ -54,11 +55,13 @@ def _furniture(rows: Sequence[Row], least: float) -> int:
 
 
 def _usual_gap(rows: Sequence[Row]) -> float:
-    """The white between neighbouring rows, in the middle of all such; 0 where there is but one, which tells nothing."""
+    """The median of the white between neighbouring rows in pixels; 0 for fewer than three rows, which tell nothing."""
     gaps = [_gap(a, b) for a, b in pairwise(rows)]
     return median_low(gaps) if len(gaps) > 1 else 0.0
 
 
 def _gap(a: Sequence[Piece], b: Sequence[Piece]) -> float:
-    """The white between two, whichever is the upper one; negative where they overlap."""
-    return max(min(p.top for p in a) - max(p.bottom for p in b), min(p.top for p in b) - max(p.bottom for p in a))
+    """The vertical distance in pixels between two groups of pieces; negative if they overlap."""
+    a_below_b = min(p.top for p in a) - max(p.bottom for p in b)
+    b_below_a = min(p.top for p in b) - max(p.bottom for p in a)
+    return max(a_below_b, b_below_a)

@@ -1,14 +1,14 @@
-"""Rows: pieces that stand side by side at one height, from left to right."""
+"""Rows: pieces side by side at one height, from left to right."""
 
 from collections.abc import Sequence
 
 from ocrqueue.layout.pieces import Piece
 
 Row = list[Piece]
-_NEAR = 0.5  # of the smaller of two sizes: middles no farther apart are on one row
-_DRIFT = 1.0  # of a row's first piece's size: how far its last may be from the first, on curved or leaning paper
-_OVER = 0.5  # of the narrower piece: what shares more of the width stands below, not beside
-_LOOK_BACK = 12  # pieces of a row a new one is compared with, so that a row of thousands takes no longer
+_NEAR = 0.5  # times the smaller of two sizes: pieces whose middles are at most so far apart are in one row
+_DRIFT = 1.0  # times the size of a row's first piece: its last may be so much higher or lower, on curved paper
+_OVER = 0.5  # share of the width of the narrower piece: if two pieces overlap by more, one is below the other
+_LOOK_BACK = 12  # pieces of a row with which a new piece is compared: bounds the time for rows of thousands
 
 
 def rows_of(pieces: Sequence[Piece]) -> list[Row]:
@@ -28,11 +28,12 @@ def rows_of(pieces: Sequence[Piece]) -> list[Row]:
 
 
 def beside(a: Piece, b: Piece) -> bool:
-    """Whether two pieces are at one height."""
+    """Whether two pieces are at the same height."""
     return abs(a.middle - b.middle) <= _NEAR * min(a.size, b.size)
 
 
 def _belongs(piece: Piece, row: Row) -> bool:
+    """Whether a piece is in a row: at its height, and not below or above one of its pieces."""
     if abs(piece.middle - row[0].middle) > _DRIFT * row[0].size:
         return False
     recent = row[-_LOOK_BACK:]
@@ -42,9 +43,11 @@ def _belongs(piece: Piece, row: Row) -> bool:
 
 
 def _distance(a: Piece, b: Piece) -> float:
+    """The horizontal distance in pixels; negative if the pieces overlap."""
     return max(a.left - b.right, b.left - a.right)
 
 
 def _is_over(a: Piece, b: Piece) -> bool:
+    """Whether one piece is above the other: they share much of their width."""
     shared = min(a.right, b.right) - max(a.left, b.left)
     return shared > _OVER * max(min(a.width, b.width), 1.0)

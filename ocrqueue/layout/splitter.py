@@ -1,4 +1,4 @@
-"""Splitting a line that a detector drew across the gutter between two columns."""
+"""Splits a line that an engine found across the gutter between two columns."""
 
 from dataclasses import dataclass, replace
 from statistics import median
@@ -12,41 +12,47 @@ from ocrqueue.states import Origin
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_RULES = frozenset("|│┃¦‖")  # a recogniser reads the line printed between columns as one of these
-_WIDER = 1.5  # times the line's own gap between words
-_WIDE = 0.4  # of its size
-_WIDE_ALONE = 0.8  # of its size, where the line has too few words to know its own gap
-_ENOUGH = 3  # gaps between words that tell what is usual in a line
-_REACH = 1.0  # sizes by which a gap may lie beside the gutter
-_INK = 0.5  # of the way from paper to the darkest: darker is ink
+_RULES = frozenset("|│┃¦‖")  # how a recogniser reads the rule that is printed between columns
+_WIDER = 1.5  # times the median gap between words of the line: a gap between columns is at least so wide ...
+_WIDE = 0.4  # ... and at least so many times the size of the line
+_WIDE_ALONE = 0.8  # times the size of the line: the same if the line has too few gaps for a median
+_ENOUGH = 3  # gaps between words for a median
+_REACH = 1.0  # times the size of the line: the gap may be so far to the left or right of the gutter
+_INK = 0.5  # between paper (0) and the darkest pixels (1): darker is ink
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A place where a line may be split."""
+    """A gap at which a line may be split."""
 
-    left: float  # in layout coordinates
+    left: float  # in coordinates of the layout
     right: float
-    offset: int  # in the line's text, where the second part begins
+    offset: int  # index in the text of the line at which the second part begins
 
     @property
     def width(self) -> float:
-        """Of the white."""
+        """Width in pixels."""
         return self.right - self.left
+
+    @property
+    def middle(self) -> float:
+        """Its middle, in coordinates of the layout."""
+        return (self.left + self.right) / 2
 
 
 class Splitter:
-    """Splits the lines of one page, and remembers what it saw in each."""
+    """Splits lines of one page, and remembers the gaps of each line."""
 
     def __init__(self, frame: Frame, image: "Image | None" = None) -> None:
         self._frame = frame
         self._image = image
-        self._seen: dict[int, tuple[Line, _Gaps]] = {}  # by identity; the line is kept, so that none takes its place
+        self._seen: dict[int, tuple[Line, _Gaps]] = {}  # by `id(line)`; keeping the line keeps its id unique
 
     def split(self, piece: Piece, left: float, right: float) -> tuple[Piece, Piece] | None:
-        """Both parts of a piece that is two lines, one on each side of the gutter from `left` to `right`; else None.
+        """Both parts of a piece that has a gap at the gutter from `left` to `right`; None if it has none there.
 
-        Its words tell, by a gap wider than its others; where the engine gave none, a white gap in the page image.
+        The gap has to be wider than other gaps between words. If the engine gave no words, gaps are white columns of
+        the page image.
         """
         if self._frame.vertical:
             return None
@@ -54,14 +60,12 @@ class Splitter:
             self._seen[id(piece.line)] = piece.line, self._look(piece)
         seen = self._seen[id(piece.line)][1]
         reach = _REACH * piece.size
-        there = [
-            gap
-            for gap in seen.gaps
-            if gap.width >= seen.least and left - reach <= (gap.left + gap.right) / 2 <= right + reach
-        ]
-        return _divide(piece, max(there, key=lambda gap: gap.width), self._frame) if there else None
+        begin, end = left - reach, right + reach
+        wide = [gap for gap in seen.gaps if gap.width >= seen.least and begin <= gap.middle <= end]
+        return _divide(piece, max(wide, key=lambda gap: gap.width), self._frame) if wide else None
 
     def _look(self, piece: Piece) -> "_Gaps":
+        """The gaps of a piece, by its words or in the image."""
         line = piece.line
         if not line.words and self._image is not None and line.origin == Origin.OCR:
             return _Gaps(_gaps_of_white(line, self._frame, piece.size, self._image), _WIDE_ALONE * piece.size)
@@ -76,29 +80,30 @@ class _Gaps:
     """The gaps of a line."""
 
     gaps: list[Gap]
-    least: float  # width of one that may part two columns
+    least: float  # pixels: least width of a gap between columns
 
 
 def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
+    """The parts of a piece left and right of a gap; None if one of them has no text."""
     line = piece.line
     first, second = line.text[: gap.offset].rstrip(), line.text[gap.offset :].lstrip()
     if not first or not second:
         return None
-    share = ((gap.left + gap.right) / 2 - piece.left) / max(piece.width, 1.0)
+    share = (gap.middle - piece.left) / max(piece.width, 1.0)
     a, b, c, d = line.box
     above, below = point_between(a, b, share), point_between(d, c, share)
-    words = [(placed_bounds(word.box, frame)[0] < (gap.left + gap.right) / 2, word) for word in line.words]
-    parts = (
-        replace(line, text=first, box=(a, above, below, d), words=tuple(w for is_first, w in words if is_first)),
-        replace(line, text=second, box=(above, b, c, below), words=tuple(w for is_first, w in words if not is_first)),
-    )
-    return piece_of(parts[0], frame), piece_of(parts[1], frame)
+    lefts = [placed_bounds(word.box, frame)[0] for word in line.words]
+    first_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x < gap.middle)
+    second_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x >= gap.middle)
+    first_line = replace(line, text=first, box=(a, above, below, d), words=first_words)
+    second_line = replace(line, text=second, box=(above, b, c, below), words=second_words)
+    return piece_of(first_line, frame), piece_of(second_line, frame)
 
 
 def _gaps_of_words(line: Line, frame: Frame) -> list[Gap]:
-    """The gaps between a line's words; a printed rule between two counts as white."""
+    """The gaps between the words of a line. A printed rule between two words is part of the gap."""
     gaps: list[Gap] = []
-    end: float | None = None  # of the word before
+    end: float | None = None  # right edge of the word before
     for word, offset in _offsets(line):
         left, _, right, _ = placed_bounds(word.box, frame)
         if set(word.text) <= _RULES:
@@ -110,7 +115,7 @@ def _gaps_of_words(line: Line, frame: Frame) -> list[Gap]:
 
 
 def _offsets(line: Line) -> list[tuple[Word, int]]:
-    """The words with where they begin in the text; none where they do not spell it."""
+    """The words with their index in the text; empty if the words do not make up the text."""
     found: list[tuple[Word, int]] = []
     position = 0
     for word in line.words:
@@ -123,21 +128,25 @@ def _offsets(line: Line) -> list[tuple[Word, int]]:
 
 
 def _gaps_of_white(line: Line, frame: Frame, size: float, image: "Image") -> list[Gap]:
-    """The white runs in a line's part of the image, with the blank of the text that lies nearest to each by ink."""
+    """The wide white gaps of a line in the image, each with the nearest space in the text.
+
+    A gap that has a share of the ink before it belongs to the space that has about the same share of the characters
+    before it.
+    """
     import numpy as np
 
     left, top, right, bottom = (int(v) for v in placed_bounds(line.box, Frame()))
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
-    blanks = [i + 1 for i, char in enumerate(line.text) if char.isspace()]
-    if left >= right or top >= bottom or not blanks:
+    spaces = [i + 1 for i, char in enumerate(line.text) if char.isspace()]
+    if left >= right or top >= bottom or not spaces:
         return []
     grey = np.asarray(image.crop((left, top, right, bottom)).convert("L"), dtype=np.float32)
     dark, paper = np.percentile(grey, (1, 90))
     ink = np.flatnonzero((grey < paper - _INK * (paper - dark) - 1).any(axis=0))
     gaps = []
-    for marks in np.flatnonzero(np.diff(ink) > _WIDE * size):
-        share = (marks + 1) / len(ink)
-        offset = min(blanks, key=lambda blank: abs(blank / len(line.text) - share))
-        ends = [frame.place((left + float(ink[i]), (top + bottom) / 2))[0] for i in (marks, marks + 1)]
-        gaps.append(Gap(ends[0] + 1, ends[1], offset))
+    for before in np.flatnonzero(np.diff(ink) > _WIDE * size):  # index of the last column of ink before a gap
+        share = (before + 1) / len(ink)
+        offset = min(spaces, key=lambda space: abs(space / len(line.text) - share))
+        start, end = (frame.place((left + float(x), (top + bottom) / 2))[0] for x in ink[before : before + 2])
+        gaps.append(Gap(start + 1, end, offset))
     return gaps

@@ -1,17 +1,19 @@
-"""Tables: rows whose cells stand below each other."""
+"""Tables: rows whose cells are aligned in columns."""
 
 from collections.abc import Sequence
 
 from ocrqueue.layout.rows import Row
 
-Table = list[list[str]]  # rows of cells, each row as long as the others
-_ROWS = 3  # make a table, at least
-_FILLED = 0.6  # of the cells of a table, at least
-_SHRINK = 0.25  # sizes a cell is drawn in at both ends before columns are looked for
+Table = list[list[str]]  # rows of cells; all rows have the same length
+_ROWS = 3  # rows of a table, at least
+_FILLED = 0.6  # share of the cells of a table that contain text, at least
+_SHRINK = (
+    0.25  # times its size: a cell is shortened at both ends before columns are searched, so that they do not touch
+)
 
 
 def table_of(rows: Sequence[Sequence[Row]]) -> Table | None:
-    """Rows of cells as a table; None where their cells do not stand in columns."""
+    """Rows of cells as a table; None if the cells are not aligned in columns."""
     columns = _columns(rows)
     if len(rows) < _ROWS or len(columns) < 2:
         return None
@@ -30,7 +32,7 @@ def table_of(rows: Sequence[Sequence[Row]]) -> Table | None:
 
 
 def _columns(rows: Sequence[Sequence[Row]]) -> list[tuple[float, float]]:
-    """The strips that the cells fill, from left to right."""
+    """Left and right edges of the columns that the cells fill, from left to right."""
     spans = []
     for row in rows:
         for cell in row:

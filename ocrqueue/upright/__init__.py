@@ -1,6 +1,6 @@
-"""Upright pages: a page that was scanned sideways, upside down or askew is found and put right before it is read.
+"""Upright pages: finds pages that were scanned sideways, upside down or askew, and turns them before they are read.
 
-OpenCV and NumPy are loaded with the first page, not before.
+OpenCV and NumPy are loaded with the first page, not earlier.
 """
 
 import logging
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 
 def upright(page: PageImage, max_pixels: int, label: str) -> PageImage:
-    """The page as it should be read: turned, and the image given closed; or the same where it needs no turn.
+    """The page, upright. If it has to be turned, the result is a new image and the given one is closed.
 
-    `max_pixels` is the most that the turned image may have; `label` names the page in the log. Raises nothing: a page
-    that cannot be judged stays as it is, with a warning.
+    The turned image has at most `max_pixels` pixels; `label` names the page in the log. Raises nothing: if the
+    direction cannot be found because of an error, the page is returned as it is, with a warning.
     """
     try:
         from ocrqueue.upright.direction import turn_needed
@@ -25,15 +25,15 @@ def upright(page: PageImage, max_pixels: int, label: str) -> PageImage:
             return page
         result = turned(page, degrees, max_pixels)
     except Exception:
-        log.warning("%s: read as it lies, since its direction could not be looked for", label, exc_info=True)
+        log.warning("%s: not turned, because finding its direction failed", label, exc_info=True)
         return page
-    log.info("%s turned by %.2f degrees", label, degrees)
+    log.info("%s turned clockwise by %.2f degrees", label, degrees)
     page.image.close()
     return result
 
 
 def turned_to(page: PageImage, rotation: float, max_pixels: int) -> PageImage:
-    """The page turned further until it is turned by `rotation` degrees in all, and the image given closed."""
+    """The page, turned so that its `rotation` becomes the given one (degrees). If it turns, it closes the old image."""
     from ocrqueue.upright.turn import turned
 
     if rotation == page.rotation:

@@ -1,7 +1,7 @@
-"""By how much a page has to be turned to be upright.
+"""By how many degrees a page has to be turned to be upright.
 
-What a look at the ink costs is paid for every page; the recogniser is asked only about a page that looks turned, and
-has the last word: a page stays as it is unless it reads clearly better turned.
+Every page has its ink examined. Only if a page looks turned, the recogniser reads parts of it, and decides: the page
+stays as it is unless it reads clearly better when turned.
 """
 
 from dataclasses import dataclass
@@ -17,29 +17,30 @@ from ocrqueue.upright.tiles import tiles, unstacked
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_LEVEL = 0.5  # share of wide words from which on lines run from left to right
-_DOUBTFUL = 0.5  # likelihood of being upside down from which on the recogniser is asked
-_CLEAR = 0.35  # likelihood of it below which these are lines of text, and not a picture's
-_ENOUGH = 4  # lines that a page is turned by a little for without being read
-_READABLE = 0.65  # certainty of a text that lies right
-_BETTER = 0.15  # by which it is above that of the same lines upside down
-_VOTE = 0.3  # what the classifier's likelihood counts beside that certainty
-_STACKED = 0.7  # certainty of a line whose characters were turned one by one, if it was a column
-_LINES = 12  # to classify
-_READ = 6  # of them
+# Likelihoods and certainties are numbers from 0 to 1, of PP-OCR's classifier and recogniser (`networks`).
+_LEVEL = 0.5  # share of wide words (`level_share`) from which on lines run from left to right
+_DOUBTFUL = 0.5  # likelihood of "upside down" from which on the recogniser reads the turned page, too
+_CLEAR = 0.35  # likelihood of "upside down" below which the tiles are surely upright text, not parts of a picture
+_ENOUGH = 4  # lines: with so many, a page's skew is corrected although nothing of it was read
+_READABLE = 0.65  # certainty from which on the text is upright
+_BETTER = 0.15  # difference of certainties from which on one direction is clearly better than another
+_VOTE = 0.3  # weight of the classifier's likelihood, where it is added to the certainty
+_STACKED = 0.7  # certainty, after each character was turned by itself, from which on a tall line is vertical writing
+_LINES = 12  # tiles for the classifier
+_READ = 6  # tiles of them for the recogniser
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """The lines of a page that is turned by `quarter`, or by half a turn more."""
+    """Tiles of a page turned by `quarter`, from which also tiles turned by a half turn more can be made."""
 
-    quarter: int
-    lean: Lean
-    tiles: list[Any]
+    quarter: int  # degrees clockwise
+    lean: Lean  # of the page turned by `quarter`
+    tiles: list[Any]  # see `tiles`
 
 
 def turn_needed(page: "Image") -> float:
-    """Degrees by which a page (RGB) has to be turned clockwise, 0 to 360; 0 where it is upright or nothing is sure."""
+    """Degrees clockwise, 0 to 360, by which a page (RGB) has to be turned; 0 if it is upright or unclear."""
     ink = ink_of(page)
     found = _tall(ink) if level_share(ink) < _LEVEL else None
     view, quarter, is_text = _flat(ink) if found is None else (*found, True)
@@ -48,12 +49,13 @@ def turn_needed(page: "Image") -> float:
 
 
 def _view(ink: Ink, quarter: int) -> _View:
+    """The view of a page turned by `quarter` (0 or 90) degrees, its skew corrected."""
     lean = lean_of(np.ascontiguousarray(np.rot90(ink.mask, -quarter // 90)))
     return _View(quarter, lean, tiles(ink, quarter - lean.degrees, _LINES))
 
 
 def _flat(ink: Ink) -> tuple[_View, int, bool]:
-    """A page whose lines run from left to right: 0 or 180, and whether this is text for sure."""
+    """For a page whose lines run from left to right: its view, 0 or 180 degrees, and whether it surely is text."""
     view = _view(ink, 0)
     likelihood = upside_down(view.tiles)
     if likelihood < _CLEAR and (len(view.tiles) >= _ENOUGH or not view.lean.is_sure):
@@ -69,7 +71,7 @@ def _flat(ink: Ink) -> tuple[_View, int, bool]:
 
 
 def _tall(ink: Ink) -> tuple[_View, int] | None:
-    """A page whose lines seem to run up or down, and by which quarter to turn it; None where that is not sure."""
+    """For a page whose lines seem to run up or down: its view and the degrees to turn it by; None if unclear."""
     view = _view(ink, 90)
     pieces = {90: _some(view.tiles), 270: _turned(_some(view.tiles))}
     recogniser = Recogniser()
@@ -79,7 +81,7 @@ def _tall(ink: Ink) -> tuple[_View, int] | None:
     if read[best] < _READABLE or votes[best] < votes[other] + _BETTER:
         return None
     if recogniser.certainty([unstacked(tile) for tile in pieces[best]], share=0.5) >= _STACKED:
-        return _view(ink, 0), (best + 90) % 360  # a column of characters one above the other can be read lying, too
+        return _view(ink, 0), (best + 90) % 360  # vertical writing: its column is readable lying, too
     flat = _view(ink, 0)
     if recogniser.certainty(_some(flat.tiles)) > read[best] + _BETTER:
         return None
@@ -87,9 +89,10 @@ def _tall(ink: Ink) -> tuple[_View, int] | None:
 
 
 def _some(tiles: list[Any]) -> list[Any]:
-    """At most `_READ` of them, from all over the page."""
+    """At most `_READ` of the tiles, from all parts of the page."""
     return tiles[:: max(1, -(-len(tiles) // _READ))]
 
 
 def _turned(tiles: list[Any]) -> list[Any]:
+    """The tiles turned by 180 degrees."""
     return [tile[::-1, ::-1] for tile in tiles]

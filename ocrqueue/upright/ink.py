@@ -1,4 +1,4 @@
-"""What is written on a page, as a small mask: enough to see how its lines lie."""
+"""The characters on a page as a small mask, which suffices to find the direction of its lines."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,34 +11,34 @@ from ocrqueue.upright.canvas import Size
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-cv2.setNumThreads(1)  # each worker child is meant to use one core
+cv2.setNumThreads(1)  # each worker process uses one core
 
-_WORKING_SIDE = 1400  # pixels of the mask's long side, or up to half as many again
-_CONTRAST = 24  # grey levels by which ink differs from the paper around it
-_PAPER = 4  # the paper's grey is taken at this part of the size ...
-_AROUND = 11  # ... from a square of so many pixels
-_SMALLEST = 3  # pixels; less is a speck
-_LARGEST = 1 / 14  # of the mask's long side; more is a rule, a picture or an edge
-_USUAL_EM = 12.0
+_WORKING_SIDE = 1400  # pixels: the page is reduced by a whole factor that brings its longer side closest to this
+_CONTRAST = 24  # of 255: ink differs from the paper around it by more
+_PAPER = 4  # the grey of the paper is found in the mask reduced by this factor ...
+_AROUND = 11  # ... as the median of a square with so many pixels on each side
+_SMALLEST = 3  # pixels of a character's longer side; smaller is a speck
+_LARGEST = 1 / 14  # share of the mask's longer side; larger is a rule, a picture or an edge of the paper
+_USUAL_EM = 12.0  # pixels of the mask: used if the page has no letters
 
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """The characters of a page, found at 1/`factor` of its size."""
+    """The characters of a page, as a mask of 1/`factor` of its size."""
 
-    page: "Image"
-    factor: int
-    mask: Any  # H x W, uint8: 1 where there is a character, else 0
-    em: float  # usual extent of a character, in pixels of the mask
+    page: "Image"  # RGB
+    factor: int  # at least 1
+    mask: Any  # height x width, uint8: 1 for ink of a character, else 0
+    em: float  # median of the longer sides of the characters, in pixels of the mask
 
     @property
     def size(self) -> Size:
-        """Width and height of the mask."""
+        """Width and height of the mask in pixels."""
         return self.mask.shape[1], self.mask.shape[0]
 
 
 def ink_of(page: "Image") -> Ink:
-    """Whatever differs from the paper around it, dark or light, and is neither a speck nor large."""
+    """All shapes that differ from the paper around them, dark or light, and have the size of characters."""
     factor = max(1, round(max(page.size) / _WORKING_SIDE))
     grey = np.asarray(page.reduce(factor).convert("L"))
     height, width = grey.shape
@@ -55,10 +55,10 @@ def ink_of(page: "Image") -> Ink:
 
 
 def level_share(ink: Ink) -> float:
-    """The share, 0 to 1, of words that are wide rather than tall: near 1 where lines run from left to right.
+    """The share of words, 0 to 1, that are wide rather than tall: near 1 if lines run from left to right.
 
-    Characters are closer to their neighbours in the line than to those in the next, so growing them all around makes
-    words. 1 where there are no words.
+    Characters are closer to their neighbours in the line than to the next line, so a morphological closing joins them
+    into words. Words are weighted by the square root of their area. 1 if there are no words.
     """
     reach = max(3, round(ink.em / 3)) | 1
     words = cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8), borderValue=0)

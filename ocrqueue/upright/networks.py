@@ -1,6 +1,6 @@
-"""The networks of RapidOCR's wheel that tell which way up a piece of a line is.
+"""The networks that tell which way up a tile is. Their files come with the package `rapidocr`.
 
-OpenCV runs them, whatever engine reads the page: it is there on every platform, and takes the files as they are.
+OpenCV runs them, whichever engine reads the page: it exists on every platform, and reads the files as they are.
 """
 
 from functools import cache
@@ -14,12 +14,12 @@ from ocrqueue.upright.tiles import MAX_WIDTH
 
 _CLASSIFIER = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 _RECOGNISER = "PP-OCRv6_rec_small.onnx"
-_CLASSIFIED = 192  # pixels of width that the classifier takes
-_FEWEST = 4  # characters; a shorter text says nothing
+_CLASSIFIED = 192  # pixels: width of the classifier's input
+_FEWEST = 4  # characters: the certainty of fewer says nothing
 
 
 def upside_down(tiles: list[Any]) -> float:
-    """How likely a page is upside down, 0 to 1: the mean of what the classifier says of each tile. 0 without tiles."""
+    """Likelihood, 0 to 1, that a page is upside down: the mean over its tiles (see `tiles`); 0 without tiles."""
     if not tiles:
         return 0.0
     net = _classifier()
@@ -28,18 +28,21 @@ def upside_down(tiles: list[Any]) -> float:
 
 
 class Recogniser:
-    """PP-OCR's recogniser, asked only how sure it is. About 150 MB while it lives: keep it for one page."""
+    """The recogniser of PP-OCR, used only for its certainty. It takes about 150 MB: keep it for one page only."""
 
     def __init__(self) -> None:
         self._net = _network(_RECOGNISER)
 
     def certainty(self, tiles: list[Any], share: float = 0.0) -> float:
-        """Mean certainty, 0 to 1, of the characters in all tiles; 0 where no more than a share has enough to tell."""
+        """Mean certainty, 0 to 1, of the characters in all tiles with enough characters.
+
+        0 if at most the share `share` of the tiles has enough characters.
+        """
         found = [c for c in map(self._characters, tiles) if len(c) >= _FEWEST]
         return float(np.concatenate(found).mean()) if len(found) > share * len(tiles) else 0.0
 
     def _characters(self, tile: Any) -> Any:
-        """The certainty of each character in a tile."""
+        """The certainty, 0 to 1, of each character in a tile."""
         self._net.setInput(network_input(tile[:, :, ::-1], MAX_WIDTH)[None])
         _, _, certainties = decode(self._net.forward()[0])
         return certainties

@@ -1,22 +1,25 @@
-"""Pieces of text lines, cut out of a page as they look once it is turned."""
+"""Tiles: beginnings of text lines, cut out of a page as they look when the page is turned."""
 
+import itertools
 from typing import Any
 
 import cv2
 import numpy as np
 
 from ocrqueue.documents.transforms import Transform, apply, chained, scaled
+from ocrqueue.geometry import bounds
 from ocrqueue.ppocr import LINE_HEIGHT
 from ocrqueue.upright.canvas import turned_size, warp_matrix, way_back
 from ocrqueue.upright.ink import Ink
 
 MAX_WIDTH = 288  # pixels of a tile; its height is LINE_HEIGHT
-_LONG = 3.0  # heights that a line is wide at the least
-_HEIGHTS = (0.7, 3.0)  # of a line, in ems
-_FILLED = 0.3  # of a line's box, at the least
-_MARGIN = 0.2  # of a line's height, above and below
+_LONG = 3.0  # times its height: a line is at least so wide
+_HEIGHTS = (0.7, 3.0)  # ems: least and largest height of a line
+_FILLED = 0.3  # share of a line's box that is ink, at least
+_INKED = 60  # of 255: ink differs from the paper of a tile by more
+_MARGIN = 0.2  # share of a line's height that a tile shows above and below it
 
-Component = tuple[int, int, int, int]  # x, y, width, height in pixels of the mask
+LineBox = tuple[int, int, int, int]  # x, y, width, height in pixels of the turned mask
 
 
 def tiles(ink: Ink, degrees: float, count: int) -> list[Any]:
@@ -29,36 +32,44 @@ def tiles(ink: Ink, degrees: float, count: int) -> list[Any]:
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     level = cv2.warpAffine(ink.mask, matrix, turned_size(ink.size, degrees), flags=flags)
     back = chained(way_back(ink.size, degrees), (ink.factor, 0, 0, 0, ink.factor, 0))
-    return [_tile(ink, box, back) for box in _boxes(level, ink.em, count)]
+    return [_tile(ink, box, back) for box in _line_boxes(level, ink.em, count)]
 
 
-def _boxes(level: Any, em: float, count: int) -> list[Component]:
+def _line_boxes(level: Any, em: float, count: int) -> list[LineBox]:
+    """Up to `count` lines of a mask, found by joining characters to the right and left.
+
+    The mask is divided into `count` horizontal bands. The longest line of each band comes first, then the second
+    longest, and so on. Lines that fill a tile count as equally long.
+    """
     reach = max(3, round(em * 1.2)) | 1
     lines = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8), borderValue=0)
     _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
-    found: list[list[Component]] = [[] for _ in range(count)]
+    bands: list[list[LineBox]] = [[] for _ in range(count)]
     for x, y, width, height, area in stats[1:].tolist():
         fits = _HEIGHTS[0] * em <= height <= _HEIGHTS[1] * em and width >= _LONG * height
         if fits and area >= _FILLED * width * height:
-            found[y * count // level.shape[0]].append((x, y, width, height))
-    for band in found:
+            bands[y * count // level.shape[0]].append((x, y, width, height))
+    for band in bands:
         band.sort(key=lambda box: -min(box[2] / box[3], MAX_WIDTH / LINE_HEIGHT))
-    depth = max(len(band) for band in found)
-    return [band[i] for i in range(depth) for band in found if len(band) > i][:count]
+    ranks = itertools.zip_longest(*bands)
+    return [box for rank in ranks for box in rank if box is not None][:count]
 
 
-def _tile(ink: Ink, box: Component, back: Transform) -> Any:
-    """One piece, from the page at its full size; `back` leads there from the turned mask."""
+def _tile(ink: Ink, box: LineBox, back: Transform) -> Any:
+    """One tile, cut from the page in its full size. `back` leads from the turned mask to the page."""
     x, y, width, height = box
     top, tall = y - _MARGIN * height, height * (1 + 2 * _MARGIN)
     left, wide = x - tall / 8, min(width + tall / 4, tall * MAX_WIDTH / LINE_HEIGHT)
-    corners = [apply(back, left + dx, top + dy) for dx in (0, wide) for dy in (0, tall)]
-    x0, y0 = (max(0, int(min(c[i] for c in corners)) - 2) for i in (0, 1))
-    x1, y1 = (min(ink.page.size[i], int(max(c[i] for c in corners)) + 3) for i in (0, 1))
+    corners = [apply(back, x, y) for x in (left, left + wide) for y in (top, top + tall)]
+    page_left, page_top, page_right, page_bottom = bounds(corners)
+    # The part of the page with the line, and two pixels around it for the interpolation.
+    x0, y0 = max(0, int(page_left) - 2), max(0, int(page_top) - 2)
+    x1, y1 = min(ink.page.width, int(page_right) + 3), min(ink.page.height, int(page_bottom) + 3)
     step = max(1, int(tall * ink.factor / LINE_HEIGHT))
     pixels = np.asarray(ink.page.crop((x0, y0, x1, y1)).reduce(step))
     zoom = tall / LINE_HEIGHT
-    to_part = scaled(chained(chained((1, 0, left, 0, 1, top), back), (1, 0, -x0, 0, 1, -y0)), zoom, zoom)
+    to_page = chained((1, 0, left, 0, 1, top), back)  # from pixels of the mask, counted from the line's corner
+    to_part = scaled(chained(to_page, (1, 0, -x0, 0, 1, -y0)), zoom, zoom)  # from pixels of the tile
     matrix = warp_matrix(chained(to_part, (1 / step, 0, 0, 0, 1 / step, 0)))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (max(1, round(wide / zoom)), LINE_HEIGHT)
@@ -66,7 +77,7 @@ def _tile(ink: Ink, box: Component, back: Transform) -> Any:
 
 
 def unstacked(tile: Any) -> Any:
-    """A line of vertical writing, which lies in its tile, set from left to right: each character turned clockwise."""
+    """The tile of a vertical line, which lies on its side, with each character turned clockwise by a quarter turn."""
     paper = np.median(tile, axis=(0, 1)).astype(np.uint8)
     inked = (np.abs(tile.astype(np.int16) - paper).max(axis=2) > _INKED).any(axis=0)
     side = LINE_HEIGHT
@@ -80,11 +91,8 @@ def unstacked(tile: Any) -> Any:
     return np.hstack(cells) if cells else tile
 
 
-_INKED = 60  # levels by which ink differs from a tile's paper
-
-
 def _characters(inked: Any, em: int) -> list[tuple[int, int]]:
-    """Start and end of each character in columns that are inked or not, none much wider than an em."""
+    """Start and end of each character along a row of columns with or without ink; none is much wider than `em`."""
     found: list[tuple[int, int]] = []
     for column in np.nonzero(inked)[0].tolist():
         if found and column - found[-1][0] < em + 2:

@@ -1,4 +1,4 @@
-"""A page image, turned: its pixels, and what is known of where they lie."""
+"""Turning a page image: its pixels, and its transform to the page in the file."""
 
 import math
 from typing import Any
@@ -11,14 +11,15 @@ from ocrqueue.documents.page_image import PageImage
 from ocrqueue.documents.transforms import chained, scaled
 from ocrqueue.upright.canvas import turned_size, warp_matrix, way_back
 
+# By degrees clockwise; Pillow counts them counter-clockwise.
 _QUARTERS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
-_FRAME = 200  # pixels along each side that the background's colour is taken from
+_FRAME = 200  # pixels: the page is reduced to about this longer side before the colour of its edges is taken
 
 
 def turned(page: PageImage, degrees: float, max_pixels: int) -> PageImage:
-    """The page turned clockwise, on a canvas that holds all of it; scaled down where that has more than `max_pixels`.
+    """The page turned clockwise by `degrees`, on a canvas that contains all of it, scaled down to `max_pixels`.
 
-    Quarter turns keep every pixel as it is. The corners of other turns get the colour of the page's edges.
+    Quarter turns only move pixels. After other turns the corners have the colour of the page's edges.
     """
     back = way_back(page.image.size, degrees)
     size = turned_size(page.image.size, degrees)
@@ -33,6 +34,7 @@ def turned(page: PageImage, degrees: float, max_pixels: int) -> PageImage:
 
 
 def _warped(image: Image.Image, back: Any, size: tuple[int, int]) -> Image.Image:
+    """An image of `size`, whose pixels are those of `image` at the points to which `back` leads."""
     pixels = np.asarray(image)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     colour = _background(image)
@@ -42,7 +44,7 @@ def _warped(image: Image.Image, back: Any, size: tuple[int, int]) -> Image.Image
 
 
 def _background(image: Image.Image) -> tuple[int, ...]:
-    """The middle value of each band along the page's four edges."""
+    """The median of each colour channel along the four edges of the page."""
     small = np.asarray(image.reduce(max(1, max(image.size) // _FRAME)))
     edges = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     return tuple(int(v) for v in np.median(edges, axis=0))

@@ -1,1 +1,1 @@
-"""PDF documents: pages rendered by PyMuPDF, and the text that a page contains."""
+"""PDF documents, by PyMuPDF: rendering of pages, and the text that a page contains."""

@@ -1,4 +1,4 @@
-"""PDFs, rendered by PyMuPDF; `pdf_text` and `pdf_painting` use it too. Nothing in a PDF is run, followed or fetched."""
+"""PDF documents, rendered by PyMuPDF. Nothing in a PDF is executed, and no link is followed."""
 
 import contextlib
 import io
@@ -28,24 +28,25 @@ log = logging.getLogger(__name__)
 
 pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
-pymupdf.set_messages(pylogging=True, pylogging_name="pymupdf", pylogging_level=10)  # stdout belongs to the caller
+pymupdf.set_messages(pylogging=True, pylogging_name="pymupdf", pylogging_level=10)  # it would write to stdout
 
-_POINTS = 72.0  # to the inch
-_MAX_SIDE = 20_000.0  # points; ISO 32000 has 14,400 as the usual largest side
-_SCAN_DPI = (100.0, 400.0)  # a scan's own resolution is used within these
-_ENOUGH_PIXELS = 2000  # a scan with a longer side is never enlarged
-_COVERS = 0.9  # the part of a page that its one image covers, if it is a plain scan
-_TEXT = ("fill-text", "stroke-text")
+_POINTS = 72.0  # points per inch
+_MAX_SIDE = 20_000.0  # points; ISO 32000-1, annex C, names 14,400 as the usual limit
+_SCAN_DPI = (100.0, 400.0)  # dots per inch: the resolution of a scan is kept within these limits
+_ENOUGH_PIXELS = 2000  # a scan with a longer side in pixels is never enlarged
+_COVERS = 0.9  # share of the page that a single image covers at least if the page is a scan
+_TEXT = ("fill-text", "stroke-text")  # what MuPDF calls visible text
+# Warnings of MuPDF about images that it cannot decode.
 _LOST = re.compile(r"Failed to (?:read|decode) JPX")
-_SHORT = "padding truncated image"  # alone no harm: many writers leave a few bytes out
+_SHORT = "padding truncated image"  # harmless alone: many writers omit a few bytes
 _BROKEN = re.compile(r"read error|premature end of data|zlib error|faxd")
-_JPEG_END = b"\xff\xd9"
-_GREY = range(126, 130)
 _CUT_JPEG = "premature end of file in jpeg"
+_JPEG_END = b"\xff\xd9"  # the end marker (ITU-T T.81, EOI)
+_GREY = range(126, 130)  # values of mid-grey, which libjpeg gives a block without data
 
 
 class PdfDocument(Document):
-    """A PDF. `pdf` is PyMuPDF's own document, for whoever reads the text layer."""
+    """A PDF. `pdf` is the document of PyMuPDF."""
 
     kind = "pdf"
 
@@ -55,7 +56,7 @@ class PdfDocument(Document):
         self._limits = limits
 
     def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:
-        """The page with its annotations and filled-in form fields, on white."""
+        """The page with its annotations and form fields, on white."""
         with guarded(PageFailure, f"page {number}"):
             page = self.pdf[number - 1]
             _check_page(page, self._limits)
@@ -66,7 +67,7 @@ class PdfDocument(Document):
             return _page_image(page, pixmap, zoom)
 
     def text_layer(self, number: int, dpi: int | None, engine_dpi: int) -> TextLayer | None:
-        """The text that page `number` brings along, where it is what a reader sees."""
+        """The text that the file contains for page `number` (from 1); None if it is not what a reader sees."""
         started = time.monotonic()
         try:
             page = self.pdf[number - 1]
@@ -76,19 +77,19 @@ class PdfDocument(Document):
                 return None
             zoom = _zoom(page, dpi or engine_dpi, self._limits)
             return _text_layer(page, usable, zoom, started)
-        except Exception as error:  # noqa: BLE001 - see `_guarded`; the page is read instead
-            log.warning("page=%d its own text cannot be used: %s", number, _reason(error))
+        except Exception as error:  # noqa: BLE001 - see `guarded`; an engine reads the page instead
+            log.warning("page=%d the text layer cannot be used: %s", number, _reason(error))
             return None
 
     def close(self) -> None:
-        """Close the file and empty MuPDF's store of decoded images and fonts."""
+        """Close the file and empty MuPDF's cache of decoded images and fonts."""
         if not self.pdf.is_closed:
             self.pdf.close()
             pymupdf.TOOLS.store_shrink(100)
 
 
 def open_pdf(path: Path, limits: Limits, password: str | None) -> PdfDocument:
-    """Open a PDF; damaged ones are repaired where MuPDF can. Whoever has no owner password may read it all the same.
+    """Open a PDF. MuPDF repairs damaged files where it can. A PDF with only an owner password opens without it.
 
     Raises DocumentError: `corrupt_file`, `empty_document`, `password_required`, `too_large`, `too_many_pages`.
     """
@@ -106,19 +107,19 @@ def open_pdf(path: Path, limits: Limits, password: str | None) -> PdfDocument:
 
 @contextlib.contextmanager
 def guarded(failure: type[OcrError], what: str) -> Iterator[None]:
-    """Turns whatever goes wrong inside into a `failure`."""
+    """Raises any error in the `with` block as `failure`: `too_large` if memory is short, else `corrupt_file`."""
     try:
         yield
     except OcrError:
         raise
-    except Exception as error:  # PyMuPDF raises RuntimeError, ValueError, its own and MuPDF's classes
+    except Exception as error:  # PyMuPDF raises RuntimeError, ValueError, its own classes and MuPDF's
         if isinstance(error, MemoryError) or "alloc" in str(error):
             raise failure(f"{what} takes too much memory: save it with smaller images", "too_large") from error
         raise failure(f"{what} is damaged ({_reason(error)}): export or scan it again", "corrupt_file") from error
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, pymupdf.FileDataError):  # its message is a path, which is nobody's business
+    if isinstance(error, pymupdf.FileDataError):  # its message contains a path of this machine
         return "its structure cannot be read"
     return re.sub(r"^code=\d+: ", "", " ".join(str(error).split()))[:200]
 
@@ -127,9 +128,7 @@ def _unlock(pdf: Any, password: str | None) -> None:
     if not pdf.needs_pass:
         return
     if password is None:
-        raise DocumentError(
-            "the PDF asks for a password: send it along (--password-file, or password=…)", "password_required"
-        )
+        raise DocumentError("the PDF needs a password: send it (--password-file, or password=…)", "password_required")
     if not pdf.authenticate(password):
         raise DocumentError("the password does not open this PDF: send the right one", "password_required")
 
@@ -143,16 +142,16 @@ def _check_count(count: int, limits: Limits) -> None:
 
 
 def _check_tree(pdf: Any) -> None:
-    """Refuses a page tree that loops: MuPDF reads on with the pages it finds, and says nothing of the lost ones."""
+    """Raise DocumentError if the page tree contains a cycle: MuPDF would silently lose pages."""
     pymupdf.TOOLS.reset_mupdf_warnings()
-    with contextlib.suppress(Exception):  # a first page that cannot be read fails later, by itself
+    with contextlib.suppress(Exception):  # a damaged first page fails later, as a page
         pdf.load_page(0)
     if "cycle in page tree" in pymupdf.TOOLS.mupdf_warnings():
-        raise DocumentError("the PDF's list of pages runs in a circle: export it again", "corrupt_file")
+        raise DocumentError("the page tree of the PDF contains a cycle: export it again", "corrupt_file")
 
 
 def _check_page(page: Any, limits: Limits) -> None:
-    """Refuses what cannot be rendered at a bounded cost: absurd pages, and images too large to decode."""
+    """Raise PageFailure if the page or an image on it is too large to render."""
     width, height = page.rect.width, page.rect.height
     if not 0 < min(width, height) <= max(width, height) <= _MAX_SIDE:
         size = f"{width:,.0f} x {height:,.0f} points"
@@ -164,17 +163,18 @@ def _check_page(page: Any, limits: Limits) -> None:
 
 
 def _largest_zoom(rect: Any, max_pixels: int) -> float:
-    """The largest zoom at which (zoom w + 1) (zoom h + 1) is no more than max_pixels: MuPDF rounds sides up."""
+    """The largest zoom z at which (z w + 1) (z h + 1) = max_pixels, solved for z: MuPDF rounds both sides up."""
     total, area = rect.width + rect.height, rect.width * rect.height
     return float((math.sqrt(total * total + 4 * area * (max_pixels - 1)) - total) / (2 * area))
 
 
 def _zoom(page: Any, dpi: float, limits: Limits) -> float:
+    """Pixels per point at this resolution, at most as many as `Limits.max_pixels` allows."""
     return min(dpi / _POINTS, _largest_zoom(page.rect, limits.max_pixels))
 
 
 def _scan_dpi(page: Any) -> float | None:
-    """The resolution of the one image that is all there is to see on a page; None for any other page."""
+    """The resolution in dpi of a page that shows one image and nothing else; None for any other page."""
     if not page.get_images():
         return None
     images = page.get_image_info()
@@ -184,7 +184,7 @@ def _scan_dpi(page: Any) -> float | None:
     whole = pymupdf.Rect(0, 0, *_unrotated_size(page))
     if abs(pymupdf.Rect(image["bbox"]) & whole) < _COVERS * abs(whole):
         return None
-    a, b, c, d, _, _ = image["transform"]  # of the unit square, in points
+    a, b, c, d, _, _ = image["transform"]  # maps the unit square to points of the page
     own = max(image["width"] / math.hypot(a, b), image["height"] / math.hypot(c, d)) * _POINTS
     low, high = _SCAN_DPI
     if max(image["width"], image["height"]) >= _ENOUGH_PIXELS:
@@ -193,7 +193,7 @@ def _scan_dpi(page: Any) -> float | None:
 
 
 def _check_images(page: Any, warnings: str) -> None:
-    """Refuses a page that is nothing but an image which MuPDF could not decode: it draws such an image blank."""
+    """Raise PageFailure if MuPDF could not decode an image and the page has no text: it draws such an image blank."""
     lost = _LOST.search(warnings) or (_SHORT in warnings and _BROKEN.search(warnings))
     cut = lost or (_CUT_JPEG in warnings and _has_cut_jpeg(page))
     if cut and not any(kind in _TEXT for kind, _ in page.get_bboxlog()):
@@ -201,20 +201,22 @@ def _check_images(page: Any, warnings: str) -> None:
 
 
 def _has_cut_jpeg(page: Any) -> bool:
-    """Whether a JPEG on the page lacks pixels; MuPDF gives the same warning where only its end mark is missing."""
-    streams = (page.parent.xref_stream_raw(image[0]) for image in page.get_images(full=True) if image[8] == "DCTDecode")
-    return any(_is_cut(stream) for stream in streams)
+    """Whether a JPEG on the page lacks pixels. MuPDF gives the same warning if only the end marker is missing."""
+    jpegs = [image for image in page.get_images(full=True) if image[8] == "DCTDecode"]
+    return any(_is_cut(page.parent.xref_stream_raw(xref)) for xref, *_ in jpegs)
 
 
 def _is_cut(jpeg: bytes) -> bool:
-    """Whether the last block of 8 x 8 pixels is missing: libjpeg makes it, as any other without data, one even grey."""
+    """Whether the last block of 8 x 8 pixels is missing: libjpeg fills a block without data with mid-grey."""
     try:
         with Image.open(io.BytesIO(jpeg + _JPEG_END), formats=["JPEG"]) as image:
-            image.draft(None, (max(1, image.width // 4), max(1, image.height // 4)))  # 2 x 2 pixels of each block
+            image.draft(
+                None, (max(1, image.width // 4), max(1, image.height // 4))
+            )  # a quarter of the size: 2 x 2 pixels per block
             width, height = image.size
             block = image.crop(((width - 1) // 2 * 2, (height - 1) // 2 * 2, width, height))
             return all(value in _GREY for value in block.tobytes())
-    except Exception:  # noqa: BLE001 - Pillow raises nearly anything for damaged bytes
+    except Exception:  # noqa: BLE001 - Pillow raises almost any exception for damaged bytes
         return True
 
 
@@ -225,6 +227,7 @@ def _page_image(page: Any, pixmap: Any, zoom: float) -> PageImage:
 
 
 def _transform(page: Any, zoom: float) -> Transform:
+    """From pixels of the rendered page to points of the unrotated page, as in `Document.render`."""
     to_page = to_stored(ORIENTATION_OF[_rotation(page)], *_unrotated_size(page))
     return scaled(to_page, 1 / zoom, 1 / zoom)
 
@@ -252,18 +255,19 @@ def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextL
 
 
 def _pixels(quad: Quad, zoom: float) -> Quad:
+    """A quad in points as a quad in pixels."""
     a, b, c, d = ((x * zoom, y * zoom) for x, y in quad)
     return a, b, c, d
 
 
 def _unrotated_size(page: Any) -> tuple[float, float]:
-    """Width and height in points before /Rotate turns the page; `get_image_info` and `get_text` use the same."""
+    """Width and height in points before /Rotate is applied, as `get_image_info` and `get_text` use them."""
     width, height = page.rect.width, page.rect.height
     return (height, width) if _rotation(page) in (90, 270) else (width, height)
 
 
 def to_user_space(page: Any) -> Transform:
-    """From points of the unrotated page, as `Document.render` has them, to what the page's own operators count in."""
+    """From points of the unrotated page, as in `Document.render`, to the user space of the page's operators."""
     matrix = _page_matrix(page)
     to_view = (matrix.a, matrix.c, matrix.e, matrix.b, matrix.d, matrix.f)
     to_unrotated = to_stored(ORIENTATION_OF[_rotation(page)], *_unrotated_size(page))
@@ -271,13 +275,13 @@ def to_user_space(page: Any) -> Transform:
 
 
 def _rotation(page: Any) -> int:
-    """Degrees clockwise by which MuPDF turns the page. PyMuPDF's `page.rotation` says 0 for odd values of /Rotate."""
+    """Degrees clockwise by which MuPDF turns the page. PyMuPDF's `page.rotation` is 0 for odd values of /Rotate."""
     matrix = _page_matrix(page)
     return round(math.degrees(math.atan2(matrix.b, matrix.a))) % 360
 
 
 def _page_matrix(page: Any) -> Any:
-    """From the page's user space to the page as it is seen, in points from its top left corner."""
+    """From the user space of the page to the page as displayed, in points from its top left corner."""
     matrix = pymupdf.mupdf.FzMatrix()
     pdf_page = pymupdf.mupdf.pdf_page_from_fz_page(page.this)
     pymupdf.mupdf.pdf_page_transform(pdf_page, pymupdf.mupdf.FzRect(), matrix)

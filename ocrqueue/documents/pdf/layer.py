@@ -1,4 +1,4 @@
-"""Whether the text that a PDF page brings along can be used, and what has to be read beside it."""
+"""Whether the text of a PDF page can be used, and which parts of the page an engine has to read as well."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,33 +13,33 @@ from ocrqueue.documents.pdf.plausible import is_gibberish
 from ocrqueue.documents.pdf.text import TextRun, page_contents
 from ocrqueue.geometry import Rect, area, bounds, intersection, union
 
-_MAX_JUNK = 0.3  # of the characters; with more, the whole page is read
-_MAX_UNMAPPED = 0.1  # of a line's characters
-_ORNAMENTS = 2  # characters; so few are bullets, ticks or arrows
-_FULL = 0.85  # of the page: a scan
-_FEW = 50  # characters on top of a scan: a stamp, a page number
-_LARGE = 0.15  # of the page: such an image is read unless it is empty
-_MIN_SIDES = (20.0, 6.0)  # points: a smaller image holds no text
-_EDGE = 6.0  # points: frames and shadows lie so near to the edge of an image
-_NEAR = 3.0  # points: parts of one image are no further apart
-_MANY = 400  # images; not worth telling apart
-_PAPER = 24  # of 255: how far the paper's grey may vary
-_INK = 60  # of 255: how far ink is from paper
-_MIN_PAPER = 0.5  # of the pixels; photographs have less
-_MAX_INK = 0.4  # of the pixels
-_CROSSINGS, _ROWS = 6, 4  # edges of strokes in a row; rows
+_MAX_JUNK = 0.3  # share of the characters in unusable lines; above it, an engine reads the whole page
+_MAX_UNMAPPED = 0.1  # share of a line's characters without meaning; above it, the line is unusable
+_ORNAMENTS = 2  # characters without meaning: so few are bullets, ticks or arrows
+_FULL = 0.85  # share of the page that an image covers from which on the page is a scan
+_FEW = 50  # characters: less text on top of a scan is a stamp or a page number
+_LARGE = 0.15  # share of the page: an engine reads such an image unless it is empty
+_MIN_SIDES = (20.0, 6.0)  # points, width and height: a smaller image contains no text
+_EDGE = 6.0  # points along each edge of an image that are ignored: frames and shadows
+_NEAR = 3.0  # points: images at most so far apart count as one
+_MANY = 400  # images: more are merged into one, because comparing all pairs takes too long
+_PAPER = 24  # of 255: the grey of the paper varies at most so much
+_INK = 60  # of 255: ink differs from the paper by more
+_MIN_PAPER = 0.5  # share of pixels that are paper in an image of text; photographs have less
+_MAX_INK = 0.4  # share of pixels that are ink in an image of text
+_CROSSINGS, _ROWS = 6, 4  # an image of text has so many edges of strokes in a row of pixels, in so many rows
 
 
 @dataclass(frozen=True, slots=True)
 class Usable:
-    """The part of a page's own text that can be used. Boxes in points of the upright page."""
+    """The usable text of a page. Boxes are in points of the upright page."""
 
     runs: list[TextRun]
-    unread: list[Rect]  # places whose text is not in `runs`
+    unread: list[Rect]  # areas whose text is not in `runs`
 
 
 def usable_text(page: Any) -> Usable | None:
-    """What can be used of the text of a page of PyMuPDF; None where the page has to be read."""
+    """The usable text of a page of PyMuPDF; None if an engine has to read the whole page."""
     contents = page_contents(page)
     if contents is None or not contents.runs:
         return None
@@ -63,7 +63,7 @@ def usable_text(page: Any) -> Usable | None:
 
 
 def _sorted_out(runs: list[TextRun]) -> tuple[list[TextRun], list[TextRun]]:
-    """Lines that can be used, and lines of fonts whose characters cannot be told."""
+    """The usable lines, and the lines without meaning: their fonts do not say which characters they print."""
     by_font: dict[str, list[str]] = defaultdict(list)
     for run in runs:
         for font, text in run.fonts.items():
@@ -79,13 +79,13 @@ def _sorted_out(runs: list[TextRun]) -> tuple[list[TextRun], list[TextRun]]:
 
 
 def _is_unmapped(run: TextRun) -> bool:
-    """Whether too many of a line's characters stand for nothing; one may be an ornament."""
+    """Whether too many characters of a line have no meaning. A few may be ornaments."""
     lost = sum(is_unmapped(c) for text in run.fonts.values() for c in text)
     return lost > _ORNAMENTS and lost > _MAX_UNMAPPED * run.size
 
 
 def _regions(images: Iterable[Rect]) -> list[Rect]:
-    """The images on the page, those that touch made one."""
+    """The images on the page. Images that touch are merged."""
     found: list[Rect] = []
     for image in images:
         if not area(image):
@@ -99,12 +99,12 @@ def _regions(images: Iterable[Rect]) -> list[Rect]:
 
 
 def _filled(region: Rect, images: Iterable[Rect]) -> float:
-    """How much of a region its images fill, at most all of it."""
+    """The area of a region that images fill, at most the area of the region."""
     return min(area(region), sum(area(intersection(image, region)) for image in images))
 
 
 def _may_hold_text(box: Rect, grey: Painting, *, is_large: bool) -> bool:
-    """Whether an image looks like print inside its edges; a large one may be a photograph with print on it."""
+    """Whether an image looks like printed text inside its edges. A large one may be a photograph with text on it."""
     left, top, right, bottom = box
     if right - left < _MIN_SIDES[0] or bottom - top < _MIN_SIDES[1]:
         return False
@@ -120,11 +120,12 @@ def _may_hold_text(box: Rect, grey: Painting, *, is_large: bool) -> bool:
 
 
 def _has_strokes(ink: "np.ndarray[Any, Any]") -> bool:
-    """Whether some rows of pixels cross several strokes, as rows of print do and frames do not."""
+    """Whether some rows of pixels cross several strokes: rows of text do, frames do not."""
     crossings = (ink[:, 1:] != ink[:, :-1]).sum(axis=1)
     return int((crossings >= _CROSSINGS).sum()) >= _ROWS
 
 
 def _touch(one: Rect, other: Rect) -> bool:
+    """Whether two boxes are at most `_NEAR` points apart."""
     across = one[0] - _NEAR < other[2] and other[0] - _NEAR < one[2]
     return across and one[1] - _NEAR < other[3] and other[1] - _NEAR < one[3]

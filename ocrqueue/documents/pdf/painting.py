@@ -1,4 +1,4 @@
-"""What is painted on a PDF page, in which order and where, in points of the upright page."""
+"""What a PDF page paints, where, and in which order. Boxes are in points of the upright page."""
 
 import math
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from pymupdf import extra, mupdf
 
 from ocrqueue.geometry import Point, Rect
 
-_DPI = 150  # of the small image that tells whether there is ink
-_MAX_PIXELS = 20_000_000  # of that image
-_MIN_CONTRAST = 16  # of 255, of a letter with what is around it
+_DPI = 150  # dots per inch of the grey image in which ink is looked for
+_MAX_PIXELS = 20_000_000  # of that image: bounds its memory
+_MIN_CONTRAST = 16  # of 255: a visible letter differs from its surroundings by at least so much
 
 
 class Painting:
-    """The page as a small grey image, rendered when it is first asked for."""
+    """The page as a small grey image. It is rendered at the first use."""
 
     def __init__(self, displayed: Any) -> None:
         self._displayed = displayed
@@ -25,7 +25,7 @@ class Painting:
         self._pixels: np.ndarray[Any, Any] | None = None
 
     def part(self, box: Rect) -> "np.ndarray[Any, Any]":
-        """The pixels in a box, of 0 to 255; may be empty."""
+        """The pixels in a box: rows x columns, 0 to 255, a view; empty if the box is outside of the page."""
         if self._pixels is None:
             matrix = pymupdf.Matrix(self._zoom, self._zoom)
             pixmap = self._displayed.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY, alpha=0)
@@ -36,14 +36,14 @@ class Painting:
         return self._pixels[top : max(bottom, top), left : max(right, left)]
 
     def paint_over(self, boxes: Iterable[Rect]) -> None:
-        """Fill boxes with what is most of them."""
+        """Fill each box with its commonest grey value."""
         for box in boxes:
             part = self.part(box)
             if part.size:
                 part[:] = np.bincount(part.ravel(), minlength=256).argmax()
 
     def has_ink(self, box: Rect) -> bool | None:
-        """Whether anything stands out in a box; None where only its outermost pixels do."""
+        """Whether a box contains ink; None if only its outermost pixels differ, which may belong to a neighbour."""
         part = self.part(box)
         if not _stands_out(part):
             return False
@@ -55,14 +55,14 @@ def _stands_out(pixels: "np.ndarray[Any, Any]") -> bool:
 
 
 def painted_on(displayed: Any) -> list[tuple[str, Rect]]:
-    """What a display list paints, in order: a kind of MuPDF's, such as "fill-image", and its box before clipping."""
+    """What a display list paints, in order: MuPDF's name, such as "fill-image", and the box before clipping."""
     found: list[tuple[str, Rect]] = []
     _run_device(displayed, pymupdf.JM_new_bbox_device(found, False))
     return found
 
 
 def order_of_text(displayed: Any) -> dict[tuple[int, int], int]:
-    """When the character at an origin (in tenths of a point) was painted last, as an index of `painted_on`."""
+    """By the origin of a character (see `place_of`): when it was painted last, as an index of `painted_on`."""
     found: list[dict[str, Any]] = []
     device = extra.JM_new_texttrace_device(found)
     device.ptm = mupdf.FzMatrix()
@@ -71,12 +71,12 @@ def order_of_text(displayed: Any) -> dict[tuple[int, int], int]:
 
 
 def place_of(origin: Point) -> tuple[int, int]:
-    """The origin of a character in tenths of a point."""
+    """The origin of a character in whole tenths of a point, so that rounding errors do not matter."""
     return round(origin[0] * 10), round(origin[1] * 10)
 
 
 def opaque_images(page: Any, painted: list[tuple[str, Rect]]) -> set[tuple[int, ...]]:
-    """Where images without a mask lie, in whole points of the upright page."""
+    """The boxes of images without a mask, in whole points of the upright page."""
     if not any(kind == "fill-image" for kind, _ in painted):
         return set()
     turn = page.rotation_matrix
@@ -94,5 +94,5 @@ def _run_device(displayed: Any, device: Any) -> None:
 
 
 def rounded(box: Iterable[float]) -> tuple[int, ...]:
-    """A box in whole points."""
+    """A box rounded to whole points."""
     return tuple(round(v) for v in box)

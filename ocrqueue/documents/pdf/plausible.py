@@ -1,4 +1,4 @@
-"""Whether text can be what is printed, or comes from a font whose codes say nothing. Knows no words of any language."""
+"""Whether extracted text can be the printed text, or comes from a font without a character map. Uses no dictionary."""
 
 import math
 import re
@@ -7,33 +7,34 @@ from collections import Counter
 
 from ocrqueue.documents.pdf.characters import is_unmapped
 
-_MAX_UNMAPPED = 0.15  # of characters
-_ENOUGH_LETTERS = 120  # for their frequencies to say something
-_MAX_BITS = 4.9  # for a letter; languages in Latin script have 4.1 to 4.7, a shuffled alphabet 4.8 to 5.6
-_ENOUGH_WORDS = 20  # of four letters or more
-_MAX_VOWELLESS = 0.25  # of these words; languages in Latin script have 0.03
-_MAX_ACCENTED = 0.6  # of Latin letters; Vietnamese has a third
-_MAX_SYMBOLS = 0.6  # of characters; dense program text has half
-_KINDS = 5  # of symbols; leaders and rules have fewer
-_LAST_CODE = "\u0100"  # symbols beyond are meant: ticks, arrows, box drawing
-_MAX_REPEATED = 0.6  # of one character
-_FEW = 20
+_MAX_UNMAPPED = 0.15  # share of characters without meaning
+_ENOUGH_LETTERS = 120  # letters: the frequencies of fewer say too little
+_MAX_BITS = 4.9  # mean bits per letter; languages in Latin script need 4.1 to 4.7, a shuffled alphabet 4.8 to 5.6
+_ENOUGH_WORDS = 20  # words of four letters or more: fewer say too little
+_MAX_VOWELLESS = 0.25  # share of these words without a vowel; languages in Latin script have 0.03
+_MAX_ACCENTED = 0.6  # share of Latin letters with an accent; Vietnamese has a third
+_MAX_SYMBOLS = 0.6  # share of characters that are symbols; dense program text has half
+_KINDS = 5  # different symbols; dot leaders and rules have fewer
+_LAST_CODE = "\u0100"  # symbols from here on are intended: ticks, arrows, box drawing
+_MAX_REPEATED = 0.6  # share of letters that are the same letter
+_FEW = 20  # characters: fewer are not judged by their symbols, accents or repetitions
 _CID = re.compile(r"\(cid:\d+\)")
 _RUN = re.compile(r"(.)\1{2,}")
 _WORD = re.compile(r"[a-zß-ÿ]{4,}")
 _VOWEL = re.compile("[aeiouyäöüàáâèéêìíòóôõùúæøœ]")
-_FIRST_CODE, _ENOUGH_CODES = 0x21, 6
-# Rough frequencies in per mille, over the languages of Europe; letters without their accents.
+_FIRST_CODE, _ENOUGH_CODES = 0x21, 6  # the code after the space; so many different codes in order are no coincidence
+# Rough frequencies of letters without accents, per mille, over the European languages in Latin script.
 _LETTERS = {
     "e": 138, "a": 92, "i": 80, "n": 75, "o": 68, "r": 65, "t": 65, "s": 63, "l": 45, "d": 40, "u": 40, "c": 31,
     "m": 30, "h": 28, "p": 26, "g": 22, "k": 17, "b": 16, "v": 15, "f": 13, "z": 11, "y": 11, "w": 9, "j": 6, "x": 3,
     "q": 3,
 }  # fmt: skip
+# Bits per letter: -log2 of its frequency (Shannon, 1948). The frequencies add up to 1,012.
 _COST = {letter: -math.log2(share / 1012) for letter, share in _LETTERS.items()}
 
 
 def is_gibberish(text: str) -> bool:
-    """Whether a text cannot be what is printed: its characters stand for nothing, or for other ones."""
+    """Whether a text cannot be the printed text: its characters have no meaning, or stand for other characters."""
     if len(_CID.findall(text)) >= 3:
         return True
     chars = [c for c in _RUN.sub(r"\1", text) if not c.isspace()]
@@ -46,33 +47,36 @@ def is_gibberish(text: str) -> bool:
 
 
 def _is_repeated(letters: list[str]) -> bool:
+    """Whether most letters are the same letter."""
     return len(letters) >= _FEW and Counter(letters).most_common(1)[0][1] > _MAX_REPEATED * len(letters)
 
 
 def _is_symbols(chars: list[str]) -> bool:
+    """Whether most characters are symbols of several kinds."""
     symbols = [c for c in chars if c < _LAST_CODE and unicodedata.category(c)[0] in "PS"]
     return len(chars) >= _FEW and len(symbols) > _MAX_SYMBOLS * len(chars) and len(set(symbols)) >= _KINDS
 
 
 def is_numbered(text: str) -> bool:
-    r"""Whether characters are numbered as they first come: `!"#$` and on, as some writers of PDFs do without a map."""
+    r"""Whether new characters appear in the order `!"#$...`: some PDF writers number characters so, without a map."""
     codes = [ord(c) for c in dict.fromkeys(text) if not c.isspace()]
     return len(codes) >= _ENOUGH_CODES and codes == list(range(_FIRST_CODE, _FIRST_CODE + len(codes)))
 
 
 def _is_shuffled(letters: list[str]) -> bool:
-    """Whether Latin letters have the frequencies of no language."""
+    """Whether the frequencies of Latin letters fit no language."""
     latin = [c for c in letters if "LATIN" in unicodedata.name(c, "")]
     if len(latin) < _FEW:
         return False
     if sum(not c.isascii() for c in latin) > _MAX_ACCENTED * len(latin):
         return True
-    plain = [c for c in (unicodedata.normalize("NFD", c)[0].lower() for c in latin) if c in _COST]
-    return len(plain) >= _ENOUGH_LETTERS and sum(_COST[c] for c in plain) / len(plain) > _MAX_BITS
+    plain = [unicodedata.normalize("NFD", c)[0].lower() for c in latin]
+    costs = [_COST[c] for c in plain if c in _COST]
+    return len(costs) >= _ENOUGH_LETTERS and sum(costs) / len(costs) > _MAX_BITS
 
 
 def _lacks_vowels(text: str) -> bool:
-    """Whether many words in Latin letters have no vowel."""
+    """Whether many words in Latin script have no vowel."""
     plain = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
     words = _WORD.findall(plain)
     return len(words) >= _ENOUGH_WORDS and sum(not _VOWEL.search(w) for w in words) > _MAX_VOWELLESS * len(words)

@@ -1,8 +1,8 @@
-"""The text that a PDF page brings along, as a reader sees it, in points of the upright page."""
+"""The visible text of a PDF page, line by line. Boxes are in points of the upright page."""
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -13,44 +13,45 @@ from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
 from ocrqueue.geometry import Quad, Rect, union
 
-MAX_CHARACTERS = 100_000  # a page full of 4 point type has 40,000
-MAX_PAINTED = 200_000  # things that are painted on a page
+MAX_CHARACTERS = 100_000  # per page; a page full of 4 point type has 40,000
+MAX_PAINTED = 200_000  # painted objects per page
 
-_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP  # not: codes for unmapped
-_LEVEL = 0.9999  # the cosine of a direction that is as good as level
-_NOTHING = "\u200b"  # a character that `readable` leaves out
-_BEFORE = 200  # lines; a shadow is not printed long before
-_LAST_SPACED = "\u0dff"  # no script before it goes without spaces
+# Without TEXT_CID_FOR_UNKNOWN_UNICODE: a character without a Unicode value becomes U+FFFD, not its code.
+_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP
+_LEVEL = 0.9999  # the cosine of a direction; from here on a line counts as level
+_NOTHING = "\u200b"  # a zero-width space: `readable` removes it
+_BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
+_LAST_SPACED = "\u0dff"  # scripts up to this code put spaces between words: most characters need no closer look
 
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """One line of the layer, or a part of it in one font."""
+    """One visible line of text."""
 
     text: str  # as it is printed, NFC
-    quad: Quad  # clockwise from the text's own top left
-    words: tuple[tuple[str, Quad], ...]
-    fonts: dict[str, str]  # the raw characters by font; to judge its mapping
+    quad: Quad
+    words: tuple[tuple[str, Quad], ...]  # text and box of each word, in order
+    fonts: dict[str, str]  # raw characters by font name, to judge whether the font maps them correctly
 
     @property
     def size(self) -> int:
-        """How many characters there are, readable or not."""
+        """The number of characters, with or without meaning."""
         return sum(len(text.strip()) for text in self.fonts.values())
 
 
 @dataclass(frozen=True, slots=True)
 class PageContents:
-    """What is seen on a page. Boxes in points of the upright page."""
+    """What is visible on a page. Boxes are in points of the upright page."""
 
-    runs: list[TextRun]
-    hidden: int  # characters that are there and not seen
+    runs: list[TextRun]  # in the order of the file
+    hidden: int  # number of characters that are not visible
     images: list[Rect]  # in the order of painting
-    glyph_paths: int  # filled shapes of the size of a letter
-    grey: Painting
+    glyph_paths: int  # number of filled shapes of the size of a letter
+    grey: Painting  # the page as a grey image
 
 
 def page_contents(page: Any) -> PageContents | None:
-    """What is seen on a page of PyMuPDF; None where there is no text, or more than any page can have."""
+    """What is visible on a page of PyMuPDF; None if it has no text, or more than a page can have."""
     displayed = page.get_displaylist()
     stext = pymupdf.TextPage(displayed.get_textpage(_FLAGS))
     count = len(stext.extractText())
@@ -70,6 +71,7 @@ def page_contents(page: Any) -> PageContents | None:
 
 
 def _lines(stext: Any) -> Iterator[dict[str, Any]]:
+    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters."""
     for block in stext.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
             _put_accents([char for span in line["spans"] for char in span["chars"]])
@@ -77,7 +79,7 @@ def _lines(stext: Any) -> Iterator[dict[str, Any]]:
 
 
 def _put_accents(chars: list[dict[str, Any]]) -> None:
-    """Make one character of an accent and the letter that it is printed over, as TeX does."""
+    """Join each accent with the letter below it, which TeX prints as two characters."""
     for accent, letter in pairwise(chars):
         if accent["c"] <= "Z" or not letter["c"].isalpha():
             continue
@@ -88,59 +90,64 @@ def _put_accents(chars: list[dict[str, Any]]) -> None:
 
 
 def _is_repeated(run: TextRun, runs: list[TextRun]) -> bool:
-    """Whether the same text was printed nearly there before: a shadow, or bold type made of plain."""
+    """Whether the same text was just printed at nearly the same place: a shadow, or bold made by printing twice."""
     near = math.dist(run.quad[0], run.quad[3]) / 4
     return any(run.text == other.text and math.dist(run.quad[0], other.quad[0]) < near for other in runs[-_BEFORE:])
 
 
 def _is_glyph(kind: str, box: Rect) -> bool:
+    """Whether a filled path has the size of a letter: 3 to 40 points high, 1 to 60 wide."""
     return kind == "fill-path" and 3 <= box[3] - box[1] <= 40 and 1 <= box[2] - box[0] <= 60
 
 
 def _run(line: dict[str, Any], spans: list[tuple[dict[str, Any], list[bool]]]) -> TextRun | None:
-    """The visible part of a line; None where there is none."""
+    """The visible part of a line; None if nothing is visible. `spans` has for each character whether it is visible."""
     frame = _Frame(line)
-    words: list[tuple[list[str], list[Rect]]] = []
+    words: list[_Letters] = []
+    parts: list[str] = []
     fonts: dict[str, str] = {}
-    apart = True
+    starts_word = True
     for span, visible in spans:
         text = "".join(char["c"] if ok else " " for char, ok in zip(span["chars"], visible, strict=True))
+        parts.append(text)
         fonts[span["font"]] = fonts.get(span["font"], "") + text
-        place = frame.placing(span)
+        box_of = frame.boxes_of(span)
         for letter, char in zip(text, span["chars"], strict=True):
             if letter.isspace():
-                apart = True
+                starts_word = True
                 continue
-            alone = letter > _LAST_SPACED and is_unspaced(letter)
-            if apart or alone:
-                words.append(([], []))
-            words[-1][0].append(letter)
-            words[-1][1].append(place(char))
-            apart = alone
+            is_word = letter > _LAST_SPACED and is_unspaced(letter)
+            if starts_word or is_word:
+                words.append(_Letters())
+            words[-1].letters.append(letter)
+            words[-1].boxes.append(box_of(char))
+            starts_word = is_word
     if not words:
         return None
-    plain = readable("".join(fonts.values()) if len(fonts) == 1 else _plain(spans))
-    boxes = [union(places) for _, places in words]
-    named = ((readable("".join(letters)), box) for (letters, _), box in zip(words, boxes, strict=True))
-    return TextRun(plain, frame.quad(union(boxes)), tuple((n, frame.quad(box)) for n, box in named if n), fonts)
+    texts = [readable("".join(word.letters)) for word in words]
+    boxes = [union(word.boxes) for word in words]
+    readable_words = tuple((text, frame.quad(box)) for text, box in zip(texts, boxes, strict=True) if text)
+    return TextRun(readable("".join(parts)), frame.quad(union(boxes)), readable_words, fonts)
 
 
-def _plain(spans: list[tuple[dict[str, Any], list[bool]]]) -> str:
-    return "".join(
-        char["c"] if ok else " " for span, visible in spans for char, ok in zip(span["chars"], visible, strict=True)
-    )
+@dataclass(slots=True)
+class _Letters:
+    """A word while it is collected."""
+
+    letters: list[str] = field(default_factory=list)
+    boxes: list[Rect] = field(default_factory=list)  # of the letters, in coordinates of the line's `_Frame`
 
 
 class _Frame:
-    """A line's own coordinates: along its direction, and down from there."""
+    """The coordinate system of a line: x along its direction, y down from it."""
 
     def __init__(self, line: dict[str, Any]) -> None:
         self._vertical = bool(line["wmode"])
         direction: tuple[float, float] = (1.0, 0.0) if self._vertical else line["dir"]
         self._cos, self._sin = direction
 
-    def placing(self, span: dict[str, Any]) -> Callable[[dict[str, Any]], Rect]:
-        """Tells where a character of a span is in these coordinates: as high as the font, never more than its size."""
+    def boxes_of(self, span: dict[str, Any]) -> Callable[[dict[str, Any]], Rect]:
+        """A function that returns the box of a character of `span`: as high as the font, at most the font size."""
         if self._vertical:
             return lambda char: char["bbox"]
         up, down = max(span["ascender"], 0.1), max(-span["descender"], 0.0)
@@ -161,13 +168,17 @@ class _Frame:
         return level if self._cos > _LEVEL else turned
 
     def _width(self, box: Rect, high: float) -> float:
-        """How wide a character of a known height is, from the upright box around it."""
+        """The width of a turned character of height `high`, from the upright box around it.
+
+        The box of a rectangle w x h turned by an angle a is w cos a + h sin a wide and w sin a + h cos a high. The
+        equation with the larger factor of w is solved.
+        """
         cos, sin = abs(self._cos), abs(self._sin)
         across, down = box[2] - box[0], box[3] - box[1]
         return max((across - high * sin) / cos if cos > sin else (down - high * cos) / sin, 0.0)
 
     def quad(self, box: Rect) -> Quad:
-        """The corners of a box on the page."""
+        """The corners of a box of this coordinate system on the page."""
         left, top, right, bottom = box
         cos, sin = (1.0, 0.0) if self._cos > _LEVEL else (self._cos, self._sin)
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))

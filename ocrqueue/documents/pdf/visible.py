@@ -1,7 +1,7 @@
-"""Which characters of a PDF page can be seen: on the page, painted, large enough, and covered by nothing."""
+"""Which characters of a PDF page are visible: on the page, painted, large enough, and not covered."""
 
 import math
-from itertools import accumulate, groupby
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,31 +9,31 @@ import numpy as np
 from ocrqueue.documents.pdf.painting import Painting, opaque_images, order_of_text, place_of, rounded
 from ocrqueue.geometry import Point, Rect
 
-_PAINTED = 16 | 32  # FZ_STEXT_FILLED, FZ_STEXT_STROKED
-_MIN_ALPHA = 26  # of 255: fainter text is not seen
-_MIN_SIZE = 1.0  # points: smaller text is not read
-_LIGHT = 0xA0  # a colour with a darker part cannot vanish on white
+_PAINTED = 16 | 32  # character flags of MuPDF: FZ_STEXT_FILLED, FZ_STEXT_STROKED
+_MIN_ALPHA = 26  # of 255: more transparent text is invisible
+_MIN_SIZE = 1.0  # points: smaller text is unreadable
+_LIGHT = 0xA0  # of 255: a colour with a darker component is visible on white
 _THIN = 2.0  # points: a line so thin covers no text
 
 
 class _Boxes:
-    """Many boxes at once."""
+    """Many boxes, compared at once."""
 
     def __init__(self, boxes: list[Rect]) -> None:
         self._sides = np.array(boxes, dtype=float).reshape(-1, 4).T
 
     def meeting(self, box: Rect) -> "np.ndarray[Any, Any]":
-        """The numbers of those that share something with a box."""
+        """The indexes of the boxes that overlap or touch `box`."""
         left, top, right, bottom = self._sides
         meet = (left <= box[2]) & (box[0] <= right) & (top <= box[3]) & (box[1] <= bottom)
         return np.flatnonzero(meet)
 
 
 class VisibleText:
-    """Tells which characters of a page can be seen."""
+    """Decides which characters of one page are visible."""
 
     def __init__(self, page: Any, displayed: Any, painted: list[tuple[str, Rect]], grey: Painting) -> None:
-        self.hidden = 0  # characters so far
+        self.hidden = 0  # number of characters found invisible so far
         self._whole = (0.0, 0.0, page.rect.width, page.rect.height)
         self._grey = grey
         opaque = opaque_images(page, painted)
@@ -47,7 +47,7 @@ class VisibleText:
         self._order = order_of_text(displayed) if covers else {}
 
     def visible(self, span: dict[str, Any], line: dict[str, Any]) -> list[bool]:
-        """For each character of a span, whether it can be seen."""
+        """For each character of a span: whether it is visible."""
         chars = span["chars"]
         if not span["char_flags"] & _PAINTED or span["alpha"] < _MIN_ALPHA or span["size"] < _MIN_SIZE:
             found = [False] * len(chars)
@@ -62,7 +62,7 @@ class VisibleText:
         return found
 
     def _shows(self, char: dict[str, Any]) -> bool:
-        """Whether a character is on the page, and under no image."""
+        """Whether the middle of a character is on the page, and no opaque image was painted over it later."""
         x, y = _middle(char["bbox"])
         if not _within((x, y, x, y), self._whole):
             return False
@@ -70,20 +70,20 @@ class VisibleText:
         return bool((covers < self._order.get(place_of(char["origin"]), math.inf)).all())
 
     def _is_doubtful(self, span: dict[str, Any]) -> bool:
-        """Whether the paper below, or what was painted there, could hide the text."""
+        """Whether the text may be invisible on white paper, or on something that was painted at its place."""
         colour = span["color"]
         darkest = min(colour >> 16 & 255, colour >> 8 & 255, colour & 255)
         return darkest > _LIGHT or bool(self._fills.meeting(span["bbox"]).size)
 
     def _inked(self, span: dict[str, Any], char: dict[str, Any], direction: tuple[float, float]) -> bool | None:
-        """Whether there is ink where a letter is; None where it may be another's, or where little is to be expected."""
+        """Whether the page has ink where a letter is; None if unclear: a neighbour's ink, or a sign with little ink."""
         if not char["c"].isalnum():
             return None
         return self._grey.has_ink(_core(char, span["size"], direction))
 
 
 def _core(char: dict[str, Any], size: float, direction: tuple[float, float]) -> Rect:
-    """The part of a letter's box where any letter has ink: from the baseline up to half its size."""
+    """The part of a letter's box in which every letter has ink: from the baseline up to half the font size."""
     left, top, right, bottom = char["bbox"]
     x, y = char["origin"]
     cos, sin = direction
@@ -97,22 +97,35 @@ def _core(char: dict[str, Any], size: float, direction: tuple[float, float]) -> 
 
 
 def _settled(chars: list[dict[str, Any]], known: list[bool | None]) -> list[bool]:
-    """What is not known is as the nearest in its word that is. A single letter is never hidden by itself."""
+    """The visibility of each character, unknown values (None) filled in.
+
+    A letter between two visible ones is visible: single letters are not hidden. An unknown character is like the
+    nearest known one in its word; in a word without known characters all are visible.
+    """
     sure = [i for i, value in enumerate(known) if value is not None]
     for before, place, after in zip(sure, sure[1:], sure[2:], strict=False):
         if known[before] and known[after]:
             known[place] = True
-    words = accumulate((char["c"].isspace() for char in chars), initial=0)
-    places = list(zip(words, range(len(chars)), strict=False))
     found: list[bool] = []
-    for _, group in groupby(places, key=lambda each: each[0]):
-        members = [i for _word, i in group]
-        near = [i for i in members if known[i] is not None]
-        found += [bool(known[min(near, key=lambda n: abs(n - i))]) if near else True for i in members]
+    for word in _words(chars):
+        sure = [i for i in word if known[i] is not None]
+        for i in word:
+            nearest = min(sure, key=lambda n: abs(n - i), default=None)
+            found.append(nearest is None or bool(known[nearest]))
     return found
 
 
+def _words(chars: list[dict[str, Any]]) -> Iterator[range]:
+    """The indexes of the characters of each word; a space belongs to the word before it."""
+    start = 0
+    for i, char in enumerate(chars, 1):
+        if char["c"].isspace() or i == len(chars):
+            yield range(start, i)
+            start = i
+
+
 def _sides(box: Rect) -> tuple[float, float]:
+    """Width and height."""
     return box[2] - box[0], box[3] - box[1]
 
 
@@ -121,4 +134,5 @@ def _middle(box: Rect) -> Point:
 
 
 def _within(one: Rect, other: Rect) -> bool:
+    """Whether `one` lies inside `other`."""
     return other[0] <= one[0] and other[1] <= one[1] and one[2] <= other[2] and one[3] <= other[3]

@@ -256,4 +256,4 @@ def test_whatever_goes_wrong_is_logged_and_the_page_read_as_it_is(caplog):
     given = as_page(image)
     with caplog.at_level(logging.WARNING):
         assert upright(given, CAP, "job=1 page=2") is given
-    assert "job=1 page=2: read as it lies" in caplog.text
+    assert "job=1 page=2: not turned" in caplog.text

@@ -164,7 +164,7 @@ def test_passwords(tmp_path, password):
     pdf.new_page()
     options = {"encryption": pymupdf.PDF_ENCRYPT_AES_256, "user_pw": password, "owner_pw": "owner"}
     path = saved(tmp_path, pdf, **options)
-    for given, message in ((None, "asks for a password"), ("wrong", "does not open")):
+    for given, message in ((None, "needs a password"), ("wrong", "does not open")):
         with pytest.raises(DocumentError, match=message) as error:
             open_document(path, LIMITS, given)
         assert error.value.code == "password_required"
