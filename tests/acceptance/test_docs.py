@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 # Blocks that no test runs, by page and first line, each with the reason.
 INSTALLS = "installs packages; tests/acceptance/test_packaging.py installs the client"
 STARTS = "sets up .venv and starts a stack of its own until Ctrl-C; tests/integration/test_running_stack.py starts one"
-BUILDS = "runs all tests, or checks, of this project"
+BUILDS = "runs the tests or checks of this project, of which this test is one"
 MEASURES = "measures for minutes, on documents that are not in the repository"
 NOT_RUN = {
     ("README.md", "make demo"): STARTS,
@@ -34,7 +34,8 @@ NOT_RUN = {
     ("docs/benchmarks.md", ".venv/bin/python -m bench.accuracy FOLDER --limit 10"): MEASURES,
 }  # fmt: skip
 RUN = ("sh", "console")
-SHOWN_ONLY = {"json"}  # is parsed, where it is whole
+SHOWN_ONLY = {"json"}  # test_json_is_json parses it
+# Exit codes that are allowed besides 0. `doctor` may find something wrong with the machine, such as a full disk.
 CODES = {
     ("docs/operations.md", "submit.py doctor"): (0, 4),
     ("docs/getting-started.md", ".venv/bin/python submit.py doctor"): (0, 4),
@@ -63,9 +64,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def desk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def user_folder(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the pages assume it: the project's folder, with a scan in it, and a folder with one."""
-    folder = tmp_path_factory.mktemp("desk")
+    folder = tmp_path_factory.mktemp("user")
     for name in ("submit.py", "tests"):
         (folder / name).symlink_to(PROJECT / name)
     programs = folder / ".venv" / "bin"
@@ -83,10 +84,10 @@ def _program(path: Path, line: str) -> None:
     path.chmod(0o755)
 
 
-def run(stack: Stack, desk: Path, *command: str) -> "subprocess.CompletedProcess[str]":
-    env = {**stack.env, "PATH": f"{desk / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+def run(stack: Stack, user_folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    env = {**stack.env, "PATH": f"{user_folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     env["CELERY_BROKER_URL"] = stack.client().settings.redis
-    return subprocess.run(command, cwd=desk, env=env, capture_output=True, text=True, timeout=500)
+    return subprocess.run(command, cwd=user_folder, env=env, capture_output=True, text=True, timeout=500)
 
 
 def test_every_block_has_a_language_and_no_exception_is_stale() -> None:
@@ -98,7 +99,7 @@ def test_every_block_has_a_language_and_no_exception_is_stale() -> None:
 
 
 @pytest.mark.parametrize("page", [p for p in pages() if any(is_run(b) for b in blocks(p))], ids=lambda p: p.stem)
-def test_commands_do_what_the_page_says(stack: Stack, desk: Path, page: Path) -> None:
+def test_commands_do_what_the_page_says(stack: Stack, user_folder: Path, page: Path) -> None:
     """All commands of a page run in one shell, in order, so that a variable of one block is there in the next."""
     script, expected = [], []
     for block in filter(is_run, blocks(page)):
@@ -106,11 +107,11 @@ def test_commands_do_what_the_page_says(stack: Stack, desk: Path, page: Path) ->
             number = len(expected)
             script.append(f"{{ {command}\n}} >{number}.out 2>&1; echo $? >{number}.code")
             expected.append((block, command, shown))
-    done = run(stack, desk, "bash", "-c", "\n".join(script))
+    done = run(stack, user_folder, "bash", "-c", "\n".join(script))
     assert done.returncode == 0, done.stderr
     for number, (block, command, shown) in enumerate(expected):
-        said = (desk / f"{number}.out").read_text()
-        code = int((desk / f"{number}.code").read_text())
+        said = (user_folder / f"{number}.out").read_text()
+        code = int((user_folder / f"{number}.code").read_text())
         assert code in CODES.get((block.page, block.first), (0,)), f"{block.where}: {command}: exit code {code}\n{said}"
         for line in shown:
             pattern = ".*".join(map(re.escape, line.split("…")))
@@ -123,9 +124,9 @@ PROGRAMS = [b for page in pages() for b in blocks(page) if b.language == "python
 
 
 @pytest.mark.parametrize("block", PROGRAMS, ids=lambda b: b.where)
-def test_programs_run(stack: Stack, desk: Path, block: Block) -> None:
-    (desk / "program.py").write_text(block.code)
-    done = run(stack, desk, "python", "program.py")
+def test_programs_run(stack: Stack, user_folder: Path, block: Block) -> None:
+    (user_folder / "program.py").write_text(block.code)
+    done = run(stack, user_folder, "python", "program.py")
     assert done.returncode == 0, f"{block.where}\n{done.stderr}"
     for line in block.code.splitlines():  # `print(...)  # what it prints`
         if shown := re.fullmatch(r"print\(.*\)  # ([\w{].*)", line.strip()):
@@ -135,12 +136,24 @@ def test_programs_run(stack: Stack, desk: Path, block: Block) -> None:
             )
 
 
-def test_the_engine_of_the_docs_reads(stack: Stack, desk: Path) -> None:
+def test_the_engine_of_the_docs_reads(stack: Stack, user_folder: Path) -> None:
     done = run(
-        stack, desk, "submit.py", "ocr", "scan.pdf", "--engine", "rows", "--pages", "1", "-f", "json", "-o", "out"
+        stack,
+        user_folder,
+        "submit.py",
+        "ocr",
+        "scan.pdf",
+        "--engine",
+        "rows",
+        "--pages",
+        "1",
+        "-f",
+        "json",
+        "-o",
+        "out",
     )
     assert done.returncode == 0, done.stderr
-    (page,) = json.loads((desk / "out" / "scan.json").read_text())["pages"]
+    (page,) = json.loads((user_folder / "out" / "scan.json").read_text())["pages"]
     assert (page["engine"], page["model"], page["state"]) == ("rows", "rows", "ok")
     assert len(page["lines"]) > 5
     assert page["lines"][0]["text"].startswith("row ")

@@ -46,3 +46,11 @@ def test_the_ledgers_scripts_are_in_the_package(client):
 def test_its_types_are_seen(client):
     program = "from importlib.resources import files; print((files('ocrqueue') / 'py.typed').is_file())"
     assert run(client / "python", "-c", program, cwd=client).strip() == "True"
+
+
+def test_the_schema_of_the_result_is_in_the_package(client):
+    program = (
+        "import json; from importlib.resources import files; "
+        "print(json.loads((files('ocrqueue.storage') / 'result.schema.json').read_text())['title'])"
+    )
+    assert run(client / "python", "-c", program, cwd=client).strip() == "OCR Queue result"
