@@ -1,4 +1,4 @@
-"""hOCR, ALTO and searchable PDF as a user asks for them, from a scanned PDF, an image and an encrypted document."""
+"""hOCR, ALTO and searchable PDF on the command line, of a scanned PDF, an image and an encrypted document."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def test_every_format_of_a_pdf_and_of_an_image(stack: Stack, tmp_path: Path) -> 
     assert printed.stdout.startswith(b"%PDF")
 
 
-def test_a_pdf_is_made_of_a_job_that_did_not_ask_for_one(stack: Stack, tmp_path: Path) -> None:
+def test_a_pdf_is_made_on_demand(stack: Stack, tmp_path: Path) -> None:
     job = stack.client().submit(DATA / "scan.pdf", pages="1")
     made = job.result("pdf", timeout=60)
     assert isinstance(made, bytes)
@@ -66,7 +66,7 @@ def test_the_password_is_kept_for_the_pdf_and_then_removed(stack: Stack, tmp_pat
     assert len(late.stderr.splitlines()) == 1
 
 
-def test_bytes_do_not_go_to_a_terminal(stack: Stack) -> None:
+def test_a_pdf_is_not_written_to_a_terminal(stack: Stack) -> None:
     job = stack.client().submit(DATA / "scan.pdf", pages="1")
     job.wait(timeout=60)
     ours, theirs = pty.openpty()

@@ -1,4 +1,4 @@
-"""A user's way with a vision-language model: a model directory, OCR_MODEL, the stack, the command line."""
+"""A vision-language model as a user runs it: model directory, OCR_MODEL, stack, command line."""
 
 import json
 import os
@@ -31,10 +31,10 @@ def read(stack: Stack, image: Path) -> str:
     return done.stdout.strip()
 
 
-def test_read_unload_read_lose_the_child_read(mlx: Stack, tmp_path: Path) -> None:
+def test_reading_works_after_unloading_and_after_losing_the_child(mlx: Stack, tmp_path: Path) -> None:
     image, wanted = tmp_path / "page.png", "\n".join(LINES)
     tiny.render(*LINES).save(image)
-    assert read(mlx, image) == wanted  # --engine auto takes the model that a live worker serves
+    assert read(mlx, image) == wanted  # --engine auto uses the model that a live worker serves
     (pid,) = mlx.children("worker")
     assert f"{pid}: freed" in mlx.submit("models", "unload").stdout
     assert read(mlx, image) == wanted
@@ -45,7 +45,7 @@ def test_read_unload_read_lose_the_child_read(mlx: Stack, tmp_path: Path) -> Non
     assert {row["models"].get("mlx-vlm") for row in rows if row["pid"] in mlx.children("worker")} == {tiny.NAME}
 
 
-def test_several_pages_at_once(mlx: Stack, tmp_path: Path) -> None:
+def test_several_pages_in_a_batch(mlx: Stack, tmp_path: Path) -> None:
     wanted, file = tiny.texts(6), tmp_path / "pages.tiff"
     file.write_bytes(tiny.document(tiny.pages(wanted)))
     done = mlx.submit("ocr", str(file), "-f", "json", "-o", str(tmp_path), "--engine", "mlx-vlm", "--model", tiny.NAME)
@@ -54,7 +54,7 @@ def test_several_pages_at_once(mlx: Stack, tmp_path: Path) -> None:
     assert [(page["text"], page["model"]) for page in pages] == [(text, tiny.NAME) for text in wanted]
 
 
-def test_the_model_in_use_is_known(mlx: Stack) -> None:
+def test_a_model_in_use_is_listed_as_used(mlx: Stack) -> None:
     done = mlx.submit("models", "list", "--json")
     (model,) = [json.loads(row) for row in done.stdout.splitlines()]
     assert (model["name"], model["status"]) == (tiny.NAME, "IN_USE")

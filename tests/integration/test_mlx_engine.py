@@ -1,4 +1,4 @@
-"""The engine `mlx-vlm` on a small real model: it reads, alone and in batches, and ends what does not end by itself."""
+"""The engine `mlx-vlm` with a small real model: single pages, batches, and pages that do not end by themselves."""
 
 import gc
 import os
@@ -34,7 +34,7 @@ def engine() -> Iterator[MlxVlm]:
 
 
 def read(engine: MlxVlm, *pages: Image.Image) -> list[str]:
-    """The text of each page, or the code of what went wrong."""
+    """The text of each page, or its error code."""
     found = engine.read(pages, Options())
     return [page.plain if isinstance(page, PageText) else page.code for page in found]
 
@@ -46,13 +46,13 @@ def test_pages_are_read_exactly(engine: MlxVlm) -> None:
     assert read(engine) == []
 
 
-def test_any_language_is_taken(engine: MlxVlm) -> None:
+def test_any_language_is_accepted(engine: MlxVlm) -> None:
     (page,) = engine.read([tiny.render("ABC")], Options(lang="tlh"))
     assert isinstance(page, PageText)
     assert page.plain == "ABC"
 
 
-def test_it_reads_what_mlx_vlm_itself_reads(engine: MlxVlm) -> None:
+def test_it_reads_the_same_as_mlx_vlm(engine: MlxVlm) -> None:
     from mlx_vlm import generate
 
     assert engine._loaded is not None
@@ -63,7 +63,7 @@ def test_it_reads_what_mlx_vlm_itself_reads(engine: MlxVlm) -> None:
         assert read(engine, page) == [stock.text]
 
 
-def test_a_batch_writes_the_same_tokens_as_one_by_one(engine: MlxVlm) -> None:
+def test_a_batch_generates_the_same_tokens_as_single_pages(engine: MlxVlm) -> None:
     assert engine._loaded is not None
     pages = [engine._show(engine._loaded, p, 1_600_000)[0] for p in [*tiny.pages(tiny.texts(22)), tiny.black()]]
     pages.append(Image.new("RGB", (96, 48), "white"))
@@ -78,7 +78,7 @@ def test_a_batch_writes_the_same_tokens_as_one_by_one(engine: MlxVlm) -> None:
             assert [page.tokens for page in together] == [alone[n] for n in batch]
 
 
-def test_a_page_that_fails_does_not_take_its_batch_along(engine: MlxVlm) -> None:
+def test_a_failing_page_does_not_fail_its_batch(engine: MlxVlm) -> None:
     wanted = tiny.texts(3)
     first, second, third = tiny.pages(wanted)
     closed = Image.new("RGB", (10, 10))
@@ -88,7 +88,7 @@ def test_a_page_that_fails_does_not_take_its_batch_along(engine: MlxVlm) -> None
     assert found == [wanted[0], "engine_error", wanted[1], "engine_error", wanted[2], "degenerate_output"]
 
 
-def test_runaway_generation_is_stopped_and_tried_once_more(engine: MlxVlm, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_runaway_page_is_stopped_and_generated_once_more(engine: MlxVlm, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     (failed,) = engine.read([tiny.black()], Options())
     assert isinstance(failed, PageError)
@@ -107,7 +107,7 @@ def test_a_page_has_a_token_limit(engine: MlxVlm, monkeypatch: pytest.MonkeyPatc
     assert (long.code, "OCR_MLX_MAX_TOKENS" in long.message) == ("degenerate_output", True)
 
 
-def test_a_page_has_a_time_limit_that_spares_the_child(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_stopped_before_its_child_is_killed(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_settings", replace(engine._settings, page_seconds=0))
     assert read(engine, tiny.render("ABC")) == ["timeout"]
     assert read(engine, *tiny.pages(["ABC", "DEF"])) == ["timeout", "timeout"]
@@ -120,7 +120,7 @@ def test_a_cancelled_job_stops_its_page(engine: MlxVlm) -> None:
     assert read(engine, tiny.render("ABC")) == ["ABC"]
 
 
-def test_memory_goes_back_after_reading(engine: MlxVlm) -> None:
+def test_memory_is_freed_after_reading(engine: MlxVlm) -> None:
     give_back()
     before = memory_now()
     peaks = set()
@@ -139,7 +139,7 @@ def test_memory_goes_back_after_reading(engine: MlxVlm) -> None:
     assert len(peaks) == 2, "the peak is not counted anew for each task"
 
 
-def test_a_freed_engine_says_so_and_loads_again() -> None:
+def test_a_freed_engine_raises_and_can_be_loaded_again() -> None:
     with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT=tiny.PROMPT):
         engine = MlxVlm()
     with pytest.raises(EngineFreed, match="no model loaded"):
@@ -152,7 +152,7 @@ def test_a_freed_engine_says_so_and_loads_again() -> None:
             engine.read([], Options())
 
 
-def test_mlx_settings_of_the_memory_it_may_keep() -> None:
+def test_memory_limits_are_passed_to_mlx() -> None:
     with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_CACHE_MB="0"):
         settings = mlx_settings()
     import mlx.core as mx

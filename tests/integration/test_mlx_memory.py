@@ -1,4 +1,4 @@
-"""What a model leaves behind, seen from outside: each in a process of its own."""
+"""The memory and files that a freed model leaves; each test runs its own process."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def holds():
 
 
 def run(program: str, folder: Path, **env: str) -> dict[str, dict[str, int]]:
-    """What a program has told, in a fresh interpreter."""
+    """Run a program in a new interpreter. Returns what it printed."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder.parent), "PYTHONPATH": str(PROJECT)}
     environment |= {"OCR_MODEL": str(folder), "OCR_MLX_PROMPT": tiny.PROMPT, "OCR_MLX_MAX_TOKENS": "16", **env}
     done = subprocess.run(
@@ -47,7 +47,7 @@ def run(program: str, folder: Path, **env: str) -> dict[str, dict[str, int]]:
     return told
 
 
-def test_every_byte_of_a_large_model_goes_back(tmp_path: Path) -> None:
+def test_all_memory_of_a_large_model_is_freed(tmp_path: Path) -> None:
     folder = tiny.large_model(tmp_path, 256)
     assert sum(f.stat().st_size for f in folder.iterdir()) > 250 * MEGABYTE
     bare = run("import mlx_vlm\nnote('imported')", folder)["imported"]
@@ -66,8 +66,8 @@ os.rename(folder, folder + ".away")
 os.rename(folder + ".away", folder)
 import mlx.core as mx
 from mlx_vlm.quantization import checkpoint
-del checkpoint._E4M3_DECODE_LUT  # a constant of mlx-vlm's own
-mx.clear_streams()  # with the last tokens and the random key; nothing can be computed in this thread from here on
+del checkpoint._E4M3_DECODE_LUT  # a constant of mlx-vlm
+mx.clear_streams()  # frees the last tokens and the random key; nothing can be computed in this thread afterwards
 told["without MLX's own"] = {"active": mx.get_active_memory()}
 """,
         folder,
@@ -84,13 +84,13 @@ told["without MLX's own"] = {"active": mx.get_active_memory()}
     assert told["without MLX's own"] == {"active": 0}, "something of the model is left"
 
 
-def test_a_held_model_shows_in_the_check(tmp_path: Path) -> None:
+def test_the_check_detects_a_model_that_is_still_held(tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     told = run("held = open(folder + '/model.safetensors')\ntold['holds'] = holds()", folder)
     assert told["holds"] == [str(folder / "model.safetensors")]
 
 
-def test_loading_asks_no_network_and_runs_no_code_of_the_model(tmp_path: Path) -> None:
+def test_loading_uses_no_network_and_runs_no_code_of_the_model(tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     code = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\nclass Own:\n    pass\n"
     (folder / "own.py").write_text(code)
@@ -133,7 +133,7 @@ except ModelUnavailable as e:
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
-def test_a_damaged_model_is_said_to_be_broken(tmp_path: Path, name: str) -> None:
+def test_a_damaged_model_is_model_broken(tmp_path: Path, name: str) -> None:
     folder = tiny.copy_to(tmp_path)
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))

@@ -1,4 +1,4 @@
-"""The engine `mlx-vlm` in real workers: loaded once per child, cleared after every task, freed when it should be."""
+"""The engine `mlx-vlm` in real workers: when models are loaded and freed, and the cache is cleared."""
 
 import json
 import os
@@ -21,7 +21,7 @@ QUEUE = f"pages.mlx-vlm.{tiny.NAME}"
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Stack]:
-    """Redis and the documents worker; each test starts a worker of its own."""
+    """Redis and the documents worker; each test starts its own page worker."""
     with running(OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT=tiny.PROMPT, OCR_PAGE_SECONDS="60") as stack:
         stack.start_documents(children=1)
         yield stack
@@ -36,13 +36,13 @@ def stack(shared: Stack) -> Iterator[Stack]:
 
 
 def start(stack: Stack, **env: str) -> None:
-    """A worker for the tiny model, once its child has shown itself."""
+    """Start a worker for the tiny model, and wait until its child is listed."""
     stack.start_worker(engines="mlx-vlm", **env)
     eventually(lambda: [c for c in stack.client().children() if c.models or env.get("OCR_RELEASE")], 60)
 
 
 def read(stack: Stack, wanted: list[str], **options: object) -> list[dict[str, object]]:
-    """The pages of a job with these texts, each read exactly."""
+    """Submit pages with these texts, check that each is read exactly, and return them."""
     job = stack.client().submit(tiny.document(tiny.pages(wanted)), engine="mlx-vlm", fresh=True, **options)  # type: ignore[arg-type]
     assert job.wait(timeout=60).state == "done"
     pages: list[dict[str, object]] = job.result()["pages"]
@@ -50,7 +50,7 @@ def read(stack: Stack, wanted: list[str], **options: object) -> list[dict[str, o
     return pages
 
 
-def test_loaded_once_per_child_cleared_after_every_task_and_replaced(stack: Stack) -> None:
+def test_a_model_is_loaded_once_per_child_and_the_cache_cleared_after_every_task(stack: Stack) -> None:
     worker = stack.start_worker(engines="mlx-vlm", OCR_MAX_TASKS_PER_CHILD="4")
     assert QUEUE in worker.queues
     pages = read(stack, tiny.texts(40))
@@ -82,7 +82,7 @@ def test_without_clearing_the_cache_is_not_empty(stack: Stack) -> None:
     assert min(caches) > 0
 
 
-def test_models_unload_and_memory(stack: Stack) -> None:
+def test_the_commands_models_unload_and_models_memory(stack: Stack) -> None:
     start(stack)
     wanted = tiny.texts(3)
     read(stack, wanted)
@@ -101,7 +101,7 @@ def test_models_unload_and_memory(stack: Stack) -> None:
     done = stack.submit("models", "unload")
     assert done.returncode == 0
     assert f"{pid}: freed" in done.stdout
-    assert len(done.stdout.splitlines()) == 2  # the documents worker's child too
+    assert len(done.stdout.splitlines()) == 2  # one of them is the documents worker's child
     (child,) = [c for c in stack.client().children() if c.pid == pid]
     assert (child.models, child.loaded_since, child.cache) == ({}, None, 0)
     assert child.active is not None
@@ -111,7 +111,7 @@ def test_models_unload_and_memory(stack: Stack) -> None:
     assert LOADED.findall(stack.text("worker")) == [(str(pid), "1"), (str(pid), "2")]
 
 
-def test_a_child_in_the_middle_of_a_page_frees_its_model_right_after_it(stack: Stack) -> None:
+def test_a_busy_child_frees_its_model_after_its_page(stack: Stack) -> None:
     stack.start_worker(engines="slow=tests.support.engines:Slow", OCR_PRELOAD="1")
     eventually(lambda: [c for c in stack.client().children() if c.models])
     job = stack.client().submit(numbered.document(4), engine="slow")
@@ -140,7 +140,7 @@ def test_a_model_may_be_freed_after_every_task(stack: Stack) -> None:
     assert [loads for *_, loads in notes][:3] == ["1", "2", "3"]
 
 
-def test_children_that_are_spawned(stack: Stack) -> None:
+def test_a_spawned_child_reads(stack: Stack) -> None:
     start(stack, OCR_START_METHOD="spawn")
     read(stack, tiny.texts(6))
     assert "SpawnPoolWorker" in stack.text("worker")
@@ -162,14 +162,14 @@ def test_a_cancelled_job_stops_its_page_while_it_is_generated(stack: Stack) -> N
     read(stack, tiny.texts(1))
 
 
-def test_nothing_of_mlx_is_in_the_parent_and_the_child_lets_the_folder_go(stack: Stack, tmp_path: Path) -> None:
+def test_the_parent_does_not_load_mlx_and_the_child_releases_the_folder(stack: Stack, tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     start(stack, OCR_MODEL=str(folder), OCR_MODEL_DIR=str(tmp_path / "none"))
     read(stack, tiny.texts(1))
     (pid,) = stack.children("worker")
     parent = psutil.Process(stack.processes["worker"].pid)
     if hasattr(parent, "memory_maps"):
-        assert [m.path for m in psutil.Process(pid).memory_maps() if "mlx" in m.path]  # so the check does see it
+        assert [m.path for m in psutil.Process(pid).memory_maps() if "mlx" in m.path]  # the check works
         assert [m.path for m in parent.memory_maps() if "mlx" in m.path or "transformers" in m.path] == []
         assert [m.path for m in psutil.Process(pid).memory_maps() if m.path.startswith(str(folder))] == []
     assert [f.path for f in psutil.Process(pid).open_files() if f.path.startswith(str(folder))] == []
@@ -178,7 +178,7 @@ def test_nothing_of_mlx_is_in_the_parent_and_the_child_lets_the_folder_go(stack:
     assert "model_broken" not in stack.text("worker")
 
 
-def test_a_broken_model_is_said_and_its_pages_wait_for_another_worker(stack: Stack, tmp_path: Path) -> None:
+def test_a_broken_model_is_reported_and_its_pages_wait_for_another_worker(stack: Stack, tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     (folder / "chat_template.jinja").unlink()
     stack.start_worker("sick", engines="mlx-vlm", OCR_MODEL=str(folder))

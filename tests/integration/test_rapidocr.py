@@ -58,7 +58,7 @@ def test_a_drawn_page_is_read_exactly(loaded: RapidOcr) -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, 175])
-def test_a_turned_page_is_read_as_if_it_lay_upright(loaded: RapidOcr, degrees: int) -> None:
+def test_a_turned_page_is_read_like_an_upright_one(loaded: RapidOcr, degrees: int) -> None:
     lines = ("Invoice 4711 of May", "Total: 1,234.50 EUR", "Thank you very much")
     scanned = drawn(*lines).rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
     page = upright(PageImage(scanned, 100.0, 0, IDENTITY), 10_000_000, "page")
@@ -70,12 +70,12 @@ def test_a_turned_page_is_read_as_if_it_lay_upright(loaded: RapidOcr, degrees: i
         assert abs(right_top - top) < 5 < bottom - top < right - left
 
 
-def test_pages_come_back_in_order(loaded: RapidOcr) -> None:
+def test_results_are_in_the_order_of_the_pages(loaded: RapidOcr) -> None:
     pages = loaded.read([drawn("first"), drawn(), drawn("third")], Options(lang="en"))
     assert [page.plain for page in pages if isinstance(page, PageText)] == ["first", "", "third"]
 
 
-def test_of_a_page_that_says_some_of_its_text_the_rest_is_read(loaded: RapidOcr, tmp_path: Path) -> None:
+def test_the_rest_of_a_page_with_some_text_layer_is_read(loaded: RapidOcr, tmp_path: Path) -> None:
     printed = io.BytesIO()
     drawn("Delivered on Friday", size=(700, 200)).save(printed, "PNG")
     with pymupdf.open() as pdf:
@@ -110,7 +110,7 @@ def test_a_narrow_strip_is_read_with_boxes_inside_it(loaded: RapidOcr) -> None:
 
 
 @pytest.mark.parametrize("lang", ["ru", "vi", "vi-VN"])
-def test_a_language_it_does_not_know_is_said(loaded: RapidOcr, lang: str) -> None:
+def test_an_unknown_language_is_an_error(loaded: RapidOcr, lang: str) -> None:
     (error,) = loaded.read([drawn("x")], Options(lang=lang))
     assert isinstance(error, PageError)
     assert error.code == "language_missing"
@@ -119,7 +119,7 @@ def test_a_language_it_does_not_know_is_said(loaded: RapidOcr, lang: str) -> Non
     assert "vi," not in error.message
 
 
-def test_a_page_that_the_engine_cannot_take_fails_alone(loaded: RapidOcr) -> None:
+def test_a_page_with_an_error_fails_alone(loaded: RapidOcr) -> None:
     closed = Image.new("RGB", (10, 10))
     closed.close()
     failed, good = loaded.read([closed, drawn("Page two")], Options())
@@ -136,10 +136,10 @@ def test_memory_stays_flat(loaded: RapidOcr) -> None:
         for page in pages:
             read(loaded, page)
         used.append(psutil.Process().memory_info().rss)
-    assert used[2] - used[1] < 8 * 2**20  # the first round meets new shapes, which networks keep memory for
+    assert used[2] - used[1] < 8 * 2**20  # the first round has new shapes, for which networks keep memory
 
 
-def test_pages_of_ever_new_shapes_cost_no_memory_for_each(loaded: RapidOcr) -> None:
+def test_memory_does_not_grow_with_every_new_shape(loaded: RapidOcr) -> None:
     shapes = [(640, side) for side in range(160, 641, 32)] + [(side, 640) for side in range(160, 640, 32)]
     used = []
     for shape in shapes:
@@ -148,40 +148,40 @@ def test_pages_of_ever_new_shapes_cost_no_memory_for_each(loaded: RapidOcr) -> N
     assert used[-1] - used[len(shapes) // 2] < 16 * 2**20  # 15 shapes
 
 
-def test_a_wide_line_leaves_no_working_memory_behind(loaded: RapidOcr) -> None:
+def test_working_memory_of_a_wide_line_is_freed(loaded: RapidOcr) -> None:
     page = drawn("Sum 12")
     read(loaded, page)
     before = psutil.Process().memory_info().rss
     assert read(loaded, drawn("banner" * 25, size=(4000, 160))).plain
     read(loaded, page)
-    assert psutil.Process().memory_info().rss - before < 40 * 2**20  # it takes twice that
+    assert psutil.Process().memory_info().rss - before < 40 * 2**20  # reading it takes twice as much
 
 
-def test_lines_are_shown_to_the_recogniser_in_few_widths() -> None:
+def test_lines_have_few_padded_widths() -> None:
     widths = {padded_width(width) for width in range(1, ReaderSettings().max_width + 1)}
     assert len(widths) < 60
     assert all(width <= padded_width(width) < width + 128 for width in range(1, 5000))
 
 
-def test_a_line_is_shown_to_the_recogniser_a_little_narrower_where_it_has_pixels_to_lose() -> None:
-    assert shown_width(200, 32, ReaderSettings()) == 288  # 300 in full, at a height of 48; a step of 32 is near
-    assert shown_width(205, 32, ReaderSettings()) == 308  # none is near
-    assert shown_width(1000, 32, ReaderSettings()) == 1280  # 1500 in full; 0.85 of it are 1275
-    assert shown_width(1000, 24, ReaderSettings()) == 1920  # 2000 in full, and a low line is squeezed by less
+def test_a_line_is_squeezed_to_a_padded_width_within_limits() -> None:
+    assert shown_width(200, 32, ReaderSettings()) == 288  # natural width 300; the padded width after 0.94 of it
+    assert shown_width(205, 32, ReaderSettings()) == 308  # natural width 308; no padded width from 290 to 308
+    assert shown_width(1000, 32, ReaderSettings()) == 1280  # natural width 1500; 0.85 of it is 1275
+    assert shown_width(1000, 24, ReaderSettings()) == 1920  # natural width 2000; a low line is squeezed by 0.94 at most
     assert shown_width(10**6, 32, ReaderSettings()) == 3584  # 4096 at most
     assert shown_width(1, 32, ReaderSettings()) == 2
     widths = [shown_width(width, 32, ReaderSettings()) for width in range(1, 4000)]
     assert widths == sorted(widths)
 
 
-def test_a_page_gives_the_same_text_twice_whatever_came_between(loaded: RapidOcr) -> None:
+def test_a_page_has_the_same_text_whatever_was_read_in_between(loaded: RapidOcr) -> None:
     page = drawn("Invoice 4711", "Total: 1,234.50 EUR")
     first = read(loaded, page)
     read(loaded, drawn("other", size=(900, 300)))
     assert read(loaded, page) == first
 
 
-def test_words_stand_where_they_are_drawn(loaded: RapidOcr) -> None:
+def test_words_have_boxes_where_they_are_drawn(loaded: RapidOcr) -> None:
     font = ImageFont.load_default(36)
     (line,) = read(loaded, drawn("Invoice 4711 paid")).lines
     assert [word.text for word in line.words] == ["Invoice", "4711", "paid"]
@@ -192,7 +192,7 @@ def test_words_stand_where_they_are_drawn(loaded: RapidOcr) -> None:
         assert line.box[0][1] - 1 < word.box[0][1] < word.box[3][1] < line.box[3][1] + 1
 
 
-def test_a_line_upside_down_is_read_beside_one_that_is_not(loaded: RapidOcr) -> None:
+def test_an_upside_down_line_is_read_next_to_an_upright_one(loaded: RapidOcr) -> None:
     page = drawn("The quick brown fox jumps")
     turned = page.crop((0, 0, 700, 140)).rotate(180)
     page.paste(turned, (0, 200))
@@ -200,19 +200,19 @@ def test_a_line_upside_down_is_read_beside_one_that_is_not(loaded: RapidOcr) -> 
 
 
 @pytest.mark.parametrize(("degrees", "turn"), [(90, Image.Transpose.ROTATE_90), (270, Image.Transpose.ROTATE_270)])
-def test_a_line_that_runs_up_or_down_is_read(loaded: RapidOcr, degrees: int, turn: Image.Transpose) -> None:
+def test_a_vertical_line_is_read(loaded: RapidOcr, degrees: int, turn: Image.Transpose) -> None:
     (line,) = read(loaded, drawn("The quick brown fox jumps").transpose(turn)).lines
     assert line.text == "The quick brown fox jumps"
     tops = [word.box[0][1] for word in line.words]
     assert tops == sorted(tops, reverse=degrees == 90)
 
 
-def test_the_fingerprint_names_what_decides_the_text_before_and_after_loading(loaded: RapidOcr) -> None:
+def test_the_fingerprint_is_equal_before_and_after_loading(loaded: RapidOcr) -> None:
     assert loaded.fingerprint() == RapidOcr().fingerprint()
     assert {version("rapidocr"), version("openvino")} <= set(literal_eval(loaded.fingerprint()))
 
 
-def test_without_openvino_it_runs_on_onnx_runtime_and_says_so(
+def test_without_openvino_it_runs_on_onnx_runtime_and_warns(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
@@ -224,7 +224,7 @@ def test_without_openvino_it_runs_on_onnx_runtime_and_says_so(
     engine.free_resources()
 
 
-def test_a_freed_engine_says_so_and_loads_again() -> None:
+def test_a_freed_engine_raises_and_can_be_loaded_again() -> None:
     engine = RapidOcr()
     with pytest.raises(EngineFreed, match=r"call load\(\)"):
         engine.read([drawn("x")], Options())
@@ -244,7 +244,7 @@ def test_a_model_it_does_not_have_is_refused() -> None:
         RapidOcr().load(Model("other", "1"))
 
 
-def test_missing_and_damaged_weights_are_told_apart(tmp_path: Path) -> None:
+def test_missing_and_damaged_weights_have_different_errors(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"lacks its file det\.onnx") as caught:
         check(tmp_path / "det.onnx", "0" * 64)
     assert caught.value.code == "model_missing"
@@ -254,7 +254,7 @@ def test_missing_and_damaged_weights_are_told_apart(tmp_path: Path) -> None:
     assert caught.value.code == "model_broken"
 
 
-def test_a_child_uses_one_thread_reports_to_nobody_and_imports_late(tmp_path: Path) -> None:
+def test_a_child_uses_one_thread_sends_no_usage_data_and_imports_late(tmp_path: Path) -> None:
     program = """
 import sys
 from ocrqueue.engines.rapidocr.engine import RapidOcr
@@ -264,7 +264,7 @@ assert not {"numpy", "cv2", "PIL", "onnxruntime", "openvino", "rapidocr"} & set(
 engine.load(model)
 import psutil
 me, *others = sorted((t.user_time + t.system_time for t in psutil.Process().threads()), reverse=True)
-assert sum(others) < me / 4, (me, others)  # OpenVINO keeps threads that do nothing
+assert sum(others) < me / 4, (me, others)  # OpenVINO has idle threads
 assert not any("telemetry" in name and module for name, module in sys.modules.items() if "ovc" not in name)
 """
     environment = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
@@ -290,6 +290,6 @@ for _ in range(2):
 
 
 def test_signals_are_handled_after_the_model_is_freed() -> None:
-    """An idle child, or one that is replaced, is sent some."""
+    """Idle children and children that are replaced receive signals."""
     done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["handled"] * 4), done.stderr

@@ -1,7 +1,7 @@
-"""Where MLX was left out on purpose, its tests are left out too, and that is said; anywhere else they run.
+"""Deselects the tests of the MLX engine where MLX is left out on purpose, and reports it; elsewhere they run.
 
-On purpose means: `make setup MLX=0` (noted in the environment's file `mlx`), or a machine that MLX has no wheels for,
-as requirements-mlx.txt says. In CI it is neither, so there a missing MLX is a failure.
+On purpose means: set up with `make setup MLX=0` (recorded in the environment's file `mlx`), or a machine for which
+requirements-mlx.txt lists no wheels. In CI neither is the case, so a missing MLX makes tests fail.
 """
 
 import sys
@@ -16,12 +16,12 @@ _NEEDING = ("test_mlx_engine", "test_mlx_memory", "test_mlx_worker", "test_mlx_s
 
 
 def left_out() -> str | None:
-    """Why MLX is not here on purpose; None where it is here, or should be."""
+    """Why MLX is left out on purpose; None if it is installed, or should be."""
     if find_spec("mlx") is not None:
         return None
     note = Path(sys.prefix) / "mlx"
     if note.is_file() and note.read_text().strip() == "0":
-        return "set up without it (MLX=0); `make setup MLX=1` takes it in"
+        return "set up without it (MLX=0); `make setup MLX=1` installs it"
     wanted = [Requirement(line) for line in _REQUIREMENTS.read_text().splitlines() if line[:1] not in ("#", "")]
     if not any(r.marker is None or r.marker.evaluate() for r in wanted):
         return "MLX has no wheels for this machine"
@@ -29,13 +29,13 @@ def left_out() -> str | None:
 
 
 def pytest_report_header() -> str | None:
-    """Say it before the first test."""
+    """A line above the test results."""
     reason = left_out()
     return f"tests of the MLX engine: left out ({reason})" if reason else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs MLX, as deselected tests."""
+    """Deselect the tests that need MLX."""
     if left_out() is None:
         return
     needing = [item for item in items if Path(item.path).stem in _NEEDING]

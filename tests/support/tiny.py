@@ -1,4 +1,4 @@
-"""The small real model of tests/data/tiny-ocr-vlm, pages that it reads, and a large model of its kind without sense."""
+"""The small real model in tests/data/tiny-ocr-vlm, pages that it reads, and a large model with random weights."""
 
 import io
 import json
@@ -14,12 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 FOLDER = Path(__file__).parents[1] / "data" / "tiny-ocr-vlm"
 NAME = FOLDER.name
 PROMPT = "OCR:"
-LOOPS = (192, 96)  # an image all black of this size: the model writes "NO NO NO ..." for ever, at the second try too
-MENDS = (240, 96)  # and of this size: only at the first
+# Sizes of black images for which the model generates "NO NO NO ..." endlessly:
+LOOPS = (192, 96)  # at both tries
+MENDS = (240, 96)  # at the first try only
 
 
 def render(*lines: str) -> Image.Image:
-    """Lines as the model was taught to read them: 24 px high, dark on light, from the top left corner."""
+    """An image of lines like those the model was trained on: 24 pixels high, black on white, from the top left."""
     font = ImageFont.load_default(24)
     width = max((math.ceil(font.getlength(line)) for line in lines), default=16)
     page = Image.new("L", (width + 16, 32 * max(1, len(lines)) + 8), 255)
@@ -29,12 +30,12 @@ def render(*lines: str) -> Image.Image:
 
 
 def black(size: tuple[int, int] = LOOPS) -> Image.Image:
-    """A page that the model finds no end with."""
+    """A page that makes the model repeat itself endlessly."""
     return Image.new("RGB", size, "black")
 
 
 def texts(count: int, seed: int = 5) -> list[str]:
-    """Texts of one to three lines; with the default seed the first 96 are all read exactly."""
+    """Random texts of one to three lines; with the default seed the first 96 are read exactly."""
     draw = random.Random(seed)
     letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -45,7 +46,7 @@ def texts(count: int, seed: int = 5) -> list[str]:
 
 
 def pages(wanted: Sequence[str]) -> list[Image.Image]:
-    """A page for each text."""
+    """An image for each text."""
     return [render(*text.split("\n")) for text in wanted]
 
 
@@ -57,12 +58,12 @@ def document(images: Sequence[Image.Image]) -> bytes:
 
 
 def copy_to(folder: Path, name: str = NAME) -> Path:
-    """The model's folder, copied into a model directory."""
+    """Copy the model's folder into a model directory. Returns the copy."""
     return Path(shutil.copytree(FOLDER, folder / name))
 
 
 def large_model(folder: Path, megabytes: int) -> Path:
-    """A model of the same kind with random weights: it reads nothing, but takes room as a real one does."""
+    """A model of the same type with random weights of this size: it uses memory like a real one, but cannot read."""
     import mlx.core as mx
 
     copied = copy_to(folder, "large")

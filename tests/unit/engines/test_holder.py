@@ -1,4 +1,4 @@
-"""The engines of one child: loaded once, freed together, and set aside from collections while they are there."""
+"""The engines of one child: loaded once, freed together, and excluded from garbage collections while loaded."""
 
 import gc
 
@@ -27,7 +27,7 @@ def test_an_engine_is_loaded_once_and_again_after_it_was_freed(holder):
     assert holder.loads == 2
 
 
-def test_what_a_model_brings_is_not_collected_over_and_over(holder):
+def test_objects_of_a_model_are_excluded_from_collections(holder):
     assert gc.get_freeze_count() == 0
     holder.get("numbered")
     assert gc.get_freeze_count() > 1000
@@ -35,6 +35,6 @@ def test_what_a_model_brings_is_not_collected_over_and_over(holder):
     assert gc.get_freeze_count() == 0
 
 
-def test_an_engine_that_is_not_served_is_named(holder):
+def test_the_error_names_an_engine_that_is_not_served(holder):
     with pytest.raises(ModelUnavailable, match="does not serve the engine 'other'"):
         holder.get("other")

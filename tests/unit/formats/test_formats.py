@@ -45,17 +45,17 @@ def test_every_format_has_an_entry_and_an_extension_of_its_own():
     ]
 
 
-def test_text_parts_pages_by_form_feeds() -> None:
+def test_text_separates_pages_by_form_feeds() -> None:
     assert made("text", PAGES) == "one\ntwo\n\f\f\ffour\n"
     assert made("text", PAGES[:1]) == "one\ntwo\n"
 
 
-def test_the_form_feeds_of_a_text_are_those_between_pages() -> None:
+def test_form_feeds_inside_a_page_are_removed() -> None:
     pages = [page_result(n, PageText(text="a\fb"), PageFacts()) for n in (1, 2)]
     assert made("text", pages).split("\f") == ["ab\n", "ab\n"]
 
 
-def test_markdown_parts_pages_by_rules_and_names_what_is_missing() -> None:
+def test_markdown_separates_pages_by_rules_and_names_the_error_of_a_failed_page() -> None:
     assert made("markdown", PAGES) == ("# one\n\ntwo\n\n---\n\n<!-- page 2: timeout -->\n\n---\n\n\n---\n\nfour\n")
 
 
@@ -65,16 +65,16 @@ def test_json_is_the_whole_result() -> None:
     assert whole["pages"] == PAGES
 
 
-def test_jsonl_has_a_page_a_line() -> None:
+def test_jsonl_has_one_page_per_line() -> None:
     assert [json.loads(line) for line in made("jsonl", PAGES).splitlines()] == PAGES
 
 
 @pytest.mark.parametrize("name", ["text", "markdown", "json", "jsonl"])
-def test_no_pages_make_an_empty_document(name: str) -> None:
+def test_a_result_without_pages_is_an_empty_document(name: str) -> None:
     text = made(name, [])
     assert text == "" if name != "json" else json.loads(text)["pages"] == []
 
 
-def test_an_unknown_format_says_which_are_known() -> None:
+def test_the_error_for_an_unknown_format_lists_the_known_ones() -> None:
     with pytest.raises(InvalidOptions, match="unknown format 'docx': use any of text, markdown, json, jsonl"):
         find("docx")

@@ -1,4 +1,4 @@
-"""hOCR and ALTO: the place of every line and word."""
+"""hOCR and ALTO: the boxes of lines and words, and validity."""
 
 import io
 import re
@@ -57,7 +57,7 @@ def made(format, pages=PAGES, **about):
 
 
 def properties(element):
-    """What the title of an hOCR element says."""
+    """The properties in the title of an hOCR element, by name."""
     return dict(part.strip().split(" ", 1) for part in element.get("title").split(";"))
 
 
@@ -75,7 +75,7 @@ def of_class(root, name):
     return [element for element in root.iter() if element.get("class") == name]
 
 
-def test_hocr_is_xhtml_that_says_what_is_in_it():
+def test_hocr_is_xhtml_that_declares_its_capabilities():
     root = hocr()
     assert root.tag == f"{XHTML}html"
     meta = {e.get("name"): e.get("content") for e in root.iter(f"{XHTML}meta") if e.get("name")}
@@ -88,7 +88,7 @@ def test_hocr_is_xhtml_that_says_what_is_in_it():
 
 
 @pytest.mark.parametrize("format", ["hocr", "alto"])
-def test_what_a_document_says_is_never_markup(format):
+def test_text_of_a_document_is_escaped(format):
     hostile = "</title><script>alert(1)</script><img src=x onerror='alert(2)' \">"
     line = Line(hostile, rectangle(50, 40, 350, 70), 0.9)
     text = made(format, [page_result(1, PageText([line]), FACTS)], name=hostile, lang='en" onload="alert(3)')
@@ -127,7 +127,7 @@ def test_hocr_words_lie_in_their_lines_and_lines_on_their_page():
     assert "x_wconf" not in properties(of_class(lines[2], "ocrx_word")[0])
 
 
-def test_hocr_says_how_lines_slope_and_where_they_come_from():
+def test_hocr_lines_have_their_baseline_and_origin():
     plain, slanted, upwards, layer, downwards = map(properties, of_class(hocr(), "ocr_line")[:5])
     assert plain["baseline"] == "0.0000 -6"
     assert plain["x_size"] == "30.0"
@@ -137,7 +137,7 @@ def test_hocr_says_how_lines_slope_and_where_they_come_from():
     assert (plain["x_origin"], layer["x_origin"]) == ("ocr", "text_layer")
 
 
-def test_hocr_lines_without_places_have_their_page_and_no_words():
+def test_hocr_lines_without_places_have_the_box_of_the_page_and_no_words():
     page = of_class(hocr(), "ocr_page")[2]
     lines = of_class(page, "ocr_line")
     assert [line.text for line in lines] == ["no places", "at <all>"]
@@ -145,11 +145,11 @@ def test_hocr_lines_without_places_have_their_page_and_no_words():
     assert of_class(page, "ocrx_word") == []
 
 
-@pytest.mark.parametrize(("lang", "told"), [("de", "de"), (None, None), ("de/../x", None), ("zh-Hant", "zh-Hant")])
-def test_a_language_is_told_where_it_is_one(lang, told):
-    assert hocr(lang=lang).get("lang") == told
+@pytest.mark.parametrize(("lang", "written"), [("de", "de"), (None, None), ("de/../x", None), ("zh-Hant", "zh-Hant")])
+def test_the_language_is_written_if_it_is_a_language_tag(lang, written):
+    assert hocr(lang=lang).get("lang") == written
     page = alto(lang=lang).find(f".//{ALTO}Page")
-    assert page.get("LANG") == told
+    assert page.get("LANG") == written
 
 
 @cache
@@ -169,13 +169,13 @@ def alto(pages=PAGES, **about):
     return root
 
 
-def test_the_schema_refuses_what_is_wrong():
+def test_the_schema_refuses_an_invalid_file():
     wrong = made("alto").replace("PHYSICAL_IMG_NR", "NUMBER")
     assert not schema().validate(etree.fromstring(wrong.encode()))
 
 
 @pytest.mark.parametrize("pages", [PAGES, PAGES[:1], PAGES[1:2], []])
-def test_alto_is_valid_whatever_was_read(pages):
+def test_alto_is_valid_for_all_kinds_of_pages(pages):
     alto(pages, name='odd "name" <&>.pdf', lang="fr")
 
 
@@ -188,7 +188,7 @@ def test_alto_words_are_those_of_the_lines():
     assert [line.get("TAGREFS") for line in lines[:5]] == ["ocr", "ocr", "ocr", "text_layer", "ocr"]
 
 
-def test_alto_has_the_enclosing_box_and_the_corners_of_turned_lines():
+def test_alto_has_the_upright_box_and_the_corners_of_slanted_lines():
     plain, slanted = alto().findall(f".//{ALTO}TextLine")[:2]
     assert [slanted.get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")] == ["98", "100", "202", "40"]
     assert slanted.find(f".//{ALTO}Polygon").get("POINTS") == "100,100 300,120 298,140 98,120"
@@ -200,7 +200,7 @@ def test_alto_has_the_enclosing_box_and_the_corners_of_turned_lines():
 
 
 def test_pages_are_written_one_by_one():
-    """Neither format waits for a page before it has written the one before it."""
+    """Both formats write a page before they ask for the next one."""
 
     class Sink(io.StringIO):
         def write(self, text):
@@ -220,7 +220,7 @@ def test_pages_are_written_one_by_one():
         assert seen[0] < seen[1] - 1000 < seen[2] - 2000
 
 
-def test_a_line_that_runs_left_has_its_first_word_on_the_right():
+def test_the_first_word_of_a_right_to_left_line_is_on_the_right():
     page = page_result(1, PageText([Line("שלום עולם", rectangle(0, 0, 200, 30))]), FACTS)
     first, second = lines_of(page)[0].words()
     assert first.text == "שלום"

@@ -6,7 +6,6 @@ import pytest
 from ocrqueue.engines import Model
 from ocrqueue.engines.mlx.engine import MlxVlm
 from ocrqueue.engines.mlx.folder import check_folder, find_model, folder_revision, recipe_of
-from ocrqueue.engines.mlx.recipes import DEFAULT, recipe_for
 from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.errors import ModelUnavailable
 from tests.support import tiny
@@ -26,7 +25,7 @@ def change(path, **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-def test_a_whole_model_is_fine(folder):
+def test_a_complete_model_is_accepted(folder):
     assert check(folder) == folder
 
 
@@ -41,14 +40,14 @@ def test_a_whole_model_is_fine(folder):
         ("chat_template.jinja", "chat template is missing"),
     ],
 )
-def test_a_missing_file_is_seen(folder, name, said):
+def test_a_missing_file_is_reported(folder, name, said):
     (folder / name).unlink()
     with pytest.raises(ModelUnavailable, match=said) as caught:
         check(folder)
     assert caught.value.code == "model_broken"
 
 
-def test_a_missing_or_cut_shard_is_seen(folder):
+def test_a_missing_or_truncated_shard_is_reported(folder):
     shutil.move(folder / "model.safetensors", folder / "model-1.safetensors")
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -62,14 +61,14 @@ def test_a_missing_or_cut_shard_is_seen(folder):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"hidden_size": 1}'])
-def test_a_damaged_config_is_seen(folder, content):
+def test_a_damaged_config_is_reported(folder, content):
     (folder / "config.json").write_text(content)
     with pytest.raises(ModelUnavailable) as caught:
         check(folder)
     assert caught.value.code == "model_broken"
 
 
-def test_a_model_that_brings_code_is_refused_unless_it_is_allowed_by_name(folder):
+def test_a_model_with_code_is_refused_unless_it_is_trusted(folder):
     change(folder / "config.json", model_file="evil.py")
     with pytest.raises(ModelUnavailable, match="OCR_TRUSTED_MODELS") as caught:
         check(folder, trusted=("another",))
@@ -104,36 +103,7 @@ def test_a_model_is_found_by_name_or_folder(folder, monkeypatch):
         MlxVlm().default_model()
 
 
-@pytest.mark.parametrize(
-    ("model_type", "name", "output"),
-    [
-        ("glm_ocr", "mlx-community/GLM-OCR-bf16", "markdown"),
-        ("paddleocr_vl", "mlx-community/PaddleOCR-VL-1.5-bf16", "text"),
-        ("deepseekocr", "mlx-community/DeepSeek-OCR-8bit", "grounded"),
-        ("deepseekocr_2", "x", "grounded"),
-        ("unlimited_ocr", "baidu/Unlimited-OCR", "grounded"),
-        ("nemotron_parse", "x", "nemotron"),
-        ("dots_ocr", "mlx-community/dots.mocr-4bit", "dots"),
-        ("got", "x", "text"),
-        ("hunyuan_vl", "tencent/HunyuanOCR", "markdown"),
-        ("idefics3", "ibm-granite/granite-docling-258M-mlx", "doctags"),
-        ("florence2", "x", "florence"),
-        ("qwen2_vl", "mlx-community/olmOCR-7B-0225-preview-4bit", "olmocr"),
-        ("qwen2_5_vl", "x/Nanonets-OCR-s", "markdown"),
-        ("qwen2_5_vl", "x/Qwen2.5-VL-3B", "markdown"),
-    ],
-)
-def test_each_kind_of_model_has_its_recipe(model_type, name, output):
-    recipe = recipe_for(model_type, name)
-    assert recipe.output == output
-    assert recipe is not DEFAULT
-
-
-def test_any_other_model_is_asked_for_markdown():
-    assert recipe_for("idefics3", "some/other") is recipe_for("new_type", "x") is DEFAULT
-
-
-def test_settings_go_before_the_table(folder, monkeypatch):
+def test_settings_override_the_recipe(folder, monkeypatch):
     monkeypatch.setenv("OCR_MODEL", str(folder))
     for name, value in {"PROMPT": "Read.", "OUTPUT": "dots", "MAX_PIXELS": "5000", "BATCH": "2"}.items():
         monkeypatch.setenv(f"OCR_MLX_{name}", value)

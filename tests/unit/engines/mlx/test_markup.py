@@ -1,4 +1,4 @@
-"""Answers as the models' authors document them, and answers cut short or out of form."""
+"""Answers in the formats that the models' authors document, and answers that are cut off or malformed."""
 
 import json
 
@@ -8,7 +8,7 @@ from ocrqueue.engines.mlx.markup import PARSERS
 from ocrqueue.engines.mlx.view import View
 
 VIEW = View((1000, 2000), (1000, 2000))
-HALF = View((1000, 2000), (560, 1120), 0.5)  # shown at half the size, padded on the right and below
+HALF = View((1000, 2000), (560, 1120), 0.5)  # shown at half size, padded on the right and at the bottom
 
 
 def parse(kind, answer, view=VIEW):
@@ -29,7 +29,7 @@ def test_markdown_keeps_its_marks_and_its_text_has_none():
     assert page.plain == "Title\n\nSum of a_b\n\n| a | b |\n| 1 | 2 |"
 
 
-def test_a_table_of_html_is_readable_as_text():
+def test_an_html_table_is_readable_as_text():
     page = parse("markdown", "<table><tr><td>a</td><td>b</td></tr><tr><td>1</td><td>2</td></tr></table>")
     assert page.plain == "a\tb\n1\t2"
 
@@ -41,7 +41,7 @@ def test_a_table_of_html_is_readable_as_text():
         "---\nprimary_language: en\nis_table: False\n---\n# Hello\nworld",
     ],
 )
-def test_olmocr_says_more_than_the_text(answer):
+def test_olmocr_metadata_is_removed(answer):
     page = parse("olmocr", answer)
     assert page.markdown == "# Hello\nworld"
     assert page.plain == "Hello\nworld"
@@ -65,7 +65,7 @@ def test_deepseek_grounding():
 
 
 def test_deepseek_with_several_boxes_for_one_text():
-    """As `run_dpsk_ocr_image.py` of deepseek-ai/DeepSeek-OCR takes it apart: a list of boxes, in 999ths."""
+    """As `run_dpsk_ocr_image.py` of deepseek-ai/DeepSeek-OCR parses it: a list of boxes, from 0 to 999."""
     page = parse(
         "grounded", "<|ref|>text<|/ref|><|det|>[[100, 0, 200, 99], [50, 99, 300, 200]]<|/det|>\nin two columns"
     )
@@ -79,7 +79,7 @@ def test_deepseek_text_as_its_own_label():
     assert boxes(page) == [(0, 0, 1000, 2000)]
 
 
-def test_deepseek_cut_short_keeps_its_text():
+def test_deepseek_cut_off_keeps_its_text():
     page = parse("grounded", "before\n<|ref|>text<|/ref|><|det|>[[1, 2, 3]]<|/det|>\nno box")
     assert page.lines == []
     assert page.plain == "before\n\nno box"
@@ -100,13 +100,13 @@ def test_dots_layout():
 
 @pytest.mark.parametrize("formula", ["a^2", r"\[a^2\]", r"\[ a^2 \]", "$$\na^2\n$$"])
 def test_dots_formulas_become_blocks(formula):
-    """In each form that `format_transformer.py` of rednote-hilab/dots.ocr looks for."""
+    """In each form that `format_transformer.py` of rednote-hilab/dots.ocr recognises."""
     page = parse("dots", json.dumps([{"bbox": [0, 0, 9, 9], "category": "Formula", "text": formula}]))
     assert page.markdown == "$$\na^2\n$$"
 
 
 @pytest.mark.parametrize("wrapped", ["{}", '{{"layout": {}}}', "```json\n{}\n```"])
-def test_dots_in_any_wrapping_and_cut_short(wrapped):
+def test_dots_in_any_wrapping_and_cut_off(wrapped):
     cells = json.dumps([{"bbox": [0, 0, 9, 9], "category": "Text", "text": f"line {n}"} for n in range(3)])
     assert parse("dots", wrapped.format(cells)).plain == "line 0\n\nline 1\n\nline 2"
     assert parse("dots", cells[:-20]).plain == "line 0\n\nline 1"
@@ -131,13 +131,13 @@ def test_nemotron_on_its_centred_canvas():
     assert boxes(page) == [(0, 0, 1000, 100), (0, 200, 500, 400)]
 
 
-def test_nemotron_scales_what_is_larger_than_its_canvas():
+def test_nemotron_scales_down_a_page_larger_than_its_canvas():
     large = View((3328, 4096), (3328, 4096))
     page = parse("nemotron", "<x_0.25><y_0.5>x<x_0.5><y_0.75><class_Text>", large)
     assert boxes(page) == [(832, 2048, 1664, 3072)]
 
 
-def test_nemotron_cut_short_keeps_its_text():
+def test_nemotron_cut_off_keeps_its_text():
     assert parse("nemotron", "<x_0.1><y_0.2>unfinished te").plain == "unfinished te"
 
 
@@ -176,8 +176,8 @@ def test_paddleocr_spotting_cut_short_keeps_its_text():
     assert parse("spotting", "Invoice<|LOC_1|><|LOC_2|>").plain == "Invoice"
 
 
-def test_nanonets_marks_are_not_in_the_text():
-    """The marks that the prompt of Nanonets-OCR-s asks for, as its users quote it; Markdown keeps them."""
+def test_nanonets_tags_are_not_in_the_text():
+    """The tags that the prompt of Nanonets-OCR-s asks for; Markdown keeps them."""
     answer = "<watermark>COPY</watermark>\n\n☑ paid\n\n<img>A bar chart</img>\n\n<page_number>9/22</page_number>"
     page = parse("markdown", answer)
     assert page.markdown == answer
@@ -230,7 +230,7 @@ def test_doctags_of_each_kind(answer, markdown):
     assert parse("doctags", f"<doctag>{answer}</doctag>").markdown == markdown
 
 
-def test_doctags_cut_short_keep_their_text():
+def test_doctags_cut_off_keep_their_text():
     page = parse("doctags", "<doctag><text><loc_1><loc_2><loc_3><loc_4>never closed")
     assert (page.plain, page.lines) == ("never closed", [])
 
@@ -239,7 +239,7 @@ def test_doctags_cut_short_keep_their_text():
 @pytest.mark.parametrize(
     "answer", ["", " \n", "<", "{", "[[", "<|ref|>", "\x00", "a" * 5000, "(" * 2000, '{"a":' * 2000]
 )
-def test_no_answer_is_too_odd(kind, answer):
+def test_malformed_answers_raise_nothing(kind, answer):
     page = parse(kind, answer)
     assert isinstance(page.plain, str)
     if answer.isalpha():

@@ -4,20 +4,20 @@ from importlib.util import find_spec
 from tests.support import mlx_rule
 
 
-def test_the_engine_is_tested_wherever_it_is_installed(monkeypatch, tmp_path):
+def test_its_tests_run_wherever_mlx_is_installed(monkeypatch, tmp_path):
     (tmp_path / "mlx").write_text("0\n")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert (mlx_rule.left_out() is None) == (find_spec("mlx") is not None)
 
 
-def test_it_is_left_out_where_it_was_set_up_so(monkeypatch, tmp_path):
+def test_its_tests_are_left_out_after_setup_without_mlx(monkeypatch, tmp_path):
     (tmp_path / "mlx").write_text("0\n")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setattr(mlx_rule, "find_spec", lambda _: None)
     assert "make setup MLX=1" in (mlx_rule.left_out() or "")
 
 
-def test_a_missing_mlx_is_no_reason(monkeypatch, tmp_path):
+def test_its_tests_run_and_fail_if_mlx_is_missing(monkeypatch, tmp_path):
     wanted = tmp_path / "requirements"
     wanted.write_text("# MLX\nmlx>=0.30 ; python_version >= '3'\n")
     monkeypatch.setattr(mlx_rule, "_REQUIREMENTS", wanted)

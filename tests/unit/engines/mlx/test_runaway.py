@@ -11,7 +11,7 @@ def stopped_at(tokens) -> int | None:
 
 
 @pytest.mark.parametrize(("length", "at_most"), [(1, 160), (3, 176), (20, 330), (100, 1060), (256, 2480)])
-def test_a_phrase_for_ever_is_seen(length, at_most):
+def test_an_endless_phrase_is_detected(length, at_most):
     phrase = random.Random(length).sample(range(10_000), length)
     before = list(range(50_000, 50_040))
     found = stopped_at(before + phrase * 400)
@@ -19,7 +19,7 @@ def test_a_phrase_for_ever_is_seen(length, at_most):
     assert 40 + 128 + 8 * length <= found <= at_most + 40
 
 
-def test_the_phrase_is_named_by_its_length():
+def test_the_period_is_the_length_of_the_phrase():
     guard = RunawayGuard()
     for token in [7, 8, 9] * 60:
         guard.is_runaway(token)
@@ -35,9 +35,9 @@ def test_the_phrase_is_named_by_its_length():
         [t for row in range(400) for t in (1, row, 1, 2, 1)],  # a table whose rows differ in a number
     ],
 )
-def test_what_real_pages_hold_is_no_runaway(tokens):
+def test_repetitions_on_real_pages_are_not_runaways(tokens):
     assert stopped_at(tokens) is None
 
 
-def test_a_phrase_longer_than_looked_for_ends_by_the_limit_alone():
+def test_a_phrase_longer_than_256_tokens_is_not_detected():
     assert stopped_at(list(range(300)) * 20) is None

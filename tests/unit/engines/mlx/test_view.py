@@ -6,7 +6,7 @@ from PIL import Image
 from ocrqueue.engines.mlx.view import View, bucket, fit_page, fit_size
 
 
-def test_sides_come_in_few_sizes():
+def test_sides_have_few_sizes():
     sizes = {bucket(side, 28) for side in range(1, 4001)}
     assert len(sizes) <= 26
     for side in range(1, 4001):
@@ -15,7 +15,7 @@ def test_sides_come_in_few_sizes():
         assert bucket(bucket(side, 28), 28) == bucket(side, 28)
 
 
-def test_a_thousand_page_sizes_are_few_for_the_model():
+def test_the_model_sees_few_sizes_of_a_thousand_pages():
     draw = random.Random(1)
     shown = set()
     for _ in range(1000):
@@ -33,7 +33,7 @@ def test_a_page_is_never_larger_than_allowed(size, buckets):
     assert view.page == size
 
 
-def test_the_page_lies_at_the_top_left_on_white():
+def test_the_page_is_at_the_top_left_on_white():
     page = Image.new("RGB", (100, 50), "black")
     image, view = fit_page(page, 48, 1_000_000, True)
     assert image.size == (144, 96)
@@ -42,7 +42,7 @@ def test_the_page_lies_at_the_top_left_on_white():
     assert view == View((100, 50), (144, 96), 1.0)
 
 
-def test_points_come_back_to_the_page():
+def test_points_are_mapped_back_to_the_page():
     _, view = fit_page(Image.new("RGB", (2000, 1000)), 50, 500_000, True)
     assert view.scale < 1
     x, y = view.point(1000 * view.scale, 500 * view.scale)

@@ -11,7 +11,7 @@ def texts(line: LineReading) -> list[str]:
 
 
 def reading(text: str) -> LineReading:
-    """A line whose characters stand evenly, two to a height."""
+    """A line with evenly spaced characters, two per line height."""
     places = [(i + 0.5) / len(text) for i in range(len(text))]
     return LineReading(text, 1.0, tuple(places), len(text) / 2)
 
@@ -24,7 +24,7 @@ def flat(word: Word) -> list[float]:
     return [n for point in word.box for n in point]
 
 
-def test_words_part_at_spaces_and_keep_their_places() -> None:
+def test_words_are_separated_at_spaces_and_have_boxes() -> None:
     first, second = words_of(reading("ab cde fg  "), FLAT)[:2]
     assert (first.text, second.text) == ("ab", "cde")
     assert flat(first) == corners((0.0, 0.0), (18.18, 0.0), (18.18, 10.0), (0.0, 10.0))
@@ -32,16 +32,16 @@ def test_words_part_at_spaces_and_keep_their_places() -> None:
     assert second.box[1][0] == pytest.approx(54.55, abs=0.01)
 
 
-def test_a_line_of_one_word_needs_no_places() -> None:
+def test_a_line_of_one_word_has_no_word_boxes() -> None:
     assert words_of(reading("single"), FLAT) == ()
     assert words_of(LineReading("", 0.0), FLAT) == ()
 
 
-def test_ideographs_stand_alone_and_latin_words_among_them_together() -> None:
+def test_each_ideograph_is_a_word_but_latin_letters_form_words() -> None:
     assert texts(reading("春分 PDF版")) == ["春", "分", "PDF", "版"]
 
 
-def test_a_wide_gap_parts_words_though_no_space_was_read() -> None:
+def test_a_wide_gap_separates_words_without_a_space() -> None:
     line = LineReading("leftright", 1.0, (0.02, 0.04, 0.06, 0.08, 0.6, 0.62, 0.64, 0.66, 0.68), 20.0)
     assert texts(line) == ["left", "right"]
 
@@ -52,7 +52,7 @@ def test_neighbours_never_overlap() -> None:
     assert first.box[1][0] <= second.box[0][0]
 
 
-def test_boxes_begin_at_top_left_whichever_way_a_line_runs() -> None:
+def test_boxes_begin_at_the_top_left_for_every_direction() -> None:
     turned = (FLAT[2], FLAT[3], FLAT[0], FLAT[1])
     first, second = words_of(reading("ab cd"), turned)
     assert first.box[0][0] > second.box[0][0]

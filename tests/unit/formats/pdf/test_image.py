@@ -1,4 +1,4 @@
-"""Searchable PDFs of images: the image as it is, upright, with its text."""
+"""Searchable PDFs of images: the unchanged image, upright, with its text."""
 
 import io
 
@@ -19,25 +19,25 @@ from tests.support.searchable import DATA, LIMITS, ODD, check, made, pdfium_text
 
 
 def drawn(mode="RGB", size=(240, 160)):
-    """An image with a bar at the top left that no turning leaves in its place."""
+    """An image with a bar at the top left, which moves with every rotation and reflection."""
     image = Image.new("RGB", size, "white")
     ImageDraw.Draw(image).rectangle((20, 10, 119, 29), fill=(200, 0, 0))
     return image.convert(mode)
 
 
 def bar_of(image):
-    """Where the bar is."""
+    """The box of the bar in pixels."""
     return image.getchannel("G").point(lambda v: 255 if v < 128 else 0).getbbox()
 
 
 def shown(data, number=1, dpi=72.0):
-    """The page as PDFium shows it."""
+    """The page as PDFium renders it."""
     with pypdfium2.PdfDocument(data) as pdf:
         return pdf[number - 1].render(scale=dpi / 72).to_pil().convert("RGB")
 
 
 def seen_words(data, number=1):
-    """The box of all words of a page as it is seen, in points from its top left corner."""
+    """The box around all words of the displayed page, in points from its top left corner."""
     with pymupdf.open(stream=data, filetype="pdf") as pdf:
         page = pdf[number - 1]
         words = [pymupdf.Rect(w[:4]) * page.rotation_matrix for w in page.get_text("words")]
@@ -62,7 +62,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_image_becomes_a_page_that_shows_it(tmp_path, name):
+def test_the_page_of_an_image_looks_like_it(tmp_path, name):
     mode, options = FILES[name]
     path = tmp_path / "file"
     drawn(mode).save(path, **options)
@@ -82,7 +82,7 @@ def test_an_image_becomes_a_page_that_shows_it(tmp_path, name):
 
 
 @pytest.mark.parametrize("colours", [2, 3, 16, 200])
-def test_a_palette_stays_one(tmp_path, colours):
+def test_a_palette_is_kept(tmp_path, colours):
     noise = Image.fromarray(np.random.default_rng(9).integers(0, 256, (600, 600), np.uint8))
     image = noise.quantize(colours).convert("RGB").quantize(colours)
     image.save(tmp_path / "file", "PNG", optimize=True)
@@ -96,7 +96,7 @@ def test_a_palette_stays_one(tmp_path, colours):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
-def test_an_image_stands_upright_with_its_text(tmp_path, kind, orientation):
+def test_an_image_is_upright_with_its_text(tmp_path, kind, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / "file"
@@ -105,15 +105,15 @@ def test_an_image_stands_upright_with_its_text(tmp_path, kind, orientation):
         image = document.render(1, None, 72).image
     data = made(path, [read(path, 1, [("the bar", rectangle(*bar_of(image)), 0.9)])])
     page = shown(data, dpi=144)
-    assert page.size == pytest.approx(image.size, abs=1)  # a PNG's resolution is a whole number of pixels a metre
+    assert page.size == pytest.approx(image.size, abs=1)  # a PNG stores its resolution in whole pixels per metre
     assert bar_of(page) == pytest.approx(bar_of(image), abs=2)
     left, top, right, bottom = bar_of(image)
     if right - left > bottom - top:
         assert seen_words(data) == pytest.approx([v / 2 for v in (left, top, right, bottom)], abs=1)
 
 
-def test_an_image_that_was_turned_to_be_read_is_turned_in_its_pdf(tmp_path):
-    """The page was upside down; its transform leads from the turned page image to the file's pixels."""
+def test_an_image_that_was_turned_for_reading_is_turned_in_its_pdf(tmp_path):
+    """The page was upside down; its transform maps the turned page image to the file's pixels."""
     path = tmp_path / "file.png"
     drawn().transpose(Image.Transpose.ROTATE_180).save(path)
     upright = bar_of(drawn())
@@ -123,7 +123,7 @@ def test_an_image_that_was_turned_to_be_read_is_turned_in_its_pdf(tmp_path):
     assert seen_words(data) == pytest.approx(upright, abs=1)
 
 
-def test_pixels_that_are_not_square_are_shown_in_their_shape(tmp_path):
+def test_pixels_that_are_not_square_keep_their_shape(tmp_path):
     path = tmp_path / "fax.tiff"
     drawn("1").save(path, compression="group4", dpi=(204, 98))
     with open_document(path, LIMITS) as document:
@@ -144,7 +144,7 @@ def test_each_frame_is_a_page_whether_it_was_read_or_not(tmp_path):
     assert [pdfium_text(data, n) for n in (1, 2, 3, 4)] == ["", "", "third", ""]
 
 
-def test_a_frame_that_is_damaged_leaves_an_empty_page(tmp_path):
+def test_a_damaged_frame_becomes_an_empty_page(tmp_path):
     path = tmp_path / "file.tiff"
     drawn("1").save(path, save_all=True, append_images=[drawn("1")] * 2, compression="tiff_adobe_deflate")
     content = bytearray(path.read_bytes())
@@ -163,8 +163,8 @@ def test_a_frame_that_is_damaged_leaves_an_empty_page(tmp_path):
 @pytest.mark.parametrize(
     ("pixels", "dpi", "points"),
     [
-        ((2480, 3508), None, (595.2, 841.9)),  # a scan of A4 at 300 dpi that does not say so
-        ((3300, 2550), None, (792, 612)),  # a scan of Letter, lying on its side
+        ((2480, 3508), None, (595.2, 841.9)),  # A4 scanned at 300 dpi
+        ((3300, 2550), None, (792, 612)),  # Letter scanned at 300 dpi, landscape
         ((4000, 3000), 72, (816, 612)),  # cameras write 72 dpi
         ((1920, 1080), 96, (841.9, 473.6)),  # programs that take screenshots write 96 dpi
         ((240, 160), None, (240, 160)),  # not enlarged

@@ -1,4 +1,4 @@
-"""However many pages a document has, making a format of it takes about the same memory."""
+"""The memory for a searchable PDF does not depend on the number of pages."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ lines = [
 page = {"width": 612, "height": 792, "transform": transform, "lines": lines}
 with open("/dev/null", "wb") as output:
     write_searchable(source, Limits(), None, ({**page, "page": n} for n in range(1, count + 1)), output)
-# getrusage would tell the peak of the process that started this one, where that was higher
+# not getrusage: its peak includes that of the parent process
 print(next(int(row.split()[1]) for row in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in row))
 """
 

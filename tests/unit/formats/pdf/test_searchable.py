@@ -1,4 +1,4 @@
-"""Searchable PDFs, read back by three readers: MuPDF, PDFium and (for validity) qpdf."""
+"""Searchable PDFs, read by MuPDF and PDFium, and checked for validity by qpdf."""
 
 import io
 
@@ -29,7 +29,7 @@ from tests.support.searchable import (
 @pytest.mark.parametrize("cropped", [False, True])
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("unit", [1, 2])
-def test_text_stands_where_it_was_read(tmp_path, rotation, cropped, unit):
+def test_text_is_placed_where_it_was_read(tmp_path, rotation, cropped, unit):
     pdf = pymupdf.open()
     page = pdf.new_page(width=300, height=400)
     page.draw_rect(pymupdf.Rect(80, 90, 200, 110), fill=(1, 0, 0))
@@ -77,7 +77,7 @@ def test_a_turned_line_is_written_along_its_box(tmp_path):
         r"(brackets) \ <and> backslashes",
     ],
 )
-def test_every_script_comes_out_as_it_went_in(tmp_path, text):
+def test_text_of_every_script_is_extracted_unchanged(tmp_path, text):
     path = empty_pdf(tmp_path)
     data = made(path, [read(path, 1, [(text, rectangle(50, 50, 550, 90))])])
     assert check(data) == []
@@ -88,14 +88,14 @@ def test_every_script_comes_out_as_it_went_in(tmp_path, text):
 
 
 @pytest.mark.parametrize("text", ["مرحبا بالعالم", "שלום עולם", "عدد 123 هنا", "English שלום here"])
-def test_scripts_that_run_left_are_read_back_in_their_order(tmp_path, text):
+def test_right_to_left_text_is_extracted_in_its_order(tmp_path, text):
     path = empty_pdf(tmp_path)
     data = made(path, [read(path, 1, [(text, rectangle(50, 50, 550, 90))])])
     assert pdfium_text(data) == text
 
 
-def test_the_document_stays_as_it_is_and_grows_little():
-    """Four scanned pages with 40 lines of 60 characters each, more than there are on most pages."""
+def test_the_bytes_of_the_document_do_not_change_and_few_are_added():
+    """Four scanned pages with 40 lines of 60 characters each, more than most pages have."""
     path = DATA / "scan.pdf"
     text = "the quick brown fox jumps over the lazy dog by moonlight and"
     lines = [(f"{text} {n}", rectangle(100, 30 * n, 1500, 30 * n + 25)) for n in range(1, 41)]
@@ -108,7 +108,7 @@ def test_the_document_stays_as_it_is_and_grows_little():
         assert pdfium_text(data, number).splitlines() == [line for line, _ in lines]
 
 
-def test_pages_that_were_not_read_stay_as_they_are(tmp_path):
+def test_pages_without_a_result_do_not_change(tmp_path):
     path = empty_pdf(tmp_path, pages=4)
     pages = [
         failed_page(1, PageError("timeout", "too long")),
@@ -130,7 +130,7 @@ def test_lines_of_the_text_layer_are_not_written_again(tmp_path):
     assert [word for word, _ in words_of(data)] == ["scanned", "printed"]
 
 
-def test_nothing_of_the_text_is_seen(tmp_path):
+def test_the_text_is_invisible(tmp_path):
     path = empty_pdf(tmp_path)
     data = made(path, [read(path, 1, [("unseen", rectangle(50, 50, 550, 290))])])
     with pymupdf.open(path) as before, pymupdf.open(stream=data, filetype="pdf") as after:
@@ -147,7 +147,7 @@ def test_nothing_of_the_text_is_seen(tmp_path):
         ("enc_aes256_owner_only.pdf", None),
     ],
 )
-def test_an_encrypted_document_stays_so(name, password):
+def test_an_encrypted_document_stays_encrypted(name, password):
     path = DATA / "bad" / name
     data = made(path, [read(path, 1, [("hidden words", rectangle(50, 50, 550, 90))], password)], password)
     assert check(data, password or "") == []
@@ -179,13 +179,14 @@ def test_odd_files_are_written_or_refused_with_a_code(path):
     with pymupdf.open(stream=data, filetype="pdf") as pdf, open_document(path, LIMITS) as document:
         assert pdf.page_count == document.page_count
     for page in pages:
-        if page["state"] == "ok" and path.name != "odd_cropbox_outside.pdf":  # where no reader finds any text
+        if page["state"] == "ok" and path.name != "odd_cropbox_outside.pdf":  # in which no reader finds text
             found = " ".join(word for word, _ in words_of(data, page["page"]))
-            assert "odd file" in found or "odd file" in pdfium_text(data, page["page"])  # either reader has its limits
+            # Each reader fails on some files.
+            assert "odd file" in found or "odd file" in pdfium_text(data, page["page"])
 
 
-def test_resources_and_contents_wherever_they_stand(tmp_path):
-    """Inherited resources, a page without any, contents that are no array, none, and unbalanced ones."""
+def test_resources_and_contents_of_every_form_are_handled(tmp_path):
+    """Inherited and missing resources; contents that are one stream, missing, or leave the graphics state changed."""
     pdf = pymupdf.open()
     for _ in range(4):
         pdf.new_page(width=300, height=400).insert_text((50, 100), "printed", fontname="helv")
@@ -206,7 +207,7 @@ def test_resources_and_contents_wherever_they_stand(tmp_path):
         assert ("printed" in words) == (number != 2)
 
 
-def test_bookmarks_forms_and_signatures_stay(tmp_path):
+def test_bookmarks_forms_and_signatures_are_kept(tmp_path):
     pdf = pymupdf.open()
     page = pdf.new_page(width=300, height=400)
     pdf.set_toc([[1, "Chapter", 1]])
@@ -217,7 +218,7 @@ def test_bookmarks_forms_and_signatures_stay(tmp_path):
     path = tmp_path / "file.pdf"
     pdf.save(path)
     data = made(path, [read(path, 1, [("text", rectangle(50, 50, 300, 90))])])
-    assert data.startswith(path.read_bytes())  # so what a signature covers is there, byte for byte
+    assert data.startswith(path.read_bytes())  # a signature covers these bytes
     with pymupdf.open(stream=data, filetype="pdf") as again:
         assert again.get_toc() == [[1, "Chapter", 1]]
         assert [widget.field_value for widget in again[0].widgets()] == ["filled in"]
