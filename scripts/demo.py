@@ -1,6 +1,6 @@
 """`make demo [FILE=...]`: starts the whole stack, reads a document through the command line, and stops the stack again.
 
-Where a stack runs on this data folder already, that one is used, and left running.
+If a stack runs on this data folder already, the demonstration uses it and leaves it running.
 """
 
 import os
@@ -26,21 +26,21 @@ READY_SECONDS = 120  # for Redis and the first worker; imports are slow on a bus
 
 
 class DemoError(Exception):
-    """The demonstration cannot go on; one line that says what to do."""
+    """The demonstration cannot continue; the message is one line that says what to do."""
 
 
 def say(text: str) -> None:
-    """Print a line of the demonstration's own, apart from the document's text."""
+    """Print a line to stderr; the text of the document goes to standard output."""
     print(text, file=sys.stderr, flush=True)
 
 
 def connect(settings: Shared) -> "redis.Redis":
-    """A client of the stack's Redis, whether it runs or not."""
+    """A client of the stack's Redis, which need not run yet."""
     return redis.Redis.from_url(settings.redis_py, decode_responses=True, socket_timeout=5)
 
 
 def workers(client: "redis.Redis") -> int | None:
-    """How many workers have announced themselves; None where Redis does not answer."""
+    """The number of live workers; None if Redis does not answer."""
     try:
         return int(client.zcount(names.WORKERS, time.time(), "+inf"))
     except redis.RedisError:
@@ -53,12 +53,12 @@ def jobs(client: "redis.Redis") -> set[str]:
 
 
 def flower_port() -> int:
-    """The port that Flower has by the settings."""
+    """The port of Flower in the settings."""
     return integer("OCR_FLOWER_PORT", 5555, 1, 65535)
 
 
 def free_port(wanted: int) -> int:
-    """This port, or any where it is taken."""
+    """This port, or any free port if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -70,7 +70,7 @@ def free_port(wanted: int) -> int:
 
 @contextmanager
 def stack(client: "redis.Redis", settings: Shared) -> Iterator[bool]:
-    """A stack that is ready; whether it was there before. One that was started is stopped at the end."""
+    """Run a stack, and stop it at the end of the block; yields True if a stack ran already, which is not stopped."""
     if workers(client):
         yield True
         return
@@ -79,7 +79,7 @@ def stack(client: "redis.Redis", settings: Shared) -> Iterator[bool]:
         [sys.executable, "-m", "ocrqueue.stack"],
         stdout=subprocess.DEVNULL,
         env={**os.environ, "OCR_FLOWER_PORT": str(port)},
-        start_new_session=True,  # Ctrl-C reaches us alone; the stack is stopped below
+        start_new_session=True,  # Ctrl-C reaches only this process, which stops the stack below
     )
     try:
         _wait_until_ready(process, client, settings)
@@ -104,24 +104,24 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", client: "redis.Redis",
             raise DemoError("the stack ended; the line above says why")
         if time.monotonic() > end:
             raise DemoError(
-                f"no sign of {missing} after {READY_SECONDS} s; see the logs in {settings.data_dir / 'logs'}"
+                f"{missing} did not start within {READY_SECONDS} s; see the logs in {settings.data_dir / 'logs'}"
             )
         time.sleep(0.2)
 
 
 def submit(file: Path) -> int:
-    """Hand the file over as a user would, and print its text; the command's exit code."""
+    """Submit the file by the command line, which prints its text; returns the exit code of the command."""
     command = ["submit.py", "ocr", str(file)]
     say(f"$ python {shlex.join(command)}")
     process = subprocess.Popen([sys.executable, *command])
     try:
         return process.wait()
-    except KeyboardInterrupt:  # the command got it too, and says what becomes of the job
+    except KeyboardInterrupt:  # the command got SIGINT too, and prints the job that continues
         return process.wait()
 
 
 def tell(new: set[str], settings: Shared, keeps_running: bool) -> None:
-    """Say where the result lies and how to look at the queue."""
+    """Print the folder of the result, and how to see the queue."""
     say("")
     for job in sorted(new):
         say(f"job      {job}")
@@ -131,7 +131,7 @@ def tell(new: set[str], settings: Shared, keeps_running: bool) -> None:
 
 
 def demonstrate(file: Path) -> int:
-    """The whole demonstration; the exit code of the command line."""
+    """Run the whole demonstration; returns the exit code of the command line."""
     settings = shared()
     with connect(settings) as client, stack(client, settings) as was_there:
         before = jobs(client)
@@ -141,7 +141,7 @@ def demonstrate(file: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the demonstration with the file that is named, else the sample."""
+    """Run the demonstration with the file among the arguments, or with the sample."""
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(128 + signal.SIGTERM))
     file = Path(arguments[0]).expanduser().absolute() if arguments else SAMPLE
     os.chdir(PROJECT)

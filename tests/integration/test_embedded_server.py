@@ -135,7 +135,7 @@ def test_a_folder_open_to_others_is_refused_in_one_line(data):
     folder.chmod(0o777)
     run = second(data)
     assert run.returncode == 1
-    assert_one_line(run.stderr, "open to others", str(folder))
+    assert_one_line(run.stderr, "open to other users", str(folder))
 
 
 def test_a_server_that_is_no_program_is_refused_in_one_line(data):

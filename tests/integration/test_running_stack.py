@@ -177,7 +177,7 @@ def test_elsewhere_it_says_where_to_start_it(project):
     (project / "Procfile").unlink()
     run = refused(project)
     assert run.returncode == 1
-    assert run.stderr == "stack: no Procfile here: start the stack in the project's folder\n"
+    assert run.stderr == "stack: no Procfile in this folder: start the stack in the project's folder\n"
 
 
 def test_the_spool_is_there_before_anything_is_started(project):

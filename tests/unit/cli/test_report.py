@@ -2,7 +2,6 @@
 
 import pytest
 
-from ocrqueue.cli.progress import Lines
 from ocrqueue.cli.report import code_of_error, code_of_state, progress_of, report, report_pages, worst
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import (
@@ -82,17 +81,6 @@ def test_failed_pages_are_named_up_to_a_number(capsys: pytest.CaptureFixture[str
     assert lines[0] == "error: a.pdf: page 1: timeout: too slow"
     assert len(lines) == 21
     assert "10 more" in lines[-1]
-
-
-def test_a_line_is_printed_when_the_state_changes_and_not_for_every_page(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines()
-    for state, ok in ((JobState.QUEUED, 0), *((JobState.RUNNING, n) for n in range(3)), (JobState.DONE, 3)):
-        lines.update({"j": status(state=state, pages=None if state == "queued" else 3, ok=ok)})
-    assert capsys.readouterr().err.splitlines() == [
-        "scan.pdf: queued",
-        "scan.pdf: running, 0 of 3 pages",
-        "scan.pdf: done, 3 of 3 pages",
-    ]
 
 
 def test_of_a_job_that_has_ended_the_pages_that_were_read_are_told() -> None:

@@ -7,19 +7,9 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from ocrqueue.client.status import status_of
 from ocrqueue.client.submission import job_id, opened, parse
-from ocrqueue.errors import InvalidOptions, QueueUnavailable
-from ocrqueue.ledger import Job, Source
-from ocrqueue.ledger.connection import address, connect, reaching
-from ocrqueue.ledger.workers import Worker
+from ocrqueue.errors import InvalidOptions
 from ocrqueue.options import Options
-from ocrqueue.settings import Shared
-from ocrqueue.states import JobState
-
-
-def settings(redis: str) -> Shared:
-    return Shared(Path("data"), redis, False, "data/spool", None, 100, 1000)
 
 
 def test_a_key_is_always_the_same_job_and_no_key_never() -> None:
@@ -105,38 +95,3 @@ def test_a_stream_that_cannot_go_back_is_compared_and_still_read() -> None:
         assert document.stream is not None
         assert document.as_source() == document.as_source()
         assert document.stream.read() == b"abc"
-
-
-def test_an_address_shows_neither_user_nor_password() -> None:
-    assert address(settings("rediss://me:se@cret@host.example:6380/2")) == "rediss://host.example:6380/2"
-    assert address(settings("redis+socket:///run/r.sock?virtual_host=0")) == "/run/r.sock"
-
-
-def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
-    away = settings("redis://me:secret@127.0.0.1:1/0")
-    with pytest.raises(QueueUnavailable) as caught, reaching(away), connect(away) as redis:
-        redis.ping()
-    assert "redis://127.0.0.1:1/0 cannot be reached (Connection refused)" in caught.value.message
-    assert "secret" not in caught.value.message
-
-
-def job(state: str, **changes: object) -> Job:
-    values: dict[str, object] = dict.fromkeys(Job.__dataclass_fields__)
-    values |= {"id": "j", "state": JobState(state), "round": 1, "source": Source("a.pdf"), "options": Options()}
-    values |= {"created": 0.0, "ok": 0, "failed": 0, "cancelled": 0, "cancelling": False, "lanes": 0}
-    return Job(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def worker(*queues: str) -> Worker:
-    return Worker("w", "host", 1, "0.1.0", queues)
-
-
-def test_a_job_says_which_worker_is_missing() -> None:
-    reading = job("running", pages=3, ok=1, queue="pages.rapidocr", engine="rapidocr")
-    assert "no worker reads pages.rapidocr; start one" in str(status_of(reading, [worker("documents")]).waiting_for)
-    assert status_of(reading, [worker("pages.rapidocr")]).waiting_for is None
-    assert "no worker opens documents" in str(status_of(job("queued"), [worker("pages.rapidocr")]).waiting_for)
-    assert status_of(job("queued"), [worker("documents")]).waiting_for is None
-    read = job("running", pages=3, ok=3, queue="pages.rapidocr", engine="rapidocr")
-    assert "puts the pages together" in str(status_of(read, [worker("pages.rapidocr")]).waiting_for)
-    assert status_of(job("done", pages=3, ok=3), []).waiting_for is None

@@ -24,7 +24,7 @@ def test_a_procfile_is_names_and_commands():
 
 @pytest.mark.parametrize("line", ["worker", "worker:", ": command", "two words: command"])
 def test_a_line_that_is_none_is_shown(line):
-    with pytest.raises(StackError, match="no line of the kind"):
+    with pytest.raises(StackError, match="not of the form"):
         read_procfile(line)
 
 
@@ -73,7 +73,7 @@ def test_a_death_is_told_with_the_last_line_of_the_log(tmp_path):
     (tmp_path / "logs" / "worker.log").write_text("one\nOCR_DPI='x' is not allowed\n\n")
     told = Reporter(tmp_path).report(EXITED)
     assert told
-    assert told.startswith("worker ended (exit status 1) and is started again")
+    assert told.startswith("worker ended (exit status 1) and is restarted")
     assert told.endswith("OCR_DPI='x' is not allowed")
 
 

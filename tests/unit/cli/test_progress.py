@@ -1,0 +1,32 @@
+"""Progress of jobs on stderr."""
+
+import pytest
+
+from ocrqueue.cli.progress import Lines
+from ocrqueue.client.status import JobStatus
+from ocrqueue.states import JobState
+
+
+def status(**changes: object) -> JobStatus:
+    values: dict[str, object] = dict.fromkeys(JobStatus.__dataclass_fields__)
+    values |= {
+        "id": "j",
+        "name": "scan.pdf",
+        "state": JobState.RUNNING,
+        "ok": 0,
+        "failed": 0,
+        "cancelled": 0,
+        "cancelling": False,
+    }
+    return JobStatus(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_a_line_is_printed_when_the_state_changes_and_not_for_every_page(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    for state, ok in ((JobState.QUEUED, 0), *((JobState.RUNNING, n) for n in range(3)), (JobState.DONE, 3)):
+        lines.update({"j": status(state=state, pages=None if state == "queued" else 3, ok=ok)})
+    assert capsys.readouterr().err.splitlines() == [
+        "scan.pdf: queued",
+        "scan.pdf: running, 0 of 3 pages",
+        "scan.pdf: done, 3 of 3 pages",
+    ]

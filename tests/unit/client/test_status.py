@@ -1,0 +1,29 @@
+"""The status of a job."""
+
+from ocrqueue.client.status import status_of
+from ocrqueue.ledger import Job, Source
+from ocrqueue.ledger.workers import Worker
+from ocrqueue.options import Options
+from ocrqueue.states import JobState
+
+
+def job(state: str, **changes: object) -> Job:
+    values: dict[str, object] = dict.fromkeys(Job.__dataclass_fields__)
+    values |= {"id": "j", "state": JobState(state), "round": 1, "source": Source("a.pdf"), "options": Options()}
+    values |= {"created": 0.0, "ok": 0, "failed": 0, "cancelled": 0, "cancelling": False, "lanes": 0}
+    return Job(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def worker(*queues: str) -> Worker:
+    return Worker("w", "host", 1, "0.1.0", queues)
+
+
+def test_a_job_says_which_worker_is_missing() -> None:
+    reading = job("running", pages=3, ok=1, queue="pages.rapidocr", engine="rapidocr")
+    assert "no worker reads pages.rapidocr; start one" in str(status_of(reading, [worker("documents")]).waiting_for)
+    assert status_of(reading, [worker("pages.rapidocr")]).waiting_for is None
+    assert "no worker opens documents" in str(status_of(job("queued"), [worker("pages.rapidocr")]).waiting_for)
+    assert status_of(job("queued"), [worker("documents")]).waiting_for is None
+    read = job("running", pages=3, ok=3, queue="pages.rapidocr", engine="rapidocr")
+    assert "puts the pages together" in str(status_of(read, [worker("pages.rapidocr")]).waiting_for)
+    assert status_of(job("done", pages=3, ok=3), []).waiting_for is None
