@@ -1,10 +1,8 @@
-"""Accuracy per class of document, through the queue and by the bare engine with the same settings on the same files.
+"""Accuracy per class of document, of the queue and of the bare engine with the same settings on the same files.
 
 `python -m bench.accuracy FOLDER [--class CLASS]... [--limit N] [--out FILE]`
 """
 
-import json
-import os
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
@@ -12,28 +10,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from bench import bare, corpus, table
-from bench.scoring import cer, word_f1
-from bench.stack import machine, private_stack, start_workers
+from bench import bare
+from bench.support import corpus, raw, table
+from bench.support.stack import machine, private_stack, start_workers
 from ocrqueue.errors import OcrFailed
 from ocrqueue.storage.spool import Spool
 
 CHILDREN = 2
-Texts = Mapping[int, str]  # by page number; a page that was not read is missing
+Texts = Mapping[int, str]  # {page number: text}, without pages that were not read
 HEADER = ("class", "files", "pages", "CER queue", "CER bare", "word F1 queue", "word F1 bare", "identical pages")
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How one document was read by both sides."""
+    """The scores of queue and bare engine for one document."""
 
-    file: str
-    cls: str
-    pages: int
-    identical: int  # pages of which both sides read the same text
-    cer_queue: float
+    file: str  # name of the document
+    cls: str  # class of document
+    pages: int  # number of pages
+    identical: int  # pages for which both sides read the same text
+    cer_queue: float  # character error rate
     cer_bare: float
-    f1_queue: float
+    f1_queue: float  # word F1
     f1_bare: float
 
 
@@ -65,38 +63,36 @@ def read_by_bare(entries: Sequence[corpus.Entry]) -> list[Texts]:
 
 
 def score(entry: corpus.Entry, queue: Texts, plain: Texts) -> Score:
-    """Both sides of a document, beside its truth."""
-    truth = entry.truth.read_text()
+    """Compare both sides with the truth."""
     texts = ["\n".join(side[n] for n in sorted(side)) for side in (queue, plain)]
-    errors = [cer(text, truth, entry.lang, ignore_case=entry.ignores_case, in_order=not entry.is_bag) for text in texts]
-    words = [word_f1(text, truth, entry.lang, ignore_case=entry.ignores_case) for text in texts]
+    errors = [entry.cer(text, in_order=not entry.is_bag) for text in texts]
+    words = [entry.word_f1(text) for text in texts]
     numbers = range(1, entry.pages + 1)
     identical = sum(queue.get(n) == plain.get(n) for n in numbers)
     return Score(entry.file.name, entry.cls, entry.pages, identical, *errors, *words)
 
 
 def row(name: str, scores: Sequence[Score]) -> list[table.Cell]:
-    """The line of a class: means over its documents."""
+    """The table row of a class: means over its documents."""
     means = [fmean(getattr(s, field) for s in scores) for field in ("cer_queue", "cer_bare", "f1_queue", "f1_bare")]
     pages, identical = sum(s.pages for s in scores), sum(s.identical for s in scores)
     return [name, len(scores), pages, *means, f"{identical} of {pages}"]
 
 
 def main() -> None:
-    """Read, score, print."""
+    """Read, score and print."""
     parser = ArgumentParser(prog="python -m bench.accuracy", description="Accuracy of the queue and the bare engine.")
     corpus.arguments(parser)
-    parser.add_argument("--limit", type=int, help="only the first so many documents")
-    parser.add_argument("--out", type=Path, help="write the raw numbers there, as JSON")
+    parser.add_argument("--limit", type=int, help="only the first documents")
+    raw.add_option(parser)
     given = parser.parse_args()
     entries = corpus.load(given.folder, given.classes, given.limit)
     sides = read_by_queue(entries), read_by_bare(entries)
     scores = [score(*each) for each in zip(entries, *sides, strict=True)]
     rows = [row(cls, [s for s in scores if s.cls == cls]) for cls in sorted({s.cls for s in scores})]
     table.show(HEADER, [*rows, row("all", scores)])
-    print(f"\nmeans over documents; {machine(os.cpu_count())}")
-    if given.out:
-        given.out.write_text(json.dumps([asdict(s) for s in scores], indent=1) + "\n")
+    print(f"\nmeans over documents; {machine()}")
+    raw.write(given.out, [asdict(s) for s in scores])
 
 
 if __name__ == "__main__":

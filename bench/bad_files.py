@@ -1,9 +1,9 @@
-"""Every broken, odd or hostile file of a folder through a whole stack: does each get the answer that it must get?
+"""Reads broken, odd and hostile files with a whole stack, and checks the answer to each.
 
 `python -m bench.bad_files FOLDER [--page-seconds N] [--children N]`. FOLDER holds the files and `bad.json`, a list of
-{"file", "expect_list": [answers that are right]}. Each file is read a second time under a name that says nothing.
-Side effects are looked for too: files written outside, connections, programs started, processes and temporary files
-left. Where `strace` is installed it sees what C code does as well.
+{"file", "expect_list": [correct answers]}. Each file is read a second time under a neutral name. The script also looks
+for side effects: files written outside the stack, connections, started programs, and processes and temporary files that
+remain. If `strace` is installed, this includes C code.
 """
 
 import json
@@ -21,13 +21,13 @@ from pathlib import Path
 
 import psutil
 
-from bench import table
+from bench.support import table
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import OcrError
 from tests.support.harness import Stack, eventually
 
 NEUTRAL = "document"
-# What "success" must mean besides: pages (all others have one), and words of the text where it is known.
+# The number of pages if the answer is "success" (all other files have one page), and a part of the text if it is known.
 PAGES = {
     "odd_multiframe.tif": 3, "pil_g4-multi.tiff": 3, "pjs_vertical.pdf": 3, "mu_circular-toc.pdf": 2,
     "pjs_evaljs.pdf": 2, "pl_invalid_pdf.pdf": 2,
@@ -53,7 +53,7 @@ FILES_WITH = {
 }
 WORDS = {name: text for text, files in FILES_WITH.items() for name in files.split()}
 HOSTNAME = Path("/etc/hostname")
-# What Python itself starts and writes: `platform` asks uname, `uuid` notes the time.
+# Programs and files that Python uses itself: `platform` runs uname, `uuid` writes the time.
 STARTED = (sys.executable, '"/usr/bin/uname"', "ENOENT")
 WRITABLE = ("/dev/", "/proc/", "/var/lib/libuuid/")
 _CALL = re.compile(r"^\d+ +(?:\S+ )?(\w+)\((.*)$")
@@ -62,33 +62,33 @@ _WRITES = re.compile(r"O_(?:WRONLY|RDWR|CREAT)")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A file, and the answers that are right."""
+    """A file and its correct answers."""
 
     file: Path
-    expected: frozenset[str]
+    expected: frozenset[str]  # "success", "partial" or error codes
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a file."""
+    """The answer to a file."""
 
     word: str  # "success", "partial" or an error code
-    pages: int = 0
-    text: str = ""
-    seconds: float = 0.0
-    message: str = ""
+    pages: int = 0  # number of pages
+    text: str = ""  # of all pages
+    seconds: float = 0.0  # from opening the document to the end of the job
+    message: str = ""  # of an error
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A file's two answers."""
+    """The two answers to a file."""
 
     case: Case
-    named: Answer
-    neutral: Answer
+    named: Answer  # under its own name
+    neutral: Answer  # under a neutral name
 
     def faults(self) -> Iterator[str]:
-        """What is wrong with them."""
+        """Messages about wrong answers."""
         name = self.case.file.name
         for answer in (self.named, self.neutral):
             if answer.word not in self.case.expected:
@@ -98,15 +98,15 @@ class Row:
                     yield f"{answer.pages} pages instead of {PAGES.get(name, 1)}"
                 text = answer.text.replace("\n", "").replace(" ", "").lower()
                 if WORDS.get(name, "").replace(" ", "") not in text:
-                    yield f"it does not say {WORDS[name]!r}"
+                    yield f"its text does not contain {WORDS[name]!r}"
             if HOSTNAME.exists() and len(host := HOSTNAME.read_text().strip()) > 3 and host in answer.text:
-                yield f"its text holds what stands in {HOSTNAME}"
+                yield f"its text contains the content of {HOSTNAME}"
         if self.named.word != self.neutral.word:
             yield f"another answer under the name {NEUTRAL!r}: {self.neutral.word}"
 
 
 class Traced(Stack):
-    """A stack whose workers run under strace, where it is installed."""
+    """A stack whose workers run under strace, if it is installed."""
 
     trace = shutil.which("strace")
 
@@ -119,7 +119,7 @@ class Traced(Stack):
                 "-o", str(out), *command]  # fmt: skip
 
     def side_effects(self, inputs: Path) -> Iterator[str]:
-        """Calls that a worker had no business to make."""
+        """Messages about system calls that a worker must not make."""
         for log in self.folder.glob("strace-*"):
             for line in log.read_text(errors="replace").splitlines():
                 if (call := _CALL.match(line)) and (why := self._why(call[1], call[2], inputs)):
@@ -140,7 +140,7 @@ class Traced(Stack):
 
 @contextmanager
 def listening(port: int = 9) -> Iterator[list[str]]:
-    """Notes who connects to the discard port, which the files name; only root may listen there."""
+    """Record connections to the discard port, which some files name. Without root rights nothing is recorded."""
     heard: list[str] = []
     with socket.socket() as server:
         try:
@@ -169,7 +169,7 @@ def listening(port: int = 9) -> Iterator[list[str]]:
 
 @contextmanager
 def bad_stack(children: int, page_seconds: int) -> Iterator[Traced]:
-    """A stack that reads with RapidOCR, under short time limits."""
+    """A stack that reads with RapidOCR and short time limits."""
     with tempfile.TemporaryDirectory(prefix="ocr-bad-") as folder:
         limits = {"OCR_PAGE_SECONDS": str(page_seconds), "OCR_OPEN_SECONDS": str(page_seconds), "OCR_MAX_PAGES": "500"}
         (Path(folder) / "tmp").mkdir()
@@ -188,7 +188,7 @@ def bad_stack(children: int, page_seconds: int) -> Iterator[Traced]:
 
 
 def answer_of(client: Client, job: Job | Answer, timeout: float) -> Answer:
-    """The answer, as a service sees it."""
+    """Wait for a job, at most `timeout` seconds, and return its answer."""
     if isinstance(job, Answer):
         return job
     status = job.wait(timeout)
@@ -202,7 +202,7 @@ def answer_of(client: Client, job: Job | Answer, timeout: float) -> Answer:
 
 
 def hand_over(client: Client, file: Path, name: str) -> Job | Answer:
-    """Submit a file's bytes; a refusal on the spot is an answer too."""
+    """Submit the bytes of a file. Returns the job, or the answer if the file is rejected at once."""
     try:
         return client.submit(file.read_bytes(), name=name)
     except OcrError as e:
@@ -210,7 +210,7 @@ def hand_over(client: Client, file: Path, name: str) -> Job | Answer:
 
 
 def run(stack: Traced, cases: Iterable[Case], timeout: float = 3600) -> list[Row]:
-    """Read every file, twice. `stack` must be up."""
+    """Read every file twice, with a running stack."""
     client = stack.client()
     jobs = [
         (case, hand_over(client, case.file, case.file.name), hand_over(client, case.file, NEUTRAL)) for case in cases
@@ -222,7 +222,7 @@ def run(stack: Traced, cases: Iterable[Case], timeout: float = 3600) -> list[Row
 
 
 def leftovers(stack: Traced, inputs: Path) -> list[str]:
-    """Side effects, once all jobs have ended."""
+    """Messages about side effects, after all jobs have ended."""
     found = list(stack.side_effects(inputs))
     eventually(lambda: not stack.redis.exists("ocr:claims"), 30)
     found += [f"temporary file left: {p}" for p in (stack.folder / "tmp").rglob("*") if p.is_file()]
@@ -239,19 +239,19 @@ def leftovers(stack: Traced, inputs: Path) -> list[str]:
 
 
 def load(folder: Path) -> list[Case]:
-    """The cases of a folder, as its `bad.json` has them."""
+    """The cases in the `bad.json` of a folder."""
     entries = json.loads((folder / "bad.json").read_text())
     return [Case(folder / e["file"], frozenset(e["expect_list"])) for e in entries]
 
 
 def main() -> int:
-    """Run, print the table; 1 where an answer or a side effect is wrong."""
-    parser = ArgumentParser(description="bad files through a whole stack")
+    """Run and print a table. Returns 1 if there is a wrong answer or a side effect."""
+    parser = ArgumentParser(description="Reads bad files with a whole stack.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--page-seconds", type=int, default=20)
     parser.add_argument("--children", type=int, default=2)
-    parser.add_argument("--only", nargs="*", metavar="FILE", help="these files alone")
-    parser.add_argument("--text", action="store_true", help="show what was read")
+    parser.add_argument("--only", nargs="*", metavar="FILE", help="only these files")
+    parser.add_argument("--text", action="store_true", help="print the texts")
     given = parser.parse_args()
     folder = given.folder.resolve()
     with bad_stack(given.children, given.page_seconds) as stack, listening() as heard:

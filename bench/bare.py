@@ -1,8 +1,8 @@
-"""The bare side: plain processes that read pages with the same engine, without Celery and without Redis.
+"""The bare engine: plain processes that read pages with the same engine, without Celery and without Redis.
 
-`python -m bench.bare FOLDER [--class CLASS]... [--pages N] [--processes N]`. Each process loads the engine once, takes
-the next page from a shared list, reads the file from disk, renders the page, puts it upright, reads it, and writes the
-same page file, synced to disk.
+`python -m bench.bare FOLDER [--class CLASS]... [--pages N] [--processes N]`. Each process loads the engine once. It
+takes a page from a shared list, reads the file from disk, renders the page, turns it upright, reads it, and writes the
+same page file as a worker, synced to disk.
 """
 
 import multiprocessing
@@ -16,9 +16,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from bench import corpus, table
+from bench.support import corpus, table
+from bench.support.engine import rapidocr
 from ocrqueue.documents import Document, PageImage, open_document
-from ocrqueue.engines import ENGINES, Engine, engine_class
 from ocrqueue.errors import OcrError, PageError
 from ocrqueue.layout import arrange
 from ocrqueue.limits import Limits
@@ -30,52 +30,49 @@ from ocrqueue.storage.results import page_result
 from ocrqueue.storage.spool import JOB, Spool
 from ocrqueue.upright import upright
 
-ENGINE = "rapidocr"
-LOAD_SECONDS = 300
+LOAD_SECONDS = 300  # how long to wait until all processes have loaded their model
 OPTIONS = Options()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a file, to be read."""
+    """One page to read."""
 
     file: Path
-    number: int
+    number: int  # from 1
 
     @property
     def job(self) -> str:
-        """The folder of the spool that its result goes to."""
+        """The id of the job whose spool folder receives the result."""
         return job_of(self.file)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run of the bare side came to."""
+    """The result of one run."""
 
     pages: int  # read and stored
-    seconds: float  # from the first page to the last, models loaded before
+    seconds: float  # from the first page to the last, without loading models
 
 
 def job_of(file: Path) -> str:
-    """An id that follows from the file's path, since the spool takes nothing else."""
+    """A job id made from the path of a file, because the spool accepts only ids."""
     return str(uuid5(NAMESPACE_URL, file.absolute().as_uri()))
 
 
 class Reader:
-    """What one process has: an engine with its model, the document it read last, the spool."""
+    """The state of one process: an engine with its model, the document it read last, the spool."""
 
     def __init__(self, spool: Path) -> None:
-        self._engine: Engine = engine_class(ENGINES[ENGINE])()
-        self._model = self._engine.default_model()
-        self._engine.load(self._model)
-        settle()  # as a worker's child does
+        self._engine, self._model = rapidocr()
+        settle()  # like a worker child
         self._spool = Spool(str(spool))
         self._limits = Limits()
         self._file: Path | None = None
         self._document: Document | None = None
 
     def read(self, page: Page) -> bool:
-        """Read a page and store it; whether that could be done."""
+        """Read a page and store it. Returns False if it cannot be read."""
         try:
             rendered = self._open(page.file).render(page.number, None, self._engine.dpi)
         except OcrError:
@@ -89,7 +86,7 @@ class Reader:
         return True
 
     def _open(self, file: Path) -> Document:
-        """The file's document; kept open, as any plain program would, while pages of the same file follow."""
+        """The document of a file. It stays open for the next page of the same file, as in any plain program."""
         if file != self._file or self._document is None:
             if self._document is not None:
                 self._document.close()
@@ -126,20 +123,20 @@ def _read(page: Page) -> bool:
 
 
 def pages_of(entries: Sequence[corpus.Entry]) -> list[Page]:
-    """All pages of these documents, in order."""
+    """All pages of the documents, in order."""
     return [Page(entry.file, number) for entry in entries for number in range(1, entry.pages + 1)]
 
 
 def run(pages: Sequence[Page], spool: Path, processes: int) -> Run:
-    """Read these pages in so many processes. The clock starts when every process has loaded its model."""
+    """Read the pages with so many processes. The time begins when every process has loaded its model."""
     store = Spool(str(spool))
     store.prepare()
     for page in pages:
-        store.write_json(page.job, JOB, {"name": page.file.name})  # makes the folder
+        store.write_json(page.job, JOB, {"name": page.file.name})  # creates the folder
     context = multiprocessing.get_context("spawn")
     arguments = (spool, context.Barrier(processes))
     with ProcessPoolExecutor(processes, context, _start, arguments) as pool:
-        list(pool.map(int, range(processes)))  # starts them all; answered only after all have loaded
+        list(pool.map(int, range(processes)))  # starts all processes and waits until they have loaded
         started = time.monotonic()
         done = list(pool.map(_read, pages))
         seconds = time.monotonic() - started
@@ -147,10 +144,10 @@ def run(pages: Sequence[Page], spool: Path, processes: int) -> Run:
 
 
 def main() -> None:
-    """Read some pages of a folder, and say how fast."""
+    """Read some pages of a folder and print the speed."""
     parser = ArgumentParser(prog="python -m bench.bare", description="Throughput of the engine without the queue.")
     corpus.arguments(parser)
-    parser.add_argument("--pages", type=int, default=28, help="about so many pages, of all classes (default 28)")
+    parser.add_argument("--pages", type=int, default=28, help="at most N pages, of all classes (default 28)")
     parser.add_argument("--processes", type=int, default=2, help="default 2")
     given = parser.parse_args()
     pages = pages_of(corpus.mixed(corpus.load(given.folder, given.classes), given.pages))

@@ -1,11 +1,11 @@
-"""Faults at random while documents are read; then everything heals, and every page is looked for.
+"""Random faults while documents are read. Then the faults stop, and every page must be accounted for.
 
 `python -m bench.chaos [--seconds N | --faults N] [--seed N] [--lease N] [--no-reconciler] [--unchecked-claims]`
 
-Jobs of 1 to 50 pages of a fast test engine with known text come while processes are killed (`kill -9`), stopped for
-seconds, and connections cut. In the end each job must be in a final state, each page counted once with its text, and a
-page dead only where this run's own log shows three faults that hit its claims. The last two flags take away what makes
-that hold; then the run must fail. Exit code 1 where it does.
+Jobs of 1 to 50 pages with known text are submitted to a fast test engine while processes are killed (`kill -9`) or
+suspended for seconds, and connections are cut. In the end each job must be in a final state, and each page must be
+counted once with its text. A page may only fail if three faults hit its claims. The last two flags turn off parts that
+this depends on; then the run must fail. The exit code is 1 if it fails.
 """
 
 import random
@@ -21,7 +21,7 @@ from statistics import median
 
 from redis.exceptions import RedisError
 
-from bench import table
+from bench.support import table
 from ocrqueue import names
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import JobTimeout, OcrError
@@ -29,10 +29,10 @@ from tests.support import numbered
 from tests.support.faults import Relay, Supervised, send_all, supervised
 
 ENGINES = {"quick": "quick=tests.support.engines:Quick", "steady": "steady=tests.support.engines:Steady"}
-READERS = ("one", "two")  # workers with a child each: what one leaves, the other takes
-HEAL_SECONDS = 180.0  # for everything that is still open once the last fault is over
+READERS = ("one", "two")  # workers with one child each: one takes over the pages of the other
+HEAL_SECONDS = 180.0  # time for all open jobs to end after the last fault
 BETWEEN = (0.1, 0.9)  # seconds from one fault to the next
-OPEN_JOBS = 4  # that are in the queue at a time
+OPEN_JOBS = 4  # number of open jobs at a time
 CLASSES = (
     "child killed", "worker killed", "family killed", "worker stopped", "documents killed", "documents stopped",
     "redis killed", "redis stopped", "beat killed", "cut",
@@ -43,14 +43,14 @@ HARMLESS_TO_DOCUMENTS = {"child killed", "worker killed", "family killed", "work
 
 @dataclass(slots=True)
 class Fault:
-    """What was done, and to whose claims."""
+    """A fault, and the claims that it hit."""
 
-    kind: str
+    kind: str  # one of `CLASSES`
     at: float  # seconds since the run began
     held: set[tuple[str, str]] = field(
         default_factory=set
-    )  # (job, page or "document" or "assemble") of claims then held
-    mended: float | None = None  # seconds until every page of those claims was counted
+    )  # claims at this time: (job, page or "document" or "assemble")
+    mended: float | None = None  # seconds until every page of these claims was counted; None: not yet
 
 
 @dataclass(slots=True)
@@ -58,19 +58,19 @@ class Chaos:
     """One run."""
 
     stack: Supervised
-    relay: Relay
+    relay: Relay  # between the processes and Redis
     plan: "Plan"
     rng: random.Random
-    jobs: list[tuple[Job, int]] = field(default_factory=list)  # and their pages
-    faults: list[Fault] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-    deck: list[str] = field(default_factory=list)
-    waiting: list[tuple[Fault, float]] = field(default_factory=list)
-    blind: list[Fault] = field(default_factory=list)  # that happened while Redis was away
-    last_held: set[tuple[str, str]] = field(default_factory=set)
+    jobs: list[tuple[Job, int]] = field(default_factory=list)  # (job, number of pages)
+    faults: list[Fault] = field(default_factory=list)  # all so far
+    started: float = field(default_factory=time.monotonic)  # on the monotonic clock
+    deck: list[str] = field(default_factory=list)  # classes of faults that this round still needs
+    waiting: list[tuple[Fault, float]] = field(default_factory=list)  # (fault, its time) whose pages are open
+    blind: list[Fault] = field(default_factory=list)  # faults while Redis did not answer
+    last_held: set[tuple[str, str]] = field(default_factory=set)  # the claims that Redis reported last
 
     def run(self) -> None:
-        """Submit and break things as long as the plan says."""
+        """Submit jobs and cause faults as long as the plan says."""
         while self.plan.goes_on(len(self.faults), time.monotonic() - self.started):
             self._submit()
             self._look()
@@ -81,7 +81,7 @@ class Chaos:
     # -- jobs --------------------------------------------------------------------------------------------------------
     def _submit(self) -> None:
         client = self.stack.client()
-        with suppress(OcrError, RedisError):  # Redis may be away: nothing was taken, nothing is owed
+        with suppress(OcrError, RedisError):  # Redis may not answer: then there is no job
             while len(client.ledger.redis.zrange(names.OPEN, 0, -1)) < OPEN_JOBS:
                 pages = self.rng.randint(1, self.plan.most_pages)
                 document = numbered.document(pages, salt=len(self.jobs))
@@ -89,7 +89,7 @@ class Chaos:
 
     # -- faults ------------------------------------------------------------------------------------------------------
     def _break(self) -> None:
-        if not self.deck:  # each class once in a round, in an order of its own
+        if not self.deck:  # each class once per round, in random order
             self.deck = self.rng.sample(self.plan.classes, len(self.plan.classes))
         kind = self.deck.pop()
         if len(self.faults) % 2 or self.plan.aimed:
@@ -102,13 +102,13 @@ class Chaos:
         self._note(fault)
 
     def _wait_for_pages(self) -> None:
-        """Until every reader reads one."""
+        """Wait until every worker reads a page, at most 5 seconds."""
         end = time.monotonic() + 5
         while sum(page.isdigit() for _, page in self._held() or ()) < len(READERS) and time.monotonic() < end:
             time.sleep(0.01)
 
     def _note(self, fault: Fault) -> None:
-        """Which claims a fault hit. While Redis is away: those it held before and those it comes back with."""
+        """Record the claims that a fault hit. If Redis does not answer: the claims before, and those after."""
         held = self._held()
         if held is None:
             fault.held |= self.last_held
@@ -119,7 +119,7 @@ class Chaos:
         self.blind.clear()
 
     def _held(self) -> set[tuple[str, str]] | None:
-        """(job, page) of the claims that are held now; None where Redis does not say."""
+        """(job, page) of the current claims; None if Redis does not answer."""
         found = set()
         try:
             for member in self.stack.redis.zrange(names.CLAIMS, 0, -1):
@@ -140,18 +140,18 @@ class Chaos:
             self.relay.cut(lambda _: self.rng.random() < 0.7)
             return
         family = self.stack.family(name)
-        send_all(family, signal.SIGSTOP)  # so that it takes and loses nothing while its claims are noted
+        send_all(family, signal.SIGSTOP)  # so that its claims do not change while they are recorded
         if name != "redis":
             self._note(fault)
         if what == "stopped":
-            self._stand_still(fault)
-        else:  # those that a killed worker leaves behind end the page they are reading
+            self._stay_suspended(fault)
+        else:  # children of a killed worker finish their pages
             hit = {"child killed": family[1:2], "family killed": family}.get(fault.kind, family[:1])
             send_all(hit, signal.SIGKILL)
         send_all(family, signal.SIGCONT)
 
-    def _stand_still(self, fault: Fault) -> None:
-        """Up to two and a half leases; or until others have read what the stopped process held."""
+    def _stay_suspended(self, fault: Fault) -> None:
+        """Wait up to two and a half leases; with `outstayed` until other workers have read the pages."""
         if not self.plan.outstayed:
             time.sleep(self.rng.uniform(0.5, 2.5 * self.plan.lease))
             return
@@ -159,9 +159,9 @@ class Chaos:
         while any(self._is_open(*page) for page in fault.held) and time.monotonic() < end:
             time.sleep(0.05)
 
-    # -- looking -----------------------------------------------------------------------------------------------------
+    # -- checks -----------------------------------------------------------------------------------------------------
     def _look(self) -> None:
-        """Note how long it took until the pages that a fault hit were counted."""
+        """Record how long it took until the pages that a fault hit were counted."""
         if self.blind:
             self._note(self.blind[0])
         still = []
@@ -183,7 +183,7 @@ class Chaos:
         return value is not None and str(value)[0] in "co"
 
     def heal(self) -> Iterator[str]:
-        """No more faults: wait for every job; what is wrong."""
+        """Wait for all jobs, without further faults; yields what is wrong."""
         end = time.monotonic() + self.plan.heal_seconds
         while not self.stack._answers() and time.monotonic() < end:
             time.sleep(0.1)
@@ -231,9 +231,9 @@ class Chaos:
             if hits < 3:
                 yield f"dead without three faults: job {job} {what} ({hits})"
 
-    # -- telling -----------------------------------------------------------------------------------------------------
+    # -- report -----------------------------------------------------------------------------------------------------
     def report(self, wrong: list[str], heal_seconds: float) -> None:
-        """The tables."""
+        """Print the tables."""
         count = Counter(f.kind for f in self.faults)
         hit = Counter(f.kind for f in self.faults if any(page.isdigit() for _, page in f.held))
         times = {
@@ -269,23 +269,23 @@ def _kinds(wrong: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a run goes."""
+    """The plan of a run."""
 
-    seed: int
-    goes_on: Callable[[int, float], bool]  # faults drawn, seconds gone -> whether there are more to come
-    classes: Sequence[str] = CLASSES
-    engine: str = "quick"
+    seed: int  # of the random numbers
+    goes_on: Callable[[int, float], bool]  # (number of faults, seconds) so far -> whether there are more faults
+    classes: Sequence[str] = CLASSES  # of faults
+    engine: str = "quick"  # a key of `ENGINES`
     most_pages: int = 50  # of a job
-    aimed: bool = False  # every fault, rather than every second, falls while all readers read
-    outstayed: bool = False  # what is stopped goes on only once others have read its pages
+    aimed: bool = False  # all faults, not only every second, occur while all workers read
+    outstayed: bool = False  # a suspended process continues only when other workers have read its pages
     lease: int = 4  # OCR_LEASE_SECONDS
-    heal_seconds: float = HEAL_SECONDS
-    reconciler: bool = True  # False: nobody looks for what is lost
-    checked: bool = True  # False: `finish` counts without a live claim
+    heal_seconds: float = HEAL_SECONDS  # time for all open jobs to end
+    reconciler: bool = True  # False: lost messages are not sent again
+    checked: bool = True  # False: `finish` counts a page without a live claim
 
 
 def chaos(plan: Plan) -> list[str]:
-    """Run, report; what was wrong in the end."""
+    """Run and print a report. Returns what is wrong."""
     limits = {"OCR_PAGE_SECONDS": "60", "OCR_MAX_TASKS_PER_CHILD": "500"}
     with supervised(OCR_LEASE_SECONDS=str(plan.lease), **limits) as stack:
         relay = stack.relay()
@@ -305,13 +305,13 @@ def chaos(plan: Plan) -> list[str]:
 
 
 def main() -> int:
-    """Run it; 1 where something was wrong in the end."""
-    parser = ArgumentParser(description="random faults")
-    parser.add_argument("--seconds", type=float, default=60, help="how long faults go on")
-    parser.add_argument("--faults", type=int, help="how many faults instead")
+    """Run. Returns 1 if something is wrong."""
+    parser = ArgumentParser(description="Random faults while documents are read.")
+    parser.add_argument("--seconds", type=float, default=60, help="duration of the faults")
+    parser.add_argument("--faults", type=int, help="number of faults instead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lease", type=int, default=4, help="OCR_LEASE_SECONDS")
-    parser.add_argument("--heal", type=float, default=HEAL_SECONDS, help="seconds to heal within")
+    parser.add_argument("--heal", type=float, default=HEAL_SECONDS, help="time for all open jobs to end")
     parser.add_argument("--no-reconciler", action="store_true")
     parser.add_argument("--unchecked-claims", action="store_true")
     given = parser.parse_args()

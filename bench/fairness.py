@@ -1,7 +1,7 @@
-"""A one-page job beside a long one: how long it takes, in page times.
+"""The duration of a one-page job while a long job runs, in page times.
 
 `python -m bench.fairness [--pages N] [--times N]`. A page of the test engine takes two seconds; two children read. A
-page time is what one page of the long job takes one child meanwhile, with all that the queue adds to it.
+page time is the time that one child needs for one page of the long job, including the overhead of the queue.
 """
 
 import sys
@@ -9,15 +9,15 @@ import time
 from argparse import ArgumentParser
 from statistics import median
 
-from bench import table
-from bench.stack import private_stack, start_workers
+from bench.support import table
+from bench.support.stack import private_stack, start_workers
 from ocrqueue.client import Job
 from tests.support import numbered
 from tests.support.harness import Stack, eventually
 
 ENGINE = "steady"
 CHILDREN = 2
-BOUND = 3.0  # page times, that the worst may take
+BOUND = 3.0  # page times; the limit for the slowest job
 
 
 def short_jobs(stack: Stack, times: int) -> list[float]:
@@ -32,13 +32,13 @@ def short_jobs(stack: Stack, times: int) -> list[float]:
 
 
 def read(job: Job) -> tuple[float, int]:
-    """When it is, and how many pages have been read."""
+    """The time on the monotonic clock, and the number of pages that have been read."""
     return time.monotonic(), job.status().ok
 
 
 def main() -> int:
-    """Measure and print; 1 where a short job took too long."""
-    parser = ArgumentParser(description="a one-page job beside a long one")
+    """Measure and print. Returns 1 if a short job took too long."""
+    parser = ArgumentParser(description="The duration of one-page jobs while a long job runs.")
     parser.add_argument("--pages", type=int, default=2000, help="of the long job")
     parser.add_argument("--times", type=int, default=20, help="short jobs")
     given = parser.parse_args()
@@ -49,7 +49,7 @@ def main() -> int:
         start, before = read(long)
         taken = short_jobs(stack, given.times)
         end, after = read(long)
-        assert not long.status().has_ended, "the long job ended first: give it more --pages"
+        assert not long.status().has_ended, "the long job ended too early: give it more --pages"
         long.cancel()
     page = (end - start) * CHILDREN / (after - before + given.times)
     times = [seconds / page for seconds in taken]

@@ -1,8 +1,8 @@
-"""How long until a page of a killed worker is claimed again, at the default lease.
+"""The time until a page of a killed worker is claimed again, with the default lease.
 
 `python -m bench.kills [--times N] [--stacks N] [--seed N]`. The worker is killed with `kill -9` at a random moment
-while it reads a page, and started again at once under the same name; nothing else is queued. Several stacks work side
-by side, since nearly all of the time is spent waiting. Exit code 1 where a page took more than 75 s.
+while it reads a page, and restarted at once under the same name; nothing else is queued. Several stacks run at the same
+time, because they wait most of the time. The exit code is 1 if a page took more than 75 s.
 """
 
 import random
@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import cast
 
-from bench import table
-from bench.stack import RECONCILE_SECONDS
+from bench.support import table
+from bench.support.stack import RECONCILE_SECONDS
 from ocrqueue import names
 from ocrqueue.ledger import LEASE
 from tests.support import numbered
@@ -23,17 +23,17 @@ from tests.support.faults import Supervised, eventually, supervised
 
 BOUND = 75.0  # seconds
 ENGINE = "slow"
-PAGES = 60  # half a second each: more than are read before the kill
+PAGES = 60  # of half a second each; more than are read before the kill
 
 
 def claims(stack: Supervised, job: str) -> dict[str, str]:
-    """The pages of a job that are claimed, each with the claim's token."""
+    """The claimed pages of a job: {page: token of its claim}."""
     record = cast("dict[str, str]", stack.redis.hgetall(names.job_key(job)))
     return {v.split(" ")[2]: k for k, v in record.items() if k.startswith("claim:") and v.startswith("page ")}
 
 
 def kill(stack: Supervised, rng: random.Random) -> tuple[float, float]:
-    """Seconds from the kill until the page is claimed again, and until it is counted."""
+    """Kill the worker. Returns the seconds until the page is claimed again, and until it is counted."""
     job = stack.client().submit(numbered.document(PAGES, salt=rng.randrange(10**9)), engine=ENGINE)
     eventually(lambda: job.status().ok, 60)
     time.sleep(rng.uniform(0, RECONCILE_SECONDS))
@@ -52,7 +52,7 @@ def kill(stack: Supervised, rng: random.Random) -> tuple[float, float]:
 
 
 def kills(times: int, seed: int) -> list[tuple[float, float]]:
-    """So many kills in a stack of their own."""
+    """Kill the worker of a new stack `times` times."""
     rng = random.Random(seed)
     with supervised(OCR_LEASE_SECONDS=str(round(LEASE)), OCR_RECONCILE_SECONDS=str(RECONCILE_SECONDS)) as stack:
         stack.start_documents(children=1)
@@ -63,10 +63,10 @@ def kills(times: int, seed: int) -> list[tuple[float, float]]:
 
 
 def main() -> int:
-    """Measure and print; 1 where a page waited too long."""
-    parser = ArgumentParser(description="seconds from a kill to the next claim")
-    parser.add_argument("--times", type=int, default=20, help="kills in all")
-    parser.add_argument("--stacks", type=int, default=5, help="side by side")
+    """Measure and print. Returns 1 if a page waited too long."""
+    parser = ArgumentParser(description="The time from a kill to the next claim.")
+    parser.add_argument("--times", type=int, default=20, help="number of kills")
+    parser.add_argument("--stacks", type=int, default=5, help="stacks that run at the same time")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     shares = [len(range(i, given.times, given.stacks)) for i in range(given.stacks)]

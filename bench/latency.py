@@ -1,11 +1,9 @@
-"""Time from submit to result of a small one-page image, through the Python client, with the model loaded before.
+"""The time from submit to result for a small one-page image, with the Python client and a loaded model.
 
-`python -m bench.latency [--times N] [--image FILE] [--out FILE]`. From each time that of the engine's read() is taken
-off. A second, shorter pass has Redis itself say when each step took place (MONITOR), and so where the time goes.
+`python -m bench.latency [--times N] [--image FILE] [--out FILE]`. The time of the engine's read() is shown separately.
+A second, shorter pass uses MONITOR of Redis to measure each step.
 """
 
-import json
-import os
 import tempfile
 import threading
 import time
@@ -21,17 +19,17 @@ from statistics import median, quantiles
 from PIL import Image, ImageDraw, ImageFont
 from redis import Redis
 
-from bench import table
-from bench.stack import machine, private_stack, start_workers
+from bench.support import raw, table
+from bench.support.stack import machine, private_stack, start_workers
 from ocrqueue.client import Client
 from ocrqueue.ledger import scripts
 
 WARM_UP = 3  # submissions that are not counted
 TRACED = 20
 STOP = "end of the trace"
-SCRIPTS = ("create", "begin", "open", "claim", "finish", "end")  # steps of the ledger that end a part
+SCRIPTS = ("create", "begin", "open", "claim", "finish", "end")  # scripts of the ledger that end a part
 READING = "page worker: rendered and stored, without read()"
-# What ends each part of a job's way, as Redis sees it; the parts follow one another.
+# The parts of a job in order, each with the Redis command or script that ends it.
 PARTS = (
     ("client: source and job.json into the spool", "create"),
     ("client: record made, message published", "LPUSH documents"),
@@ -43,7 +41,7 @@ PARTS = (
     ("page worker: assembly published", "LPUSH documents"),
     ("documents worker: message taken", "begin"),
     ("documents worker: assembled, job ended", "end"),
-    ("client: woken, result fetched", ""),
+    ("client: notified, result fetched", ""),
 )
 
 
@@ -53,24 +51,24 @@ class Sample:
 
     started: float  # since 1970
     total: float  # from the call of submit() to the result
-    reading: float  # inside the engine's read()
+    reading: float  # of it in the engine's read()
 
     @property
     def rest(self) -> float:
-        """What the queue adds."""
+        """The overhead of the queue."""
         return self.total - self.reading
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step as Redis saw it."""
+    """A command that Redis received."""
 
     at: float  # since 1970
     what: str  # the name of a ledger script, or the start of a command
 
 
 def draw(path: Path) -> Path:
-    """A small image with a few words."""
+    """Write a small image with a few words; returns its path."""
     image = Image.new("RGB", (480, 120), "white")
     ImageDraw.Draw(image).text((20, 40), "Time is what is measured here.", "black", ImageFont.load_default(28))
     image.save(path)
@@ -78,7 +76,7 @@ def draw(path: Path) -> Path:
 
 
 def sample(client: Client, image: Path) -> Sample:
-    """Submit the image and fetch what was read."""
+    """Submit the image and wait for the result."""
     since, started = time.time(), time.perf_counter()
     result = client.submit(image, fresh=True).result(timeout=120)
     total = time.perf_counter() - started
@@ -87,7 +85,7 @@ def sample(client: Client, image: Path) -> Sample:
 
 @contextmanager
 def traced(redis: Redis) -> Iterator[list[Event]]:
-    """The steps that Redis sees while the block runs."""
+    """The commands that Redis receives during the block."""
     events: list[Event] = []
     known = {sha1(scripts.source(name).encode()).hexdigest(): name for name in SCRIPTS}
     ready = threading.Event()
@@ -114,7 +112,7 @@ def traced(redis: Redis) -> Iterator[list[Event]]:
 
 
 def parts(one: Sample, events: Sequence[Event]) -> list[float]:
-    """Seconds of each of `PARTS` of a submission; that of `READING` is without the time inside read()."""
+    """The seconds of each of `PARTS` of a submission; `READING` does not include read()."""
     times = [one.started]
     for _, mark in PARTS[:-1]:
         times.append(next(e.at for e in events if e.at > times[-1] and e.what.startswith(mark)))
@@ -125,7 +123,7 @@ def parts(one: Sample, events: Sequence[Event]) -> list[float]:
 
 
 def measure(image: Path | None, count: int) -> tuple[list[Sample], list[list[float]]]:
-    """The samples, and the parts of some more."""
+    """`count` samples, and the parts of `TRACED` more."""
     with private_stack() as stack, tempfile.TemporaryDirectory() as folder:
         start_workers(stack)
         client = stack.client()
@@ -139,7 +137,7 @@ def measure(image: Path | None, count: int) -> tuple[list[Sample], list[list[flo
 
 
 def row(name: str, seconds: Sequence[float]) -> list[table.Cell]:
-    """Median, 90th percentile and largest, in milliseconds."""
+    """A table row: median, 90th percentile and maximum, in milliseconds."""
     values = (median(seconds), quantiles(seconds, n=10)[-1], max(seconds))
     return [name, *(f"{1000 * value:.1f}" for value in values)]
 
@@ -148,17 +146,16 @@ def main() -> None:
     """Measure and print."""
     parser = ArgumentParser(prog="python -m bench.latency", description="Time from submit to result of a small image.")
     parser.add_argument("--times", type=int, default=50, help="submissions (default 50)")
-    parser.add_argument("--image", type=Path, help="the image (default: one is drawn)")
-    parser.add_argument("--out", type=Path, help="write the raw numbers there, as JSON")
+    parser.add_argument("--image", type=Path, help="the image (default: a drawn one)")
+    raw.add_option(parser)
     given = parser.parse_args()
     samples, steps = measure(given.image, given.times)
     header = ("ms", "median", "p90", "max")
     rows = [("submit to result", [s.total for s in samples]), ("inside read()", [s.reading for s in samples])]
     table.show(header, [row(*r) for r in (*rows, ("the queue's part", [s.rest for s in samples]))])
     table.show(header, [row(name, each) for (name, _), each in zip(PARTS, zip(*steps, strict=True), strict=True)])
-    print(f"\n{given.times} submissions, {TRACED} more in parts; {machine(os.cpu_count())}")
-    if given.out:
-        given.out.write_text(json.dumps([asdict(s) for s in samples], indent=1) + "\n")
+    print(f"\n{given.times} submissions, {TRACED} more in parts; {machine()}")
+    raw.write(given.out, [asdict(s) for s in samples])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Resident memory of one child over many pages with recycling off, and what recycling gives back.
+"""Resident memory of one child over many pages without recycling, and the memory that recycling frees.
 
 `python -m bench.memory [FOLDER] [--pages N] [--recycle N]`. With a folder (see docs/benchmarks.md) RapidOCR reads its
-documents again and again, one of each class in turn, so that the first 50 pages meet nearly every kind; without one,
-the test engine reads numbered pages. The slope is a least squares fit over all pages after the first 50, with its
-standard error. Then each child is replaced after `--recycle` pages: what the last page of one leaves in use, less what
-its successor has after its first.
+documents repeatedly, one of each class in turn, so that the first 50 pages include nearly every class; without one, the
+test engine reads numbered pages. The slope is a least squares fit over all pages after the first 50, with its standard
+error. Then each child is replaced after `--recycle` pages: the freed memory is the memory of a child after its last
+page minus the memory of the next child after its first page.
 """
 
 import re
@@ -13,20 +13,21 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from itertools import count, cycle, pairwise
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 
-from bench import corpus, table
-from bench.stack import private_stack, start_workers
+from bench.support import corpus, table
+from bench.support.fit import slope
+from bench.support.stack import private_stack, start_workers
 from tests.support import numbered
 from tests.support.harness import NUMBERED, Stack
 
-WARM_UP = 50  # pages that do not count
-LONG = 500  # pages of a document of the test engine
+WARM_UP = 50  # pages that are not counted
+LONG = 500  # pages of one document for the test engine
 _ROW = re.compile(r"PoolWorker-(\d+) job=\S* memory rss=(\d+) .*tasks=(\d+) ")
 
 
 def documents(folder: Path | None) -> Iterator[tuple[bytes, int, str | None]]:
-    """(document, pages, name) without end."""
+    """Endless (document, number of pages, name)."""
     if folder:
         for entry in cycle(corpus.mixed(corpus.load(folder), 10**6)):
             yield entry.file.read_bytes(), entry.pages, entry.file.name
@@ -35,7 +36,7 @@ def documents(folder: Path | None) -> Iterator[tuple[bytes, int, str | None]]:
 
 
 def measure(folder: Path | None, pages: int, recycle: int) -> list[list[int]]:
-    """Bytes in use after each page, a list for each child in turn."""
+    """Resident memory in bytes after each page; one list for each child, in order."""
     engines = "rapidocr" if folder else NUMBERED
     with private_stack() as stack:
         stack.env |= {"OCR_MAX_TASKS_PER_CHILD": str(recycle), "OCR_MAX_CHILD_MB": "100000"}
@@ -46,7 +47,7 @@ def measure(folder: Path | None, pages: int, recycle: int) -> list[list[int]]:
 
 
 def _read(stack: Stack, folder: Path | None, pages: int) -> None:
-    """One document after another, so that pages come in the same order every time."""
+    """Read so many pages, one document after another, so that the order of pages is always the same."""
     left = pages
     for document, length, name in documents(folder):
         if left <= 0:
@@ -57,30 +58,20 @@ def _read(stack: Stack, folder: Path | None, pages: int) -> None:
         left -= length
 
 
-def slope(values: list[int]) -> tuple[float, float]:
-    """Bytes a page, and the standard error, of a least squares line."""
-    n = len(values)
-    x, y = (n - 1) / 2, fmean(values)
-    spread = sum((i - x) ** 2 for i in range(n))
-    a = sum((i - x) * (v - y) for i, v in enumerate(values)) / spread
-    rest = sum((v - y - a * (i - x)) ** 2 for i, v in enumerate(values))
-    return a, (rest / (n - 2) / spread) ** 0.5
-
-
 def main() -> int:
     """Measure and print."""
-    parser = ArgumentParser(description="memory of a child over many pages")
-    parser.add_argument("folder", type=Path, nargs="?", help="documents for RapidOCR; without it the test engine")
-    parser.add_argument("--pages", type=int, help="500 of a folder, 10,000 of the test engine")
-    parser.add_argument("--recycle", type=int, default=100, help="pages after which a child is replaced, second part")
+    parser = ArgumentParser(description="Memory of a child over many pages.")
+    parser.add_argument("folder", type=Path, nargs="?", help="documents for RapidOCR (default: the test engine)")
+    parser.add_argument("--pages", type=int, help="default: 500 of a folder, 10,000 of the test engine")
+    parser.add_argument("--recycle", type=int, default=100, help="second part: replace a child after N pages")
     given = parser.parse_args()
     pages = given.pages or (500 if given.folder else 10_000)
     (child,) = measure(given.folder, pages, 10**6)
     kept = child[WARM_UP:]
-    a, error = slope(kept)
+    rise, error = slope(kept)
     table.show(
         ["pages", "MB after the 50th", "MB after the last", "KB a page", "+/-", "most MB"],
-        [[len(child), kept[0] / 2**20, kept[-1] / 2**20, a / 1024, error / 1024, max(child) / 2**20]],
+        [[len(child), kept[0] / 2**20, kept[-1] / 2**20, rise / 1024, error / 1024, max(child) / 2**20]],
     )
     children = measure(given.folder, 5 * given.recycle, given.recycle)
     given_back = [(old[-1] - new[0]) / 2**20 for old, new in pairwise(children) if len(old) > 1]

@@ -1,18 +1,17 @@
-"""Throughput of batches of 1, 4 and 16 pages, with the tiny model and with a randomly initialised one of real size.
+"""Throughput of batches of 1, 4 and 16 pages, with the tiny model and with a large model of random weights.
 
-`python -m bench.mlx_batches [--megabytes N] [--pages N] [--tokens N]`. Runs on whatever back end MLX has here: Metal,
-CUDA (`pip install mlx[cuda12]`) or the CPU. The large model reads nothing: every page writes `--tokens` tokens.
+`python -m bench.mlx_batches [--megabytes N] [--pages N] [--tokens N]`. Runs on the back end that MLX has here: Metal,
+CUDA (`pip install mlx[cuda12]`) or the CPU. The large model cannot read: it writes `--tokens` tokens for every page.
 """
 
-import os
 import tempfile
 import time
 from argparse import ArgumentParser
 from pathlib import Path
 
-from bench import table
-from bench.stack import machine
-from ocrqueue.engines.mlx.engine import MlxVlm
+from bench.support import table
+from bench.support.engine import mlx_vlm
+from bench.support.stack import machine
 from ocrqueue.engines.mlx.generation import Bounds, generate_batch, generate_one
 from ocrqueue.process.memory import give_back
 from tests.support import tiny
@@ -21,19 +20,17 @@ SIZES = (1, 4, 16)
 
 
 def measure(folder: Path, pages: int, tokens: int) -> list[tuple[float, float, int]]:
-    """For each size of batch: pages a second, tokens a second, and bytes at the peak."""
+    """For each batch size: pages per second, tokens per second, and peak memory in bytes."""
     import mlx.core as mx
 
-    os.environ |= {"OCR_MODEL": str(folder), "OCR_MLX_PROMPT": tiny.PROMPT}
-    engine = MlxVlm()
-    engine.load(engine.default_model())
+    engine = mlx_vlm(folder)
     loaded = engine._loaded
     assert loaded is not None
     bounds = Bounds(tokens, float("inf"), lambda: False)
     shown = [engine._show(loaded, page, 1_600_000)[0] for page in tiny.pages(tiny.texts(pages))]
     found = []
     for size in SIZES:
-        generate_batch(loaded, shown[:size], bounds)  # compiles its shapes
+        generate_batch(loaded, shown[:size], bounds)  # compiles the kernels for these shapes
         give_back()
         mx.reset_peak_memory()
         written, started = 0, time.perf_counter()
@@ -52,7 +49,7 @@ def main() -> None:
     import mlx.core as mx
 
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=1000, help="of the large model's weights (float32)")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the large model (float32)")
     parser.add_argument("--pages", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=64)
     given = parser.parse_args()
@@ -63,7 +60,7 @@ def main() -> None:
             for size, (speed, tokens, peak) in zip(SIZES, measure(model, given.pages, given.tokens), strict=True):
                 rows.append([name, size, speed, tokens, peak / 2**20])
     table.show(["model", "batch", "pages/s", "tokens/s", "peak, MB"], rows)
-    print(f"\n{machine(os.cpu_count())}, MLX on {mx.default_device()}")
+    print(f"\n{machine()}, MLX on {mx.default_device()}")
 
 
 if __name__ == "__main__":

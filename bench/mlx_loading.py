@@ -1,7 +1,7 @@
-"""A model that stays loaded beside a process per request that loads it each time, in turn, with the tiny model.
+"""Throughput of a model that stays loaded, and of a process per request that loads it each time; the tiny model.
 
-`python -m bench.mlx_loading [--rounds N] [--pages N]`. Each round reads `--pages` pages (10) one by one in a child that
-keeps its model, then in as many processes of which each imports MLX, loads the model, reads one page and ends.
+`python -m bench.mlx_loading [--rounds N] [--pages N]`. Each round reads `--pages` pages (10) one by one in a process
+that keeps its model, then in as many processes, each of which imports MLX, loads the model, reads one page and ends.
 """
 
 import os
@@ -11,8 +11,8 @@ import time
 from argparse import ArgumentParser
 from statistics import mean, median
 
-from bench import table
-from bench.stack import machine
+from bench.support import table
+from bench.support.stack import machine
 from tests.support import tiny
 
 _KEEP = """
@@ -32,7 +32,7 @@ ENVIRONMENT = {"OCR_MODEL": str(tiny.FOLDER), "OCR_MLX_PROMPT": tiny.PROMPT}
 
 
 def start() -> "subprocess.Popen[str]":
-    """A process that reads the text of each line it is given, from an image of it."""
+    """Start a process that draws each line of its standard input as a page, reads the page, and prints the text."""
     return subprocess.Popen(
         [sys.executable, "-c", _KEEP],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT},
@@ -40,7 +40,7 @@ def start() -> "subprocess.Popen[str]":
 
 
 def ask(process: "subprocess.Popen[str]", text: str) -> bool:
-    """Whether it reads this text exactly."""
+    """Whether the process reads this text correctly."""
     assert process.stdin
     assert process.stdout
     process.stdin.write(text + "\n")
@@ -49,7 +49,7 @@ def ask(process: "subprocess.Popen[str]", text: str) -> bool:
 
 
 def per_request(texts: list[str]) -> float:
-    """Pages a second with a process for each."""
+    """Pages per second with one process per page."""
     started = time.perf_counter()
     for text in texts:
         with start() as process:
@@ -60,7 +60,7 @@ def per_request(texts: list[str]) -> float:
 
 
 def kept(process: "subprocess.Popen[str]", texts: list[str]) -> float:
-    """Pages a second with the model in memory."""
+    """Pages per second with a process that keeps its model."""
     started = time.perf_counter()
     assert all(ask(process, text) for text in texts)
     return len(texts) / (time.perf_counter() - started)
@@ -74,7 +74,7 @@ def main() -> None:
     given = parser.parse_args()
     texts = [text.split("\n")[0] for text in tiny.texts(given.pages)]
     with start() as process:
-        kept(process, texts)  # imports and first shapes
+        kept(process, texts)  # imports, and compiles the kernels for these shapes
         rounds = [(kept(process, texts), per_request(texts)) for _ in range(given.rounds)]
         assert process.stdin
         process.stdin.close()
@@ -83,7 +83,7 @@ def main() -> None:
         [name, median(speeds), mean(speeds), min(speeds), max(speeds)] for name, speeds in ways.items()
     ]
     table.show(["", "pages/s, median", "mean", "least", "most"], rows)
-    print(f"\n{machine(os.cpu_count())}; {given.rounds} rounds of {given.pages} pages each, in turn")
+    print(f"\n{machine()}; {given.rounds} rounds of {given.pages} pages each, in turn")
 
 
 if __name__ == "__main__":

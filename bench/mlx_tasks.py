@@ -1,22 +1,18 @@
-"""Many tasks through one queue with the tiny vision-language model: loads, cache, text, and how memory goes.
+"""Many tasks in one queue with the tiny vision-language model: loads, cache, texts, and memory over time.
 
 `python -m bench.mlx_tasks [--tasks N] [--single N] [--out FILE]`. First `--tasks` tasks (2,000) of one page each with
-`OCR_MAX_TASKS_PER_CHILD=200`; then `--single` tasks (1,000) in one child that is never replaced, for the slope of its
-resident memory per 100 tasks, by least squares with its standard error, the first tenth left out.
+`OCR_MAX_TASKS_PER_CHILD=200`; then `--single` tasks (1,000) in one child that is never replaced. The slope of its
+resident memory per 100 tasks is a least squares fit without the first tenth, with its standard error.
 """
 
-import json
-import math
-import os
 import re
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from bench import table
-from bench.stack import machine, private_stack
+from bench.support import raw, table
+from bench.support.fit import slope
+from bench.support.stack import machine, private_stack
 from tests.support import tiny
 from tests.support.harness import Stack
 
@@ -27,21 +23,21 @@ PAGES = 500  # of a document
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of a number of tasks."""
+    """The result of a number of tasks."""
 
-    tasks: int
-    seconds: float
-    children: int
-    loads: int
-    exact: int  # pages read exactly
-    pages: int
-    caches: list[int]  # bytes after each task
-    actives: list[int]
-    rss: list[int]
+    tasks: int  # tasks in the log
+    seconds: float  # for all tasks
+    children: int  # children that loaded the model
+    loads: int  # number of times the model was loaded
+    exact: int  # pages read correctly
+    pages: int  # pages in all
+    caches: list[int]  # MLX's cache after each task, bytes
+    actives: list[int]  # MLX's arrays after each task, bytes
+    rss: list[int]  # resident memory after each task, bytes
 
 
 def measure(stack: Stack, tasks: int, per_child: int) -> Run:
-    """Read so many pages, a task each, with a worker of one child."""
+    """Read so many pages, one per task, with a worker that has one child."""
     stack.env |= {"OCR_MODEL": str(tiny.FOLDER), "OCR_MLX_PROMPT": tiny.PROMPT}
     stack.env |= {"OCR_MLX_BATCH": "1", "OCR_IDLE_SECONDS": "0", "OCR_MAX_TASKS_PER_CHILD": str(per_child)}
     stack.start_worker(engines="mlx-vlm")
@@ -64,20 +60,10 @@ def measure(stack: Stack, tasks: int, per_child: int) -> Run:
     )  # fmt: skip
 
 
-def slope(values: Sequence[float]) -> tuple[float, float]:
-    """The least-squares slope per item, and its standard error."""
-    count = len(values)
-    middle, mean = (count - 1) / 2, sum(values) / count
-    spread = sum((n - middle) ** 2 for n in range(count))
-    rise = sum((n - middle) * (v - mean) for n, v in enumerate(values)) / spread
-    rest = sum((v - mean - rise * (n - middle)) ** 2 for n, v in enumerate(values))
-    return rise, math.sqrt(rest / max(1, count - 2) / spread)
-
-
 def show(name: str, run: Run) -> list[table.Cell]:
-    """A row of the table."""
+    """The table row of a run."""
     settled = run.rss[len(run.rss) // 10 :]
-    rise, error = slope([float(v) for v in settled])
+    rise, error = slope(settled)
     return [
         name, run.tasks, run.children, run.loads, max(run.caches), (max(run.actives) - min(run.actives)),
         f"{run.exact}/{run.pages}", f"{run.pages / run.seconds:.1f}",
@@ -90,7 +76,7 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=2000)
     parser.add_argument("--single", type=int, default=1000)
-    parser.add_argument("--out", type=Path)
+    raw.add_option(parser)
     given = parser.parse_args()
     with private_stack() as stack:
         stack.start_documents()
@@ -101,9 +87,8 @@ def main() -> None:
     header = ["children", "tasks", "children used", "loads", "cache after a task, most", "active, largest difference",
               "exact", "pages/s", "RSS, KB per 100 tasks"]  # fmt: skip
     table.show(header, [show(name, run) for name, run in runs.items()])
-    print(f"\n{machine(os.cpu_count())}; bytes where nothing else is said")
-    if given.out:
-        given.out.write_text(json.dumps({name: asdict(run) for name, run in runs.items()}))
+    print(f"\n{machine()}; bytes if no other unit is given")
+    raw.write(given.out, {name: asdict(run) for name, run in runs.items()})
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""The model directory: seconds of an audit and of a prune, and what is left when a prune is killed at random.
+"""The model directory: the time of an audit and a prune, and the models that remain when prunes are killed.
 
-`python -m bench.models [--models N] [--files N] [--pruned N] [--kills N] [--out FILE]`. The models are sparse files:
-the sizes are those of real ones, and take no room.
+`python -m bench.models [--models N] [--files N] [--pruned N] [--kills N] [--out FILE]`. The models are sparse files
+with the sizes of real models, which take no space on disk.
 """
 
-import json
-import os
 import random
 import resource
 import tempfile
@@ -15,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import table
-from bench.stack import machine
+from bench.support import raw, table
+from bench.support.stack import machine
 from ocrqueue.models import ModelSettings, ModelStore
 from tests.support.crashing import at_random
 from tests.support.models import DAY, Directory, sparse_safetensors
@@ -25,7 +23,7 @@ SIZE = 10_000_000  # bytes of each weights file
 
 
 def build(root: Path, models: int, files: int, old: int) -> ModelStore:
-    """So many cached models with so many files in all; the first `old` are unused."""
+    """Create `models` cached models with `files` files together, of which the first `old` models are unused."""
     directory, now, each = Directory(root), time.time(), files // models
     for n in range(models):
         name = f"org/model-{n:04}"
@@ -38,7 +36,7 @@ def build(root: Path, models: int, files: int, old: int) -> ModelStore:
 
 
 def measure(models: int, files: int, old: int) -> dict[str, float]:
-    """Audit, dry run, prune, restore of one, on one directory."""
+    """The times of audit, dry run, prune and restore of one model, and some counts, by name."""
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
         store = build(Path(folder, "models"), models, files, old)
@@ -60,28 +58,28 @@ def measure(models: int, files: int, old: int) -> dict[str, float]:
 
 @contextmanager
 def _timed(found: dict[str, float], name: str) -> Iterator[None]:
-    """Seconds by the clock, and those of the processor: the machine may have other work."""
+    """Store the seconds and CPU seconds of the block under `name`. CPU time counts on a busy machine."""
     started, cpu = time.monotonic(), time.process_time()
     yield
     found[name], found[f"{name}, CPU"] = time.monotonic() - started, time.process_time() - cpu
 
 
 def _written() -> int:
-    """Bytes this process has handed to the disk: the journals. A copied model would show here."""
+    """The bytes that this process has written to disk. These are journals; a copied model would show here."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_oublock * 512
 
 
 def show(models: int, files: int, found: dict[str, float], kills: dict[str, float]) -> None:
     """Print the tables."""
     freed = f"{found['freed'] / 1e9:.1f} GB moved, {found['written'] / 1e6:.1f} MB written (journals)"
-    said = {
+    labels = {
         "audit": f"audit, {models:,} models, {files:,} files, {found['size'] / 1e9:.0f} GB",
-        "audit again": "the same again",
+        "audit again": "the same audit again",
         "dry run": f"dry run of a prune of {found['pruned']:.0f}",
         "prune": f"prune of {found['pruned']:.0f} models: {freed}",
         "restore": "restore of one",
     }
-    table.show(("what", "seconds", "CPU seconds"), [[s, found[n], found[f"{n}, CPU"]] for n, s in said.items()])
+    table.show(("what", "seconds", "CPU seconds"), [[s, found[n], found[f"{n}, CPU"]] for n, s in labels.items()])
     header = ("prunes", "killed before their end", "models lost", "half-moved")
     table.show(header, [[int(kills[k]) for k in ("runs", "killed", "lost", "half")]])
 
@@ -90,18 +88,17 @@ def main() -> None:
     """Measure and print."""
     parser = ArgumentParser(prog="python -m bench.models", description="Audits and prunes of a model directory.")
     parser.add_argument("--models", type=int, default=1000, help="in the directory (default 1000)")
-    parser.add_argument("--files", type=int, default=20_000, help="of all of them (default 20,000)")
+    parser.add_argument("--files", type=int, default=20_000, help="of all models together (default 20,000)")
     parser.add_argument("--pruned", type=int, default=100, help="models that a prune moves (default 100)")
     parser.add_argument("--kills", type=int, default=200, help="prunes that are killed (default 200)")
-    parser.add_argument("--out", type=Path, help="write the raw numbers there, as JSON")
+    raw.add_option(parser)
     given = parser.parse_args()
     found = measure(given.models, given.files, given.pruned)
     chance = random.Random(7)
     kills = at_random(given.kills, lambda typical: chance.uniform(0, typical))
     show(given.models, given.files, found, kills)
-    print(machine(os.cpu_count()))
-    if given.out:
-        given.out.write_text(json.dumps({"directory": found, "kills": kills}, indent=1) + "\n")
+    print(machine())
+    raw.write(given.out, {"directory": found, "kills": kills})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Reading order: CER of the same recognised lines in the engine's own order and as layout arranges them, per class.
+"""Reading order: CER of the recognised lines in the order of the engine and in the order of `layout`, per class.
 
-`python -m bench.order FOLDER [--class CLASS]... [--limit N] [--files]`. Documents without an order are left out.
+`python -m bench.order FOLDER [--class CLASS]... [--limit N] [--files]`. Documents whose truth has no
+reading order are left out.
 """
 
 import time
@@ -11,11 +12,11 @@ from statistics import fmean
 
 from PIL.Image import Image
 
-from bench import corpus, table
-from bench.bare import ENGINE, OPTIONS
-from bench.scoring import cer
+from bench.bare import OPTIONS
+from bench.support import corpus, table
+from bench.support.engine import rapidocr
 from ocrqueue.documents import open_document
-from ocrqueue.engines import ENGINES, Engine, engine_class
+from ocrqueue.engines import Engine
 from ocrqueue.errors import PageError
 from ocrqueue.layout import arrange
 from ocrqueue.limits import Limits
@@ -28,18 +29,18 @@ WORSE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One document in both orders."""
+    """The scores of one document in both orders."""
 
-    file: str
-    cls: str
-    pages: int
-    own: float  # CER of the lines as the engine gives them
-    arranged: float  # CER of them as layout arranges them
-    seconds: float  # that layout took
+    file: str  # name of the document
+    cls: str  # class of document
+    pages: int  # number of pages
+    own: float  # CER in the order of the engine
+    arranged: float  # CER in the order of layout
+    seconds: float  # time of layout
 
 
 def score(entry: corpus.Entry, engine: Engine) -> Score:
-    """Read a document, and compare both orders with its truth."""
+    """Read a document and compare both orders with its truth."""
     own: list[str] = []
     arranged: list[str] = []
     seconds = 0.0
@@ -49,13 +50,12 @@ def score(entry: corpus.Entry, engine: Engine) -> Score:
         seconds += time.perf_counter() - started
         own.append(page.plain)
         arranged.append(ordered.plain)
-    truth = entry.truth.read_text()
-    before, after = (cer("\n".join(x), truth, entry.lang, ignore_case=entry.ignores_case) for x in (own, arranged))
+    before, after = (entry.cer("\n".join(texts)) for texts in (own, arranged))
     return Score(entry.file.name, entry.cls, entry.pages, before, after, seconds)
 
 
 def read(entry: corpus.Entry, engine: Engine) -> Iterator[tuple[PageText, Image]]:
-    """The pages of a document that can be read, each with its image."""
+    """The readable pages of a document, each with its image."""
     with open_document(entry.file, Limits()) as document:
         for number in range(1, entry.pages + 1):
             image = document.render(number, None, engine.dpi).image
@@ -65,7 +65,7 @@ def read(entry: corpus.Entry, engine: Engine) -> Iterator[tuple[PageText, Image]
 
 
 def row(name: str, scores: Sequence[Score]) -> list[table.Cell]:
-    """The line of a class: means over its documents."""
+    """The table row of a class: means over its documents."""
     pages = sum(s.pages for s in scores)
     worse = sum(s.arranged > s.own + WORSE for s in scores)
     errors = fmean(s.own for s in scores), fmean(s.arranged for s in scores)
@@ -73,14 +73,13 @@ def row(name: str, scores: Sequence[Score]) -> list[table.Cell]:
 
 
 def main() -> None:
-    """Read, score, print."""
-    parser = ArgumentParser(prog="python -m bench.order", description="What layout makes of the engine's lines.")
+    """Read, score and print."""
+    parser = ArgumentParser(prog="python -m bench.order", description="Reading order of engine and layout.")
     corpus.arguments(parser)
-    parser.add_argument("--limit", type=int, help="only the first so many documents")
-    parser.add_argument("--files", action="store_true", help="show each document too")
+    parser.add_argument("--limit", type=int, help="only the first documents")
+    parser.add_argument("--files", action="store_true", help="print each document too")
     given = parser.parse_args()
-    engine: Engine = engine_class(ENGINES[ENGINE])()
-    engine.load(engine.default_model())
+    engine, _ = rapidocr()
     entries = [e for e in corpus.load(given.folder, given.classes) if e.order == "reading"]
     scores = [score(entry, engine) for entry in entries[: given.limit]]
     rows = [row(cls, [s for s in scores if s.cls == cls]) for cls in sorted({s.cls for s in scores})]

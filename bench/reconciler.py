@@ -1,7 +1,7 @@
-"""What a run of the reconciler costs with many open jobs: commands and milliseconds.
+"""The cost of a run of the reconciler with many open jobs: commands and milliseconds.
 
-`python -m bench.reconciler [--jobs N] [--times N]`. A third of the jobs wait to be opened, the others have ten pages
-open and a claim held; all are healthy, so that it has nothing to do but to look.
+`python -m bench.reconciler [--jobs N] [--times N]`. A third of the jobs wait to be opened; the others have ten open
+pages and one claim. All jobs are healthy, so that the reconciler only checks them.
 """
 
 import time
@@ -10,8 +10,8 @@ from statistics import median
 
 from redis import Redis
 
-from bench import table
-from bench.stack import RECONCILE_SECONDS, private_stack
+from bench.support import table
+from bench.support.stack import RECONCILE_SECONDS, private_stack
 from ocrqueue.ledger import Ledger
 from ocrqueue.ledger.workers import Worker, announce
 from ocrqueue.states import MessageKind
@@ -26,7 +26,7 @@ RECORD = {"total": PAGES, "engine": "numbered", "model": "none", "revision": "1"
 
 
 def fill(stack: Stack, jobs: int) -> None:
-    """Open jobs as a busy stack has them, with a live worker that reads."""
+    """Create open jobs, and announce a worker that reads them."""
     client = stack.client()
     ledger = Ledger(stack.redis)
     announce(stack.redis, Worker("bench", "here", 1, "1", (QUEUE,), children=CHILDREN), 3600)
@@ -40,7 +40,7 @@ def fill(stack: Stack, jobs: int) -> None:
 
 
 def calls(redis: "Redis") -> tuple[int, int]:
-    """Scripts called so far, and commands in all, those inside scripts included."""
+    """The number of scripts that Redis has run, and of all commands, including those in scripts."""
     counts = {name: int(row["calls"]) for name, row in redis.info("commandstats").items()}
     scripts = counts.get("cmdstat_evalsha", 0) + counts.get("cmdstat_eval", 0)
     return scripts, sum(counts.values())
@@ -48,7 +48,7 @@ def calls(redis: "Redis") -> tuple[int, int]:
 
 def main() -> None:
     """Measure and print."""
-    parser = ArgumentParser(description="cost of the reconciler")
+    parser = ArgumentParser(description="Cost of the reconciler.")
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--times", type=int, default=10)
     given = parser.parse_args()
@@ -56,7 +56,7 @@ def main() -> None:
     with private_stack() as stack:
         fill(stack, given.jobs)
         run = Reconciler(Ledger(stack.redis), stack.client().spool, RECONCILE_SECONDS, 3600).run
-        for name, times in (("the first, which looks through the spool", 1), ("the next ones", given.times)):
+        for name, times in (("the first, which also checks the spool", 1), ("the next ones", given.times)):
             before, taken, sent = calls(stack.redis), [], 0
             for _ in range(times):
                 begun = time.perf_counter()

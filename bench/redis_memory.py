@@ -1,12 +1,10 @@
-"""Bytes of Redis at the peak, beside the design's bounds: 1 KB a page for documents of ten pages and more, 4 KB a job.
+"""Peak memory of Redis, compared with the bounds of the design: 4 KB per job, 1 KB per page of long documents.
 
-`python -m bench.redis_memory [--jobs N] [--pages N] [--out FILE]`. First many one-page jobs that wait, with no worker;
-then one long document, read by two children with an engine that takes no time. Both on a server of their own, counted
-from the empty server on: connections, buffers and scripts included.
+`python -m bench.redis_memory [--jobs N] [--pages N] [--out FILE]`. First many one-page jobs wait without a worker. Then
+two children read one long document with an engine that takes no time. Each case has a Redis of its own. The memory of
+the empty server is subtracted; connections, buffers and scripts are included.
 """
 
-import json
-import os
 import tempfile
 import threading
 import time
@@ -19,15 +17,15 @@ from pathlib import Path
 
 from redis import Redis
 
-from bench import table
-from bench.stack import machine, private_stack, start_workers
+from bench.support import raw, table
+from bench.support.stack import machine, private_stack, start_workers
 from ocrqueue import names
 from tests.support import numbered
 from tests.support.harness import NUMBERED, Stack
 
 EVERY = 0.05  # seconds between two samples
 EVERY_KEYS = 1.0  # seconds between two samples by kind of key
-KINDS = (  # in this order: the first that fits
+KINDS = (  # (kind, prefix); the first prefix that matches counts
     ("records of jobs", f"{names.PREFIX}job:"),
     ("workers", f"{names.PREFIX}worker"),
     ("workers", f"{names.PREFIX}child:"),
@@ -37,35 +35,35 @@ KINDS = (  # in this order: the first that fits
     ("queues", "maintenance"),
     ("results of Celery", "celery-task-meta-"),
 )
-PER_JOB, PER_PAGE = 4096, 1024  # bytes that the design allows
+PER_JOB, PER_PAGE = 4096, 1024  # bytes; the bounds of the design
 
 
 @dataclass(slots=True)
 class Memory:
-    """What one of the two cases took, in bytes above the empty server."""
+    """The memory of one case in bytes, without that of the empty server."""
 
-    idle: int = 0  # before the first submission, workers connected
-    peak: int = 0  # largest sample of `used_memory`
-    after: int = 0  # when all was done
-    keys: dict[str, int] = field(default_factory=dict)  # by kind, where their sum was largest
+    idle: int = 0  # before the first submission, with connected workers
+    peak: int = 0  # the largest sample of `used_memory`
+    after: int = 0  # when all jobs have ended
+    keys: dict[str, int] = field(default_factory=dict)  # {kind of key: bytes}, of the largest sample
     first: float = 0.0  # seconds from submit to the first page
     seconds: float = 0.0  # from submit to the end
 
 
 def used(redis: Redis) -> int:
-    """Bytes that the server has in use."""
+    """The memory that the server uses, in bytes."""
     return int(redis.info("memory")["used_memory"])
 
 
 def by_kind(redis: Redis) -> dict[str, int]:
-    """Bytes of the keys, by kind: MEMORY USAGE with every element counted."""
+    """The bytes of all keys by kind, from MEMORY USAGE with all elements."""
     found: Counter[str] = Counter()
     keys = list(redis.scan_iter(count=1000))
     with redis.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.memory_usage(key, samples=0)
         for key, size in zip(keys, pipe.execute(), strict=True):
-            found[_kind(key)] += size or 0  # gone meanwhile
+            found[_kind(key)] += size or 0  # None: the key no longer exists
     return dict(found)
 
 
@@ -77,7 +75,7 @@ def _kind(key: str) -> str:
 
 @contextmanager
 def sampled(redis: Redis, empty: int, memory: Memory) -> Iterator[None]:
-    """Keeps the peak of what Redis uses while the block runs."""
+    """Record the peak memory of Redis during the block."""
     ending = threading.Event()
 
     def sample() -> None:
@@ -99,7 +97,7 @@ def sampled(redis: Redis, empty: int, memory: Memory) -> Iterator[None]:
 
 
 def waiting_jobs(count: int) -> Memory:
-    """So many one-page jobs, submitted while no worker runs."""
+    """Submit so many one-page jobs while no worker runs."""
     with private_stack() as stack:
         empty, memory = used(stack.redis), Memory()
         client = stack.client()
@@ -113,7 +111,7 @@ def waiting_jobs(count: int) -> Memory:
 
 
 def long_document(pages: int) -> Memory:
-    """One document of so many pages, read by two children."""
+    """Read one document with so many pages with two children."""
     with private_stack() as stack, tempfile.TemporaryDirectory() as folder:
         empty, memory = used(stack.redis), Memory()
         start_workers(stack, NUMBERED)
@@ -133,18 +131,18 @@ def _read(stack: Stack, path: Path, pages: int, memory: Memory) -> None:
     status = job.wait()
     memory.seconds = time.monotonic() - started
     if status.ok != pages:
-        raise SystemExit(f"{status.ok} of {pages} pages were read; see why before trusting these numbers")
+        raise SystemExit(f"{status.ok} of {pages} pages were read: find out why before you use these numbers")
 
 
 def write_pdf(path: Path, pages: int) -> Path:
-    """Numbered pages as a PDF: its pages are found at once, those of a long TIFF one after another."""
+    """Write a PDF of numbered pages. A PDF finds a page at once, a TIFF has to search it from the first."""
     images = [numbered.page_image(n) for n in range(1, pages + 1)]
     images[0].save(path, "PDF", save_all=True, append_images=images[1:], resolution=72)
     return path
 
 
 def show(jobs: int, waiting: Memory, pages: int, long: Memory) -> None:
-    """The two cases, then the keys by kind."""
+    """Print the two cases, then the keys by kind."""
     header = ("bytes of Redis", "idle", "peak", "after", "peak each", "bound each", "seconds")
     table.show(
         header,
@@ -166,16 +164,15 @@ def _row(case: str, count: int, memory: Memory, bound: int) -> list[table.Cell]:
 
 def main() -> None:
     """Measure and print."""
-    parser = ArgumentParser(prog="python -m bench.redis_memory", description="Bytes of Redis at the peak.")
+    parser = ArgumentParser(prog="python -m bench.redis_memory", description="Peak memory of Redis.")
     parser.add_argument("--jobs", type=int, default=1000, help="one-page jobs that wait (default 1000)")
-    parser.add_argument("--pages", type=int, default=2000, help="of the long document, up to 4095 (default 2000)")
-    parser.add_argument("--out", type=Path, help="write the raw numbers there, as JSON")
+    parser.add_argument("--pages", type=int, default=2000, help="pages of the long document, up to 4095 (default 2000)")
+    raw.add_option(parser)
     given = parser.parse_args()
     waiting, long = waiting_jobs(given.jobs), long_document(given.pages)
     show(given.jobs, waiting, given.pages, long)
-    print(machine(os.cpu_count()))
-    if given.out:
-        given.out.write_text(json.dumps({"waiting": asdict(waiting), "long": asdict(long)}, indent=1) + "\n")
+    print(machine())
+    raw.write(given.out, {"waiting": asdict(waiting), "long": asdict(long)})
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
-"""What a second submission of the same documents costs: every page comes from the cache.
+"""The time of a second submission of the same documents, whose pages all come from the cache.
 
 `python -m bench.resubmit FOLDER [--class CLASS]... [--pages N] [--rounds N] [--out FILE]`.
-Submits the documents through a private stack, waits for all of them, and does the same again, `--rounds` times.
+Submits the documents to a private stack, waits for all jobs, and repeats this `--rounds` times.
 """
 
-import json
-import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 
-from bench import corpus, table
-from bench.stack import machine, private_stack, start_workers
+from bench.support import corpus, raw, table
+from bench.support.stack import machine, private_stack, start_workers
 from ocrqueue.client import Client
 
 CHILDREN = 2
@@ -22,17 +19,17 @@ CHILDREN = 2
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All documents once, from the first submission to the end of the last job."""
+    """One submission of all documents."""
 
-    pages: int  # that are ok
-    cached: int  # of them, from the cache
-    seconds: float  # of the clock
-    submitting: float  # of them, until the last document was handed over
-    texts: str  # of all pages, one after another
+    pages: int  # pages that were read
+    cached: int  # of them from the cache
+    seconds: float  # from the first submission to the end of the last job
+    submitting: float  # of them until the last submission
+    texts: str  # of all pages, in order
 
 
 def run(client: Client, entries: Sequence[corpus.Entry]) -> Run:
-    """Submit all, wait for all."""
+    """Submit all documents and wait for all jobs."""
     started = time.monotonic()
     jobs = [client.submit(entry.file) for entry in entries]
     submitting = time.monotonic() - started
@@ -50,19 +47,19 @@ def run(client: Client, entries: Sequence[corpus.Entry]) -> Run:
 
 
 def measure(entries: Sequence[corpus.Entry], rounds: int) -> list[Run]:
-    """The first run, and so many after it."""
+    """The first run, and so many further runs."""
     with private_stack(OCR_CACHE_MAX_GB="2") as stack:
         start_workers(stack, children=CHILDREN)
         return [run(stack.client(), entries) for _ in range(1 + rounds)]
 
 
 def main() -> None:
-    """Measure, and print every raw number."""
+    """Measure and print."""
     parser = ArgumentParser(prog="python -m bench.resubmit", description="A second submission of the same documents.")
     corpus.arguments(parser)
-    parser.add_argument("--pages", type=int, default=0, help="about so many pages, of all classes (default: all)")
+    parser.add_argument("--pages", type=int, default=0, help="at most N pages, of all classes (default: all)")
     parser.add_argument("--rounds", type=int, default=2, help="submissions after the first (default 2)")
-    parser.add_argument("--out", type=Path, help="write the raw numbers there, as JSON")
+    raw.add_option(parser)
     given = parser.parse_args()
     entries = corpus.load(given.folder, given.classes)
     entries = corpus.mixed(entries, given.pages) if given.pages else entries
@@ -71,12 +68,10 @@ def main() -> None:
     table.show(("submission", "pages", "from the cache", "seconds", "of them submitting"), rows)
     second = median(r.seconds for r in again)
     share, each = second / first.seconds, second / first.pages * 1000
-    print(f"\nagain: {second:.2f} s, {share:.2%} of the first, {each:.0f} ms a page")
+    print(f"\nagain: {second:.2f} s, {share:.2%} of the first, {each:.0f} ms per page")
     print(f"texts the same: {'yes' if all(r.texts == first.texts for r in again) else 'NO'}")
-    print(f"{len(entries)} documents, {CHILDREN} children, one thread each; {machine(os.cpu_count())}")
-    if given.out:
-        raw = [{k: v for k, v in asdict(r).items() if k != "texts"} for r in runs]
-        given.out.write_text(json.dumps(raw, indent=1) + "\n")
+    print(f"{len(entries)} documents, {CHILDREN} children, one thread each; {machine()}")
+    raw.write(given.out, [{k: v for k, v in asdict(r).items() if k != "texts"} for r in runs])
 
 
 if __name__ == "__main__":

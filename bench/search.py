@@ -1,11 +1,10 @@
-"""Whether words of a scan are found where they stand, by searching the searchable PDF that was made of it.
+"""How many words of a scan a search of its searchable PDF finds at the right position.
 
 `python -m bench.search FOLDER [--class CLASS]... [--limit N]`
 
-The truth of such a folder has no positions. They come from Tesseract, an engine of its own: a word that it reads and
-that is in the truth counts, at the middle of its box. A word is found where the PDF has the same word within 20 points
-of there. OCRmyPDF stands beside it where it is installed; its text comes from Tesseract, so positions agree by nature.
-Tesseract has to be installed.
+The truth has no positions, so they come from Tesseract, an independent engine that must be installed. A word counts if
+Tesseract reads it and the truth contains it. It is found if the PDF has the same word within 20 points of the middle of
+its box. If OCRmyPDF is installed, it is measured too; its text comes from Tesseract, so its positions agree.
 """
 
 import math
@@ -19,36 +18,29 @@ from pathlib import Path
 
 import pymupdf
 
-from bench import corpus, table
-from bench.stack import private_stack, start_workers
+from bench.support import corpus, table
+from bench.support.stack import private_stack, start_workers
 from ocrqueue.documents import open_document
 from ocrqueue.limits import Limits
 
-NEAR = 20.0  # points
-SURE = 60.0  # of Tesseract's confidences, 0 to 100
+NEAR = 20.0  # points; the largest distance of a word that counts as found
+SURE = 60.0  # the lowest confidence of Tesseract (0 to 100) for a word that counts
 DPI = 200
 HEADER = ("words", "found", "growth, KB a page", "OCRmyPDF found", "its growth, KB a page")
-Place = tuple[str, float, float]  # word, middle of its box: parts of the width and the height of the page as it is seen
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The words of a page that can be searched for."""
-
-    words: list[Place]
+Place = tuple[str, float, float]  # word, middle of its box in parts (0 to 1) of width and height of the visible page
 
 
 @dataclass(slots=True)
 class Score:
-    """What a search of some PDFs finds, and what their text costs."""
+    """The result of a search of some PDFs, and the size of their text."""
 
-    pages: int = 0
-    words: int = 0
-    found: int = 0
-    growth: float = 0.0  # bytes
+    pages: int = 0  # number of pages
+    words: int = 0  # words that were searched
+    found: int = 0  # words that were found at their position
+    growth: float = 0.0  # bytes by which the PDFs are larger than the documents
 
     def add(self, other: "Score") -> None:
-        """What both find together."""
+        """Add another score to this one."""
         self.pages += other.pages
         self.words += other.words
         self.found += other.found
@@ -56,13 +48,13 @@ class Score:
 
     @property
     def cells(self) -> list[table.Cell]:
-        """The share found, and the growth of a page in KB."""
+        """The share of words found, and the growth per page in KB."""
         share = f"{self.found / self.words:.3f}" if self.words else "-"
         return [share, f"{self.growth / 1000 / self.pages:.1f}" if self.pages else "-"]
 
 
-def words_that_stand_there(entry: corpus.Entry) -> list[Page]:
-    """The words of each page that Tesseract reads and the truth has."""
+def words_to_find(entry: corpus.Entry) -> list[list[Place]]:
+    """The words of each page that Tesseract reads and the truth contains."""
     truth = set(entry.truth.read_text().split())
     pages = []
     with open_document(entry.file, Limits()) as document, tempfile.TemporaryDirectory(prefix="ocr-bench-") as folder:
@@ -72,9 +64,7 @@ def words_that_stand_there(entry: corpus.Entry) -> list[Page]:
             image.save(path)
             command = ["tesseract", str(path), "-", "--psm", "3", "tsv"]
             rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
-            pages.append(
-                Page([word for row in rows if (word := _place(row.split("\t"), image.size)) and word[0] in truth])
-            )
+            pages.append([word for row in rows if (word := _place(row.split("\t"), image.size)) and word[0] in truth])
     return pages
 
 
@@ -86,23 +76,23 @@ def _place(cells: Sequence[str], size: tuple[int, int]) -> Place | None:
 
 
 def rotations(source: Path) -> list[int]:
-    """By how much each page of a PDF is turned to be seen; nothing for an image, some of which PyMuPDF cannot open."""
+    """The rotation of each page of a PDF in degrees; empty for an image, because PyMuPDF cannot open every image."""
     if source.suffix != ".pdf":
         return []
     with pymupdf.open(source) as document:
         return [page.rotation for page in document]
 
 
-def count_found(pdf: Path, source: Path, pages: Sequence[Page]) -> int:
-    """How many of the words a search of the PDF finds where they stand."""
+def count_found(pdf: Path, source: Path, pages: Sequence[Sequence[Place]]) -> int:
+    """The number of words that a search of the PDF finds at their position."""
     found, turned = 0, rotations(source)
     with pymupdf.open(pdf) as document:
         for number, wanted in enumerate(pages):
             page = document[number]
             page.set_rotation(turned[number] if turned else 0)
             width, height = page.rect.width, page.rect.height
-            hits = {word: [hit * page.rotation_matrix for hit in page.search_for(word)] for word, _, _ in wanted.words}
-            for word, x, y in wanted.words:
+            hits = {word: [hit * page.rotation_matrix for hit in page.search_for(word)] for word, _, _ in wanted}
+            for word, x, y in wanted:
                 found += any(
                     math.hypot(_off(hit.x0, hit.x1, x * width), _off(hit.y0, hit.y1, y * height)) <= NEAR
                     for hit in hits[word]
@@ -115,7 +105,7 @@ def _off(low: float, high: float, value: float) -> float:
 
 
 def made_by_ocrmypdf(source: Path, folder: Path) -> Path | None:
-    """The document with OCRmyPDF's text; None where it is not installed or refuses."""
+    """The searchable PDF that OCRmyPDF makes; None if it is not installed or rejects the document."""
     if not shutil.which("ocrmypdf"):
         return None
     made = folder / f"{source.stem}.peer.pdf"
@@ -125,13 +115,13 @@ def made_by_ocrmypdf(source: Path, folder: Path) -> Path | None:
 
 
 def main() -> None:
-    """Make, search, print."""
-    parser = ArgumentParser(prog="python -m bench.search", description="Words found where they stand.")
+    """Make PDFs, search them and print."""
+    parser = ArgumentParser(prog="python -m bench.search", description="Words that a search of PDFs finds.")
     corpus.arguments(parser)
-    parser.add_argument("--limit", type=int, help="at most so many documents")
+    parser.add_argument("--limit", type=int, help="only the first documents")
     given = parser.parse_args()
     if not shutil.which("tesseract"):
-        raise SystemExit("tesseract is not installed, and positions come from it; apt install tesseract-ocr")
+        raise SystemExit("tesseract is not installed, but positions come from it: apt install tesseract-ocr")
     entries = corpus.load(given.folder, given.classes, given.limit)
     documents: list[list[table.Cell]] = []
     classes: dict[str, tuple[Score, Score]] = {}
@@ -142,7 +132,7 @@ def main() -> None:
         for entry, job in zip(entries, jobs, strict=True):
             made = stack.folder / f"{entry.file.stem}.pdf"
             made.write_bytes(job.result("pdf", timeout=3600))
-            pages = words_that_stand_there(entry)
+            pages = words_to_find(entry)
             scores = _score(entry, made, pages), _score(entry, made_by_ocrmypdf(entry.file, stack.folder), pages)
             documents.append(_row(entry.file.name, *scores))
             for name in (entry.cls, "all"):
@@ -153,11 +143,11 @@ def main() -> None:
     table.show(("class", *HEADER), [_row(name, *scores) for name, scores in sorted(classes.items())])
 
 
-def _score(entry: corpus.Entry, made: Path | None, pages: Sequence[Page]) -> Score:
+def _score(entry: corpus.Entry, made: Path | None, pages: Sequence[Sequence[Place]]) -> Score:
     if made is None:
         return Score()
     growth = made.stat().st_size - entry.file.stat().st_size
-    return Score(len(pages), sum(len(page.words) for page in pages), count_found(made, entry.file, pages), growth)
+    return Score(len(pages), sum(map(len, pages)), count_found(made, entry.file, pages), growth)
 
 
 def _row(name: str, ours: Score, peer: Score) -> list[table.Cell]:

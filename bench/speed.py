@@ -1,14 +1,13 @@
-"""The engine `rapidocr` beside RapidOCR as it comes, on the same files in the same run: CPU time and accuracy.
+"""CPU time and accuracy of the engine `rapidocr` and of unchanged RapidOCR, on the same files in the same run.
 
 `python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--peers] [--out FILE]`. Each side is a
-process that renders and reads the same pages; they run in turn. Its CPU time is user and system time of that whole
-process; loading (imports, models, a first small page) is in it, and shown apart too. Of this project all that a worker
-does for a page's text counts: finding out how the page lies, reading it, and putting its lines in order. RapidOCR as it
-comes runs on ONNX Runtime with its own settings but for one thread. `--peers` adds tesseract, and pymupdf4llm with
-RapidOCR, where they are installed.
+process that renders and reads the same pages; they run one after another. CPU time is the user and system time of the
+whole process. It includes loading (imports, models, a first small page), which is also shown separately. Side `ours`
+does all that a worker does for the text of a page: turn it upright, read it, and arrange its lines. Unchanged RapidOCR
+runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract, and pymupdf4llm with RapidOCR, if
+they are installed.
 """
 
-import json
 import multiprocessing
 import os
 import resource
@@ -21,13 +20,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from bench import corpus, table
-from bench.scoring import cer, word_f1
-from bench.stack import machine
+from bench.support import corpus, raw, table
+from bench.support.stack import machine
 from ocrqueue.documents import PageImage
 
 Read = Callable[[PageImage], str]
@@ -35,16 +32,16 @@ Read = Callable[[PageImage], str]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one side took for all pages, and read."""
+    """The CPU time of one side for all pages, and its texts."""
 
-    side: str
+    side: str  # a key of `SIDES`
     load: float  # CPU seconds until the first page
     total: float  # CPU seconds of the whole process and its children
     texts: list[str]  # of each document
 
 
 def ours() -> Read:
-    """This project's engine, and what a worker does besides."""
+    """The engine of OCR Queue, with the other work of a worker."""
     from ocrqueue.engines.rapidocr.engine import RapidOcr
     from ocrqueue.layout import arrange
     from ocrqueue.limits import Limits
@@ -55,7 +52,7 @@ def ours() -> Read:
 
     engine = RapidOcr()
     engine.load(engine.default_model())
-    settle()  # as a worker's child does
+    settle()  # like a worker child
 
     def read(page: PageImage) -> str:
         image = upright(page, Limits().max_pixels, "page").image
@@ -66,7 +63,7 @@ def ours() -> Read:
 
 
 def stock() -> Read:
-    """RapidOCR with its own settings, on one thread."""
+    """RapidOCR with its own settings and one thread."""
     os.environ["OMP_NUM_THREADS"] = "1"
     import cv2
     import numpy as np
@@ -85,7 +82,7 @@ def stock() -> Read:
 
 
 def tesseract() -> Read:
-    """The program `tesseract` with its English data, a process for each page."""
+    """The program `tesseract` with its English data, one process per page."""
 
     def read(page: PageImage) -> str:
         with tempfile.NamedTemporaryFile(suffix=".png") as file:
@@ -98,7 +95,7 @@ def tesseract() -> Read:
 
 
 def pymupdf4llm() -> Read:
-    """The page as an image in a PDF, read by pymupdf4llm with its RapidOCR, as text."""
+    """pymupdf4llm with its RapidOCR, which reads the page as an image in a PDF."""
     os.environ["OMP_NUM_THREADS"] = "1"
     import pymupdf
 
@@ -124,19 +121,19 @@ SIDES: dict[str, Callable[[], Read]] = {
 
 
 def sides(with_peers: bool) -> list[str]:
-    """The sides that can run here."""
+    """The names of the sides to run; of the peers only those that are installed."""
     found = {"tesseract": shutil.which("tesseract"), "pymupdf4llm": find_spec("pymupdf4llm")}
     return ["stock", "ours", *(name for name in found if with_peers and found[name])]
 
 
 def cpu_seconds() -> float:
-    """User and system time of this process and of those that it has waited for."""
+    """The user and system time of this process and of its ended child processes, in seconds."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def run(side: str, entries: Sequence[corpus.Entry]) -> Run:
-    """Read every page with one side. To be called in a process of its own."""
+    """Read all pages with one side. Must be called in a new process."""
     from ocrqueue.documents import open_document
     from ocrqueue.limits import Limits
 
@@ -152,23 +149,19 @@ def run(side: str, entries: Sequence[corpus.Entry]) -> Run:
 
 
 def alone(side: str, entries: Sequence[corpus.Entry]) -> Run:
-    """`run` in a fresh process."""
+    """Call `run` in a new process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(run, side, entries).result()
 
 
 def accuracy(entries: Sequence[corpus.Entry], texts: Sequence[str]) -> tuple[list[float], list[float]]:
-    """CER, order left aside, and word F1 of each document."""
-    errors, words = [], []
-    for entry, text in zip(entries, texts, strict=True):
-        truth = entry.truth.read_text()
-        errors.append(cer(text, truth, entry.lang, ignore_case=entry.ignores_case, in_order=False))
-        words.append(word_f1(text, truth, entry.lang, ignore_case=entry.ignores_case))
-    return errors, words
+    """The CER without order and the word F1 of each document."""
+    pairs = list(zip(entries, texts, strict=True))
+    return [entry.cer(text, in_order=False) for entry, text in pairs], [entry.word_f1(text) for entry, text in pairs]
 
 
 def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
-    """Both tables."""
+    """Print both tables."""
     pages = sum(e.pages for e in entries)
     names = list(dict.fromkeys(r.side for r in runs))
     base = median(r.total for r in runs if r.side == "stock")
@@ -186,23 +179,22 @@ def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
         for cls, of in [*kinds.items(), ("all", list(range(len(entries))))]
     ]
     table.show(header, lines)
-    print(f"\n{pages} pages; CER*: characters as a multiset, so that order plays no part; {machine(os.cpu_count())}")
+    print(f"\n{pages} pages; CER*: of characters as a multiset, without order; {machine()}")
 
 
 def main() -> None:
-    """Run the sides in turn; print."""
-    parser = ArgumentParser(prog="python -m bench.speed", description="The engine rapidocr and RapidOCR as it comes.")
+    """Run the sides one after another and print."""
+    parser = ArgumentParser(prog="python -m bench.speed", description="The engine rapidocr and unchanged RapidOCR.")
     corpus.arguments(parser)
-    parser.add_argument("--pages", type=int, default=30, help="about so many pages, from each class in turn")
-    parser.add_argument("--rounds", type=int, default=1, help="how often each side runs")
-    parser.add_argument("--peers", action="store_true", help="tesseract and pymupdf4llm too, where they are installed")
-    parser.add_argument("--out", type=Path, help="write the raw numbers there, as JSON")
+    parser.add_argument("--pages", type=int, default=30, help="at most N pages, from each class in turn")
+    parser.add_argument("--rounds", type=int, default=1, help="number of runs of each side")
+    parser.add_argument("--peers", action="store_true", help="also tesseract and pymupdf4llm, if they are installed")
+    raw.add_option(parser)
     given = parser.parse_args()
     entries = corpus.mixed(corpus.load(given.folder, given.classes), given.pages)
     runs = [alone(side, entries) for _ in range(given.rounds) for side in sides(given.peers)]
     show(entries, runs)
-    if given.out:
-        given.out.write_text(json.dumps([asdict(r) for r in runs], indent=1) + "\n")
+    raw.write(given.out, [asdict(r) for r in runs])
 
 
 if __name__ == "__main__":

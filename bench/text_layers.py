@@ -1,42 +1,40 @@
-"""Pages that say their own text: which ones are taken at their word, how well, and how much faster than reading them.
+"""Text layers of PDF pages: which are used instead of OCR, how accurate they are, and how much time they save.
 
 `python -m bench.text_layers FOLDER [--class CLASS]... [--read N]`
 """
 
-import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from bench import corpus, table
-from bench.scoring import word_f1
-from bench.stack import machine
+from bench.support import corpus, table
+from bench.support.engine import rapidocr
+from bench.support.scoring import word_f1
+from bench.support.stack import machine
 from ocrqueue.documents import open_document
-from ocrqueue.engines import ENGINES, engine_class
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 
-ENGINE = "rapidocr"
-DPI = 200  # for the boxes; costs nothing
+DPI = 200  # of the bounding boxes; has no influence on the time
 BORN, SCANNED = ("born-digital",), ("scan-pdf", "rotated")
 HEADER = ("class", "pages", "own text", "mixed", "read", "ms a page", "word F1", "false reads", "false skips")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What became of a page's own text."""
+    """What happens with the text layer of a page."""
 
-    entry: corpus.Entry
-    number: int
-    kind: str  # "own text", "mixed" or "read"
-    seconds: float
-    text: str
+    entry: corpus.Entry  # its document
+    number: int  # from 1
+    kind: str  # "own text" (the layer is used), "mixed" (used for a part of the page) or "read" (not used)
+    seconds: float  # to extract the layer
+    text: str  # of the layer
 
 
 def look(entry: corpus.Entry) -> list[Page]:
-    """The pages of a PDF."""
+    """The text layers of all pages of a PDF."""
     pages = []
     with open_document(entry.file, Limits()) as document:
         for number in range(1, document.page_count + 1):
@@ -49,9 +47,8 @@ def look(entry: corpus.Entry) -> list[Page]:
 
 
 def read_seconds(pages: Sequence[Page]) -> float:
-    """What rendering and reading a page takes, as a mean over some."""
-    engine = engine_class(ENGINES[ENGINE])()
-    engine.load(engine.default_model())
+    """The mean time to render and read one of these pages, in seconds."""
+    engine, _ = rapidocr()
     started = time.perf_counter()
     for page in pages:
         with open_document(page.entry.file, Limits()) as document:
@@ -62,7 +59,7 @@ def read_seconds(pages: Sequence[Page]) -> float:
 
 
 def row(cls: str, pages: Sequence[Page]) -> list[table.Cell]:
-    """The line of a class."""
+    """The table row of a class."""
     kinds = [sum(page.kind == kind for page in pages) for kind in ("own text", "mixed", "read")]
     scores = [_score(entry, [p for p in pages if p.entry == entry]) for entry in dict.fromkeys(p.entry for p in pages)]
     known = [score for score in scores if score is not None]
@@ -72,17 +69,17 @@ def row(cls: str, pages: Sequence[Page]) -> list[table.Cell]:
 
 
 def _score(entry: corpus.Entry, pages: Sequence[Page]) -> float | None:
-    """How the text of a document whose pages all say theirs agrees with the true one; None for any other."""
+    """The word F1 of a document whose pages all use their text layers; None for other documents."""
     if any(page.kind != "own text" for page in pages):
         return None
     return word_f1("\n".join(page.text for page in pages), entry.truth.read_text(), entry.lang)
 
 
 def main() -> None:
-    """Look, read some, print."""
-    parser = ArgumentParser(prog="python -m bench.text_layers", description="Pages that say their own text.")
+    """Extract text layers, read some pages and print."""
+    parser = ArgumentParser(prog="python -m bench.text_layers", description="Text layers of PDF pages.")
     corpus.arguments(parser)
-    parser.add_argument("--read", type=int, default=5, help="read so many of them as well, to compare the time")
+    parser.add_argument("--read", type=int, default=5, help="read so many of these pages to compare the time")
     given = parser.parse_args()
     entries = [e for e in corpus.load(given.folder, given.classes) if e.file.suffix == ".pdf"]
     pages = [page for entry in entries for page in look(entry)]
@@ -92,8 +89,8 @@ def main() -> None:
     sample = own[:: max(1, len(own) // given.read)][: given.read] if given.read else []
     if sample:
         took, reading = fmean(page.seconds for page in own), read_seconds(sample)
-        print(f"\nown text: {1 / took:.0f} pages a second; reading {len(sample)} of them: {reading:.2f} s a page,")
-        print(f"{reading / took:.0f} times as long; one process, {machine(os.cpu_count())}")
+        print(f"\nown text: {1 / took:.0f} pages per second; reading {len(sample)} of them: {reading:.2f} s per page,")
+        print(f"{reading / took:.0f} times as long; one process, {machine()}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
-"""Throughput of the queue with two children over the bare engine in two plain processes, on the same pages.
+"""Throughput of the queue with two children, and of the bare engine in two plain processes, on the same pages.
 
-`python -m bench.throughput FOLDER [--class CLASS]... [--pages N] [--rounds N] [--out FILE]`. The two sides take turns.
-A first pass of the bare side, not counted, fills the disk's cache and shows which documents are slow: both sides get
-those first, so that neither ends with one process idle.
+`python -m bench.throughput FOLDER [--class CLASS]... [--pages N] [--rounds N] [--out FILE]`. The two sides run in turn.
+A first run of the bare engine is not counted. It fills the disk cache and shows which documents are slow. Both sides
+get slow documents first, so that no process is idle at the end.
 """
 
-import json
-import os
 import tempfile
 import time
 from argparse import ArgumentParser
@@ -15,8 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import bare, corpus, table
-from bench.stack import machine, private_stack, start_workers
+from bench import bare
+from bench.support import corpus, raw, table
+from bench.support.stack import machine, private_stack, start_workers
 from ocrqueue.storage.spool import Spool
 from tests.support.harness import Stack
 
@@ -28,18 +27,18 @@ class Run:
     """One run of one side."""
 
     side: str  # "queue" or "bare"
-    pages: int  # read and stored
-    seconds: float  # of the clock
+    pages: int  # pages that were read and stored
+    seconds: float  # elapsed time
     reading: float  # seconds inside the engine's read(), over all pages
 
     @property
     def speed(self) -> float:
-        """Pages a second."""
+        """Pages per second."""
         return self.pages / self.seconds
 
 
 def by_queue(stack: Stack, entries: Sequence[corpus.Entry]) -> Run:
-    """From the first submission to the end of the last job."""
+    """Run the queue, from the first submission to the end of the last job."""
     client = stack.client()
     started = time.monotonic()
     jobs = [client.submit(entry.file, fresh=True, text_layer="ignore") for entry in entries]
@@ -51,7 +50,7 @@ def by_queue(stack: Stack, entries: Sequence[corpus.Entry]) -> Run:
 
 
 def by_bare(entries: Sequence[corpus.Entry]) -> tuple[Run, dict[Path, float]]:
-    """From the first page to the last; and for each document, the seconds of its mean page."""
+    """Run the bare engine, from the first page to the last. Also returns the mean seconds per page of each document."""
     with tempfile.TemporaryDirectory(prefix="ocr-bench-") as folder:
         root = Path(folder) / "spool"
         result = bare.run(bare.pages_of(entries), root, CHILDREN)
@@ -66,7 +65,7 @@ def _reading(spool: Spool, job: str) -> float:
 
 
 def measure(entries: Sequence[corpus.Entry], rounds: int) -> list[Run]:
-    """Queue and bare in turn, so many times."""
+    """Run queue and bare engine in turn, `rounds` times."""
     _, each = by_bare(entries)
     entries = sorted(entries, key=lambda entry: -each[entry.file])
     runs = []
@@ -78,12 +77,12 @@ def measure(entries: Sequence[corpus.Entry], rounds: int) -> list[Run]:
 
 
 def main() -> None:
-    """Measure, and print every raw number."""
+    """Measure and print."""
     parser = ArgumentParser(prog="python -m bench.throughput", description="Throughput of queue and bare engine.")
     corpus.arguments(parser)
-    parser.add_argument("--pages", type=int, default=28, help="about so many pages, of all classes (default 28)")
+    parser.add_argument("--pages", type=int, default=28, help="at most N pages, of all classes (default 28)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side (default 3)")
-    parser.add_argument("--out", type=Path, help="write the raw numbers there, as JSON")
+    raw.add_option(parser)
     given = parser.parse_args()
     entries = corpus.mixed(corpus.load(given.folder, given.classes), given.pages)
     runs = measure(entries, given.rounds)
@@ -91,9 +90,8 @@ def main() -> None:
     table.show(("side", "pages", "seconds", "in read()", "pages/s"), rows)
     queue, plain = (median(r.speed for r in runs if r.side == side) for side in ("queue", "bare"))
     print(f"\nmedians: queue {queue:.3f} pages/s, bare {plain:.3f} pages/s, ratio {queue / plain:.3f}")
-    print(f"{len(entries)} documents, {CHILDREN} processes a side, one thread each; {machine(os.cpu_count())}")
-    if given.out:
-        given.out.write_text(json.dumps([asdict(r) for r in runs], indent=1) + "\n")
+    print(f"{len(entries)} documents, {CHILDREN} processes per side, one thread each; {machine()}")
+    raw.write(given.out, [asdict(r) for r in runs])
 
 
 if __name__ == "__main__":

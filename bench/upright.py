@@ -1,24 +1,23 @@
-"""Upright pages: which are turned and how long it takes to find out; pages turned on purpose; what reading gains.
+"""Turning pages upright: which pages are turned, how long this takes, how reliable it is, and how reading improves.
 
 `python -m bench.upright FOLDER [--class CLASS]... [--pages N] [--turned N] [--read]`. Only documents of the class
-`rotated` may be turned by a quarter or more; what the file's own tags say is done already when the pages are looked at.
-`--turned` takes so many upright documents and turns the first page of each; `--read` reads the documents of the class
-`rotated`, as they lie and put right.
+`rotated` may be turned by a quarter or more. Rotations in the metadata of a file are applied before. `--turned` turns
+the first page of so many upright documents by known angles. `--read` reads the documents of the class `rotated`,
+unchanged and turned upright.
 """
 
-import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from bench import corpus, table
-from bench.scoring import cer, word_f1
-from bench.stack import machine
+from bench.support import corpus, table
+from bench.support.engine import rapidocr
+from bench.support.stack import machine
 from ocrqueue.documents import PageImage, open_document
 from ocrqueue.documents.transforms import IDENTITY
-from ocrqueue.engines import ENGINES, Engine, engine_class
+from ocrqueue.engines import Engine
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
@@ -28,30 +27,30 @@ from ocrqueue.upright.turn import turned
 
 DPI = 200  # of the engine rapidocr
 LIMITS = Limits()
-TURNED = "rotated"  # the class whose documents do not lie upright
+TURNED = "rotated"  # the class of documents that are not upright
 TURNS = (90, 180, 270, -10, -7, -3, -1, 1, 3, 7, 10, 93, 177, 263)
-NEAR = 0.5  # degrees that a turn may be wrong by
+NEAR = 0.5  # degrees; the largest error of a turn that counts as found
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found on one page as the file's tags show it."""
+    """The direction of one page."""
 
-    cls: str
-    name: str
-    degrees: float  # that it is to be turned by, -180 to 180
-    seconds: float  # of one thread
+    cls: str  # class of document
+    name: str  # of the document, and page number
+    degrees: float  # the angle to turn it by, -180 to 180
+    seconds: float  # CPU time to find the angle, one thread
 
 
 def rendered(entry: corpus.Entry, pages: int | None) -> Iterator[PageImage]:
-    """The document's first pages, as they are before they are looked at."""
+    """The first `pages` pages of a document (None: all), not yet turned upright."""
     with open_document(entry.file, LIMITS) as document:
         for number in range(1, min(document.page_count, pages or document.page_count) + 1):
             yield document.render(number, None, DPI)
 
 
 def look(entry: corpus.Entry, pages: int | None) -> list[Finding]:
-    """Every page of a document, looked at."""
+    """The directions of the first pages of a document."""
     found = []
     for number, page in enumerate(rendered(entry, pages), 1):
         started = time.thread_time()
@@ -62,7 +61,7 @@ def look(entry: corpus.Entry, pages: int | None) -> list[Finding]:
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
-    """A line for each class, and every page that is turned by more than a little."""
+    """Print a row for each class, and the pages of the class `rotated`."""
     rows: list[list[table.Cell]] = []
     for cls in [*sorted({f.cls for f in findings}), "all"]:
         those = [f for f in findings if cls in (f.cls, "all")]
@@ -76,7 +75,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 def turn_on_purpose(entries: Sequence[corpus.Entry]) -> None:
-    """The first page of each document, turned by each of `TURNS`; how often just that was found."""
+    """Turn the first page of each document by each of `TURNS`, and print how often this angle was found."""
     right = dict.fromkeys(TURNS, 0)
     missed = []
     for entry in entries:
@@ -93,22 +92,19 @@ def turn_on_purpose(entries: Sequence[corpus.Entry]) -> None:
 
 
 def read(entries: Sequence[corpus.Entry]) -> None:
-    """Word F1 of documents, as they lie and put right."""
-    engine: Engine = engine_class(ENGINES["rapidocr"])()
-    engine.load(engine.default_model())
+    """Print the CER and word F1 of documents, unchanged and turned upright."""
+    engine, _ = rapidocr()
     rows: list[list[table.Cell]] = []
     for entry in entries:
-        truth = entry.truth.read_text()
         texts = [
-            "\n".join(_text(engine, turn(page)) for page in rendered(entry, None)) for turn in (lambda p: p, _put_right)
+            "\n".join(_text(engine, turn(page)) for page in rendered(entry, None))
+            for turn in (lambda p: p, _turn_upright)
         ]
-        scores = [word_f1(text, truth, entry.lang, ignore_case=entry.ignores_case) for text in texts]
-        in_order = [cer(text, truth, entry.lang, ignore_case=entry.ignores_case) for text in texts]
-        rows.append([entry.file.name, *in_order, *scores])
-    table.show(("document", "CER as it lies", "CER put right", "word F1 as it lies", "word F1 put right"), rows)
+        rows.append([entry.file.name, *map(entry.cer, texts), *map(entry.word_f1, texts)])
+    table.show(("document", "CER unchanged", "CER upright", "word F1 unchanged", "word F1 upright"), rows)
 
 
-def _put_right(page: PageImage) -> PageImage:
+def _turn_upright(page: PageImage) -> PageImage:
     return upright(page, LIMITS.max_pixels, "page")
 
 
@@ -122,11 +118,11 @@ def _signed(degrees: float) -> float:
 
 
 def main() -> None:
-    """Look, turn, read, print."""
-    parser = ArgumentParser(prog="python -m bench.upright", description="Pages that do not lie upright.")
+    """Measure and print."""
+    parser = ArgumentParser(prog="python -m bench.upright", description="Turning pages upright.")
     corpus.arguments(parser)
-    parser.add_argument("--pages", type=int, help="only the first so many pages of each document")
-    parser.add_argument("--turned", type=int, default=0, metavar="N", help="turn the first pages of so many documents")
+    parser.add_argument("--pages", type=int, help="only the first pages of each document")
+    parser.add_argument("--turned", type=int, default=0, metavar="N", help="turn the first pages of N documents")
     parser.add_argument("--read", action="store_true", help=f"read the documents of the class {TURNED}")
     given = parser.parse_args()
     entries = corpus.load(given.folder, given.classes)
@@ -136,7 +132,7 @@ def main() -> None:
         turn_on_purpose(others[:: max(1, len(others) // given.turned)][: given.turned])
     if given.read:
         read([entry for entry in entries if entry.cls == TURNED])
-    print(f"\n{machine(os.cpu_count())}")
+    print(f"\n{machine()}")
 
 
 if __name__ == "__main__":

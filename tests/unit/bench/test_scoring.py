@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.scoring import cer, fold, word_f1
+from bench.support.scoring import cer, fold, word_f1
 
 
 @pytest.mark.parametrize(

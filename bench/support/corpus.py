@@ -1,7 +1,7 @@
-"""A folder of documents with their true texts: `manifest.json` has a row for each.
+"""A folder of documents with their true texts. Its `manifest.json` is a list with one object per document.
 
-A row names `file` and `truth` (paths in the folder; pages of the truth are parted by form feeds), `cls` (the class of
-document), `lang`, `pages` and `order`: `reading`, `layer`, or `bag` where the order means nothing.
+Keys: `file` and `truth` (paths in the folder; a form feed separates pages of the truth), `cls` (class of document),
+`lang` (language), `pages` (number of pages) and `order` (order of the truth): `reading`, `layer`, or `bag` for none.
 """
 
 import json
@@ -11,41 +11,58 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.support import scoring
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One document of the folder."""
 
-    file: Path
-    truth: Path
+    file: Path  # the document
+    truth: Path  # its text
     cls: str  # class of document, such as "scan" or "receipt"
     lang: str  # such as "de" or "de-Fraktur"
-    pages: int
+    pages: int  # number of pages
     order: str  # "reading", "layer" or "bag"
 
     @property
     def ignores_case(self) -> bool:
-        """The truth of receipts is in capitals, whatever is printed."""
+        """Whether case is ignored: the truth of receipts is in capitals only."""
         return "receipt" in (self.cls, *self.file.stem.replace("receipts", "receipt").split("_"))
 
     @property
     def is_bag(self) -> bool:
-        """Whether the order of its text means nothing."""
+        """Whether the truth has no order."""
         return self.order == "bag"
+
+    def cer(self, text: str, *, in_order: bool = True) -> float:
+        """The character error rate of a text that was read from this document; see `scoring.cer`."""
+        return scoring.cer(text, self.truth.read_text(), self.lang, ignore_case=self.ignores_case, in_order=in_order)
+
+    def word_f1(self, text: str) -> float:
+        """The word F1 of a text that was read from this document; see `scoring.word_f1`."""
+        return scoring.word_f1(text, self.truth.read_text(), self.lang, ignore_case=self.ignores_case)
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What every script that reads such a folder takes."""
+    """Add the arguments of all scripts that read such a folder."""
     parser.add_argument("folder", type=Path, help="a folder with a manifest.json")
-    parser.add_argument("--class", dest="classes", action="append", default=[], metavar="CLASS", help="only this class")
+    parser.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="CLASS",
+        help="only documents of CLASS (repeatable)",
+    )
 
 
 def load(folder: Path, classes: Collection[str] = (), limit: int | None = None) -> list[Entry]:
-    """The documents of the folder, of some classes, at most `limit`. Exits with a line where there are none."""
+    """The first `limit` documents of these classes (none given: all). Ends the program if there are none."""
     try:
         rows = json.loads((folder / "manifest.json").read_text())
     except OSError as e:
-        raise SystemExit(f"{folder / 'manifest.json'}: {e.strerror}; name a folder with a manifest.json") from e
+        raise SystemExit(f"{folder / 'manifest.json'}: {e.strerror}; give a folder with a manifest.json") from e
     entries = [
         Entry(folder / r["file"], folder / r["truth"], r["cls"], r["lang"], r["pages"], r["order"])
         for r in rows
@@ -57,7 +74,7 @@ def load(folder: Path, classes: Collection[str] = (), limit: int | None = None) 
 
 
 def mixed(entries: Iterable[Entry], pages: int) -> list[Entry]:
-    """Documents of so many pages in all or a few less, taken from each class in turn; always the same ones."""
+    """Documents with at most `pages` pages together, taken from each class in turn; always the same ones."""
     by_class: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_class[entry.cls].append(entry)

@@ -1,4 +1,4 @@
-"""Tables as every script here prints them: Markdown, so that docs/benchmarks.md can show them as they are."""
+"""Tables in Markdown, which can be copied into docs/benchmarks.md."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ Cell = str | int | float
 
 
 def show(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print a table; numbers stand to the right."""
+    """Print a table. Columns of numbers are aligned to the right."""
     texts = [[_text(cell) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(header), *texts]) for i in range(len(header))]
     right = [bool(rows) and not isinstance(rows[0][i], str) for i in range(len(header))]

@@ -1,8 +1,8 @@
-"""How well a text was read: character error rate and word F1, after folding what is a matter of convention.
+"""How well a text was read: character error rate and word F1, without differences that are only conventions.
 
-Folded on both sides: Unicode NFKC (which makes the long s an s), combining small e to the umlaut (Fraktur alone), curly
-quotes, dashes, hyphens at a line's end (the word is joined), white space (one blank; none at all in Chinese, Japanese
-and Vietnamese), and case where it says nothing (receipts).
+Both texts are normalised: Unicode NFKC (which also replaces the long s by s), combining small e to umlaut (only in
+Fraktur), curly quotes, dashes, hyphens at line ends (the word is joined), white space (one blank; none in Chinese,
+Japanese and Vietnamese), and on request case (receipts).
 """
 
 import re
@@ -12,7 +12,7 @@ from collections import Counter
 from rapidfuzz.distance import Levenshtein
 
 _QUOTES = str.maketrans("‘’‚‛`´“”„‟", "''''''\"\"\"\"")
-_DASHES = str.maketrans(dict.fromkeys("‐‒–—―−⸗", "-"))  # NFKC has made U+2011 a U+2010
+_DASHES = str.maketrans(dict.fromkeys("‐‒–—―−⸗", "-"))  # NFKC replaces U+2011 by U+2010
 _SOFT_HYPHEN = "\u00ad"
 _SMALL_E = "\u0364"
 _UMLAUT = "\u0308"
@@ -22,7 +22,7 @@ _WITHOUT_BLANKS = frozenset({"zh", "ja", "vi"})
 
 
 def fold(text: str, lang: str = "en", ignore_case: bool = False) -> str:
-    """The text without the differences that are a matter of convention; `lang` is such as "de-Fraktur" or "en/ms"."""
+    """The normalised text. `lang` is a language such as "de-Fraktur" or "en/ms"."""
     text = unicodedata.normalize("NFKC", text.translate(_QUOTES))
     if "Fraktur" in lang:
         text = unicodedata.normalize("NFC", text.replace(_SMALL_E, _UMLAUT))
@@ -32,14 +32,14 @@ def fold(text: str, lang: str = "en", ignore_case: bool = False) -> str:
 
 
 def has_no_blanks(lang: str) -> bool:
-    """Whether white space says nothing in this language, so that its words are its characters here."""
+    """Whether white space does not separate words in this language, so that every character counts as a word."""
     return re.split(r"[-_,/]", lang)[0] in _WITHOUT_BLANKS
 
 
 def cer(read: str, truth: str, lang: str = "en", *, ignore_case: bool = False, in_order: bool = True) -> float:
-    """Edits of characters to make `read` into `truth`, a character of the truth; 0 is perfect, and it may exceed 1.
+    """Character error rate: edits that turn `read` into `truth`, per character of the truth. 0 is perfect.
 
-    Not `in_order`, characters are compared as a multiset: substitutions, then what is left over on either side.
+    With `in_order` false, characters are compared as multisets, so that order does not count.
     """
     read, truth = (fold(text, lang, ignore_case) for text in (read, truth))
     if not truth:
@@ -48,7 +48,7 @@ def cer(read: str, truth: str, lang: str = "en", *, ignore_case: bool = False, i
 
 
 def word_f1(read: str, truth: str, lang: str = "en", *, ignore_case: bool = False) -> float:
-    """Harmonic mean of precision and recall of the words, as multisets; 1 is perfect. Order plays no part."""
+    """Harmonic mean of precision and recall of the words, compared as multisets; 1 is perfect. Order does not count."""
     found, wanted = (_words(fold(text, lang, ignore_case), lang) for text in (read, truth))
     total = found.total() + wanted.total()
     return 2 * (found & wanted).total() / total if total else 1.0

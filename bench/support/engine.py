@@ -1,0 +1,29 @@
+"""Engines with their model loaded, for scripts that read pages without a queue."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ocrqueue.engines import ENGINES, Engine, Model, engine_class
+from tests.support import tiny
+
+if TYPE_CHECKING:
+    from ocrqueue.engines.mlx.engine import MlxVlm
+
+
+def rapidocr() -> tuple[Engine, Model]:
+    """The engine `rapidocr` and its model, which is loaded."""
+    engine: Engine = engine_class(ENGINES["rapidocr"])()
+    model = engine.default_model()
+    engine.load(model)
+    return engine, model
+
+
+def mlx_vlm(folder: Path = tiny.FOLDER) -> "MlxVlm":
+    """The engine `mlx-vlm` with the model of a folder loaded; without one the tiny model of the tests."""
+    from ocrqueue.engines.mlx.engine import MlxVlm
+
+    os.environ |= {"OCR_MODEL": str(folder), "OCR_MLX_PROMPT": tiny.PROMPT}
+    engine = MlxVlm()
+    engine.load(engine.default_model())
+    return engine
