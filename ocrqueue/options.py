@@ -64,11 +64,12 @@ class Options:
         values: dict[str, Any] = dict(given)
         if unknown := sorted(str(k) for k in values.keys() - {f.name for f in fields(cls)}):
             raise InvalidOptions(f"unknown option {unknown[0]!r}; known are {', '.join(f.name for f in fields(cls))}")
-        for name in ("formats", "notify"):
-            if values.get(name) is not None:
-                if not isinstance(values[name], list | tuple):
-                    raise _fail(name, values[name], "a list")
-                values[name] = tuple(values[name])
+        if values.get("notify") is None:
+            values.pop("notify", None)
+        for name in values.keys() & {"formats", "notify"}:
+            if not isinstance(values[name], list | tuple):
+                raise _fail(name, values[name], "a list")
+            values[name] = tuple(values[name])
         return cls(**values)
 
     def given(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def document(self: ClaimTask, *args: Any, version: Any = names.VERSION, **given:
     """Open the job's document. A plain message brings `source` and `options`, and makes the job first."""
     job = parse_job(self, self.request.id, version)
     try:
-        wrong = accept_plain(self, job, args, given) if args or given else None
+        wrong = accept_plain(self, job, args, given)
         with self.claiming(lambda alone: ledger().begin(job, MessageKind.DOCUMENT, self.token, alone=alone)) as record:
             step = open_document(record, self.token, wrong) if record else None
         if step:
@@ -33,5 +33,5 @@ def document(self: ClaimTask, *args: Any, version: Any = names.VERSION, **given:
     except Ignore:
         raise
     except Exception:
-        log.exception("job=%s: internal error; its document is opened again", job)
+        log.exception("job=%s: internal error; if the job exists, its document is opened again", job)
     raise Ignore  # Celery stores nothing under this id: the end of the job is stored there

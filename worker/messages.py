@@ -8,11 +8,12 @@ from typing import Any
 from celery.app.task import Task
 from celery.worker.strategy import default
 from kombu.exceptions import ContentDisallowed, DecodeError
+from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import names
 from ocrqueue.errors import InvalidOptions, OcrError, QueueFull
-from ocrqueue.ledger import Source
+from ocrqueue.ledger import NewerRecord, Source
 from ocrqueue.options import Options
 from ocrqueue.steps.accept import accept
 from worker.claims import CheckedTask
@@ -67,23 +68,46 @@ def parse_job(task: CheckedTask, job: object, version: object) -> str:
 
 
 def accept_plain(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:
-    """Make the job of a plain message, which brings `source` and `options`.
+    """Make the job of a plain message, which brings `source` and `options`. Changes nothing for a job that exists.
 
     Returns what is wrong with the message, if its job has to fail for it: the sender reads it under the job's id.
-    Raises Ignore if no job is made.
+    Raises Ignore if no job is made; the sender gets an answer then too, unless the id is another sender's job.
     """
+    try:
+        if not args and not given:
+            _check_exists(job)
+            return None
+        return _accept(task, job, args, given)
+    except NewerRecord as e:
+        raise task.refuse(e.message) from None
+    except (InvalidOptions, QueueFull) as e:
+        turn_away(job, e)
+        raise task.refuse(f"{e.code}: {e.message}") from None
+
+
+def _check_exists(job: str) -> None:
+    """A message without arguments is about a job that exists, since the client makes the job first."""
+    if not ledger().redis.exists(names.job_key(job)):
+        raise InvalidOptions(f"the message names no source, and there is no job {job}")
+
+
+def _accept(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:
+    wrong: OcrError
     try:
         if args or given.keys() - {"source", "options"}:
             raise InvalidOptions(f"arguments that are not source, options and version: {[*args, *given]!r}"[:300])
-        limit = config.SHARED.max_queued_pages
-        if accept(job, given.get("source"), given.get("options"), ledger(), limit) and forget_result(job):
-            ledger().cancel(job)  # its task was revoked before the message arrived: it is opened, and no page is read
+        is_new = accept(job, given.get("source"), given.get("options"), ledger(), config.SHARED.max_queued_pages)
     except InvalidOptions as e:
-        if not ledger().create(job, Source("malformed message"), Options()).reply["created"]:
-            raise task.refuse(f"{e.code}: {e.message}") from None  # the job with this id is another sender's
-        return e
-    except OcrError as e:
-        if isinstance(e, QueueFull):
-            turn_away(job, e)
-        raise task.refuse(f"{e.code}: {e.message}") from None
-    return None
+        wrong = e
+    except (OcrError, RedisError):
+        raise
+    except Exception as e:
+        log.exception("job=%s: internal error while its message was accepted", job)
+        wrong = OcrError(f"{type(e).__name__}: {e}; see the worker log")
+    else:
+        if is_new and forget_result(job):
+            ledger().cancel(job)  # its task was revoked before the message arrived: no page is read
+        return None
+    if not ledger().create(job, Source("malformed message"), Options()).reply["created"]:
+        raise task.refuse(f"{wrong.code}: {wrong.message}")  # the job with this id is another sender's
+    return wrong

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import numbered
+from tests.support.faults import supervised
 from tests.support.harness import Stack, eventually, running
 
 # A service of somebody else's: kombu to send, redis to fetch. It reads the broker's URL, a job id and a path.
@@ -154,7 +155,7 @@ def test_the_same_message_twice_is_one_job(stack: Stack, inbox: Path) -> None:
         ({"source": {"url": "file:///etc/hostname"}}, "invalid_options: "),
         ({"source": {"spool": "../../../../etc/hostname"}}, "invalid_options: a source in the spool"),
         ({"source": {"spool": "source-" + 64 * "0"}}, "storage_error: "),
-        ({"source": {"ftp": "host/a.tif"}}, "invalid_options: a source is named by path, url or spool"),
+        ({"source": {"ftp": "host/a.tif"}}, "invalid_options: a source has the key path, url or spool"),
         ({"source": {"path": "/a", "url": "http://b/"}}, "invalid_options: source must be "),
         ({"source": "/a"}, "invalid_options: source must be "),
         ({"source": None}, "invalid_options: source must be "),
@@ -163,6 +164,8 @@ def test_the_same_message_twice_is_one_job(stack: Stack, inbox: Path) -> None:
         ({"source": {"path": "/a"}, "options": {"dpi": "high"}}, "invalid_options: option dpi='high' is not allowed"),
         ({"source": {"path": "/a"}, "options": {"priority": []}}, "invalid_options: option priority=[]"),
         ({"source": {"path": "/a"}, "options": {"formats": [{}]}}, "invalid_options: option formats="),
+        ({"source": {"path": "/a"}, "options": {"formats": None}}, "invalid_options: option formats=None is"),
+        ({"source": {"path": "/a"}, "options": {"engine": None}}, "invalid_options: option engine=None is not allowed"),
         ({"source": {"path": "/a"}, "options": ["fresh"]}, "invalid_options: options must be an object"),
         ({"sauce": {"path": "/a"}}, "invalid_options: arguments that are not source, options and version"),
     ],
@@ -181,6 +184,28 @@ def test_what_cannot_be_read_is_answered(stack: Stack, inbox: Path, arguments: d
 def test_arguments_in_a_row_are_answered_too(stack: Stack) -> None:
     job = push(stack, [[{"path": "/a"}], {}, {}])
     assert answer(stack, job)["result"]["exc_message"][0].startswith("invalid_options: arguments that are not source")
+
+
+@pytest.mark.parametrize("named", [{}, {"version": 1}])
+def test_a_message_without_a_source_is_answered(stack: Stack, named: dict[str, Any]) -> None:
+    job = push(stack, [[], named, {}])
+    found = answer(stack, job)
+    says = f"invalid_options: the message names no source, and there is no job {job}"
+    assert (found["status"], found["result"]["exc_message"]) == ("FAILURE", [says])
+    eventually(lambda: f"ocr.document[{job}] refused: {says}" in stack.text("documents"))
+    assert job not in stack.client().ledger.jobs()
+
+
+def test_an_unforeseen_error_while_a_message_is_accepted_is_answered() -> None:
+    with supervised() as stack:
+        stack.start_documents(children=1)
+        (stack.folder / "unforeseen").touch()
+        job = push(stack, [[], {"source": {"path": "/a"}}, {}])
+        found = answer(stack, job)
+        assert found["status"] == "FAILURE"
+        assert found["result"]["exc_message"] == ["internal_error: RuntimeError: the test wants it; see the worker log"]
+        assert stack.client().job(job).status().state == "failed"
+        assert "Traceback" in stack.text("documents")
 
 
 @pytest.mark.parametrize("write", [str.upper, "{{{}}}".format, lambda job: job.replace("-", "")])

@@ -1,7 +1,8 @@
 """The Celery application of a worker that dies where a test wants it to, or that is wrong.
 
 A file in the folder TEST_TRAPS, named after one of `POINTS`, kills the process that comes there next; one named `full`
-makes the spool's disk look full, where no small file system can be mounted for that. With
+makes the spool's disk look full, where no small file system can be mounted for that, and one named `unforeseen` makes
+plain messages fail with an error that nobody expects. With
 TEST_UNCHECKED_CLAIMS set, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
 that version; with TEST_CRASHES, it ends of a command that Redis refuses; with TEST_HANGS, it does not come to its end.
 """
@@ -23,6 +24,7 @@ from ocrqueue import engines
 from ocrqueue.ledger import scripts
 from ocrqueue.storage import base as storage
 from tests.support import newer
+from worker import messages
 from worker.app import app
 from worker.parent import keeper
 
@@ -81,6 +83,17 @@ def _fill_disk(sign: Path) -> None:
     storage._File.write = full  # type: ignore[method-assign]
 
 
+def _fail_unforeseen(sign: Path) -> None:
+    accept = messages.accept
+
+    def failing(*args: Any) -> bool:
+        if sign.exists():
+            raise RuntimeError("the test wants it")
+        return accept(*args)
+
+    messages.accept = failing
+
+
 class Hanging(bootsteps.StartStopStep):
     """A part of the worker that does not stop."""
 
@@ -94,6 +107,7 @@ engines.ENGINES["quick"] = "tests.support.engines:Quick"  # known also while no 
 if "TEST_TRAPS" in os.environ:
     _set_traps(Path(os.environ["TEST_TRAPS"]))
     _fill_disk(Path(os.environ["TEST_TRAPS"]) / "full")
+    _fail_unforeseen(Path(os.environ["TEST_TRAPS"]) / "unforeseen")
 if "TEST_VERSION" in os.environ:
     newer.become(int(os.environ["TEST_VERSION"]))
 if "TEST_UNCHECKED_CLAIMS" in os.environ:

@@ -31,6 +31,7 @@ def test_what_is_given_comes_back() -> None:
         {"lang": "e n"},
         {"priority": "urgent"},
         {"priority": ["high"]},
+        {"formats": None},
         {"formats": ["docx"]},
         {"formats": "text"},
         {"fresh": "yes"},
