@@ -7,6 +7,7 @@ import os
 import sys
 
 from celery.schedules import crontab
+from dateutil.tz import tzlocal
 from kombu import Exchange, Queue
 
 from ocrqueue import names
@@ -138,8 +139,7 @@ worker_task_log_format = worker_log_format
 beat_schedule_filename = str(OCR_DATA_DIR / "beat-schedule")
 beat_sync_every = 1  # a missed night is caught up after a restart
 beat_max_loop_interval = 5
-timezone = None  # local time
-enable_utc = True
+timezone = tzlocal()  # OCR_AUDIT_AT is a local time; with None, Celery takes UTC
 beat_schedule = {
     "reconcile": {
         "task": names.RECONCILE,
