@@ -56,6 +56,7 @@ LIMITS = Limits(
     page_seconds=integer("OCR_PAGE_SECONDS", 300, 1),
     load_seconds=integer("OCR_LOAD_SECONDS", 600, 1),
 )
+TIME_LIMIT_MARGIN = 60  # seconds by which a limit in the parent process is longer than the one inside a child
 OCR_LEASE_SECONDS = integer("OCR_LEASE_SECONDS", 45, 3, 3600)  # a vanished worker's pages are free after this
 OCR_PAGE_ATTEMPTS = integer("OCR_PAGE_ATTEMPTS", 3, 1, 100)  # lost claims after which a page is given up
 OCR_MAX_TASKS_PER_CHILD = integer("OCR_MAX_TASKS_PER_CHILD", 200, 1)  # then the child is replaced
@@ -121,7 +122,9 @@ task_acks_on_timeout = True  # False is another
 task_track_started = False  # a late "started" would overwrite a job's end
 task_ignore_result = True  # of a job, its end alone is stored, under the job's id
 task_send_sent_event = worker_send_task_events = True  # for Flower
-task_time_limit = LIMITS.load_seconds + LIMITS.page_seconds + 60  # the net above the limits inside a child
+# Seconds after which the parent ends a child. Each step has a shorter limit inside the child, so this one only counts
+# where the child cannot end itself. `ocr.page` has a limit of its own, which grows with the engine's batch.
+task_time_limit = max(LIMITS.open_seconds, LIMITS.load_seconds + LIMITS.page_seconds) + TIME_LIMIT_MARGIN
 
 worker_concurrency = OCR_CHILDREN
 worker_pool_start_method = OCR_START_METHOD

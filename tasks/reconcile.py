@@ -8,7 +8,7 @@ from worker.context import ledger, spool
 from worker.telling import dispatch
 
 
-@app.task(name=names.RECONCILE)
+@app.task(name=names.RECONCILE, send_events=False)  # it would fill Flower's list
 def reconcile() -> dict[str, int]:
     """Find lost claims and messages; returns how many messages were sent again."""
     reconciler = Reconciler(ledger(), spool(), config.OCR_RECONCILE_SECONDS, config.OCR_NO_WORKER_MINUTES * 60)

@@ -5,7 +5,7 @@ from worker.app import app
 from worker.context import page_cache
 
 
-@app.task(name=names.TRIM)
+@app.task(name=names.TRIM, send_events=False)  # it would fill Flower's list
 def trim() -> dict[str, int]:
     """Remove the documents from the page cache that were unused for longest, if it is too large; returns how many."""
     return {"documents": page_cache().trim()}

@@ -16,6 +16,7 @@ app = Celery(
     task_cls="worker.claims:CheckedTask",
     include=[
         "worker.signals",
+        "worker.memory_limit",
         "worker.parent.control",
         "tasks.document",
         "tasks.page",

@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections.abc import Iterable
 
 import worker_config as config
 from ocrqueue import names
+from ocrqueue.engines import engine_class
 from ocrqueue.engines.holder import Loaded
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ledger.workers import live
@@ -25,6 +27,15 @@ def load(queue: str) -> Loaded | None:
     except ModelUnavailable as e:
         suspend(engine, e)
         return None
+
+
+def page_time_limit(served: Iterable[str]) -> int:
+    """Seconds after which the parent ends a child in `ocr.page`, for a worker that serves these engines.
+
+    Longer than the limits inside the child: loading a model, then reading the largest batch.
+    """
+    batch = max((engine_class(config.SERVED[name])().batch for name in served), default=1)
+    return config.LIMITS.load_seconds + batch * config.LIMITS.page_seconds + config.TIME_LIMIT_MARGIN
 
 
 def suspend(engine: str, why: ModelUnavailable) -> None:

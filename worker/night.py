@@ -8,7 +8,13 @@ from ocrqueue import names
 from ocrqueue.ledger.workers import live
 from ocrqueue.models.needed import open_models
 from ocrqueue.models.nightly import run_night
-from ocrqueue.steps.housekeeping import once_a_night, remove_old_jobs, remove_old_reports, remove_unknown_folders
+from ocrqueue.steps.housekeeping import (
+    once_a_night,
+    remove_old_jobs,
+    remove_old_passwords,
+    remove_old_reports,
+    remove_unknown_folders,
+)
 from worker.context import ledger, models, page_cache, redis, spool
 
 DAY = 86_400  # seconds
@@ -36,6 +42,7 @@ def clean_up() -> dict[str, Any]:
         return {
             "jobs_removed": remove_old_jobs(ledger(), spool(), KEEP),
             "folders_removed": remove_unknown_folders(ledger(), spool(), KEEP),
+            "passwords_removed": remove_old_passwords(spool(), ledger().now() - DAY),
             "cached_documents_removed": page_cache().trim(anyway=True),
             "reports_removed": remove_old_reports(REPORTS, KEEP, time.time()),
         }

@@ -27,6 +27,7 @@ from ocrqueue.settings import unknown_variables
 from worker import child, context
 from worker.app import app
 from worker.checks import check_engines
+from worker.engines import page_time_limit
 from worker.parent import warden
 from worker.parent.keeper import Closing, Keeper
 
@@ -43,9 +44,10 @@ def quieten(**_: Any) -> None:
 
 
 @beat_init.connect
-def prepare_beat(**_: Any) -> None:
-    """Make the data folder, in which beat keeps its schedule."""
+def prepare_beat(sender: Any, **_: Any) -> None:
+    """Make the data folder, in which beat keeps its schedule. Beat sends no events: they would fill Flower's list."""
     config.OCR_DATA_DIR.mkdir(parents=True, exist_ok=True)
+    sender.app.conf.task_send_sent_event = False
 
 
 @celeryd_init.connect
@@ -73,6 +75,7 @@ def prepare(sender: Any, **_: Any) -> None:
         why = f"OCR_DATA_DIR={config.OCR_DATA_DIR} cannot be written ({e.strerror})"
         raise SystemExit(f"ocr: {why}; let this user write there, or name another folder") from None
     os.environ[child.SERVED] = ",".join(served)
+    sender.app.tasks[names.PAGE].time_limit = page_time_limit(served)
     if served:
         take_models_queue(sender.app)
     signal.signal(child.UNLOAD, signal.SIG_IGN)  # or it would end a child that has no handler yet

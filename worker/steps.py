@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 import worker_config as config
 from ocrqueue.engines import ENGINES
 from ocrqueue.engines.holder import Loaded
-from ocrqueue.errors import OcrError, OcrFailed, PageError, StorageError
+from ocrqueue.errors import DocumentError, OcrError, OcrFailed, PageError, PageFailure, StorageError
 from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Claim, Job, Step
 from ocrqueue.process.watchdog import time_limit
@@ -81,28 +81,35 @@ def assemble(record: Job, token: str) -> Step:
 
 
 def write_format(record: Job, wanted: str) -> str:
-    """Make a format of a job's result; returns the file's name in the job's folder. Raises OcrFailed."""
+    """Make a format of a job's result; returns the file's name in the job's folder. Raises OcrFailed.
+
+    A password that was kept for this format goes once the format is made, or if the document makes it impossible. After
+    any other failure it stays, so that the format can be made later; `housekeeping.remove_old_passwords` removes it.
+    """
     try:
         with time_limit(WRITE_SECONDS):
-            return make_format(record, wanted, spool(), config.LIMITS)
+            name = make_format(record, wanted, spool(), config.LIMITS)
+        _drop_password(record, wanted)
+        return name
+    except (DocumentError, PageFailure) as e:
+        error = PageError(e.code, e.message)
+        _drop_password(record, wanted)
     except OcrError as e:
         error = PageError(e.code, e.message)
     except (Exception, MemoryError) as e:
         log.exception("job=%s: internal error while %s was made", record.id, wanted)
         error = _internal(e)
-    finally:
-        if record.state == JobState.DONE and FORMATS[wanted].make:
-            _drop_password(record.id)
     log.warning("job=%s: the format %s could not be made: %s", record.id, wanted, error.message)
     raise OcrFailed(f"{error.code}: {error.message}")
 
 
-def _drop_password(job: str) -> None:
-    """Remove a password that was kept for this format alone: the job is done and needs it no more."""
-    try:
-        spool().drop_password(job)
-    except StorageError as e:
-        log.warning("job=%s: its password could not be removed: %s", job, e.message)
+def _drop_password(record: Job, wanted: str) -> None:
+    """Remove a password that was kept for this format alone. A job that is not done keeps it for a retry."""
+    if record.state == JobState.DONE and FORMATS[wanted].make:
+        try:
+            spool().drop_password(record.id)
+        except StorageError as e:
+            log.warning("job=%s: its password could not be removed: %s", record.id, e.message)
 
 
 def _internal(error: BaseException) -> PageError:

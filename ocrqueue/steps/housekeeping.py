@@ -14,8 +14,9 @@ from ocrqueue import names
 from ocrqueue.errors import StorageError, UnknownJob, WrongState
 from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Ledger, NewerRecord
+from ocrqueue.states import JobState
 from ocrqueue.storage.source_copies import SourceCopies
-from ocrqueue.storage.spool import Spool
+from ocrqueue.storage.spool import END, PASSWORD, Spool
 
 log = logging.getLogger(__name__)
 _NIGHT_SECONDS = 2 * 86_400
@@ -101,6 +102,24 @@ def remove_unknown_folders(ledger: Ledger, spool: Spool, seconds: float) -> int:
             log.warning("job=%s: its folder could not be removed: %s", job, e.message)
             continue
         removed += 1
+    return removed
+
+
+def remove_old_passwords(spool: Spool, before: float) -> int:
+    """Remove the passwords of jobs that were done `before` this time, in seconds since 1970. Returns how many.
+
+    The password of such a job was kept for a format that could not be made. Jobs that are not done keep it for a retry.
+    """
+    removed = 0
+    for job in spool.jobs() if spool.is_local else ():  # object storage never holds a password
+        try:
+            if spool.exists(job, PASSWORD) and spool.exists(job, END):
+                is_done = spool.read_json(job, END).get("state") == JobState.DONE
+                if is_done and (spool.changed(job) or before) < before:
+                    spool.drop_password(job)
+                    removed += 1
+        except (StorageError, FileNotFoundError) as e:
+            log.warning("job=%s: its password could not be removed: %s", job, e)
     return removed
 
 

@@ -13,7 +13,7 @@ from ocrqueue.layout import arrange
 from ocrqueue.ledger import Claim, ClaimedPage
 from ocrqueue.limits import Limits
 from ocrqueue.pages import PageText
-from ocrqueue.process.cancelling import cancellable
+from ocrqueue.process.cancellation import cancellable
 from ocrqueue.process.memory import memory_now
 from ocrqueue.process.watchdog import time_limit
 from ocrqueue.steps.page_cache import PageCache

@@ -1,5 +1,6 @@
 """A Redis elsewhere: behind a password and TLS, with a wrong password, full, slow, and refusing what a worker needs."""
 
+import re
 import signal
 import ssl
 import subprocess
@@ -59,6 +60,7 @@ def test_a_redis_that_takes_nothing_more_for_a_while(stack: Supervised) -> None:
     path = numbered.write(stack.folder / "a.tif", 1)
     jobs = [stack.client().submit(numbered.document(6, salt=n), engine="slow") for n in range(3)]
     eventually(lambda: jobs[0].status().ok >= 1)
+    before = {name: len(stack.text(name)) for name in ("worker", "documents", "beat")}
     stack.redis.config_set("maxmemory", 1)
     run = stack.submit("ocr", str(path), "--engine", "slow", "--no-wait")
     assert (run.returncode, run.stdout) == (6, "")
@@ -69,6 +71,12 @@ def test_a_redis_that_takes_nothing_more_for_a_while(stack: Supervised) -> None:
     eventually(lambda: all(job.status().has_ended for job in jobs), 60, 0.5)
     assert [job.status().state for job in jobs] == ["done"] * 3
     assert stack.client().dead() == []
+    for name, start in before.items():
+        said = stack.text(name)[start:]
+        processes = 1 + len(stack.children(name))
+        assert 1 <= said.count("Redis has reached its memory limit") <= processes
+        assert not re.search("command not allowed|OutOfMemoryError|Frequent restarts|Cannot connect", said)
+        eventually(lambda name=name, start=start: "Redis accepts writes again" in stack.text(name)[start:])  # type: ignore[misc]
     assert {name for name, process in stack.processes.items() if process.poll() is not None} == set()
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from celery import Celery
 
+from ocrqueue import names
 from tests.support import numbered
 from tests.support.harness import Stack, eventually
 
@@ -81,6 +83,24 @@ def test_a_job_is_running_while_it_runs_and_shows_its_pages(stack: Stack, tmp_pa
     eventually(lambda: "REVOKED" in get(f"{url}/task/{cancelled.id}")[1])
     workers = get(f"{url}/workers?json=1")[1]
     assert {w["hostname"] for w in json.loads(workers)["data"]} == {"worker@test", "documents@test"}
+
+
+def test_what_beat_sends_often_is_not_in_the_list(stack: Stack) -> None:
+    url = start_flower(stack)
+    stack.start_documents(children=1)
+    stack.start_worker()
+    stack.start_beat(1)
+    runs: set[object] = set()
+    eventually(lambda: runs.add(stack.redis.hget(names.RECONCILER, "last")) or len(runs) > 3)
+    with Celery(broker=stack.client().settings.redis) as app:  # an application that sends no events
+        app.send_task(names.TRIM, queue=names.MAINTENANCE_QUEUE, priority=0)
+    eventually(lambda: not stack.redis.llen(names.MAINTENANCE_QUEUE))  # the only child has it, before the job below
+    job = stack.client().submit(numbered.document(1))
+    assert job.wait(timeout=60).state == "done"
+    seen = eventually(lambda: found if names.ASSEMBLE in (found := get(f"{url}/metrics")[1]) else None)
+    assert f'task="{names.DOCUMENT}",type="task-received"' in seen
+    assert names.RECONCILE not in seen
+    assert names.TRIM not in seen
 
 
 def test_it_listens_on_loopback_alone(stack: Stack) -> None:

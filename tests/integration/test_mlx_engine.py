@@ -16,7 +16,7 @@ from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.errors import EngineFreed, PageError
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
-from ocrqueue.process.cancelling import cancellable
+from ocrqueue.process.cancellation import cancellable
 from ocrqueue.process.memory import give_back, memory_now
 from tests.support import tiny
 

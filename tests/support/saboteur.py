@@ -1,7 +1,7 @@
 """The Celery application of a worker that dies where a test wants it to, or that is wrong.
 
 A file in the folder TEST_TRAPS, named after one of `POINTS`, kills the process that comes there next; one named `full`
-makes the spool's disk look full, where no small file system can be mounted for that, and one named `unforeseen` makes
+makes the spool's disk look full for the files whose path contains its text, and one named `unforeseen` makes
 plain messages fail with an error that nobody expects. With
 TEST_UNCHECKED_CLAIMS set, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
 that version; with TEST_CRASHES, it ends of a command that Redis refuses; with TEST_HANGS, it does not come to its end.
@@ -32,6 +32,7 @@ POINTS = {
     "opened": "tasks.document:dispatch",  # the pages are in the ledger, no ticket is sent yet
     "assembling": "worker.steps:assemble_job",  # the assembly has its claim
     "assembled": "ocrqueue.ledger:Ledger.end",  # the result is written, the job has not ended
+    "making": "worker.steps:make_format",  # a format is about to be made
     "ended": "tasks.assemble:dispatch",  # the job has ended, nobody knows it yet
     "read": "tasks.page:dispatch",  # a page is counted, the lane's next ticket is not sent
 }
@@ -73,7 +74,7 @@ def _fill_disk(sign: Path) -> None:
     write = storage._File.write
 
     def full(file: Any, data: Any) -> int:
-        if sign.exists():
+        if sign.exists() and sign.read_text() in file.path:
             try:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError as error:

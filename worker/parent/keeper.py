@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 import worker_config as config
 from ocrqueue.states import Return
 from ocrqueue.steps.housekeeping import remove_ended_copies
-from worker import context
+from worker import context, memory_limit
 from worker.parent import warden
 from worker.parent.announcer import Announcer
 from worker.telling import dispatch
@@ -105,6 +105,7 @@ class Keeper(threading.Thread):
                     self._renew()
                     if not is_ending():
                         self._announcer.announce()
+                        memory_limit.accepted()
                     remove_ended_copies(context.ledger(), context.source_copies())
                 order = _orders.get(timeout=min(1.0, max(0.0, next_beat - time.monotonic())))
                 if order:
@@ -112,7 +113,9 @@ class Keeper(threading.Thread):
             except queue.Empty:
                 pass
             except Exception as e:  # noqa: BLE001 -- without this thread every claim of this worker would be lost
-                log.warning("the leases of this worker cannot be renewed (%s: %s); trying again", type(e).__name__, e)
+                log.warning(
+                    "the worker cannot renew its leases or announcement (%s: %s); trying again", type(e).__name__, e
+                )
 
     def end(self) -> None:
         """The worker ends: return the claims that its children still hold, without counting an attempt."""

@@ -34,7 +34,7 @@ from ocrqueue.models import Held
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.process.blas import preload_blas
-from ocrqueue.process.cancelling import is_cancelled
+from ocrqueue.process.cancellation import is_cancelled
 from ocrqueue.process.memory import trim
 
 if TYPE_CHECKING:

@@ -99,7 +99,7 @@ DECIDE_NOTHING = {
     "ocrqueue.names",
     "ocrqueue.options",  # its values are part of the key
     "ocrqueue.process",
-    "ocrqueue.process.cancelling",
+    "ocrqueue.process.cancellation",
     "ocrqueue.process.memory",
     "ocrqueue.process.watchdog",
     "ocrqueue.states",

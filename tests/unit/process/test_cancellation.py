@@ -1,4 +1,4 @@
-from ocrqueue.process.cancelling import cancellable, is_cancelled
+from ocrqueue.process.cancellation import cancellable, is_cancelled
 
 
 def test_nobody_has_cancelled_where_nobody_can():

@@ -1,0 +1,104 @@
+"""The PDF of an encrypted document when making it fails: its password stays as long as the PDF can still be made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymupdf
+import pytest
+from celery import Celery
+
+from ocrqueue.client import Job
+from ocrqueue.errors import OcrFailed
+from ocrqueue.ledger.messages import send_format
+from ocrqueue.steps.housekeeping import remove_old_passwords
+from tests.support.faults import Supervised, eventually, supervised
+
+SECRET = "sesame-7c1f"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Supervised]:
+    with supervised() as stack:
+        stack.start_documents(children=1)
+        stack.start_worker()
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def locked() -> bytes:
+    """A PDF that opens with the password."""
+    with pymupdf.open() as pdf:
+        pdf.new_page().insert_text((72, 72), "text")
+        content: bytes = pdf.tobytes(encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw=SECRET, owner_pw="owner")
+        return content
+
+
+def submit(stack: Supervised, document: bytes) -> Job:
+    """A job that asks for a PDF at once; returned when making it has failed for the first time."""
+    job = stack.client().submit(
+        document, password=SECRET, engine="numbered", formats=["pdf"], text_layer="ignore", fresh=True
+    )
+    with pytest.raises(OcrFailed):
+        job.result("pdf", timeout=60)
+    assert job.status().state == "done"
+    return job
+
+
+def ask_again(stack: Supervised, job: Job) -> None:
+    """Have the PDF made, at once; the client waits a minute for the message that the job's end sent."""
+    with Celery(broker=stack.client().settings.redis) as app:
+        send_format(app, stack.client().ledger.job(job.id), "pdf")
+
+
+def password(stack: Supervised, job: Job) -> Path:
+    return stack.folder / "data" / "spool" / "jobs" / job.id / "password"
+
+
+def check_made(stack: Supervised, job: Job) -> None:
+    """The PDF can be made now, and then the password goes."""
+    ask_again(stack, job)
+    with pymupdf.open(stream=job.result("pdf", timeout=60)) as pdf:
+        assert pdf.authenticate(SECRET)
+    eventually(lambda: not password(stack, job).exists())
+
+
+def test_a_full_disk(stack: Supervised, locked: bytes) -> None:
+    full = stack.folder / "full"
+    full.write_text(".pdf")
+    job = submit(stack, locked)
+    assert password(stack, job).exists()
+    full.unlink()
+    check_made(stack, job)
+
+
+def test_a_killed_child(stack: Supervised, locked: bytes) -> None:
+    trap = stack.trap("making")
+    job = submit(stack, locked)
+    assert not trap.exists()
+    assert password(stack, job).exists()
+    check_made(stack, job)
+
+
+def test_a_password_that_nobody_needs_any_more_is_removed_at_night(stack: Supervised, locked: bytes) -> None:
+    trap = stack.trap("making")
+    job = submit(stack, locked)
+    assert not trap.exists()
+    spool = stack.client().spool
+    changed = eventually(lambda: spool.exists(job.id, "end.json") and spool.changed(job.id))
+    assert remove_old_passwords(spool, changed) == 0
+    assert remove_old_passwords(spool, changed + 1) == 1
+    assert not password(stack, job).exists()
+    ask_again(stack, job)
+    with pytest.raises(OcrFailed, match="password_required: the document's password was deleted"):
+        job.result("pdf", timeout=60)
+
+
+def test_the_password_of_a_job_that_can_be_retried_stays(stack: Supervised, locked: bytes) -> None:
+    job = stack.client().submit(locked, password=SECRET, engine="rapidocr", text_layer="ignore")  # no worker reads it
+    eventually(lambda: job.status().state == "running")
+    job.cancel()
+    assert job.wait(timeout=60).state == "cancelled"
+    spool = stack.client().spool
+    changed = eventually(lambda: spool.exists(job.id, "end.json") and spool.changed(job.id))
+    assert remove_old_passwords(spool, changed + 1) == 0
+    assert password(stack, job).exists()

@@ -1,0 +1,77 @@
+"""Settings that only a worker reads, and Celery's own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+# Prints when beat sends the next audit, if it sent the last one at the times in argv; in local time.
+NEXT_AUDITS = """
+import sys
+from datetime import datetime
+from worker.app import app
+
+schedule = app.conf.beat_schedule["audit"]["schedule"]
+schedule.app = app
+for given in sys.argv[1:]:
+    now = datetime.fromisoformat(given)
+    schedule.nowfun = lambda: now.astimezone(app.timezone)
+    print((now + schedule.remaining_estimate(schedule.nowfun())).astimezone().isoformat())
+"""
+
+# Prints the time limits of a worker that is made, but not started.
+TIME_LIMITS = """
+import json, sys
+from celery.signals import worker_init
+from worker import signals
+from worker.app import app
+
+app.loader.import_default_modules()
+app.amqp.queues.select(sys.argv[1].split(","))
+worker_init.send(sender=app.Worker(app=app, queues=sys.argv[1]))
+print(json.dumps({"page": app.tasks["ocr.page"].time_limit, "others": app.conf.task_time_limit}))
+"""
+
+
+def run(program: str, *args: str, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *args],
+        cwd=PROJECT, env={**os.environ, **env}, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("zone", "offsets"),
+    [
+        ("UTC", ["+00:00"] * 4),
+        ("America/New_York", ["-05:00", "-04:00", "-04:00", "-05:00"]),
+        ("Asia/Kolkata", ["+05:30"] * 4),
+    ],
+)
+def test_the_audit_is_sent_at_its_local_time(zone: str, offsets: list[str], tmp_path: Path) -> None:
+    # Winter, summer, and the nights in which New York changes its clocks.
+    starts = ["2026-01-10T12:00:00+00:00", "2026-07-10T12:00:00+00:00",
+              "2026-03-07T21:00:00+00:00", "2026-10-31T21:00:00+00:00"]  # fmt: skip
+    due = run(NEXT_AUDITS, *starts, TZ=zone, OCR_AUDIT_AT="03:30", OCR_DATA_DIR=str(tmp_path)).split()
+    dates = ["2026-01-11", "2026-07-11", "2026-03-08", "2026-11-01"]
+    assert due == [f"{date}T03:30:00{offset}" for date, offset in zip(dates, offsets, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("engine", "batch"),
+    [("numbered=tests.support.engines:Numbered", 1), ("batching=tests.support.engines:Batching", 8)],
+)
+def test_celerys_time_limit_is_longer_than_any_limit_inside_a_child(engine: str, batch: int, tmp_path: Path) -> None:
+    seconds = {"OCR_PAGE_SECONDS": "40", "OCR_LOAD_SECONDS": "7", "OCR_OPEN_SECONDS": "500"}
+    queue = "pages." + engine.partition("=")[0]
+    env = {"OCR_WORKER_ENGINES": engine, "OCR_DATA_DIR": str(tmp_path), **seconds}
+    limits = json.loads(run(TIME_LIMITS, queue, **env).splitlines()[-1])
+    assert limits["page"] > 7 + batch * 40
+    assert limits["others"] > max(500, 7 + 40)
