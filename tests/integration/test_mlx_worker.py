@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,14 +148,20 @@ def test_a_spawned_child_reads(stack: Stack) -> None:
     read(stack, tiny.texts(2))
 
 
+def asked(stack: Stack) -> int:
+    """How often a worker has asked Redis whether a job is cancelled, since the statistics were reset."""
+    return int(stack.redis.info("commandstats").get("cmdstat_hexists", {"calls": 0})["calls"])
+
+
 def test_a_cancelled_job_stops_its_page_while_it_is_generated(stack: Stack) -> None:
     start(stack)
     children = stack.children("worker")
     job = stack.client().submit(tiny.document([tiny.black((960, 960))]), engine="mlx-vlm")  # half a minute of text
     eventually(lambda: stack.redis.zcard("ocr:claims"))
-    time.sleep(1)
+    stack.redis.config_resetstat()
+    eventually(lambda: asked(stack) > 2, 60)  # the engine generates, and asks whether the job is cancelled
     job.cancel()
-    status = job.wait(timeout=10)
+    status = job.wait(timeout=100)  # a page that is not stopped counts as read, or ends its child
     assert (status.state, status.cancelled, status.ok) == ("cancelled", 1, 0)
     assert stack.children("worker") == children
     read(stack, tiny.texts(1))
