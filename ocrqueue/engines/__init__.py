@@ -25,7 +25,7 @@ ENGINES = {  # name: module:Class
 class Model:
     """The weights that an engine loads, as results and statuses name them."""
 
-    name: str
+    name: str  # as options and settings name it
     revision: str  # changes whenever the weights change
     path: Path | None = None  # None: the weights come with the engine's package
 

@@ -19,7 +19,7 @@ class Loaded:
     """An engine with its model in memory."""
 
     engine: Engine
-    model: Model
+    model: Model  # that the engine has loaded
     since: float  # when it was loaded, in seconds since 1970
 
 

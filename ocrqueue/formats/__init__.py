@@ -22,7 +22,7 @@ Writer = Callable[[TextIO, Header, Pages], None]
 class SourceFile:
     """The file that a result was read from."""
 
-    path: Path
+    path: Path  # in a local folder
     limits: Limits  # for opening it again
     password: str | None = None  # of an encrypted PDF
 

@@ -30,8 +30,8 @@ _TURNED = math.radians(2)  # detectors draw level lines with angles up to this
 class PlacedWord:
     """A word and its part of the line's box."""
 
-    text: str
-    box: Quad  # in pixels of the page image; begins where the line's begins
+    text: str  # without blanks
+    box: Quad  # in pixels of the page image; its corners are in the order of those of the line
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,9 @@ class Bounds:
 class Answer:
     """What the model has generated for one page."""
 
-    tokens: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)  # ids, without the one that ends the page
     stopped: Stop | None = None  # why generating was stopped; None: the model ended the page
-    guard: RunawayGuard = field(default_factory=RunawayGuard)
+    guard: RunawayGuard = field(default_factory=RunawayGuard)  # has seen the same tokens
 
     def take(self, token: int, bounds: Bounds) -> bool:
         """Add a token. Returns whether the page must be stopped."""
@@ -68,7 +68,7 @@ class Answer:
 class LoadedModel:
     """A model in memory, as `mlx_vlm.load` returns it."""
 
-    model: Any
+    model: Any  # vision and language model of mlx-vlm
     processor: Any  # tokenizer and image processor
     prompt: str  # with the chat template applied
 

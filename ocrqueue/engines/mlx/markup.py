@@ -15,9 +15,11 @@ from ocrqueue.pages import Line, PageText
 
 Parser = Callable[[str, View], PageText]
 _NUMBER = r"\d+(?:\.\d+)?"
-_THOUSANDTHS = 1000
+_THOUSANDTHS = 1000  # coordinates of other models run from 0 to 1000
 _DEEPSEEK_GRID = 999  # DeepSeek-OCR's coordinates run from 0 to 999
-_DOCTAGS_GRID = 500  # docling-core's locations run from 0 to 500
+_DOCTAGS_GRID = 500  # docling-core's locations are parts of 500
+_NEMOTRON_CANVAS = (1664, 2048)  # pixels; width and height of the image that mlx-vlm's processor makes
+_PICTURES = ("image", "figure")  # DeepSeek-OCR's kinds without text
 
 
 def text(answer: str, view: View) -> PageText:  # noqa: ARG001 -- every parser takes both
@@ -51,9 +53,6 @@ def grounded(answer: str, view: View) -> PageText:
             lines.append(Line(_plain(content), box))
         parts.append(content)
     return _page(lines, _joined(parts))
-
-
-_PICTURES = ("image", "figure")
 
 
 def dots(answer: str, view: View) -> PageText:
@@ -91,12 +90,13 @@ def nemotron(answer: str, view: View) -> PageText:
     return _page(lines, _joined(parts)) if found else markdown(re.sub(r"<(?:[xy]|class)_[^>]*>", "", answer), view)
 
 
-def _from_canvas(x: float, y: float, view: View, canvas: tuple[int, int] = (1664, 2048)) -> Point:
+def _from_canvas(x: float, y: float, view: View) -> Point:
     """The point of the page for a point of the canvas, in shares of its sides.
 
     The page lies in the middle of the canvas, and is scaled down if it is larger.
     """
     width, height = view.shown
+    canvas = _NEMOTRON_CANVAS
     scale = min(1.0, canvas[0] / width, canvas[1] / height)
     left, top = (canvas[0] - width * scale) / 2, (canvas[1] - height * scale) / 2
     return view.point((x * canvas[0] - left) / scale, (y * canvas[1] - top) / scale)

@@ -172,6 +172,7 @@ def padded_width(width: int) -> int:
 
 
 def _step(width: int) -> int:
+    """The step between padded widths, in pixels. It grows with the width, so that there are few widths."""
     return 32 if width <= 512 else 64 if width <= 1024 else 128
 
 

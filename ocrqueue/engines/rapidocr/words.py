@@ -17,7 +17,7 @@ _IDEOGRAPHS = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0xFF00, 0x
 class LineReading:
     """The recogniser's reading of a line."""
 
-    text: str
+    text: str  # with the spaces that the recogniser read
     confidence: float  # 0 to 1, the mean of its characters
     places: tuple[float, ...] = ()  # of the centre of each character, from 0 to 1 along the line
     aspect: float = 1.0  # width of the line divided by its height
