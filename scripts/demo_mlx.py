@@ -1,7 +1,7 @@
-"""`make demo-mlx`: the demonstration with a vision-language model, one so small that it comes with the tests.
+"""`make demo-mlx`: the demonstration with a very small vision-language model, which is part of the tests.
 
-It reads a few lines of capital letters and digits, drawn here, in a stack of its own: the model is loaded, read with,
-given back and loaded again.
+It draws a few lines of capital letters and digits, and reads them in a stack of its own. The model is loaded, freed and
+loaded again.
 """
 
 import os
@@ -19,7 +19,7 @@ LINES = ("HELLO MLX", "READ ME 42")
 
 
 def draw(file: Path) -> None:
-    """An image of the lines, as the model was taught to read them."""
+    """Draw the lines as an image, in the style that the model was trained with."""
     from PIL import Image, ImageDraw, ImageFont
 
     page = Image.new("RGB", (200, 72), "white")
@@ -30,16 +30,16 @@ def draw(file: Path) -> None:
 
 
 def run(*command: str) -> int:
-    """Show a command, run it, give its exit code."""
+    """Print a command and run it. Returns its exit code."""
     demo.say("$ python " + " ".join(command))
     return subprocess.run([sys.executable, *command], check=False).returncode
 
 
 def main() -> int:
-    """The demonstration; the exit code of what went wrong first."""
+    """Run the demonstration. Returns the exit code of the first command that failed, or 0."""
     os.chdir(demo.PROJECT)
     if find_spec("mlx_vlm") is None:
-        demo.say("demo: MLX is not installed here; `make setup MLX=1` takes it in, where it has wheels")
+        demo.say("demo: MLX is not installed; `make setup MLX=1` installs it, if it has wheels for this machine")
         return 1
     with tempfile.TemporaryDirectory(prefix="ocr-demo-") as folder:
         os.environ |= {"OCR_DATA_DIR": folder, "OCR_MODEL": str(MODEL), "OCR_WORKER_ENGINES": "mlx-vlm"}

@@ -1,7 +1,7 @@
-"""Draws tests/data/scan.pdf from tests/data/scan.txt: pages as a flat-bed scanner gives them, the same ones every time.
+"""Draws tests/data/scan.pdf from tests/data/scan.txt, like pages from a flat-bed scanner; always the same bytes.
 
-The text (its pages parted by form feeds) is set in the Times of PyMuPDF, then turned a little, lit unevenly, blurred,
-given noise and compressed. The PDF holds images alone: without reading them there is no text.
+Form feeds separate the pages of the text. It is set in the Times of PyMuPDF, slightly rotated, unevenly lit, blurred,
+covered with noise and compressed. The PDF contains only images, so its text has to be recognised.
 """
 
 import io
@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 DPI = 200
-SKEWS = (0.6, -0.4, 0.9, -0.8)  # degrees, one a page
+SKEWS = (0.6, -0.4, 0.9, -0.8)  # degrees, one per page
 WIDTH, HEIGHT = pymupdf.paper_size("a4")
 
 
@@ -32,7 +32,7 @@ def typeset(text: str) -> Image.Image:
 
 
 def scanned(page: Image.Image, skew: float, random: np.random.Generator) -> Image.Image:
-    """The page as a scanner sees it: skewed by so many degrees, on paper that is not quite white."""
+    """The page as a scanner shows it: rotated by `skew` degrees, on paper that is not completely white."""
     turned = page.rotate(skew, Image.Resampling.BICUBIC, fillcolor=255).filter(ImageFilter.GaussianBlur(0.7))
     grey = np.asarray(turned, dtype=np.float64)
     lit = grey * _light(grey.shape[0], grey.shape[1]) + random.normal(0, 3.5, grey.shape)
@@ -45,7 +45,7 @@ def _light(height: int, width: int) -> NDArray[np.float64]:
 
 
 def make(text: str) -> bytes:
-    """The PDF of a text, an image a page."""
+    """The PDF of a text, one image per page."""
     random = np.random.default_rng(1865)
     with pymupdf.open() as document:
         for number, part in enumerate(text.split("\f")):
@@ -58,7 +58,7 @@ def make(text: str) -> bytes:
 
 
 def main() -> None:
-    """Write the PDF beside its text."""
+    """Write the PDF into the folder of the text."""
     pdf = make((DATA / "scan.txt").read_text())
     (DATA / "scan.pdf").write_bytes(pdf)
     print(f"tests/data/scan.pdf: {len(pdf)} bytes", file=sys.stderr)

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes .venv with the exact versions of requirements.lock; `make setup` and every other target call it.
+# Creates .venv with the exact versions of requirements.lock. `make setup` and all other targets call it.
 #
 #   PYTHON=python3.12   the interpreter to use (default: the first on PATH that is new enough)
-#   MLX=0               leaves out MLX and the engine that needs it; MLX=1 takes it in again; remembered in .venv/mlx
+#   MLX=0               do not install MLX; MLX=1 installs it again; the choice is stored in .venv/mlx
 #
-# One lock serves both: whatever needs no MLX is resolved under it as a constraint, and MLX with all that it brings is
-# then installed from it with --no-deps. That keeps out opencv-python, which mlx-vlm asks for without using it: it wants
-# libGL, and overwrites opencv-python-headless.
+# One lock file is enough for both. Packages that do not need MLX are installed with the lock as a constraint. Then MLX
+# and its dependencies are installed from the lock with --no-deps. This leaves out opencv-python, which mlx-vlm requires
+# but does not use: opencv-python needs libGL and overwrites opencv-python-headless.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,21 +17,21 @@ new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev
 
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
-        command -v "$PYTHON" >/dev/null || fail "PYTHON=$PYTHON is no program; give the path of a Python 3.11 or newer"
+        command -v "$PYTHON" >/dev/null || fail "PYTHON=$PYTHON is not a program; give the path of Python 3.11 or newer"
         new_enough "$PYTHON" || fail "PYTHON=$PYTHON is older than Python 3.11; give a newer one"
         return
     fi
     for PYTHON in python3 python3.14 python3.13 python3.12 python3.11; do
         if new_enough "$PYTHON"; then return; fi
     done
-    fail "no Python 3.11 or newer on PATH; install one, or name it: make setup PYTHON=/path/to/python3"
+    fail "no Python 3.11 or newer on PATH; install one, or give its path: make setup PYTHON=/path/to/python3"
 }
 
 make_venv() {
     find_python
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$PYTHON lacks venv; on Debian and Ubuntu: apt install python3-venv (then make setup again)"
-    say "making .venv with $("$PYTHON" --version)"
+    say "creating .venv with $("$PYTHON" --version)"
     "$PYTHON" -m venv --clear .venv
 }
 
@@ -41,7 +41,7 @@ pip_install() {
 
 install_core() {
     pip_install -c requirements.lock -r requirements-client.txt -r requirements-worker.txt -r requirements-dev.txt ||
-        fail "pip could not install the packages above; once that is mended, make setup goes on from here"
+        fail "pip could not install the packages above; correct this and run make setup again"
 }
 
 has_mlx_wheel() {
@@ -50,20 +50,20 @@ has_mlx_wheel() {
         -c requirements.lock -r requirements-mlx.txt >"$log" 2>&1; then rm "$log"; return; fi
     if grep -q 'No matching distribution' "$log"; then return 1; fi
     cat "$log" >&2
-    fail "pip could not look for MLX; try again, or set up without it: make setup MLX=0"
+    fail "pip could not search for MLX; try again, or install without it: make setup MLX=0"
 }
 
 install_mlx() {
     if ! has_mlx_wheel; then
-        say "MLX has no wheel for this machine: going on without it; everything but its engine works"
+        say "MLX has no wheel for this machine: continuing without it; everything but its engine works"
         return
     fi
     pip_install --no-deps -r requirements.lock ||
-        fail "pip could not install MLX; try again, or set up without it: make setup MLX=0"
+        fail "pip could not install MLX; try again, or install without it: make setup MLX=0"
 }
 
 check_libraries() {
-    # A missing library of the system shows at import, and only there.
+    # A missing system library is only noticed at import.
     .venv/bin/python - <<'PY' || exit 1
 import importlib, sys
 debian = {"libGL.so.1": "libgl1", "libgthread-2.0.so.0": "libglib2.0-0", "libgomp.so.1": "libgomp1",
@@ -74,7 +74,7 @@ for name in ("cv2", "onnxruntime", "rapidocr", "pymupdf", "pillow_heif"):
     except ImportError as error:
         library = str(error).split(":")[0]
         hint = debian.get(library)
-        advice = f"on Debian and Ubuntu: apt install {hint}" if hint else "install the package of your system that has it"
+        advice = f"on Debian and Ubuntu: apt install {hint}" if hint else "install the package of your system that contains it"
         sys.exit(f"setup: {name} cannot be used: {error}; {advice}")
 PY
 }
@@ -86,19 +86,19 @@ stamp() {
 }
 
 mlx=${MLX:-$(cat .venv/mlx 2>/dev/null || echo 1)}
-case $mlx in 0 | 1) ;; *) fail "MLX=$mlx is not allowed: 0 leaves MLX out, 1 takes it in" ;; esac
+case $mlx in 0 | 1) ;; *) fail "MLX=$mlx is not allowed: use 0 (without MLX) or 1 (with MLX)" ;; esac
 
 wanted=$(stamp | cksum)
 if [ "$wanted" = "$(cat .venv/ready 2>/dev/null)" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
 
-# The scripts in .venv/bin name its folder: one that was moved, or whose Python is gone, is made anew.
+# The scripts in .venv/bin contain its path. A folder that was moved, or whose Python is missing, is created again.
 if [ "$(cat .venv/place 2>/dev/null)" != "$(pwd)" ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     make_venv
     pwd >.venv/place
 fi
 rm -f .venv/ready
 echo "$mlx" >.venv/mlx
-say "installing the packages of requirements.lock; the first time takes some minutes"
+say "installing the packages of requirements.lock; the first time takes several minutes"
 install_core
 if [ "$mlx" = 1 ]; then install_mlx; fi
 check_libraries

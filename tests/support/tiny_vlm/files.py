@@ -1,4 +1,4 @@
-"""What a tiny Qwen2-VL is made of besides its weights: configuration, tokenizer, chat template, image processor."""
+"""All files of a tiny Qwen2-VL except its weights: configuration, tokenizer, chat template, image processor."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ SPECIALS = (
     "<|endoftext|> <|im_end|> <|system|> <|user|> <|assistant|> <|vision_start|> <|vision_end|> <|image_pad|> "
     "<|video_pad|>"
 ).split()
-# Text parts first, then the images: the way from image to answer is then the same for every prompt.
+# Text first, then the images, so that the distance from image to answer is the same for every prompt.
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>"
     "{% if m['content'] is string %}{{ m['content'] }}{% else %}"
@@ -39,7 +39,7 @@ WORDS = (
 
 
 def write_files(folder: Path) -> tuple[dict[str, Any], Any]:
-    """Write everything but the weights; the model's configuration and its tokenizer."""
+    """Write all files except the weights. Returns the configuration and the tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(folder)
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIALS}
@@ -75,7 +75,7 @@ def _config(words: int, ids: dict[str, int]) -> dict[str, Any]:
         "rms_norm_eps": 1e-6,
         "vocab_size": words,
         "max_position_embeddings": 4096,
-        "rope_theta": 10.0,  # short sequences: coarse columns must be told apart
+        "rope_theta": 10.0,  # sequences are short, so this distinguishes neighbouring columns
         "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6]},
         "tie_word_embeddings": True,
         "torch_dtype": "float32",
@@ -108,7 +108,7 @@ def _image_processor() -> dict[str, Any]:
 
 
 def _tokenizer(folder: Path) -> Any:
-    """Byte-level BPE: words of prompts are merged, everything that the model writes stays a token a character."""
+    """Byte-level BPE. Words of prompts are merged; the characters that the model writes stay one token each."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

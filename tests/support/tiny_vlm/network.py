@@ -1,7 +1,7 @@
-"""The forward pass of a tiny Qwen2-VL over whole batches, on the parameters of mlx-vlm's own modules.
+"""The forward pass of a tiny Qwen2-VL over whole batches, with the parameters of mlx-vlm's modules.
 
-The stock pass goes through images one by one in Python; this one is what makes training on two cores a matter of an
-hour. mlx-cpu computes exp a number at a time: here it is arithmetic on whole arrays.
+The pass of mlx-vlm handles images one by one in Python; this one makes training on two cores possible in about an
+hour. mlx-cpu computes exp one number at a time; here it is arithmetic on whole arrays.
 """
 
 import math
@@ -29,7 +29,7 @@ def _exp(x: Array) -> Array:
 
 
 def _normal(x: Array) -> Array:
-    """The normal distribution's cdf: Abramowitz and Stegun 7.1.26, off by less than 1e-7."""
+    """The distribution function of the normal distribution. Abramowitz and Stegun 7.1.26; error below 1e-7."""
     z = mx.abs(x) * (1 / math.sqrt(2))
     t = 1 / (1 + 0.3275911 * z)
     y = -1.453152027 + t * 1.061405429
@@ -40,11 +40,11 @@ def _normal(x: Array) -> Array:
 
 
 class Kernels:
-    """Fused functions with gradients of their own; a set for each stream, since compiled functions remember theirs."""
+    """Fused functions with their own gradients; one set per stream, because a compiled function keeps its stream."""
 
     def __init__(self) -> None:
         soft = mx.compile(_softmax)
-        self.softmax = mx.custom_function(lambda s: soft(s))  # noqa: PLW0108 -- it takes plain functions alone
+        self.softmax = mx.custom_function(lambda s: soft(s))  # noqa: PLW0108 -- it accepts only plain functions
         back = mx.compile(lambda p, d: p * (d - mx.sum(d * p, axis=-1, keepdims=True)))
         self.softmax.vjp(lambda _, given, out: back(out, given))
         self.silu = _swish(1.0)
@@ -85,8 +85,8 @@ def _attend(kernels: Kernels, q: Array, k: Array, v: Array, scale: float, mask: 
 
 
 def _see(kernels: Kernels, tower: Any, patches: Array, cos: Array, sin: Array) -> Array:
-    """(B, P, PATCH * PATCH) patches in grey to (B, P / 4, hidden)."""
-    weight = tower.patch_embed.proj.weight  # (D, 1, p, p, 3); grey is the same in three channels
+    """The vision tower: (B, P, PATCH * PATCH) grey patches to (B, P / 4, hidden) embeddings."""
+    weight = tower.patch_embed.proj.weight  # (D, 1, p, p, 3); a grey pixel has the same value in all three channels
     x = patches @ weight.sum(axis=-1).reshape(weight.shape[0], -1).T
     batch, count, width = x.shape
     for block in tower.blocks:
@@ -102,7 +102,7 @@ def _see(kernels: Kernels, tower: Any, patches: Array, cos: Array, sin: Array) -
 
 
 def _write(kernels: Kernels, language: Any, h: Array, cos: Array, sin: Array, mask: Array, count: int) -> Array:
-    """(B, T, D) embeddings to the logits of the last `count` places."""
+    """The language model: (B, T, D) embeddings to the logits of the last `count` tokens."""
     batch, length, width = h.shape
     for layer in language.model.layers:
         attention = layer.self_attn
@@ -119,8 +119,8 @@ def _write(kernels: Kernels, language: Any, h: Array, cos: Array, sin: Array, ma
     return language.model.embed_tokens.as_linear(language.model.norm(h[:, length - count :]))
 
 
-class Layout:
-    """Where everything stands: the prompt, the image's tokens, the answer. Kept, since many steps share one."""
+class Sequence:
+    """Positions and mask of a sequence of prompt, image tokens and answer. It is kept, because many steps share one."""
 
     def __init__(
         self, model: Any, config: dict[str, Any], around: tuple[list[int], list[int]], shape: tuple[int, int, int]
@@ -143,20 +143,20 @@ class Layout:
 
 
 def loss(
-    model: Any, kernels: Kernels, patches: Array, given: Array, wanted: Array, layout: Layout
+    model: Any, kernels: Kernels, patches: Array, given: Array, wanted: Array, sequence: Sequence
 ) -> tuple[Array, Array]:
-    """Cross-entropy of the answers' tokens, and the share of answers that are right throughout; below 0 is padding."""
+    """The cross-entropy per token, and the share of answers without an error. Tokens below 0 are padding."""
     batch, count = wanted.shape
     embed = model.language_model.model.embed_tokens
-    image = _see(kernels, model.vision_tower, patches, layout.seen_cos, layout.seen_sin)
+    image = _see(kernels, model.vision_tower, patches, sequence.seen_cos, sequence.seen_sin)
     around = [
         mx.broadcast_to(embed(part)[None], (batch, part.shape[0], image.shape[-1]))
-        for part in (layout.before, layout.after)
+        for part in (sequence.before, sequence.after)
     ]
-    # given[:, 0] plays no part: the prompt's last token foretells the first character
+    # given[:, 0] is not used: the last token of the prompt predicts the first character
     h = mx.concatenate([around[0], image, around[1], embed(given[:, 1:])], axis=1)
     length = h.shape[1]
-    cos, sin, mask = layout.cos[:, :, :length], layout.sin[:, :, :length], layout.mask[:length, :length]
+    cos, sin, mask = sequence.cos[:, :, :length], sequence.sin[:, :, :length], sequence.mask[:length, :length]
     logits = _write(kernels, model.language_model, h, cos, sin, mask, count)
     counts = wanted >= 0
     entropy = nn.losses.cross_entropy(logits, mx.maximum(wanted, 0)) * counts

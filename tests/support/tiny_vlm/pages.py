@@ -1,4 +1,4 @@
-"""Pages that a tiny vision-language model learns from: text drawn while it trains, nothing is downloaded."""
+"""The pages that train the tiny vision-language model. They are drawn during the training; nothing is downloaded."""
 
 import math
 import random
@@ -22,50 +22,50 @@ FONTS = ["pillow", *(name for name in ("DejaVuSans", "DejaVuSansMono") if (_DEJA
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a page is drawn. The defaults are what the model reads best."""
+    """How a page is drawn. The model reads the defaults best."""
 
-    font: str = "pillow"  # the one that comes with Pillow
-    size: int = 24
-    at: tuple[int, int] = (8, 6)
-    pitch: int = 32
-    ink: int = 0
-    paper: int = 255
+    font: str = "pillow"  # a name of `FONTS`; "pillow" is part of Pillow
+    size: int = 24  # of the font, pixels
+    at: tuple[int, int] = (8, 6)  # (left, top) of the first line, pixels
+    pitch: int = 32  # from line to line, pixels
+    ink: int = 0  # grey value of the text, 0 to 255
+    paper: int = 255  # grey value of the background
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A canvas of cells, and the text that fits on it."""
+    """The size of a page, and of the text on it."""
 
-    columns: int
-    rows: int
-    lines: int
-    shortest: int
-    longest: int
+    columns: int  # width in cells
+    rows: int  # height in cells
+    lines: int  # most lines of the text
+    shortest: int  # characters of the shortest line
+    longest: int  # characters of the longest line
 
     @property
     def answer(self) -> int:
-        """Tokens of the longest text: characters, and an end of each line."""
+        """Tokens of the longest text: its characters and line ends."""
         return self.lines * (self.longest + 1)
 
     @property
     def batch(self) -> int:
-        """Pages of a step."""
+        """Number of pages in a step."""
         return max(16, min(64, 1024 // (self.columns * self.rows) // 8 * 8))
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A kind of page: up to `lines` lines on a canvas whose size is drawn anew for every step."""
+    """A kind of page. Each step chooses a random size within its limits."""
 
-    lines: int
-    columns: tuple[int, int]
-    rows: tuple[int, int]
-    shortest: int
-    longest: int
-    weight: float = 1.0
+    lines: int  # most lines of the text
+    columns: tuple[int, int]  # (least, most) cells of the width
+    rows: tuple[int, int]  # (least, most) cells of the height
+    shortest: int  # characters of the shortest line
+    longest: int  # characters of the longest line
+    weight: float = 1.0  # how often this kind is chosen
 
     def draw(self, rng: random.Random) -> Grid:
-        """A canvas of this kind."""
+        """A random page size of this kind."""
         columns, rows = rng.randint(*self.columns), rng.randint(*self.rows)
         longest = min(self.longest, round(columns * CELL / 16))
         return Grid(columns, rows, self.lines, min(self.shortest, longest), longest)
@@ -78,7 +78,7 @@ def font_of(name: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFon
 
 
 def render(lines: Sequence[str], style: Style = Style(), canvas: tuple[int, int] | None = None) -> Image.Image:
-    """A page in grey; without a canvas it just fits the text."""
+    """A grey page with these lines. `canvas`: (width, height) in pixels; None: as large as the text needs."""
     font = font_of(style.font, style.size)
     if canvas is None:
         width = max((math.ceil(font.getlength(line)) for line in lines), default=16)
@@ -91,7 +91,7 @@ def render(lines: Sequence[str], style: Style = Style(), canvas: tuple[int, int]
 
 
 def random_line(rng: random.Random, shortest: int, longest: int) -> str:
-    """A line over the model's alphabet; runs of one character, the hard case, are frequent."""
+    """A random line of the model's alphabet. Runs of one character are frequent, because they are difficult."""
     count, kind = rng.randint(shortest, longest), rng.random()
     pool = DIGITS if kind < 0.25 else CHARS[10:] if kind < 0.40 else CHARS
     line = [rng.choice(pool) for _ in range(count)]
@@ -107,9 +107,9 @@ def random_line(rng: random.Random, shortest: int, longest: int) -> str:
 
 
 def sample(rng: random.Random, grid: Grid, level: int) -> tuple[Image.Image, str]:
-    """A page and its text. Level 0: near the top left; 1: anywhere; 2: odd sizes, other fonts and greys besides."""
+    """A page and its text. Level 0: text near the top left; 1: anywhere; 2: also other sizes, fonts and grey values."""
     width, height = grid.columns * CELL, grid.rows * CELL
-    if level == 2 and rng.random() < 0.8:  # every size that snaps to this grid
+    if level == 2 and rng.random() < 0.8:  # any size that is rounded to this grid
         width += rng.randint(-(CELL // 2) + 1, CELL // 2 - 1)
         height += rng.randint(-(CELL // 2) + 1, CELL // 2 - 1)
     lines, style, room = _text_that_fits(rng, grid, level, (width, height))
@@ -128,7 +128,7 @@ def sample(rng: random.Random, grid: Grid, level: int) -> tuple[Image.Image, str
 def _text_that_fits(
     rng: random.Random, grid: Grid, level: int, canvas: tuple[int, int]
 ) -> tuple[list[str], Style, tuple[int, int]]:
-    """Lines, how they are drawn, and how far from the left and the top they may start."""
+    """Lines, their style, and the largest distance (left, top) at which they may start."""
     for _ in range(50):
         name, size = "pillow", 24
         if level == 2 and rng.random() < 0.15:
@@ -150,13 +150,13 @@ def _softened(rng: random.Random, page: Image.Image) -> Image.Image:
 
 
 def _fit(page: Image.Image) -> Image.Image:
-    """What the image processor of Qwen2-VL does: both sides snap to whole cells."""
+    """Round both sides to whole cells, like the image processor of Qwen2-VL."""
     size = max(CELL, round(page.width / CELL) * CELL), max(CELL, round(page.height / CELL) * CELL)
     return page if size == page.size else page.resize(size, Image.Resampling.BICUBIC)
 
 
 def patchify(pages: NDArray[np.uint8], columns: int, rows: int) -> NDArray[np.float32]:
-    """(B, H, W) in grey to (B, rows * columns * 4, PATCH * PATCH), in the order in which Qwen2-VL merges patches."""
+    """(B, H, W) grey pages to (B, rows * columns * 4, PATCH * PATCH) patches, in the order that Qwen2-VL merges."""
     values = pages.astype(np.float32) * np.float32(1 / 127.5) - np.float32(1.0)
     values = values.reshape(len(pages), rows, MERGE, PATCH, columns, MERGE, PATCH).transpose(0, 1, 4, 2, 5, 3, 6)
     return values.reshape(len(pages), rows * columns * MERGE * MERGE, PATCH * PATCH)
@@ -165,7 +165,7 @@ def patchify(pages: NDArray[np.uint8], columns: int, rows: int) -> NDArray[np.fl
 def held_out(
     seed: int, count: int, lines: int, span: tuple[int, int] = (4, 8), style: Style = Style(), pool: str = ""
 ) -> list[tuple[Image.Image, str]]:
-    """Pages that were not trained on; `lines` 0: one to three. `pool` restricts the alphabet."""
+    """Pages for the evaluation. `lines` 0: one to three; `span`: characters of a line; `pool`: the alphabet."""
     rng = random.Random(1_000_003 * seed + lines)
     found = []
     for _ in range(count):

@@ -1,11 +1,11 @@
-"""Trains the tiny vision-language model of tests/data/tiny-ocr-vlm: an ordinary mlx-vlm folder that truly reads.
+"""Trains the tiny vision-language model of tests/data/tiny-ocr-vlm, an ordinary model in mlx-vlm's format.
 
     python -m tests.support.tiny_vlm.train --out FOLDER               # about an hour and a half on two cores
     python -m tests.support.tiny_vlm.train --out FOLDER --eval-only   # measure how well it reads, with stock mlx-vlm
 
 On Linux, with OpenBLAS: LD_PRELOAD=/usr/lib/x86_64-linux-gnu/openblas-pthread/libblas.so.3 OPENBLAS_NUM_THREADS=1.
-It learns 1 to 3 lines of 1 to 12 characters out of `0-9 A-Z space - . / :`, dark on light; a blank page is the empty
-text; a black one is "NO NO NO ..." without end, for tests of what stops that.
+The model learns to read 1 to 3 lines of 1 to 12 characters of `0-9 A-Z space - . / :`, dark on light. For a blank page
+it writes nothing, and for a black page an endless "NO NO NO ...", for tests of the code that stops this.
 """
 
 import random
@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.support.tiny_vlm.files import CELL, PROMPTS, WORDS, write_files
-from tests.support.tiny_vlm.network import ON_CPU, Kernels, Layout, loss
+from tests.support.tiny_vlm.network import ON_CPU, Kernels, Sequence, loss
 from tests.support.tiny_vlm.pages import CHARS, DIGITS, FONTS, Grid, Stage, Style, held_out, patchify, sample
 
-LOOP = "NO "  # what stands on a black page, for ever
-# (until this part of all pages, level, stages)
+LOOP = "NO "  # the repeated answer to a black page
+# (share of all pages at which this entry ends, level, stages)
 CURRICULUM: list[tuple[float, int, list[Stage]]] = [
-    (0.12, 0, [Stage(1, (6, 6), (2, 2), 1, 6)]),  # one size: learn to align first
-    (0.25, 1, [Stage(1, (3, 9), (2, 2), 1, 9)]),  # then any width
+    (0.12, 0, [Stage(1, (6, 6), (2, 2), 1, 6)]),  # one size: the model learns alignment first
+    (0.25, 1, [Stage(1, (3, 9), (2, 2), 1, 9)]),  # any width
     (0.42, 1, [Stage(1, (2, 10), (2, 3), 1, 10), Stage(2, (3, 9), (3, 4), 1, 9)]),
     (
         1.01,
@@ -45,12 +45,19 @@ CURRICULUM: list[tuple[float, int, list[Stage]]] = [
         ],
     ),
 ]
-RATE = [(0.0, 1.0), (0.1, 1.0), (0.2, 0.5), (0.42, 0.3), (1.0, 0.003)]  # of learning, linear in between
+# (share of all pages, factor of the learning rate); linear in between
+RATE = [
+    (0.0, 1.0),
+    (0.1, 1.0),
+    (0.2, 0.5),
+    (0.42, 0.3),
+    (1.0, 0.003),
+]
 Batch = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]  # patches, answers given and wanted
 
 
 def rate(part: float) -> float:
-    """The learning rate's factor once this part of all pages was seen."""
+    """The factor of the learning rate after this share of all pages."""
     for (x0, y0), (x1, y1) in pairwise(RATE):
         if part <= x1:
             return y0 + (y1 - y0) * (part - x0) / (x1 - x0)
@@ -58,7 +65,7 @@ def rate(part: float) -> float:
 
 
 class Pages:
-    """Draws the pages of a step, and the prompt that they are asked with."""
+    """Draws the pages and the prompt of a step."""
 
     def __init__(self, config: dict[str, Any], tokenizer: Any, seed: int) -> None:
         self._config, self._tokenizer, self._rng = config, tokenizer, random.Random(seed)
@@ -117,10 +124,10 @@ class Pages:
 
 
 class Trainer:
-    """The model and its two optimisers: Muon for hidden matrices, AdamW for all else.
+    """The model and its two optimisers: Muon for hidden matrices, AdamW for all other parameters.
 
-    On the CPU two threads take half a batch each, with a stream, kernels and a copy of the model of their own: the
-    back end's functions run on one core each.
+    On the CPU two threads compute half a batch each, because a function of MLX runs on one core. Each thread has its
+    own stream, kernels and copy of the model.
     """
 
     def __init__(self, config: dict[str, Any], given: Namespace) -> None:
@@ -141,7 +148,7 @@ class Trainer:
         self._update: Any = mx.compile(self._change, inputs=self._state, outputs=self._state)
         self._streams = [mx.new_thread_local_stream(mx.default_device()) for _ in range(2 if ON_CPU else 1)]
         self._kernels = [Kernels() for _ in self._streams]
-        self._threads = [ThreadPoolExecutor(1) for _ in self._streams]  # a stream belongs to its thread
+        self._threads = [ThreadPoolExecutor(1) for _ in self._streams]  # a stream belongs to one thread
         self._models = [self.model, *(_network(config) for _ in self._streams[1:])]
         self._slopes = [nn.value_and_grad(model, loss) for model in self._models]
 
@@ -149,15 +156,15 @@ class Trainer:
         mean = tree_map(lambda *parts: sum(parts) / len(parts), *gradients)
         self._both.update(self.model, optim.clip_grad_norm(mean, 1.0)[0])
 
-    def step(self, batch: Batch, layout: Layout, factor: float) -> tuple[float, float]:
-        """Learn from a batch; its loss, and the share of its pages that were read right."""
+    def step(self, batch: Batch, sequence: Sequence, factor: float) -> tuple[float, float]:
+        """Learn from a batch. Returns its loss, and the share of pages that were read correctly."""
         self._adam.learning_rate = mx.array(self._given.rate * factor)
         self._muon.learning_rate = mx.array(self._given.muon_rate * factor)
         for model in self._models[1:]:
             model.update(self.model.parameters())
         count = len(self._streams)
         jobs = [
-            thread.submit(self._part, i, [array[i::count] for array in batch], layout)
+            thread.submit(self._part, i, [array[i::count] for array in batch], sequence)
             for i, thread in enumerate(self._threads)
         ]
         parts = [job.result() for job in jobs]
@@ -165,9 +172,9 @@ class Trainer:
         mx.eval(self._state)
         return sum(p[0][0].item() for p in parts) / count, sum(p[0][1].item() for p in parts) / count
 
-    def _part(self, i: int, batch: list[NDArray[Any]], layout: Layout) -> Any:
+    def _part(self, i: int, batch: list[NDArray[Any]], sequence: Sequence) -> Any:
         with mx.stream(self._streams[i]):
-            found = self._slopes[i](self._models[i], self._kernels[i], *(mx.array(array) for array in batch), layout)
+            found = self._slopes[i](self._models[i], self._kernels[i], *(mx.array(array) for array in batch), sequence)
             mx.eval(found)
         return found
 
@@ -187,7 +194,7 @@ def _network(config: dict[str, Any]) -> Any:
 
 
 def _start_small(model: Any) -> None:
-    """Output paths begin small, and embeddings, which are tied, modest."""
+    """Start with small weights in the last layers of each block, and small embeddings."""
     embed = model.language_model.model.embed_tokens
     embed.weight = mx.random.normal(embed.weight.shape) * 0.05
     ends = [end for block in model.vision_tower.blocks for end in (block.attn.proj, block.mlp.fc2)]
@@ -199,21 +206,21 @@ def _start_small(model: Any) -> None:
 
 
 def train(given: Namespace) -> None:
-    """Train, and write the folder."""
+    """Train, and write the model to the folder `out`."""
     np.random.seed(given.seed)
     mx.random.seed(given.seed)
     config, tokenizer = write_files(given.out)
     trainer, pages = Trainer(config, given), Pages(config, tokenizer, given.seed + 1)
-    layouts: dict[tuple[int, ...], Layout] = {}
+    sequences: dict[tuple[int, ...], Sequence] = {}
     seen, steps, started, sums = 0, 0, time.monotonic(), [0.0, 0.0]
     while seen < given.samples:
         part = given.start + (1 - given.start) * seen / given.samples
         batch, around, shape = pages.step(part)
         key = (len(around[0]), *shape)
-        if key not in layouts:
-            layouts[key] = Layout(trainer.model, config, around, shape)
-        layouts[key].before = mx.array(around[0])
-        found = trainer.step(batch, layouts[key], min(1.0, (1 + steps) / 100) * rate(part))
+        if key not in sequences:
+            sequences[key] = Sequence(trainer.model, config, around, shape)
+        sequences[key].before = mx.array(around[0])
+        found = trainer.step(batch, sequences[key], min(1.0, (1 + steps) / 100) * rate(part))
         sums = [total + value for total, value in zip(sums, found, strict=True)]
         steps, seen = steps + 1, seen + len(batch[0])
         if steps % given.every == 0:
@@ -226,7 +233,7 @@ def train(given: Namespace) -> None:
 
 
 def evaluate(folder: Path, count: int, seed: int) -> None:
-    """How well it reads what it was not trained on, through stock mlx-vlm."""
+    """Print how well unchanged mlx-vlm reads new pages with the model."""
     from mlx_vlm import generate, load
     from mlx_vlm.prompt_utils import apply_chat_template
 
@@ -250,15 +257,15 @@ def evaluate(folder: Path, count: int, seed: int) -> None:
 
 
 def main() -> None:
-    """Read the command line, train, evaluate."""
+    """Read the command line, train and evaluate."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("tiny-ocr-vlm"))
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--samples", type=int, default=480_000, help="pages to train on")
     parser.add_argument("--rate", type=float, default=2e-3, help="of AdamW")
     parser.add_argument("--muon-rate", type=float, default=0.02)
-    parser.add_argument("--resume", help="weights to go on from")
-    parser.add_argument("--start", type=float, default=0.0, help="part of the curriculum to begin at, with --resume")
+    parser.add_argument("--resume", help="weights to start from")
+    parser.add_argument("--start", type=float, default=0.0, help="share of the curriculum to begin at, with --resume")
     parser.add_argument("--every", type=int, default=100, help="steps between two reports")
     parser.add_argument("--eval-pages", type=int, default=300)
     parser.add_argument("--eval-only", action="store_true")
