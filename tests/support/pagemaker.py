@@ -1,4 +1,4 @@
-"""Drawn pages without a drawing: lines of text with boxes where a printer would have put them."""
+"""Lines of text with boxes as on a printed page, without an image of the page. Units are pixels."""
 
 from dataclasses import replace
 from math import cos, radians, sin
@@ -12,6 +12,7 @@ EM = 10.0  # width of a character
 
 
 def box(left, top, right, bottom):
+    """The quad of a rectangle."""
     return (left, top), (right, top), (right, bottom), (left, bottom)
 
 
@@ -25,24 +26,24 @@ def column(name, left, top, count, width=400):
 
 
 def with_words(given, *parts):
-    """The line with words where `parts` (text, left, right) say."""
+    """The line with words at `parts`: (text, left, right) of each word."""
     top, bottom = given.box[0][1], given.box[2][1]
     return replace(given, words=tuple(Word(text, box(left, top, right, bottom)) for text, left, right in parts))
 
 
 def turned(lines, degrees):
-    """The lines as they stand on paper that lies askew."""
+    """The lines turned by `degrees` clockwise around the origin."""
     c, s = cos(radians(degrees)), sin(radians(degrees))
     return [replace(x, box=tuple((px * c - py * s, px * s + py * c) for px, py in x.box)) for x in lines]
 
 
 def order(lines, image=None):
-    """The texts in reading order, whatever order the lines are given in."""
+    """The texts of the lines in reading order. The lines are given to the layout in another order."""
     return [x.text for x in arrange(PageText(shuffled(lines)), image).lines]
 
 
 def shuffled(lines):
-    """Another order, always the same: row by row over the whole page, as engines give them."""
+    """The lines in rows across the whole page, as engines return them."""
     return sorted(lines, key=lambda x: (round(x.box[0][1] / 10), x.box[0][0]))
 
 

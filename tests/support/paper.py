@@ -1,4 +1,4 @@
-"""A PDF of one page that tests draw on, then look at; prose, and pictures of print and of none."""
+"""A PDF of one page on which tests draw; and images with and without text."""
 
 import io
 
@@ -19,7 +19,7 @@ PROSE = [
 
 
 class Paper:
-    """A PDF of one page that is drawn on, then looked at."""
+    """A PDF of one page on which tests draw before they open it. Units are points."""
 
     def __init__(self, folder, width=400, height=300):
         self.path = folder / "file.pdf"
@@ -58,4 +58,11 @@ def scanned(width=800, height=600, text=PROSE):
 
 
 def photograph(width=400, height=300):
+    """An image of soft shapes without text."""
     return Image.merge("RGB", [Image.radial_gradient("L").resize((width, height)).rotate(90 * n) for n in range(3)])
+
+
+def mark_of(image):
+    """The middle of the red mark on a white image, in pixels."""
+    left, top, right, bottom = image.getchannel("G").point(lambda v: 255 if v < 128 else 0).getbbox()
+    return (left + right) / 2, (top + bottom) / 2

@@ -1,4 +1,4 @@
-"""Searchable PDFs made in tests, and what three readers find in them: MuPDF, PDFium and (for validity) qpdf."""
+"""Makes searchable PDFs in tests, and reads them with MuPDF, PDFium and (to validate them) qpdf."""
 
 import io
 from pathlib import Path
@@ -14,18 +14,15 @@ from ocrqueue.limits import Limits
 from ocrqueue.pages import Line, PageText
 from ocrqueue.steps.read import facts_of
 from ocrqueue.storage.results import failed_page, page_result
+from tests.support.pagemaker import box as rectangle
 
 DATA = Path(__file__).parents[1] / "data"
 LIMITS = Limits()
 ODD = sorted(path for path in (DATA / "bad").iterdir() if b"%PDF" in path.read_bytes()[:1024])
 
 
-def rectangle(left, top, right, bottom):
-    return (left, top), (right, top), (right, bottom), (left, bottom)
-
-
 def read(path, number, lines, password=None):
-    """The result of a page of which these lines were read."""
+    """The result of page `number`, as if an engine had read these lines on it."""
     with open_document(path, LIMITS, password) as document:
         image = document.render(number, None, 150)
     text = PageText([Line(*line) if isinstance(line, tuple) else line for line in lines])
@@ -39,13 +36,13 @@ def made(path, pages, password=None):
 
 
 def check(data, password=""):
-    """What qpdf finds wrong with a PDF."""
+    """The problems that qpdf finds in a PDF."""
     with pikepdf.open(io.BytesIO(data), password=password) as pdf:
         return pdf.check_pdf_syntax()
 
 
 def words_of(data, number=1, password=None):
-    """(word, box) by MuPDF, in points of the unrotated page."""
+    """Pairs of word and box as MuPDF finds them, in points of the unrotated page."""
     with pymupdf.open(stream=data, filetype="pdf") as pdf:
         if password:
             assert pdf.authenticate(password)
@@ -67,7 +64,7 @@ def empty_pdf(tmp_path, size=(300, 400), pages=1):
 
 
 def read_all(path):
-    """Results of the first pages of a document, whatever can be read of them."""
+    """Results of the first three pages of a document; failed pages where they cannot be rendered."""
     with open_document(path, LIMITS) as document:
         count = min(3, document.page_count)
     pages = []

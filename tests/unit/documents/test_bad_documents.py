@@ -1,4 +1,4 @@
-"""Small broken, odd and hostile documents: each gets its promised answer."""
+"""Small broken, odd and hostile documents: each has its expected outcome."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from ocrqueue.errors import DocumentError, PageFailure
 from ocrqueue.limits import Limits
 
 BAD = Path(__file__).parents[2] / "data" / "bad"
-ANSWERS = {
+OUTCOMES = {
     "success": (
         "broken_content.pdf enc_aes256_owner_only.pdf external_stream.pdf form_self.pdf image_size_mismatch.pdf "
         "jpeg_named.png js_openaction.pdf junk_before.pdf no_xref.pdf odd_animated.gif odd_animated.webp "
@@ -39,9 +39,9 @@ def render_all(path):
 
 
 @pytest.mark.parametrize(
-    ("expected", "name"), [(code, name) for code, names in ANSWERS.items() for name in names.split()]
+    ("expected", "name"), [(code, name) for code, names in OUTCOMES.items() for name in names.split()]
 )
-def test_each_bad_document_gets_its_answer(expected, name):
+def test_each_bad_document_has_its_outcome(expected, name):
     if expected == "success":
         for image in render_all(BAD / name):
             assert image.mode == "RGB"
@@ -54,12 +54,12 @@ def test_each_bad_document_gets_its_answer(expected, name):
         assert str(BAD) not in error.value.message
 
 
-def test_every_file_has_an_answer():
-    named = {name for names in ANSWERS.values() for name in names.split()}
+def test_every_file_has_an_outcome():
+    named = {name for names in OUTCOMES.values() for name in names.split()}
     assert named == {path.name for path in BAD.iterdir()}
 
 
-def test_what_the_file_system_says(tmp_path):
+def test_errors_of_the_file_itself(tmp_path):
     empty = tmp_path / "empty.pdf"
     empty.touch()
     large = tmp_path / "large.pdf"

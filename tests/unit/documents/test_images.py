@@ -10,6 +10,7 @@ from ocrqueue.documents import UNKNOWN_DPI, open_document
 from ocrqueue.documents.transforms import apply
 from ocrqueue.errors import DocumentError, PageFailure
 from ocrqueue.limits import Limits
+from tests.support.paper import mark_of
 
 LIMITS = Limits()
 
@@ -20,17 +21,11 @@ def render(path, number=1, limits=LIMITS):
 
 
 def marked(size=(120, 80), at=(30, 20), half=4):
-    """White, with a red square around `at`: off centre, so each turning moves it elsewhere."""
+    """A white image with a red square around `at`, off centre, so that each orientation moves it elsewhere."""
     image = Image.new("RGB", size, "white")
     x, y = at
     ImageDraw.Draw(image).rectangle((x - half, y - half, x + half - 1, y + half - 1), fill=(255, 0, 0))
     return image
-
-
-def mark_of(image):
-    """The middle of all that is rather red than white."""
-    left, top, right, bottom = image.getchannel("G").point(lambda v: 255 if v < 128 else 0).getbbox()
-    return (left + right) / 2, (top + bottom) / 2
 
 
 def exif(orientation):
@@ -65,7 +60,7 @@ def test_large_images_are_scaled_down_and_the_transform_says_so(tmp_path, suffix
     assert page.dpi == pytest.approx(300 * math.sqrt(10_000 / 960_000), rel=0.01)
 
 
-def test_the_pixels_of_a_fax_become_square(tmp_path):
+def test_the_pixels_of_a_fax_are_made_square(tmp_path):
     path = tmp_path / "fax.tif"
     marked((400, 100), (100, 50)).save(path, dpi=(204, 98))
     page = render(path)
@@ -149,7 +144,7 @@ def test_the_frames_of_a_tiff_are_read_in_any_order(tmp_path, compression):
             assert page.dpi == pytest.approx(200, abs=0.1)
 
 
-def test_a_tiff_whose_frames_lead_back_ends_there(tmp_path):
+def test_a_chain_of_tiff_frames_that_leads_back_ends_there(tmp_path):
     path = tmp_path / "circle.tif"
     frames = [Image.new("L", (4 + number, 4)) for number in range(3)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
@@ -168,7 +163,7 @@ def test_a_tiff_whose_frames_lead_back_ends_there(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
-def test_of_an_animation_the_first_frame_is_read(tmp_path, suffix):
+def test_only_the_first_frame_of_an_animation_is_read(tmp_path, suffix):
     path = tmp_path / f"moving.{suffix}"
     Image.new("RGB", (20, 20), "red").save(path, save_all=True, append_images=[Image.new("RGB", (20, 20), "blue")])
     with open_document(path, LIMITS) as document:
@@ -207,7 +202,7 @@ def test_a_cmyk_jpeg_keeps_its_colours(tmp_path):
 
 
 def tiff_entry(data, tag):
-    """Where the value of a tag lies in a little-endian TIFF of one frame."""
+    """The offset of the value of a tag in a little-endian TIFF of one frame."""
     (first,) = struct.unpack_from("<I", data, 4)
     (entries,) = struct.unpack_from("<H", data, first)
     places = range(first + 2, first + 2 + 12 * entries, 12)
@@ -215,7 +210,7 @@ def tiff_entry(data, tag):
 
 
 @pytest.mark.parametrize(("photometric", "expected"), [(0, 255), (1, 0)])
-def test_a_16_bit_tiff_with_white_as_zero_is_no_negative(tmp_path, photometric, expected):
+def test_a_16_bit_tiff_with_white_as_zero_is_not_inverted(tmp_path, photometric, expected):
     path = tmp_path / "page.tif"
     image = Image.new("I;16", (20, 20), 0)
     image.putpixel((0, 0), 60_000)

@@ -40,7 +40,7 @@ def test_what_pillow_writes_is_recognised(kind, name):
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "avif"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", None),
         (b"", None),
-        (b"BM are also the first letters of this text, which is no bitmap", None),
+        (b"BM are also the first letters of this text, which is not a bitmap", None),
         (b"<!DOCTYPE html><p>Hello", None),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", None),
         (b"PK\x03\x04\x14\0\0\0\0\0a.pdf%PDF-1.4", None),

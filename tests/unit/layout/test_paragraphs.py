@@ -1,4 +1,4 @@
-"""The text and the Markdown that a page's layout makes."""
+"""Text and Markdown from the layout of a page."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.pagemaker import PITCH, box, column, line
 
 
 def page(*rows, left=100, width=600):
-    """A page of full lines, each at the usual distance; None leaves one out, a pair has (text, left)."""
+    """A page of full lines at the usual distance. A row is a text, a pair (text, left), or None for an empty line."""
     lines = []
     for i, row in enumerate(rows):
         if row is not None:
@@ -18,7 +18,7 @@ def page(*rows, left=100, width=600):
     return arrange(PageText(lines))
 
 
-def test_a_line_stays_a_line_in_text_and_an_empty_one_parts_paragraphs():
+def test_text_keeps_lines_and_separates_paragraphs_by_an_empty_line():
     made = page("The first paragraph", "has two lines.", None, "The second has one.")
     assert made.text == "The first paragraph\nhas two lines.\n\nThe second has one."
     assert made.markdown == "The first paragraph has two lines.\n\nThe second has one."
@@ -29,14 +29,14 @@ def test_an_indented_line_begins_a_paragraph():
     assert made.markdown == "The first paragraph has two lines.\n\nThe second has two as well. And ends here"
 
 
-def test_a_word_parted_at_the_end_of_a_line_is_made_whole_in_markdown_alone():
+def test_words_hyphenated_at_line_ends_are_joined_in_markdown_only():
     made = page("The sea was calm and the child-", "ren slept, said Jean-", "Pierre.")
     assert made.markdown == "The sea was calm and the children slept, said Jean-Pierre."
     assert made.text is not None
     assert made.text.count("\n") == 2
 
 
-def test_a_sentence_goes_on_in_the_next_column():
+def test_a_sentence_continues_in_the_next_column():
     left, right = column("left", 100, 200, 8), column("right", 540, 200, 8)
     left[-1] = line("and here it does not", 100, left[-1].box[0][1], width=400)
     right[0] = line("end but goes on", 540, 200, width=400)
@@ -45,7 +45,7 @@ def test_a_sentence_goes_on_in_the_next_column():
     assert "it does not end but goes on" in made.markdown
 
 
-def test_lines_of_scripts_without_blanks_are_joined_without_one():
+def test_lines_of_scripts_without_spaces_are_joined_without_a_space():
     assert join_lines(["我是", "学生"]) == "我是学生"
     assert join_lines(["한국어", "문장"]) == "한국어 문장"
 
@@ -57,7 +57,7 @@ def test_large_short_lines_are_headings():
     assert made.markdown.startswith("# The Title\n\n## A Chapter\n\n### A Part\n\ntext 0")
 
 
-def test_a_large_number_is_no_heading():
+def test_a_large_number_is_not_a_heading():
     made = arrange(PageText([line("80.90", 100, 100, size=40), *column("text", 100, 200, 6)]))
     assert made.markdown is not None
     assert made.markdown.startswith("80.90\n\n")
@@ -68,11 +68,11 @@ def test_bullets_and_numbers_make_lists():
     assert made.markdown == "Take with you:\n\n- bread and butter\n- wine\n\n1. Go\n2. Come back"
 
 
-def test_a_lone_dash_or_number_is_no_list():
+def test_a_single_dash_or_number_is_not_a_list():
     assert page("1. A heading like this one", "- said he -").markdown == "1\\. A heading like this one\n\n\\- said he -"
 
 
-def test_a_lone_number_before_large_text_begins_a_heading():
+def test_a_single_number_before_large_text_begins_a_heading():
     lines = [line("1. Introduction", 100, 100, size=32), *column("one", 100, 180, 4)]
     lines += [line("2. Methods", 100, 340, size=32), *column("two", 100, 420, 4)]
     made = arrange(PageText(lines)).markdown
@@ -81,7 +81,7 @@ def test_a_lone_number_before_large_text_begins_a_heading():
     assert "\n\n## 2. Methods\n\ntwo 0" in made
 
 
-def test_a_numbered_heading_is_no_item_of_the_list_below_it():
+def test_a_numbered_heading_is_not_an_item_of_the_list_below_it():
     lines = [*column("text", 100, 100, 6), line("2. Methods", 100, 320, size=32)]
     lines += [line("1. Take bread", 100, 380), line("2. Take wine", 100, 410)]
     made = arrange(PageText(lines)).markdown
@@ -117,16 +117,16 @@ def test_rows_of_cells_make_a_table():
 
 
 @pytest.mark.parametrize("pitch", [38, 44, 52])
-def test_rows_of_cells_far_apart_make_one_table(pitch):
+def test_widely_spaced_rows_of_cells_make_one_table(pitch):
     assert arrange(PageText(list(table_rows(pitch=pitch)))).markdown == TABLE
 
 
-def test_a_head_and_a_foot_are_no_part_of_a_table_of_rows_far_apart():
+def test_running_head_and_foot_are_not_part_of_a_widely_spaced_table():
     lines = [line("The Head", 100, 20), *table_rows(44, top=110), line("12", 100, 340)]
     assert arrange(PageText(lines)).markdown == f"The Head\n\n{TABLE}\n\n12"
 
 
-def test_text_set_far_apart_is_one_paragraph():
+def test_widely_spaced_text_is_one_paragraph():
     rows = [line(f"Line {i} lorem ipsum dolor sit amet", 100, 100 + i * 44, width=600) for i in range(8)]
     made = arrange(PageText(rows))
     assert made.markdown == " ".join(f"Line {i} lorem ipsum dolor sit amet" for i in range(8))
@@ -138,7 +138,7 @@ def test_rows_without_columns_stay_lines():
     assert arrange(PageText(rows)).markdown == "Total 5.00  \nThank you  \nChange 1"
 
 
-def test_short_lines_are_not_run_together():
+def test_short_lines_are_not_joined():
     address = [line(text, 100, 100 + i * PITCH) for i, text in enumerate(["Emil", "Katthult", "Lönneberga in Sweden"])]
     made = arrange(PageText([*address, *column("text", 100, 400, 6)]))
     assert made.markdown is not None
@@ -169,11 +169,11 @@ def test_short_lines_are_not_run_together():
         ("   indented   text", "indented text"),
     ],
 )
-def test_text_that_would_mean_something_is_escaped(text, escaped):
+def test_characters_with_a_meaning_in_markdown_are_escaped(text, escaped):
     assert escape(text) == escaped
 
 
-def test_each_line_that_stays_one_is_escaped_at_its_beginning():
+def test_each_line_that_is_not_joined_is_escaped_at_its_beginning():
     receipt = [line("#Total", 100, 100), line("2", 400, 100), line("# of items", 100, 130), line("3", 400, 130)]
     assert arrange(PageText(receipt)).markdown == "#Total 2  \n\\# of items 3"
 

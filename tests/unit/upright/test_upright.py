@@ -1,3 +1,5 @@
+"""Pages that were scanned sideways, upside down or askew."""
+
 import logging
 import math
 
@@ -30,7 +32,7 @@ JAPANESE = (
     "これは世間を憚かる遠慮というよりも、その方が私にとって自然だからである。"
     "私はその人の記憶を呼び起すごとに、すぐ先生と云いたくなる。筆を執っても心持は同じ事である。"
 )
-UNDO = {  # from what a viewer shows to what is stored, by EXIF orientation
+UNDO = {  # by EXIF orientation: from the image that a viewer shows to the stored image
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -52,12 +54,12 @@ def drawn(paper="white"):
 
 
 def scanned(degrees, paper="white"):
-    """The page as a scanner sees it that lies turned clockwise by so many degrees."""
+    """The page, scanned while it was turned clockwise by `degrees`."""
     return drawn(paper).rotate(-degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=paper)
 
 
 def word_of(image):
-    """The middle of what is red."""
+    """The middle of the red word, in pixels."""
     pixels = np.asarray(image).astype(int)
     y, x = np.nonzero((pixels[..., 0] > 150) & (pixels[..., 1] < 110))
     assert len(x) > 100
@@ -68,50 +70,50 @@ def as_page(image):
     return PageImage(image, 100.0, 0, IDENTITY)
 
 
-def put_right(path):
+def upright_page_of(path):
     with open_document(path, Limits()) as document:
         return upright(document.render(1, None, 200), CAP, "page")
 
 
-def off(found, expected):
-    """Degrees between two directions."""
+def angle_between(found, expected):
+    """The angle between two directions in degrees."""
     return abs((found - expected + 180) % 360 - 180)
 
 
-def looks_upright(page):
-    """Whether the word stands where it was drawn, seen from the middle of the page."""
+def word_from_middle(page):
+    """The position of the red word, seen from the middle of the page."""
     x, y = word_of(page.image)
     return (x - page.image.width / 2, y - page.image.height / 2)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270, 1, -3, 7, -10, 10, 92.5, 175, 274])
-def test_a_turned_page_is_put_right(degrees):
+def test_a_turned_page_is_made_upright(degrees):
     page = upright(as_page(scanned(degrees)), CAP, "page")
-    assert off(page.rotation, -degrees) < 0.2
-    assert looks_upright(page) == pytest.approx(looks_upright(as_page(drawn())), abs=4)
+    assert angle_between(page.rotation, -degrees) < 0.2
+    assert word_from_middle(page) == pytest.approx(word_from_middle(as_page(drawn())), abs=4)
     assert apply(page.transform, *word_of(page.image)) == pytest.approx(word_of(scanned(degrees)), abs=1)
 
 
 @pytest.mark.parametrize(
     ("orientation", "degrees"), [(1, 270), (2, 0), (3, 180), (4, 90), (5, 4), (6, 90), (7, 180), (8, 2)]
 )
-def test_the_words_place_in_an_image_file_is_found_again(tmp_path, orientation, degrees):
+def test_the_transform_leads_to_the_word_in_the_image_file(tmp_path, orientation, degrees):
     stored = scanned(degrees)
     if orientation in UNDO:
         stored = stored.transpose(UNDO[orientation])
     tags = Image.Exif()
     tags[0x0112] = orientation
     stored.save(tmp_path / "page.png", exif=tags, dpi=(100, 100))
-    page = put_right(tmp_path / "page.png")
-    assert off(page.rotation, ROTATION_OF[orientation] - degrees) < 0.2
-    assert looks_upright(page) == pytest.approx(looks_upright(as_page(drawn())), abs=4)
+    page = upright_page_of(tmp_path / "page.png")
+    assert angle_between(page.rotation, ROTATION_OF[orientation] - degrees) < 0.2
+    assert word_from_middle(page) == pytest.approx(word_from_middle(as_page(drawn())), abs=4)
     assert apply(page.transform, *word_of(page.image)) == pytest.approx(word_of(stored), abs=1)
 
 
 @pytest.mark.parametrize(
     ("rotate", "degrees"), [(0, 90), (90, 0), (90, 90), (180, 180), (270, 0), (270, 95), (180, -6)]
 )
-def test_the_words_place_in_a_pdf_is_found_again(tmp_path, rotate, degrees):
+def test_the_transform_leads_to_the_word_in_the_pdf(tmp_path, rotate, degrees):
     image = scanned(degrees)
     image.save(tmp_path / "page.png")
     with pymupdf.open() as pdf:
@@ -119,8 +121,8 @@ def test_the_words_place_in_a_pdf_is_found_again(tmp_path, rotate, degrees):
         sheet.insert_image(sheet.rect, filename=tmp_path / "page.png")
         sheet.set_rotation(rotate)
         pdf.save(tmp_path / "page.pdf")
-    page = put_right(tmp_path / "page.pdf")
-    assert off(page.rotation, -degrees) < 0.2
+    page = upright_page_of(tmp_path / "page.pdf")
+    assert angle_between(page.rotation, -degrees) < 0.2
     x, y = word_of(image)
     assert apply(page.transform, *word_of(page.image)) == pytest.approx((x * 0.48, y * 0.48), abs=1)
     assert page.dpi == pytest.approx(150, abs=1)
@@ -139,7 +141,7 @@ def grid():
 
 
 def scene():
-    """Something like a photograph: soft shapes, noise, no text."""
+    """Like a photograph: soft shapes and noise, no text."""
     noise = np.random.default_rng(3).normal(0, 1, (90, 120, 3))
     soft = np.asarray(Image.fromarray(np.uint8(np.clip(noise * 60 + 128, 0, 255))).resize((900, 700)))
     grain = np.random.default_rng(4).normal(0, 25, soft.shape)
@@ -147,7 +149,7 @@ def scene():
 
 
 def hatched():
-    """Short strokes that lean, as in a drawing."""
+    """Short slanted strokes, as in a drawing."""
     page = Image.new("RGB", (900, 700), "white")
     draw, random = ImageDraw.Draw(page), np.random.default_rng(5)
     for _ in range(900):
@@ -178,7 +180,7 @@ def sparse(*words):
         Image.new("RGB", (3, 5000), "white"),
         Image.new("RGB", (5000, 2), "white"),
     ],
-    ids=["text", "nothing to see", "table", "photograph", "drawing", "empty", "number", "words", "dot", "tall", "wide"],
+    ids=["text", "black on black", "table", "photograph", "drawing", "empty", "number", "words", "dot", "tall", "wide"],
 )
 def test_an_upright_page_stays_as_it_is(page):
     given = as_page(page)
@@ -187,7 +189,7 @@ def test_an_upright_page_stays_as_it_is(page):
 
 
 def japanese(vertical):
-    """A page of Japanese from MuPDF's own font, in columns from right to left, or in rows."""
+    """A page of Japanese text in MuPDF's built-in font, in columns from right to left, or in rows."""
     with pymupdf.open() as pdf:
         sheet = pdf.new_page(width=420, height=420)
         for i, character in enumerate((JAPANESE * 3)[:240]):
@@ -198,23 +200,23 @@ def japanese(vertical):
         return Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
 
 
-def test_vertical_writing_stays_as_it_is_and_rows_that_lie_are_put_right():
+def test_vertical_writing_is_not_turned_but_turned_rows_are():
     assert turn_needed(japanese(vertical=True)) == 0
     for quarter, needed in ((1, 90), (2, 180), (3, 270)):
         assert turn_needed(Image.fromarray(np.rot90(np.asarray(japanese(vertical=False)), quarter))) == needed
 
 
-def test_a_hairs_breadth_of_skew_is_left_alone():
+def test_a_tiny_skew_is_not_corrected():
     assert turn_needed(scanned(0.2)) == 0
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270, 0.3, 7.5, 83, 190, 359])
-def test_the_canvas_holds_all_of_a_turned_page(degrees):
+def test_the_canvas_contains_all_of_a_turned_page(degrees):
     size = (301, 97)
     width, height = turned_size(size, degrees)
     a, b, c, d, e, f = way_back(size, degrees)
     for x, y in ((0, 0), (301, 0), (301, 97), (0, 97)):
-        there = (a * (x - c) + d * (y - f), b * (x - c) + e * (y - f))  # a turn's inverse is its transpose
+        there = (a * (x - c) + d * (y - f), b * (x - c) + e * (y - f))  # the inverse of a rotation is its transpose
         assert -1e-6 <= there[0] <= width + 1e-6
         assert -1e-6 <= there[1] <= height + 1e-6
     assert (width, height) == size or degrees not in (0, 180)
@@ -227,7 +229,7 @@ def test_a_quarter_turn_keeps_every_pixel():
     assert (page.rotation, page.image.size) == (90, (1000, 760))
 
 
-def test_corners_get_the_colour_of_the_paper():
+def test_corners_have_the_colour_of_the_paper():
     page = turned(as_page(drawn((240, 220, 180))), 5, CAP)
     assert {page.image.getpixel((x, y)) for x in (0, page.image.width - 1) for y in (0, page.image.height - 1)} == {
         (240, 220, 180)
@@ -243,14 +245,14 @@ def test_a_turned_page_has_no_more_pixels_than_allowed():
     assert apply(page.transform, *word_of(page.image)) == pytest.approx(word_of(image), abs=1.5)
 
 
-def test_the_given_image_is_closed_when_another_takes_its_place():
+def test_the_given_image_is_closed_when_it_is_replaced():
     image = scanned(180)
     assert upright(as_page(image), CAP, "page").image is not image
     with pytest.raises(ValueError, match="closed"):
         image.load()
 
 
-def test_whatever_goes_wrong_is_logged_and_the_page_read_as_it_is(caplog):
+def test_an_error_is_logged_and_the_page_stays_as_it_is(caplog):
     image = scanned(180)
     image.close()
     given = as_page(image)

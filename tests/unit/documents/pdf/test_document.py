@@ -10,6 +10,7 @@ from ocrqueue.documents import open_document
 from ocrqueue.documents.transforms import apply
 from ocrqueue.errors import DocumentError, PageFailure
 from ocrqueue.limits import Limits
+from tests.support.paper import mark_of
 
 LIMITS = Limits()
 ENGINE_DPI = 200
@@ -25,12 +26,6 @@ def saved(tmp_path, pdf, **options):
 def render(path, dpi=None, limits=LIMITS, number=1):
     with open_document(path, limits) as document:
         return document.render(number, dpi, ENGINE_DPI)
-
-
-def mark_of(image):
-    """The middle of all that is rather red than white."""
-    left, top, right, bottom = image.getchannel("G").point(lambda v: 255 if v < 128 else 0).getbbox()
-    return (left + right) / 2, (top + bottom) / 2
 
 
 def picture(width, height, fmt="PNG"):
@@ -73,7 +68,7 @@ def test_odd_rotations_and_user_units(tmp_path):
     pdf = pymupdf.open()
     page = pdf.new_page(width=300, height=200)
     page.draw_rect(pymupdf.Rect(70, 40, 90, 60), color=None, fill=(1, 0, 0))
-    pdf.xref_set_key(page.xref, "Rotate", "45")  # not legal; MuPDF turns by 90
+    pdf.xref_set_key(page.xref, "Rotate", "45")  # invalid; MuPDF turns by 90
     pdf.xref_set_key(page.xref, "UserUnit", "2")
     result = render(saved(tmp_path, pdf), 72)
     assert result.image.size == (400, 600)
@@ -81,7 +76,7 @@ def test_odd_rotations_and_user_units(tmp_path):
     assert apply(result.transform, *mark_of(result.image)) == pytest.approx((160, 100), abs=0.6)
 
 
-def test_which_resolution_a_page_is_rendered_at(tmp_path):
+def test_the_resolution_of_a_rendered_page(tmp_path):
     pdf, page = scan(1239, 1754)  # 150 dpi
     assert render(saved(tmp_path, pdf)).dpi == pytest.approx(150, abs=0.5)
     assert render(tmp_path / "file.pdf", dpi=96).dpi == pytest.approx(96)
@@ -108,13 +103,13 @@ def test_which_resolution_a_page_is_rendered_at(tmp_path):
     assert render(saved(tmp_path, pdf)).dpi == pytest.approx(ENGINE_DPI)
 
 
-def test_a_scans_resolution_stays_within_reason(tmp_path):
+def test_the_resolution_of_a_scan_is_limited(tmp_path):
     assert render(saved(tmp_path, scan(300, 400)[0])).dpi == pytest.approx(100)
     assert render(saved(tmp_path, scan(1666, 2500, (240, 360))[0])).dpi == pytest.approx(400)
     assert render(saved(tmp_path, scan(1500, 2000, (1500, 2000))[0])).dpi == pytest.approx(72)
 
 
-def test_a_render_never_has_more_pixels_than_allowed(tmp_path):
+def test_a_page_image_has_no_more_pixels_than_allowed(tmp_path):
     for width, height in ((595, 842), (20, 19_000), (3, 3)):
         pdf = pymupdf.open()
         pdf.new_page(width=width, height=height)
@@ -124,7 +119,7 @@ def test_a_render_never_has_more_pixels_than_allowed(tmp_path):
         assert result.dpi <= 1200
 
 
-def test_pages_and_images_of_absurd_size_fail_alone(tmp_path):
+def test_a_page_that_is_too_large_fails_alone(tmp_path):
     pdf, _ = scan(1000, 1001)
     pdf.new_page(width=30_000, height=100)
     pdf.new_page()
@@ -173,7 +168,7 @@ def test_passwords(tmp_path, password):
             assert document.render(1, 72, ENGINE_DPI).image.size == (595, 842)
 
 
-def test_a_document_that_only_its_owner_may_change_opens_without_a_password(tmp_path):
+def test_a_document_with_only_an_owner_password_opens_without_it(tmp_path):
     pdf = pymupdf.open()
     pdf.new_page()
     options = {"encryption": pymupdf.PDF_ENCRYPT_AES_256, "owner_pw": "owner", "permissions": 0}
@@ -200,14 +195,14 @@ def damaged_scan(tmp_path, data, filter_name, text=False):
     ("fmt", "filter_name", "cut", "lost"),
     [
         ("JPEG", "/DCTDecode", slice(None), False),
-        ("JPEG", "/DCTDecode", slice(None, -2), False),  # the end mark alone
+        ("JPEG", "/DCTDecode", slice(None, -2), False),  # only the end marker is missing
         ("JPEG", "/DCTDecode", slice(None, -4000), True),
         ("JPEG", "/DCTDecode", slice(50, None), True),
         ("JPEG2000", "/JPXDecode", slice(None), False),
         ("JPEG2000", "/JPXDecode", slice(None, 20_000), True),
     ],
 )
-def test_a_scan_whose_image_is_damaged_is_no_blank_page(tmp_path, fmt, filter_name, cut, lost):
+def test_a_scan_with_a_damaged_image_fails_instead_of_being_blank(tmp_path, fmt, filter_name, cut, lost):
     noisy = noise(400, 600)
     file = io.BytesIO()
     noisy.save(file, fmt)
@@ -218,10 +213,10 @@ def test_a_scan_whose_image_is_damaged_is_no_blank_page(tmp_path, fmt, filter_na
 
 @pytest.mark.parametrize(("last", "lost"), [("balanced", False), ("missing", True)])
 @pytest.mark.parametrize("size", [(400, 600), (397, 603), (390, 594)])
-def test_a_block_that_is_grey_on_the_average_is_no_missing_one(tmp_path, size, last, lost):
+def test_a_block_that_is_grey_on_average_is_not_missing(tmp_path, size, last, lost):
     picture, (width, height) = noise(*size), size
     left, top = (width - 1) // 8 * 8, (height - 1) // 8 * 8
-    if last == "balanced":  # rows of black and of white, half and half
+    if last == "balanced":  # half of the rows are black, half are white
         for y in range(top, top + 8):
             picture.paste("white" if y % 8 < 4 else "black", (left, y, left + 8, y + 1))
     file = io.BytesIO()
@@ -231,7 +226,7 @@ def test_a_block_that_is_grey_on_the_average_is_no_missing_one(tmp_path, size, l
         render(path)
 
 
-def test_a_damaged_picture_beside_text_does_not_take_the_page_down(tmp_path):
+def test_a_page_with_text_and_a_damaged_image_is_rendered(tmp_path):
     path = damaged_scan(tmp_path, b"no image at all", "/DCTDecode", text=True)
     assert render(path, 72).image.size == (595, 842)
 
@@ -242,7 +237,7 @@ def test_nothing_is_printed(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_closing_twice_does_no_harm(tmp_path):
+def test_a_document_may_be_closed_twice(tmp_path):
     pdf = pymupdf.open()
     pdf.new_page()
     document = open_document(saved(tmp_path, pdf), LIMITS)

@@ -1,4 +1,4 @@
-"""Text layers: what is not used of them, since nobody sees it or since it is no text."""
+"""Text of a PDF that is not used: it is invisible, has no meaning, or comes from an earlier OCR."""
 
 import pymupdf
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from ocrqueue.documents.pdf import document as pdf_module
 from tests.support.paper import PROSE, Paper, photograph, scanned
 
-SHIFTED = str.maketrans({chr(c): chr(c - 29) for c in range(0x41, 0x7B)})  # codes of glyphs taken for characters
+SHIFTED = str.maketrans({chr(c): chr(c - 29) for c in range(0x41, 0x7B)})  # glyph numbers instead of characters
 ROT = str.maketrans("abcdefghijklmnopqrstuvwxyz", "qzjxkvbpygfwmucldrhsniotae")
 
 
@@ -87,19 +87,19 @@ def test_hidden_text_does_not_leak(paper, hide, rotation):
     assert paper.texts() == PROSE
 
 
-def test_a_word_under_a_bar_goes_and_its_neighbours_stay(paper):
+def test_a_word_under_a_bar_is_removed_without_its_neighbours(paper):
     paper.write(*PROSE)
     box = paper.page.search_for("grey")[0]
     paper.page.draw_rect(box, color=None, fill=(0, 0, 0))
     assert paper.texts() == [PROSE[0], "wrote their names into a long book, and went", *PROSE[2:]]
 
 
-def test_a_page_with_nothing_to_see_is_read(paper):
+def test_a_page_with_only_invisible_text_has_no_layer(paper):
     paper.write(*PROSE, render_mode=3)
     assert paper.layer() is None
 
 
-# -- junk -----------------------------------------------------------------------------------------------------------
+# -- text without meaning --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "lines",
     [
@@ -113,13 +113,13 @@ def test_a_page_with_nothing_to_see_is_read(paper):
     ],
     ids=["shifted", "shuffled", "cid", "numbered", "repeated", "encoding", "symbols"],
 )
-def test_gibberish_is_not_kept(paper, lines):
+def test_gibberish_is_not_used(paper, lines):
     paper.write(*lines)
     assert paper.layer() is None
 
 
 def remapped(paper, target):
-    """The page's first font gets a map that takes each code to `target`."""
+    """Give the first font of the page a character map that maps all codes to `target`."""
     (font, *_), *_ = paper.page.get_fonts()
     entry = f"1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <00> <ff> {target} endbfrange"
     xref = paper.pdf.get_new_xref()
@@ -130,13 +130,13 @@ def remapped(paper, target):
 
 
 @pytest.mark.parametrize("target", ["<e000>", f"[{' <fffd>' * 256}]"])
-def test_characters_that_stand_for_nothing_are_not_kept(paper, target):
+def test_characters_without_meaning_are_not_used(paper, target):
     paper.write(*PROSE)
     remapped(paper, target)
     assert paper.layer() is None
 
 
-def test_lines_of_a_font_without_a_map_are_read_beside_the_rest(paper):
+def test_lines_of_a_font_without_a_map_have_to_be_read(paper):
     paper.write("A label", y=200, fontname="cour")
     remapped(paper, "<e000>")
     paper.write(*PROSE)
@@ -145,38 +145,38 @@ def test_lines_of_a_font_without_a_map_are_read_beside_the_rest(paper):
     assert not layer.is_whole
 
 
-def test_an_earlier_reading_of_a_scan_is_not_trusted(paper):
+def test_an_earlier_ocr_of_a_scan_is_not_used(paper):
     paper.picture(paper.page.rect, scanned())
     paper.write(*PROSE, render_mode=3)
     assert paper.layer() is None
 
 
-def test_text_below_a_scan_is_not_trusted(paper):
+def test_text_covered_by_a_scan_is_not_used(paper):
     paper.write(*PROSE)
     paper.picture(paper.page.rect, scanned())
     assert paper.layer() is None
 
 
-def test_a_stamp_on_a_scan_does_not_keep_it_from_being_read(paper):
+def test_a_scan_with_a_page_number_has_no_layer(paper):
     paper.picture(paper.page.rect, scanned())
     paper.write("Page 7 of 12", y=290)
     assert paper.layer() is None
 
 
-def test_letters_drawn_as_shapes_are_read(paper):
+def test_a_page_of_letters_drawn_as_shapes_has_no_layer(paper):
     paper.write("7", x=200, y=290)
     for n in range(100):
         paper.page.draw_rect(pymupdf.Rect(40 + 3 * n, 60, 42 + 3 * n, 66), color=None, fill=(0, 0, 0))
     assert paper.layer() is None
 
 
-def test_more_text_than_a_page_can_have_is_left(paper, monkeypatch):
+def test_too_much_text_for_a_page_is_not_used(paper, monkeypatch):
     monkeypatch.setattr("ocrqueue.documents.pdf.text.MAX_CHARACTERS", 100)
     paper.write(*PROSE)
     assert paper.layer() is None
 
 
-def test_an_error_inside_leaves_the_page_to_the_engine(paper, monkeypatch):
+def test_after_an_error_the_page_has_no_layer(paper, monkeypatch):
     paper.write(*PROSE)
 
     def fails(page):
