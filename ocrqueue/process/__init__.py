@@ -1,1 +1,1 @@
-"""What one worker process needs of its operating system: memory, time limits, locks, libraries."""
+"""What a worker process needs from the operating system: memory, time limits, locks, libraries."""

@@ -1,7 +1,7 @@
-"""An optimised BLAS in place of the slow one that MLX brings along for the CPU on Linux.
+"""Replaces the slow BLAS of MLX for the CPU on Linux by an optimised one.
 
-The wheel `mlx-cpu` links the reference BLAS: a product of two 1024 x 1024 matrices takes 0.3 s and more, with OpenBLAS
-0.02 s. A library that is loaded before MLX, with its symbols open to all, is what MLX then calls.
+The wheel `mlx-cpu` links the reference BLAS: the product of two 1024 x 1024 matrices takes 0.3 s or more, with OpenBLAS
+0.02 s. If OpenBLAS is loaded before MLX, with global symbols, MLX calls OpenBLAS.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")  # the system's own; nothing else is ever loaded
+_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")  # only the system's own folders: no library of a user is loaded
 _PATTERNS = (
     "*-linux-gnu*/openblas*/libblas.so.3",  # Debian and Ubuntu
     "*-linux-gnu*/libopenblas.so.0",
@@ -24,7 +24,7 @@ ADVICE = "install OpenBLAS (Debian and Ubuntu: `apt install libopenblas0`, Fedor
 
 
 def find_blas(folders: Iterable[str] = _FOLDERS) -> Path | None:
-    """The system's OpenBLAS; None where it has none."""
+    """The system's OpenBLAS; None if it has none."""
     return next(_candidates([Path(folder) for folder in folders]), None)
 
 
@@ -38,7 +38,7 @@ def _candidates(folders: list[Path]) -> Iterator[Path]:
 
 
 def is_wanted() -> bool:
-    """Whether MLX is here in the form that needs another BLAS."""
+    """Whether MLX is installed as the wheel that needs another BLAS."""
     if not sys.platform.startswith("linux"):
         return False
     try:
@@ -49,12 +49,12 @@ def is_wanted() -> bool:
 
 
 def preload_blas() -> Path | None:
-    """Load the system's OpenBLAS into this process, before MLX is; the file, or None where nothing was done."""
+    """Load the system's OpenBLAS into this process, before MLX. Returns its file; None if none was loaded."""
     if not is_wanted() or "mlx.core" in sys.modules or (path := find_blas()) is None:
         return None
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more threads a child bring nothing, and children share cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # children share the cores, so more threads gain nothing
     try:
         ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-    except OSError:  # of another architecture, or without its own libraries
+    except OSError:  # for another architecture, or one of its own libraries is missing
         return None
     return path

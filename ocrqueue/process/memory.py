@@ -1,4 +1,4 @@
-"""The memory of this process: how much is in use, and giving back what is not. For workers alone: it needs psutil."""
+"""The memory of a worker process: how much it uses, and returning what it does not use to the system."""
 
 import ctypes
 import gc
@@ -8,7 +8,7 @@ import psutil
 
 
 def memory_now() -> dict[str, int | None]:
-    """Bytes in use: `rss` of the process; `active`, `cache` and `peak` of an engine with an allocator of its own."""
+    """Bytes in use: `rss` of the process; `active`, `cache` and `peak` of MLX's allocator, None without MLX."""
     rss = int(psutil.Process().memory_info().rss)
     mlx = sys.modules.get("mlx.core")
     if mlx is None:
@@ -22,9 +22,9 @@ def memory_now() -> dict[str, int | None]:
 
 
 def footprint(pid: int) -> int:
-    """Bytes that another process of ours uses; on macOS its `phys_footprint`, which counts compressed memory too.
+    """Bytes that another process uses; on macOS its `phys_footprint`, which counts compressed memory too.
 
-    Raises psutil.Error where there is no such process. Layout of `rusage_info_v0`: Apple's <sys/resource.h>.
+    Raises psutil.Error if there is no such process. Layout of `rusage_info_v0`: Apple's <sys/resource.h>.
     """
     if sys.platform == "darwin":
         info = (ctypes.c_uint64 * 12)()  # a UUID of 16 bytes, then numbers
@@ -34,32 +34,32 @@ def footprint(pid: int) -> int:
 
 
 def trim() -> None:
-    """Collect garbage, and return freed memory to the system: glibc keeps most of it, in pieces, until told."""
+    """Collect garbage, and return freed memory to the system: glibc keeps most of it until it is asked."""
     gc.collect()
     _return_freed()
 
 
 def _return_freed() -> None:
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
     if malloc_trim is not None:
         malloc_trim(0)
 
 
 def settle() -> None:
-    """What is in memory now stays: collections need not look at it again (a model's libraries cost 65 ms each time)."""
+    """Exclude all present objects from garbage collections; a model's libraries cost 65 ms in each."""
     gc.collect()
     gc.freeze()
 
 
 def unsettle() -> None:
-    """What `settle` set aside is looked at again, so that it can go."""
+    """Undo `settle`, so that these objects can be collected."""
     gc.unfreeze()
 
 
 def give_back() -> None:
-    """Give back what a task leaves behind: collect garbage first, since MLX's cache frees nothing still referred to.
+    """Free the memory that a task leaves behind. Garbage first, since MLX's cache frees nothing that is referenced.
 
-    MLX is never imported for this: where it is not loaded there is nothing to clear.
+    Does not import MLX: if it is not loaded, it has no cache.
     """
     gc.collect()
     mlx = sys.modules.get("mlx.core")

@@ -1,4 +1,4 @@
-"""A lock that many processes share, or one has to itself; the operating system drops it when its holder dies."""
+"""A lock between processes: shared by many, or exclusive to one. It is free as soon as its holder dies."""
 
 import fcntl
 import os
@@ -9,21 +9,21 @@ from pathlib import Path
 
 
 class ReadWriteLock:
-    """One of many in a file that is never removed, told apart by name: two bytes each, of which nothing is written.
+    """A lock named `name` in a file that holds many of them. Each locks two bytes of the file; nothing is written.
 
-    A process that wants it to itself waits for those that share it, and those who come after wait for it. To be made
-    once in a process, or before it forks; not for threads. Raises OSError where the file cannot be made.
+    A process that wants the lock exclusively waits for those that share it; later processes wait for that process.
+    Make it once in a process, or before forking; not for threads. Raises OSError if the file cannot be made.
     """
 
     def __init__(self, path: Path, name: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        self._gate = 2 * (zlib.crc32(name.encode()) >> 2)  # two names that share a place wait for each other, no more
+        self._gate = 2 * (zlib.crc32(name.encode()) >> 2)  # two names with the same number only wait for each other
         self._room = self._gate + 1
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Hold it beside others."""
+        """Hold it together with others."""
         with self._held(self._gate, fcntl.LOCK_EX):
             self._lock(self._room, fcntl.LOCK_SH)
         try:

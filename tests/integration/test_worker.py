@@ -64,18 +64,17 @@ def test_a_model_that_loads_for_longer_than_four_seconds(stack: Stack) -> None:
 
 @pytest.mark.parametrize("preload", ["0", "1"])
 def test_a_load_longer_than_a_lease_leaves_the_worker_alive(stack: Stack, preload: str) -> None:
-    """Seven seconds in which no other thread of the child runs, with leases of three: a minute and more of 45 s."""
+    """No other thread of the child runs for 7 s, with a lease of 3 s: like more than a minute with a lease of 45 s."""
     stack.start_beat()
     blocking = "blocking-load=tests.support.engines:BlockingLoad"
     worker = stack.start_worker(engines=blocking, OCR_PRELOAD=preload, OCR_LEASE_SECONDS="3", TEST_LOAD_SECONDS="7")
-    started, children = time.monotonic(), stack.children("worker")
+    children = stack.children("worker")
     job = stack.client().submit(numbered.document(2), engine="blocking-load")
     while "loaded engine=blocking-load" not in stack.text("worker"):
         assert worker.id in {w.id for w in live(stack.redis)}, "the worker no longer announces itself"
         assert job.status().waiting_for is None
-        assert time.monotonic() - started < 30
         time.sleep(0.1)
-    assert job.wait(timeout=30).state == "done"
+    assert job.wait(timeout=100).state == "done"
     assert {page["attempts"] for page in job.result()["pages"]} == {0}
     assert stack.children("worker") == children
     assert stack.text("worker").count("loaded engine=blocking-load") == 1
@@ -136,11 +135,14 @@ def test_sigterm_ends_a_worker_and_gives_its_page_back(stack: Stack) -> None:
 
 
 def test_sigterm_does_not_wait_for_a_child_that_still_loads(stack: Stack) -> None:
-    """Nor for one that hangs: neither has a page that could go back."""
-    stack.start_worker(engines="slow-loading=tests.support.engines:SlowLoading", OCR_SHUTDOWN_SECONDS="1")
+    """Nor for one that hangs: neither has a page that could be returned."""
+    stack.log("worker").unlink(missing_ok=True)
+    blocking = "blocking-load=tests.support.engines:BlockingLoad"
+    stack.start_worker(engines=blocking, OCR_SHUTDOWN_SECONDS="1", TEST_LOAD_SECONDS="600")
     process = stack.processes.pop("worker")
     process.terminate()
-    assert process.wait(4.5) == 0  # loading takes six seconds
+    assert process.wait(100) == 0
+    assert "loaded engine=blocking-load" not in stack.text("worker")
     stack.log("worker").unlink()
 
 
@@ -192,4 +194,4 @@ def test_a_page_that_lies_on_its_side_is_put_right_before_any_engine_sees_it(sta
     (result,) = job.result(timeout=60)["pages"]
     assert (result["rotation"], result["width"], result["height"]) == (90, 700, 400)
     assert result["transform"] == [0, 1, 0, -1, 0, 700]
-    assert "turned by 90.00 degrees" in stack.text("worker")
+    assert "turned clockwise by 90.00 degrees" in stack.text("worker")

@@ -1,4 +1,4 @@
-"""Engines for tests: they read numbered pages and do what the page tells them to, failures included."""
+"""Engines for tests: they read numbered pages and behave as the page says, failures included."""
 
 import ctypes
 import os
@@ -17,7 +17,7 @@ from tests.support import numbered
 
 
 class Numbered:
-    """Reads numbered pages, one at a time, as fast as it can."""
+    """Reads numbered pages, one at a time, without delay."""
 
     name = "numbered"
     batch = 1
@@ -33,11 +33,11 @@ class Numbered:
         return Model("none", "1")
 
     def fingerprint(self) -> str:
-        """Nothing but the class changes what is read; a test may pretend that something else did."""
+        """The class name; a test may add TEST_ENGINE_FINGERPRINT."""
         return type(self).__name__ + os.environ.get("TEST_ENGINE_FINGERPRINT", "")
 
-    def load(self, model: Model) -> None:  # noqa: ARG002 -- the protocol's
-        """Takes as long as the class says, or fails where a file tells it to."""
+    def load(self, model: Model) -> None:  # noqa: ARG002 -- the interface
+        """Take `load_seconds`, or fail if the file TEST_ENGINE_BROKEN exists."""
         if os.path.exists(os.environ.get("TEST_ENGINE_BROKEN", "/nonexistent")):  # noqa: PTH110
             raise ModelUnavailable("the test's model is broken: remove the file", "model_broken")
         time.sleep(self.load_seconds)
@@ -63,28 +63,28 @@ class Numbered:
 
 
 class Slow(Numbered):
-    """Takes half a second a page."""
+    """Takes 0.5 s per page."""
 
     name = "slow"
     page_seconds = 0.5
 
 
 class Steady(Numbered):
-    """Takes about as long for a page as a real engine."""
+    """Takes 2 s per page, about as long as a real engine."""
 
     name = "steady"
     page_seconds = 2.0
 
 
 class Quick(Numbered):
-    """Takes a twentieth of a second a page."""
+    """Takes 0.05 s per page."""
 
     name = "quick"
     page_seconds = 0.05
 
 
 class Batching(Numbered):
-    """Reads up to eight pages at once, in the time of one."""
+    """Reads up to eight pages at once, in 0.5 s."""
 
     name = "batching"
     batch = 8
@@ -99,12 +99,12 @@ class SlowLoading(Numbered):
 
 
 class BlockingLoad(Numbered):
-    """Loads for TEST_LOAD_SECONDS inside C without ever letting another thread of its process run."""
+    """Loads for TEST_LOAD_SECONDS inside C, and no other thread of its process runs meanwhile."""
 
     name = "blocking-load"
 
     def load(self, model: Model) -> None:
-        """Holds the GIL all the time, as a reader of a slow disk may."""
+        """Hold the GIL all the time, as a library that reads from a slow disk may."""
         end = time.monotonic() + float(os.environ["TEST_LOAD_SECONDS"])
         while (left := end - time.monotonic()) > 0:
             ctypes.PyDLL(None).usleep(int(min(left, 30) * 1e6))
@@ -112,7 +112,7 @@ class BlockingLoad(Numbered):
 
 
 def _count(pages: int) -> None:
-    """Write a byte for each page that is read, where a test wants to know."""
+    """Append a byte for each page to the file TEST_ENGINE_READS, if it is set."""
     if path := os.environ.get("TEST_ENGINE_READS"):
         with open(path, "ab") as file:  # noqa: PTH123
             file.write(b"." * pages)
@@ -126,7 +126,7 @@ def _behave(behaviour: int) -> None:
     elif behaviour == numbered.KILL_CHILD:
         os.kill(os.getpid(), signal.SIGKILL)
     elif behaviour == numbered.HANG_IN_C:
-        re.match(r"(a|aa)+$", "a" * 100 + "b")  # backtracks for ever inside C, holding the GIL
+        re.match(r"(a|aa)+$", "a" * 100 + "b")  # backtracks without end inside C, holding the GIL
     elif behaviour == numbered.MEMORY_ERROR:
         raise MemoryError
     elif behaviour == numbered.KILL_WORKER:

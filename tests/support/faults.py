@@ -1,4 +1,4 @@
-"""What breaks a stack, and what mends it: signals, a relay that cuts, supervision as `make up` has it."""
+"""Faults for a stack: signals and a relay that cuts connections; and supervision like that of `make up`."""
 
 import os
 import select
@@ -17,11 +17,11 @@ import psutil
 
 from tests.support.harness import Stack, eventually, running
 
-Verdict = str | None  # of a relay's rule: cut before the "request" is sent on, or before the "reply" comes back
+Verdict = str | None  # of a relay's rule: cut before the "request" is passed on, or before the "reply" is
 
 
 class Supervised(Stack):
-    """A stack that starts again what dies."""
+    """A stack that restarts processes that end."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         super().__init__(folder, **env)
@@ -37,18 +37,18 @@ class Supervised(Stack):
         return ["tests.support.saboteur" if part == "tasks.app" else part for part in super()._celery(*args)]
 
     def trap(self, point: str) -> Path:
-        """Kill the next process that reaches this point of `tests.support.saboteur`; the file is gone afterwards."""
+        """Kill the next process that reaches this point of `tests.support.saboteur`. The file is removed then."""
         trap = self.folder / point
         trap.touch()
         return trap
 
     def spawn(self, name: str, command: Iterable[str], **env: str) -> "subprocess.Popen[bytes]":
-        """Start a process, and keep its command."""
+        """Start a process, and remember its command."""
         self._commands[name] = list(command), env
         return super().spawn(name, self._commands[name][0], **env)
 
     def supervise(self) -> None:
-        """From now on, whatever dies is started again."""
+        """From now on, restart each process that ends."""
         self._watching.set()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -64,19 +64,19 @@ class Supervised(Stack):
             time.sleep(0.2)
 
     def unwatched(self, name: str) -> "subprocess.Popen[bytes]":
-        """Stop supervising a process."""
+        """Stop supervising a process; returns it."""
         with self._lock:
             return self.processes.pop(name)
 
     def strike(self, name: str, number: int = signal.SIGKILL) -> int:
-        """Send a signal to a process; returns its pid, at once."""
+        """Send a signal to a process; returns its pid without waiting."""
         pid = self.processes[name].pid
         with suppress(ProcessLookupError):
             os.kill(pid, number)
         return pid
 
     def relay(self, rule: Callable[[bytes], Verdict] = lambda _: None, tls: ssl.SSLContext | None = None) -> "Relay":
-        """A relay to this stack's Redis, which is closed with the stack."""
+        """A relay to this stack's Redis; the stack closes it."""
         self._relays.append(Relay(self.socket, rule, tls))
         return self._relays[-1]
 
@@ -91,7 +91,7 @@ class Supervised(Stack):
         return []
 
     def close(self) -> None:
-        """End everything, stopped processes too."""
+        """End all processes, suspended ones too."""
         self._watching.clear()
         if self._watcher:
             self._watcher.join()
@@ -105,28 +105,28 @@ class Supervised(Stack):
 
 @contextmanager
 def supervised(**env: str) -> Iterator[Supervised]:
-    """A supervised stack with its Redis up. A short lease, so that what was lost comes back within seconds."""
+    """A supervised stack whose Redis runs, with a short lease, so that lost claims are free within seconds."""
     settings = {"OCR_LEASE_SECONDS": "4", "OCR_RECONCILE_SECONDS": "1", **env}
     with running(Supervised, **settings) as stack:
         yield stack
 
 
 def send_all(pids: Iterable[int], number: int) -> None:
-    """A signal to each process that is still there."""
+    """Send a signal to each of these processes that still exists."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
 class Relay:
-    """Stands between clients and Redis on a TCP port of its own, and cuts connections."""
+    """Passes connections on from a TCP port to Redis, and can cut them."""
 
     def __init__(
         self, target: Path, rule: Callable[[bytes], Verdict] = lambda _: None, tls: ssl.SSLContext | None = None
     ) -> None:
         self.target = target
-        self.rule = rule  # called with what a client sends
-        self.tls = tls  # takes TLS connections alone
+        self.rule = rule  # called with the bytes that a client sends
+        self.tls = tls  # if set, only TLS connections are accepted
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self._open: set[socket.socket] = set()
@@ -135,15 +135,15 @@ class Relay:
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The URL for clients."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self, which: Callable[[int], bool] = lambda _: True) -> int:
-        """Cut open connections (those whose number `which` picks); returns how many."""
+        """Cut the open connections whose number `which` accepts; returns how many."""
         return sum(_shut(client) for i, client in enumerate(list(self._open)) if which(i))
 
     def close(self) -> None:
-        """Take no more connections, and cut those there are."""
+        """Accept no more connections, and cut the open ones."""
         _shut(self._server)
         self._server.close()
         self.cut()

@@ -1,4 +1,4 @@
-"""A real stack of a test's own: a private Redis with its append-only file, workers, beat. It ends with the test."""
+"""A real stack for one test: a private Redis with an append-only file, workers, beat. It ends with the test."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ S = TypeVar("S", bound="Stack")
 
 
 def eventually(what: Callable[[], T | None], seconds: float = 20, every: float = 0.05) -> T:
-    """The first true value of `what`; AssertionError where there is none in time."""
+    """The first true value of `what()`. Raises AssertionError if there is none within `seconds`."""
     end = time.monotonic() + seconds
     while True:
         value = what()
@@ -46,7 +46,7 @@ def server_program() -> str:
 
 
 class Stack:
-    """Starts and ends processes; `folder` should have a short path, since a socket lies in it."""
+    """Starts and ends processes. `folder` needs a short path, because it holds a Unix socket."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class Stack:
             **{k: v for k, v in os.environ.items() if not k.startswith("OCR_")},
             "REDIS_URL": f"unix://{self.socket}?db=0",
             "OCR_DATA_DIR": str(folder / "data"),
-            "OCR_CACHE_MAX_GB": "0",  # numbered documents are the same in many tests, and are to be read in each
+            "OCR_CACHE_MAX_GB": "0",  # numbered documents are the same in many tests, and each test wants them read
             "PYTHONPATH": str(PROJECT),
             **env,
         }
@@ -74,25 +74,25 @@ class Stack:
         return process
 
     def start_redis(self) -> None:
-        """Redis with its append-only file, synced every second."""
+        """Start Redis with an append-only file that is synced every second."""
         options = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder), "--save", ""]
         self.spawn("redis", [server_program(), *options, "--appendonly", "yes", "--appendfsync", "everysec"])
         eventually(self._answers, 10, 0.02)
 
     def start_worker(self, name: str = "worker", engines: str = NUMBERED, children: int = 1, **env: str) -> Worker:
-        """A worker that reads pages; returns once it has announced itself."""
+        """Start a worker that reads pages; returns once it has announced itself."""
         command = self._celery("worker", "-l", "INFO", "-n", f"{name}@test", "-c", str(children))
         return self._start(name, command, OCR_WORKER_ENGINES=engines, **env)
 
     def start_documents(self, name: str = "documents", children: int = 2, **env: str) -> Worker:
-        """The worker that opens and assembles."""
+        """Start a worker that opens documents and assembles results."""
         command = self._celery(
             "worker", "-l", "INFO", "-n", f"{name}@test", "-Q", "documents,maintenance", "-c", str(children)
         )
         return self._start(name, command, **env)
 
     def start_beat(self, seconds: int = 1) -> None:
-        """Beat, with a reconciler that runs often."""
+        """Start beat, with a reconciler that runs every `seconds`."""
         self.spawn("beat", self._celery("beat", "--pidfile="), OCR_RECONCILE_SECONDS=str(seconds))
 
     def _start(self, name: str, command: list[str], **env: str) -> Worker:
@@ -116,7 +116,7 @@ class Stack:
             return False
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to a process alone, and wait for its end."""
+        """Send a signal to a process, not to its children, and wait until it has ended."""
         process = self.processes.pop(name)
         os.kill(process.pid, number)
         process.wait(60)
@@ -160,7 +160,7 @@ class Stack:
         )
 
     def close(self) -> None:
-        """End everything, workers first; what does not end is killed, and its children with it."""
+        """End all processes, workers first. One that does not end is killed with its children."""
         last_first = sorted(self.processes.items(), key=lambda item: item[0] == "redis")
         for name, process in last_first:
             if name != "redis":
@@ -178,7 +178,7 @@ class Stack:
 
 @contextmanager
 def running(make: type[S] = Stack, /, **env: str) -> Iterator[S]:  # type: ignore[assignment]
-    """A stack with its Redis up, in a folder whose path is short enough for a socket's."""
+    """A stack whose Redis runs, in a folder with a path short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         stack = make(Path(folder), **env)
         try:

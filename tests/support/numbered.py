@@ -1,6 +1,6 @@
-"""Documents whose pages say by their pixels which page they are and what the test engine is to do with them.
+"""Documents whose pixels say which page it is and how the test engine behaves on it.
 
-A page is 16 stripes, white or black: 12 bits of number, 4 bits of behaviour. So a test knows each page's text.
+A page is 16 stripes, white or black: 12 bits of number, 4 bits of behaviour. So a test knows the text of each page.
 """
 
 import io
@@ -35,7 +35,7 @@ def decode(image: Image.Image) -> tuple[int, int]:
 
 
 def document(pages: int, behaviours: Mapping[int, int] | None = None, salt: int = 0) -> bytes:
-    """A TIFF of so many pages; `behaviours` by page number. `salt` makes its bytes differ and nothing else."""
+    """A TIFF with this many pages. `behaviours`: by page number. `salt` changes the bytes, but no page."""
     frames = [page_image(n, (behaviours or {}).get(n, NORMAL)) for n in range(1, pages + 1)]
     stream = io.BytesIO()
     frames[0].save(stream, "TIFF", save_all=True, append_images=frames[1:], description=f"salt {salt}")

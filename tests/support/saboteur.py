@@ -1,10 +1,10 @@
-"""The Celery application of a worker that dies where a test wants it to, or that is wrong.
+"""The Celery application of a worker that dies at a chosen point, or that has a fault.
 
-A file in the folder TEST_TRAPS, named after one of `POINTS`, kills the process that comes there next; one named `full`
-makes the spool's disk look full for the files whose path contains its text, and one named `unforeseen` makes
-plain messages fail with an error that nobody expects. With
-TEST_UNCHECKED_CLAIMS set, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
-that version; with TEST_CRASHES, it ends of a command that Redis refuses; with TEST_HANGS, it does not come to its end.
+Files in the folder TEST_TRAPS set it off. A file named after one of `POINTS` kills the next process that reaches this
+point. `full` makes the disk look full for files of the spool whose path contains its text, where no small file system
+can be mounted for that. `unforeseen` makes plain messages fail with an error that nobody expects.
+With TEST_UNCHECKED_CLAIMS, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
+that version; with TEST_CRASHES, it ends when Redis refuses a command; with TEST_HANGS, it does not end.
 """
 
 import errno
@@ -29,12 +29,12 @@ from worker.app import app
 from worker.parent import keeper
 
 POINTS = {
-    "opened": "tasks.document:dispatch",  # the pages are in the ledger, no ticket is sent yet
+    "opened": "tasks.document:dispatch",  # the pages are in the ledger; no ticket has been sent
     "assembling": "worker.steps:assemble_job",  # the assembly has its claim
     "assembled": "ocrqueue.ledger:Ledger.end",  # the result is written, the job has not ended
     "making": "worker.steps:make_format",  # a format is about to be made
-    "ended": "tasks.assemble:dispatch",  # the job has ended, nobody knows it yet
-    "read": "tasks.page:dispatch",  # a page is counted, the lane's next ticket is not sent
+    "ended": "tasks.assemble:dispatch",  # the job has ended; its end has not been published
+    "read": "tasks.page:dispatch",  # a page is counted; the lane's next ticket has not been sent
 }
 _CHECK = "if not kind then return reply({stale = true}) end"
 _UNCHECKED = """if not kind then
@@ -96,15 +96,15 @@ def _fail_unforeseen(sign: Path) -> None:
 
 
 class Hanging(bootsteps.StartStopStep):
-    """A part of the worker that does not stop."""
+    """A step of the worker that never stops."""
 
-    def stop(self, parent: Any) -> None:  # noqa: ARG002 -- the protocol's
-        """For ever."""
+    def stop(self, parent: Any) -> None:  # noqa: ARG002 -- Celery's interface
+        """Does not return."""
         while True:
             time.sleep(60)
 
 
-engines.ENGINES["quick"] = "tests.support.engines:Quick"  # known also while no worker that serves it lives
+engines.ENGINES["quick"] = "tests.support.engines:Quick"  # known even if no live worker serves it
 if "TEST_TRAPS" in os.environ:
     _set_traps(Path(os.environ["TEST_TRAPS"]))
     _fill_disk(Path(os.environ["TEST_TRAPS"]) / "full")
