@@ -1,4 +1,4 @@
-"""A service that has installed the client alone hands documents over and gets them back."""
+"""A service with only the client installed submits documents and reads their results."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The commands a user types, against a real stack with the embedded engine."""
+"""The commands of a user, with a real stack and the default engine."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ SCAN = DATA / "scan.pdf"
 PASSWORD = "secret"
 
 
-def test_text_goes_to_standard_output_and_progress_elsewhere(stack: Stack) -> None:
+def test_text_goes_to_standard_output_and_progress_to_stderr(stack: Stack) -> None:
     done = stack.submit("ocr", str(SCAN))
     assert done.returncode == 0, done.stderr
     pages = done.stdout.split("\f")
@@ -73,7 +73,7 @@ def test_bad_input_is_answered_in_one_line(stack: Stack, name: str, code: str) -
     assert "Traceback" not in done.stderr
 
 
-def test_an_empty_file_and_one_that_is_not_there(stack: Stack, tmp_path: Path) -> None:
+def test_an_empty_file_and_a_missing_file(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "empty.pdf").touch()
     empty = stack.submit("ocr", str(tmp_path / "empty.pdf"))
     assert empty.returncode == 4

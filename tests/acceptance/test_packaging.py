@@ -1,4 +1,4 @@
-"""What `pip install .` gives another service: the client, and nothing heavy."""
+"""`pip install .` installs the client, without engines or image libraries."""
 
 import json
 from pathlib import Path

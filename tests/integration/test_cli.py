@@ -1,4 +1,4 @@
-"""The command line against a real server and a real spool; the workers' side is played by the ledger itself."""
+"""The command line with a real Redis and a real spool; the tests do the workers' part through the ledger."""
 
 import io
 import json
@@ -33,7 +33,7 @@ Output = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def client(redis: Redis, redis_server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    """What the command line itself will find by its settings; the current folder is empty but for a document."""
+    """A client with the settings of the command line. The current folder holds only scan.pdf."""
     (tmp_path / "data" / "spool").mkdir(parents=True)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -47,7 +47,7 @@ def client(redis: Redis, redis_server: Path, tmp_path: Path, monkeypatch: pytest
 
 @contextmanager
 def working(client: Client, pages: int = 3) -> Iterator[None]:
-    """Reads every job that comes, until the block ends: a document fails by its name, a page 2 too."""
+    """Read every job until the block ends. A document named "broken" fails; page 2 of one named "partial" fails."""
     over = threading.Event()
 
     def work() -> None:
@@ -101,7 +101,7 @@ def test_a_partial_job_gives_its_text_and_exit_code_3(client: Client, capsys: Ou
     assert capsys.readouterr().out == "page 1\n\f\fpage 3\n"
 
 
-def test_json_is_an_object_a_source(client: Client, capsys: Output) -> None:
+def test_json_prints_an_object_per_source(client: Client, capsys: Output) -> None:
     Path("broken.pdf").write_bytes(b"abc")
     Path("empty.pdf").touch()
     with working(client):
@@ -154,13 +154,13 @@ def test_standard_input_is_a_document(client: Client, capsys: Output, monkeypatc
     assert capsys.readouterr().out == "page 1\n"
 
 
-def test_without_waiting_the_ids_alone_are_printed(client: Client, capsys: Output) -> None:
+def test_no_wait_prints_only_the_ids(client: Client, capsys: Output) -> None:
     Path("scan.png").write_bytes(b"abc")
     assert main(["ocr", "scan.pdf", "scan.png", "--no-wait", "--priority", "high"]) == 0
     assert capsys.readouterr().out.split() == client.ledger.jobs()
 
 
-def test_after_its_time_the_job_goes_on(client: Client, capsys: Output) -> None:
+def test_the_job_continues_after_a_timeout(client: Client, capsys: Output) -> None:
     assert main(["ocr", "scan.pdf", "--timeout", "0.2"]) == 5
     (job,) = client.ledger.jobs()
     err = capsys.readouterr().err
@@ -180,7 +180,7 @@ def test_a_full_queue_is_exit_code_6(client: Client, capsys: Output, monkeypatch
     assert "1 more document was not submitted" in err
 
 
-def test_a_key_that_stands_for_something_else_is_wrong_usage(client: Client, capsys: Output) -> None:
+def test_a_key_of_another_document_is_wrong_usage(client: Client, capsys: Output) -> None:
     assert main(["ocr", "scan.pdf", "--key", "k", "--no-wait"]) == 0
     assert main(["ocr", "scan.pdf", "--key", "k", "--no-wait"]) == 0
     first, second = capsys.readouterr().out.split()
@@ -195,7 +195,7 @@ def test_a_password_comes_from_a_file(client: Client, capsys: Output) -> None:
     assert client.spool.read_password(capsys.readouterr().out.strip()) == "open sesame "
 
 
-def test_a_job_is_looked_at_fetched_and_dropped(client: Client, capsys: Output) -> None:
+def test_status_result_dead_and_drop_of_a_job(client: Client, capsys: Output) -> None:
     Path("partial.pdf").write_bytes(b"abc")
     job = client.submit(Path("partial.pdf"))
     assert main(["status", job.id, "--json"]) == 0
@@ -258,7 +258,7 @@ def test_a_command_in_the_background_ignores_sigint_and_ends_at_sigterm(client: 
     assert len(client.ledger.jobs()) == 1
 
 
-def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
+def test_ctrl_c_names_the_job_that_continues(client: Client) -> None:
     with default_sigint():
         process = started()
     process.send_signal(signal.SIGINT)
@@ -270,10 +270,10 @@ def test_ctrl_c_names_the_job_that_goes_on(client: Client) -> None:
     assert out == ""
 
 
-def test_ctrl_c_while_a_document_is_handed_over_names_its_job_too(client: Client) -> None:
+def test_ctrl_c_during_a_submission_names_the_job(client: Client) -> None:
     program = (
         "import os, signal, sys; from ocrqueue.cli import main; from ocrqueue.client import Client\n"
-        "Client.send = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"  # the record is there, the message is not
+        "Client.send = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"  # the record exists, the message is not sent
         "sys.exit(main(['ocr', 'scan.pdf']))"
     )
     env = os.environ | {"PYTHONPATH": str(PROJECT)}
@@ -285,7 +285,7 @@ def test_ctrl_c_while_a_document_is_handed_over_names_its_job_too(client: Client
     assert "Traceback" not in run.stderr
 
 
-def test_an_output_that_takes_nothing_is_one_line(client: Client) -> None:
+def test_an_output_that_cannot_be_written_is_one_line(client: Client) -> None:
     with Path("out").open("wb") as out:
         run = subprocess.run(
             [sys.executable, PROJECT / "submit.py", "--help"],
@@ -345,7 +345,7 @@ def test_a_slow_blas_is_no_error(
     assert code == (4 if any(line.startswith("wrong") and "disk" in line for line in lines) else 0)
 
 
-def test_doctor_is_content_with_a_healthy_stack(client: Client, redis: Redis, capsys: Output) -> None:
+def test_doctor_finds_nothing_wrong_in_a_healthy_stack(client: Client, redis: Redis, capsys: Output) -> None:
     redis.config_set("appendonly", "yes")
     try:
         announce(redis, Worker("w1", "host", 1, "0.1.0", ("documents",)), 30)

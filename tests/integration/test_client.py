@@ -1,4 +1,4 @@
-"""The client against a real server and a real spool; the workers' side is played by the ledger itself."""
+"""The client with a real Redis and a real spool; the tests do the workers' part through the ledger."""
 
 import io
 import json
@@ -36,7 +36,7 @@ from tests.support.player import Reader
 
 @pytest.fixture
 def client(redis: Redis, redis_server: Path, tmp_path: Path) -> Iterator[Client]:
-    """A client of the private server, with a spool of its own."""
+    """A client of the private server, with its own spool."""
     (tmp_path / "spool").mkdir()
     settings = Shared(
         tmp_path, f"redis+socket://{redis_server}?virtual_host=0", False, str(tmp_path / "spool"), None, 100, 1000
@@ -56,8 +56,8 @@ def spooled(client: Client) -> list[str]:
     return list(client.spool.jobs())
 
 
-# -- handing over -----------------------------------------------------------------------------------------------------
-def test_a_submission_puts_bytes_record_and_message(client: Client, redis: Redis) -> None:
+# -- submitting -------------------------------------------------------------------------------------------------------
+def test_a_submission_stores_bytes_record_and_message(client: Client, redis: Redis) -> None:
     job = client.submit(b"abc", name="scan.pdf", lang="de", priority="high")
     status = job.status()
     assert (status.state, status.name, status.pages) == ("queued", "scan.pdf", None)
@@ -75,7 +75,7 @@ def test_a_submission_puts_bytes_record_and_message(client: Client, redis: Redis
     assert message["properties"]["priority"] == 3
 
 
-def test_a_url_is_left_to_the_worker(client: Client) -> None:
+def test_a_url_is_not_downloaded_by_the_client(client: Client) -> None:
     job = client.submit("https://host.example/a.pdf")
     source = client.ledger.job(job.id).source
     assert (source.name, source.file, source.spec) == ("a.pdf", None, {"url": "https://host.example/a.pdf"})
@@ -90,7 +90,7 @@ def test_a_file_and_a_stream_are_read(client: Client, tmp_path: Path) -> None:
     assert len(shas) == 1
 
 
-def test_a_key_gives_the_same_job_and_keeps_nothing_twice(client: Client, redis: Redis) -> None:
+def test_a_key_returns_the_same_job_and_stores_nothing_twice(client: Client, redis: Redis) -> None:
     first = client.submit(b"abc", key="invoice 7", dpi=300)
     before = redis.llen("documents\x06\x166")
     assert client.submit(io.BytesIO(b"abc"), key="invoice 7", dpi=300).id == first.id
@@ -103,7 +103,7 @@ def test_a_key_gives_the_same_job_and_keeps_nothing_twice(client: Client, redis:
     assert client.submit(b"abcd", key="invoice 8").id != first.id
 
 
-def test_a_full_queue_takes_nothing_and_keeps_nothing(client: Client) -> None:
+def test_a_full_queue_refuses_a_submission_and_keeps_nothing(client: Client) -> None:
     full = Client(replace(client.settings, max_queued_pages=20))
     full.submit(b"1")
     full.submit(b"2")
@@ -113,7 +113,7 @@ def test_a_full_queue_takes_nothing_and_keeps_nothing(client: Client) -> None:
     full.redis.close()
 
 
-def test_a_full_redis_takes_nothing_and_keeps_nothing(client: Client, redis: Redis) -> None:
+def test_a_full_redis_refuses_a_submission_and_keeps_nothing(client: Client, redis: Redis) -> None:
     used = int(redis.info("memory")["used_memory"])
     try:
         redis.config_set("maxmemory", int(used * 1.1))
@@ -137,13 +137,13 @@ def test_a_refused_document_leaves_nothing(client: Client, redis: Redis, content
     assert redis.zcard(names.JOBS) == 0
 
 
-def test_a_password_goes_into_the_spool_and_nowhere_else(client: Client, redis: Redis) -> None:
+def test_a_password_is_stored_in_the_spool_only(client: Client, redis: Redis) -> None:
     job = client.submit(b"abc", password="open sesame")
     assert client.spool.read_password(job.id) == "open sesame"
     assert "sesame" not in json.dumps([redis.hgetall(names.job_key(job.id)), redis.lrange("documents\x06\x166", 0, -1)])
 
 
-def test_a_missing_spool_is_said(client: Client, tmp_path: Path) -> None:
+def test_a_missing_spool_is_an_error(client: Client, tmp_path: Path) -> None:
     away = Client(replace(client.settings, spool=str(tmp_path / "none")))
     for source in (b"abc", "https://host.example/a.pdf"):
         with pytest.raises(StorageError, match="is not there"):
@@ -152,7 +152,7 @@ def test_a_missing_spool_is_said(client: Client, tmp_path: Path) -> None:
     away.redis.close()
 
 
-def test_a_wrong_password_for_redis_is_said(client: Client, redis: Redis) -> None:
+def test_a_wrong_password_for_redis_is_an_error(client: Client, redis: Redis) -> None:
     redis.config_set("requirepass", "right")
     redis.execute_command("AUTH", "right")
     away = Client(client.settings)
@@ -180,7 +180,7 @@ def test_a_job_is_waited_for_and_read(client: Client) -> None:
     assert [json.loads(line)["page"] for line in job.result("jsonl").splitlines()] == [1, 2, 3]
 
 
-def test_waiting_wakes_at_once_and_not_only_when_it_looks(client: Client) -> None:
+def test_waiting_returns_at_the_event_and_not_at_the_next_look(client: Client) -> None:
     job = client.submit(b"abc")
     timer = threading.Timer(0.3, read, (client, job))
     timer.start()
@@ -199,7 +199,7 @@ def test_waiting_ends_after_its_time(client: Client) -> None:
     assert job.status().state == "queued"
 
 
-def test_pages_come_as_they_are_read(client: Client) -> None:
+def test_pages_are_yielded_as_they_are_read(client: Client) -> None:
     job = client.submit(b"abc")
     reader = Reader(client, job)
     reader.open(3)
@@ -215,7 +215,7 @@ def test_pages_come_as_they_are_read(client: Client) -> None:
 
 
 @pytest.mark.parametrize("failing_first", [False, True])
-def test_reading_pages_as_they_finish_asks_for_each_state_a_few_times_at_most(
+def test_yielding_all_pages_reads_each_state_a_few_times_at_most(
     client: Client, monkeypatch: pytest.MonkeyPatch, failing_first: bool
 ) -> None:
     n = 50
@@ -247,7 +247,7 @@ def test_reading_pages_as_they_finish_asks_for_each_state_a_few_times_at_most(
     assert states < 20 * n
 
 
-def test_pages_of_a_cancelled_job_come_once_each(client: Client) -> None:
+def test_each_page_of_a_cancelled_job_is_yielded_once(client: Client) -> None:
     job = client.submit(b"abc")
     reader = Reader(client, job)
     reader.open(5)
@@ -271,7 +271,7 @@ def test_a_partial_job_has_the_text_of_the_others(client: Client) -> None:
     assert (dead.job, dead.page, dead.code) == (job.id, 2, "engine_error")
 
 
-def test_a_failed_job_says_why(client: Client) -> None:
+def test_a_failed_job_raises_its_reason(client: Client) -> None:
     refused, unread = client.submit(b"abc"), client.submit(b"abc")
     Reader(client, refused).refuse(PageError("corrupt_file", "it is torn; send another"))
     read(client, unread, pages=2, failing=[1, 2])
@@ -300,7 +300,7 @@ def test_cancelling_keeps_what_was_read(client: Client) -> None:
     assert not job.cancel()
 
 
-def test_a_retry_takes_the_old_result_away_first(client: Client, redis: Redis) -> None:
+def test_a_retry_removes_the_old_result_first(client: Client, redis: Redis) -> None:
     job = client.submit(b"abc")
     read(client, job, failing=[2])
     redis.set(f"celery-task-meta-{job.id}", "{}")
@@ -319,7 +319,7 @@ def test_a_retry_of_a_job_that_is_done_changes_nothing(client: Client, redis: Re
     assert redis.exists(f"celery-task-meta-{job.id}")
 
 
-def test_a_drop_leaves_nothing(client: Client, redis: Redis) -> None:
+def test_a_dropped_job_leaves_nothing(client: Client, redis: Redis) -> None:
     job = client.submit(b"abc")
     with pytest.raises(WrongState):
         job.drop()
@@ -334,7 +334,7 @@ def test_a_drop_leaves_nothing(client: Client, redis: Redis) -> None:
         client.job("no id")
 
 
-def test_a_job_that_redis_has_forgotten_is_waited_for(client: Client, redis: Redis) -> None:
+def test_waiting_continues_for_a_job_that_redis_has_lost(client: Client, redis: Redis) -> None:
     job = client.submit(b"abc")
     record = client.ledger.job(job.id)
 
@@ -352,7 +352,7 @@ def test_a_job_that_redis_has_forgotten_is_waited_for(client: Client, redis: Red
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    """A server that a test may stop and start, and nothing else."""
+    """A stack that has only Redis, which a test may stop and start."""
     with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
         stack = Stack(Path(folder))
         (Path(folder) / "data" / "spool").mkdir(exist_ok=True)
@@ -362,7 +362,7 @@ def stack() -> Iterator[Stack]:
         stack.redis.close()
 
 
-def test_waiting_outlives_a_restart_of_redis(stack: Stack) -> None:
+def test_waiting_continues_after_a_restart_of_redis(stack: Stack) -> None:
     client = stack.client()
     job = client.submit(b"abc")
     waited_for: list[str | None] = []
@@ -382,7 +382,7 @@ def test_waiting_outlives_a_restart_of_redis(stack: Stack) -> None:
 
 
 # -- workers ----------------------------------------------------------------------------------------------------------
-def test_live_workers_are_those_that_said_so_lately(client: Client, redis: Redis) -> None:
+def test_workers_are_live_until_their_announcement_expires(client: Client, redis: Redis) -> None:
     engines = {"rapidocr": {"model": "tiny", "revision": "1", "batch": 1}}
     worker = Worker("w1", "host", 7, "0.1.0", ("documents", "pages.rapidocr"), engines, 2, 3.0)
     workers.announce(redis, worker, 20)
@@ -393,7 +393,7 @@ def test_live_workers_are_those_that_said_so_lately(client: Client, redis: Redis
     assert workers.live(redis) == []
 
 
-def test_status_says_which_worker_is_missing(client: Client, redis: Redis) -> None:
+def test_the_status_names_the_missing_worker(client: Client, redis: Redis) -> None:
     job = client.submit(b"abc")
     assert "no worker opens documents" in str(job.status().waiting_for)
     workers.announce(redis, Worker("w1", "host", 7, "0.1.0", ("documents",)), 20)

@@ -80,7 +80,7 @@ def test_the_server_is_private_and_durable(data):
     assert (data / "redis").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_it_holds_outlives_a_kill(data):
+def test_its_data_survives_a_kill(data):
     with server(data) as (process, client):
         client.set("kept", "yes")
         client.execute_command("WAITAOF", 1, 0, 5000)
@@ -91,7 +91,7 @@ def test_what_it_holds_outlives_a_kill(data):
         assert client.get("kept") == "yes"
 
 
-def test_a_client_with_another_temporary_folder_finds_it(data, monkeypatch):
+def test_a_client_with_another_temporary_folder_finds_the_server(data, monkeypatch):
     with server(data) as (_, client):
         client.set("here", "1")
         monkeypatch.delenv("XDG_RUNTIME_DIR")
@@ -114,7 +114,7 @@ def assert_one_line(text: str, *words: str) -> None:
     assert all(word in text for word in words), text
 
 
-def test_a_second_server_says_that_one_is_there(data):
+def test_a_second_server_is_refused(data):
     with server(data) as (_, client):
         run = second(data)
         assert run.returncode == 1
@@ -122,7 +122,7 @@ def test_a_second_server_says_that_one_is_there(data):
         assert client.ping()
 
 
-def test_with_a_redis_url_there_is_nothing_to_do(data):
+def test_with_a_redis_url_no_server_is_started(data):
     run = second(data, REDIS_URL="redis://example.org/0")
     assert run.returncode == 0
     assert_one_line(run.stderr, "REDIS_URL")
@@ -138,13 +138,13 @@ def test_a_folder_open_to_others_is_refused_in_one_line(data):
     assert_one_line(run.stderr, "open to other users", str(folder))
 
 
-def test_a_server_that_is_no_program_is_refused_in_one_line(data):
+def test_a_missing_server_program_is_refused_in_one_line(data):
     run = second(data, OCR_REDIS_SERVER="/does/not/exist")
     assert run.returncode == 1
     assert_one_line(run.stderr, "OCR_REDIS_SERVER", "/does/not/exist")
 
 
-def test_a_data_folder_that_cannot_be_written_is_told_in_one_line(data):
+def test_a_data_folder_that_cannot_be_written_is_refused_in_one_line(data):
     data.parent.joinpath("file").touch()
     run = second(data.parent / "file" / "data")
     assert run.returncode == 1

@@ -1,4 +1,4 @@
-"""`make up` with the real Procfile: every process is killed in turn, and started again without a hand."""
+"""`make up` with the real Procfile: each process is killed in turn, and supervisord restarts it."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ from ocrqueue.settings import Shared
 from tests.support import numbered
 from tests.support.harness import NUMBERED, PROJECT, eventually
 
-# What tells a process of the Procfile from the others, on its command line.
+# A part of each process's command line that no other process has.
 MARKS = {"redis": "-server", "worker": "pages@", "documents": "documents@", "beat": " beat ", "flower": "flower"}
 FAILS = "fails: python -c \"import time; print(time.time(), file=open('tries', 'a')); raise SystemExit(1)\"\n"
 
@@ -48,7 +48,7 @@ def up(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["subproc
 
 
 def find(up: "subprocess.Popen[bytes]", name: str) -> psutil.Process | None:
-    """A process of the Procfile, while it runs: a child of supervisord, not one of its own children."""
+    """A running process of the Procfile, which is a direct child of supervisord; None if it does not run."""
     (supervisord,) = psutil.Process(up.pid).children()
     for child in supervisord.children():
         with suppress(psutil.NoSuchProcess):  # ended a moment ago
@@ -57,7 +57,7 @@ def find(up: "subprocess.Popen[bytes]", name: str) -> psutil.Process | None:
     return None
 
 
-def test_each_process_is_started_again(up: "subprocess.Popen[bytes]", short_folder: Path) -> None:
+def test_each_killed_process_is_restarted(up: "subprocess.Popen[bytes]", short_folder: Path) -> None:
     data = short_folder / "data"
     eventually((data / "redis" / "socket").exists, 30)
     client = Client(Shared(data, redis_url(data), True, str(data / "spool"), None, 1000, 2**20))
@@ -76,7 +76,7 @@ def test_each_process_is_started_again(up: "subprocess.Popen[bytes]", short_fold
     eventually(lambda: (data / "spool").exists() and all(find(up, name) for name in MARKS), 30)
     eventually(answers, 30)
     assert end_of_a_job() == ("done", None)
-    time.sleep(5)  # the supervisor takes what has run so long for started
+    time.sleep(5)  # after this time supervisord counts a process as started
     for name in MARKS:
         old = find(up, name)
         assert old is not None

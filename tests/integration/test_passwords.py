@@ -1,4 +1,4 @@
-"""A document's password: kept for its job alone, seen by nobody else, and gone as soon as nothing needs it."""
+"""The password of a document is stored only for its job, is hidden everywhere else, and is removed after use."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def locked() -> bytes:
-    """A PDF that opens with the password."""
+    """A PDF that is encrypted with the password."""
     with pymupdf.open() as pdf:
         pdf.new_page().insert_text((72, 72), "text")
         content: bytes = pdf.tobytes(encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw=SECRET, owner_pw="owner")
@@ -34,12 +34,12 @@ def locked() -> bytes:
 
 
 def kept(stack: Stack, job: Job | str) -> Path:
-    """The file in the job's folder."""
+    """The file of the password in the job's folder."""
     return stack.folder / "data" / "spool" / "jobs" / (job if isinstance(job, str) else job.id) / "password"
 
 
 def holding(stack: Stack) -> list[Path]:
-    """The files that hold the password: all logs, the spool with its page cache, and whatever Redis was ever told."""
+    """The files that contain the password, among logs, spool, page cache, and the append-only file of Redis."""
     files = [path for path in stack.folder.rglob("*") if path.is_file()]
     assert {"worker.log", "documents.log"} <= {path.name for path in files}
     assert any(path.suffix == ".aof" and path.stat().st_size for path in files)
@@ -47,11 +47,11 @@ def holding(stack: Stack) -> list[Path]:
 
 
 def shown(processes: list[psutil.Process]) -> bool:
-    """Whether a process list shows it."""
+    """Whether the arguments or the environment of a process contain the password."""
     return any(SECRET in " ".join([*p.cmdline(), *p.environ().values()]) for p in processes)
 
 
-def test_nobody_sees_it_and_it_goes_with_the_jobs_success(stack: Stack, locked: bytes, tmp_path: Path) -> None:
+def test_the_password_is_hidden_and_removed_when_the_job_is_done(stack: Stack, locked: bytes, tmp_path: Path) -> None:
     (tmp_path / "locked.pdf").write_bytes(locked)
     (tmp_path / "secret").write_text(SECRET + "\n")
     stack.kill("worker")  # so that the job waits
@@ -69,7 +69,7 @@ def test_nobody_sees_it_and_it_goes_with_the_jobs_success(stack: Stack, locked: 
     assert holding(stack) == []
 
 
-def test_it_is_kept_until_a_pdf_that_was_asked_for_is_made(stack: Stack, locked: bytes) -> None:
+def test_the_password_is_kept_until_a_requested_pdf_is_made(stack: Stack, locked: bytes) -> None:
     stack.kill("worker")
     job = stack.client().submit(locked, password=SECRET, engine="numbered", formats=["pdf"], text_layer="ignore")
     eventually(lambda: job.status().state == "running")
@@ -82,8 +82,8 @@ def test_it_is_kept_until_a_pdf_that_was_asked_for_is_made(stack: Stack, locked:
     assert holding(stack) == []
 
 
-def test_a_retry_needs_it_and_a_drop_removes_it(stack: Stack, locked: bytes) -> None:
-    job = stack.client().submit(locked, password=SECRET, engine="rapidocr", text_layer="ignore")  # nobody reads here
+def test_a_retry_needs_the_password_and_a_drop_removes_it(stack: Stack, locked: bytes) -> None:
+    job = stack.client().submit(locked, password=SECRET, engine="rapidocr", text_layer="ignore")  # has no worker
     eventually(lambda: job.status().state == "running")
     for _ in range(2):
         job.cancel()
@@ -99,7 +99,7 @@ def test_a_retry_needs_it_and_a_drop_removes_it(stack: Stack, locked: bytes) -> 
     assert holding(stack) == []
 
 
-def test_a_wrong_one_is_in_no_answer(stack: Stack, locked: bytes) -> None:
+def test_a_wrong_password_is_in_no_message(stack: Stack, locked: bytes) -> None:
     job = stack.client().submit(locked, password=SECRET[::-1])
     status = job.wait(timeout=30)
     assert (status.state, status.code) == ("failed", "password_required")

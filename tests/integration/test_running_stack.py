@@ -1,4 +1,4 @@
-"""`make up` with small processes of the tests' own, under the real supervisord."""
+"""`make up` with small test processes under the real supervisord."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ redis: python -m ocrqueue.stack.embedded
 steady: python steady.py
 fails: python -c "import sys; sys.exit('OCR_X is wrong')"
 """
-# Counts its stops: a clean one is a TERM that it got alone, before its child.
+# Writes at SIGTERM whether its child still runs: only the main process must get the signal.
 STEADY = """\
 import pathlib, signal, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
@@ -130,14 +130,14 @@ def test_a_stack_in_the_background_ignores_sigint_and_sighup_and_stops_at_sigter
         process.send_signal(signal.SIGHUP)
         parent.kill()
         psutil.Process(int(child)).kill()
-        wait_for(project / "started")  # a stack that stops starts nothing again
+        wait_for(project / "started")  # a stack that is stopping would not restart it
         process.terminate()
         process.communicate(timeout=60)
         assert process.returncode == 0
     assert (project / "stopped").read_text() == "None"
 
 
-def test_what_dies_is_started_again(project):
+def test_a_killed_process_is_restarted(project):
     with stack(project):
         child = wait_for(project / "started")
         parent = psutil.Process(int(child)).parent()
@@ -156,7 +156,7 @@ def test_a_second_stack_on_the_same_data_is_refused(project):
         assert run.stderr.count("\n") == 1
 
 
-def test_a_wrong_setting_stops_it_at_once(project):
+def test_a_wrong_setting_stops_the_stack_at_once(project):
     (project / "worker_config.py").write_text("import sys\nsys.exit('OCR_IDLE_SECONDS is wrong')\n")
     run = refused(project)
     assert run.returncode == 1
@@ -173,14 +173,14 @@ def test_with_a_redis_url_no_server_is_started(project):
     assert not (project / "data" / "redis").exists()
 
 
-def test_elsewhere_it_says_where_to_start_it(project):
+def test_without_a_procfile_the_error_says_where_to_start(project):
     (project / "Procfile").unlink()
     run = refused(project)
     assert run.returncode == 1
     assert run.stderr == "stack: no Procfile in this folder: start the stack in the project's folder\n"
 
 
-def test_the_spool_is_there_before_anything_is_started(project):
+def test_the_spool_exists_before_any_process_starts(project):
     look = "import pathlib, time; pathlib.Path('started').write_text(str(pathlib.Path('data/spool').is_dir()))"
     (project / "Procfile").write_text(f'redis: python -c "{look}; time.sleep(1000)"\n')
     with stack(project):
@@ -188,7 +188,7 @@ def test_the_spool_is_there_before_anything_is_started(project):
     assert (project / "data" / "spool").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_spool_that_cannot_be_made_stops_it_at_once(project):
+def test_a_spool_that_cannot_be_created_stops_the_stack_at_once(project):
     (project / "file").touch()
     run = refused(project, OCR_SPOOL_URL=str(project / "file" / "spool"))
     assert run.returncode == 1
@@ -204,7 +204,7 @@ def test_a_spool_that_cannot_be_made_stops_it_at_once(project):
         ("worker", "OCR_WORKER_ENGINES", "mine=no.such:Class"),
     ],
 )
-def test_what_a_process_would_end_of_stops_it_at_once(project, process, name, value):
+def test_a_setting_that_a_process_refuses_stops_the_stack_at_once(project, process, name, value):
     (project / "worker_config.py").unlink()
     (project / "Procfile").write_text(f"{process}: touch started\n")
     run = refused(project, **{name: value})

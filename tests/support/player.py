@@ -1,4 +1,4 @@
-"""Plays the workers' side of a job, with the real ledger and the real spool, and no worker."""
+"""Does the workers' part of a job through the real ledger and spool, without a worker."""
 
 from collections.abc import Sequence
 from uuid import uuid4
@@ -16,7 +16,7 @@ RECORD: dict[str, object] = {"engine": "rapidocr", "model": "tiny", "revision": 
 
 
 class Reader:
-    """Does with a job what workers do, page by page."""
+    """Opens, reads and assembles a job, page by page."""
 
     def __init__(self, client: Client, job: Job) -> None:
         self.ledger, self.spool, self.id = client.ledger, client.spool, job.id
@@ -33,7 +33,7 @@ class Reader:
         self.ledger.refuse(self.id, token, error)
 
     def read(self, failing: Sequence[int] = ()) -> None:
-        """Read all open pages, and assemble them."""
+        """Read all open pages (those in `failing` fail), and assemble the result."""
         while self.tickets:
             self.step(failing)
 

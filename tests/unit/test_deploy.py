@@ -1,4 +1,4 @@
-"""The files in deploy/ for other supervisors: systemd's own check, and that they name what is there."""
+"""The files in deploy/ for other supervisors: systemd accepts them, and they name existing processes and files."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ NAMES = {p.name for p in read_procfile((PROJECT / "Procfile").read_text())}
 
 
 def verify(folder: Path, change: tuple[str, str] = ("", "")) -> "subprocess.CompletedProcess[str]":
-    """What systemd-analyze says of the units, for this checkout instead of /opt/ocr-queue."""
+    """Run systemd-analyze on the units, with the paths of this checkout instead of /opt/ocr-queue."""
     for unit in (DEPLOY / "systemd").iterdir():
         text = unit.read_text().replace("/opt/ocr-queue/.venv/bin/python", sys.executable)
         (folder / unit.name).write_text(text.replace("/opt/ocr-queue", str(PROJECT)).replace(*change))
@@ -26,7 +26,7 @@ def verify(folder: Path, change: tuple[str, str] = ("", "")) -> "subprocess.Comp
     return subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, timeout=60)
 
 
-def test_systemd_takes_the_units(tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     assert shutil.which("systemd-analyze"), "install systemd, whose program systemd-analyze checks the units"
     run = verify(tmp_path)
     ours = [line for line in run.stderr.splitlines() if "ocr-queue" in line]
@@ -38,14 +38,14 @@ def test_systemd_would_find_a_mistake(tmp_path: Path) -> None:
     assert "ocr-queue" in verify(tmp_path, ("Restart=always", "Restart=sometimes")).stderr
 
 
-def test_units_and_containers_are_started_again() -> None:
+def test_units_and_containers_are_restarted() -> None:
     for unit in (DEPLOY / "systemd").glob("*.service"):
         assert "\nRestart=always\n" in unit.read_text()
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     assert {s["restart"] for s in services.values()} == {"always"}
 
 
-def test_they_start_what_the_procfile_has() -> None:
+def test_they_start_the_processes_of_the_procfile() -> None:
     target = (DEPLOY / "systemd" / "ocr-queue.target").read_text()
     named = {*re.findall(r"ocr-queue@(\w+)\.service", target), "redis"}
     assert named == NAMES
@@ -54,7 +54,7 @@ def test_they_start_what_the_procfile_has() -> None:
     assert all(services[name]["command"] == [name] for name in NAMES - {"redis"})
 
 
-def test_the_image_copies_what_is_there() -> None:
+def test_the_image_copies_existing_files() -> None:
     lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
     sources = [source for line in lines for source in line.split()[1:-1]]
     assert len(sources) > 5
@@ -62,7 +62,7 @@ def test_the_image_copies_what_is_there() -> None:
 
 
 @pytest.mark.parametrize(("name", "says"), [("nothing", "'nothing' is not a process of the Procfile"), ("redis", "is")])
-def test_a_process_that_is_not_there(name: str, says: str, tmp_path: Path) -> None:
+def test_an_unknown_process_is_refused(name: str, says: str, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "ocrqueue.stack", name],
         cwd=PROJECT,

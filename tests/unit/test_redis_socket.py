@@ -29,26 +29,26 @@ def test_two_data_folders_have_two_sockets(tmp_path):
     assert socket_path(tmp_path / "a") != socket_path(tmp_path / "b")
 
 
-def test_the_runtime_folder_goes_first(monkeypatch, tmp_path):
+def test_the_runtime_folder_is_preferred(monkeypatch, tmp_path):
     with tempfile.TemporaryDirectory(dir="/tmp") as runtime:
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
         assert socket_path(tmp_path).parent.parent == Path(runtime)
 
 
 @pytest.mark.parametrize("named", ["/does/not/exist", "", "/dev/null/x"])
-def test_a_runtime_folder_that_is_none_is_passed_over(monkeypatch, tmp_path, named):
+def test_an_invalid_runtime_folder_is_ignored(monkeypatch, tmp_path, named):
     monkeypatch.setenv("XDG_RUNTIME_DIR", named)
     assert socket_path(tmp_path).parent.parent == Path("/tmp")
 
 
-def test_a_long_temporary_folder_is_passed_over(monkeypatch, tmp_path):
+def test_a_temporary_folder_with_a_long_path_is_ignored(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", "/tmp/" + "long/" * 20)
     path = socket_path(tmp_path)
     assert path.parent.parent == Path("/tmp")
     assert len(os.fsencode(path)) <= 103
 
 
-def test_the_note_of_a_running_server_goes_first(tmp_path):
+def test_the_socket_of_a_running_server_is_preferred(tmp_path):
     (tmp_path / "redis").mkdir()
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as server:
         elsewhere = Path(folder) / "redis.sock"

@@ -1,4 +1,4 @@
-"""Where the output files of documents are written."""
+"""The output files of documents."""
 
 import os
 import stat
@@ -59,7 +59,7 @@ def test_sources_of_the_same_name_never_overwrite_each_other() -> None:
         plan(expand(["f"], recursive=True), ["text"], Path("out"))
 
 
-def test_a_file_is_there_whole_or_as_it_was() -> None:
+def test_a_file_is_replaced_as_a_whole_or_not_at_all() -> None:
     Path("a.txt").write_text("before")
 
     def fail() -> None:
@@ -76,7 +76,7 @@ def test_a_file_is_there_whole_or_as_it_was() -> None:
     assert list(Path().iterdir()) == [Path("a.txt")]
 
 
-def test_a_link_stays_one_and_a_pipe_is_written_into() -> None:
+def test_a_link_is_kept_and_a_pipe_is_written_directly() -> None:
     Path("a.txt").write_text("before")
     Path("link").symlink_to("a.txt")
     with whole_file(Path("link"), "text") as stream:
@@ -92,7 +92,7 @@ def test_a_link_stays_one_and_a_pipe_is_written_into() -> None:
     assert Path("pipe").is_fifo()
 
 
-def test_a_file_has_the_modes_that_are_usual_here() -> None:
+def test_a_file_gets_the_mode_of_the_umask() -> None:
     before = os.umask(0o027)
     try:
         with whole_file(Path("a.txt"), "text") as stream:

@@ -1,4 +1,4 @@
-"""What the command line says, and its exit codes."""
+"""Messages and exit codes of the command line."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def status(**changes: object) -> JobStatus:
     ("codes", "expected"),
     [([], 0), ([0, 0], 0), ([0, 5], 5), ([5, 3], 3), ([3, 4, 5], 4), ([4, 6, 3], 6), ([0, 3, 0], 3)],
 )
-def test_of_several_exit_codes_the_worst_is_given(codes: list[int], expected: int) -> None:
+def test_the_worst_of_several_exit_codes_counts(codes: list[int], expected: int) -> None:
     assert worst(codes) == expected
 
 
@@ -70,12 +70,12 @@ def test_an_error_is_one_line_with_subject_and_code(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "error: broken.pdf: corrupt_file: it is torn; send another\n"
 
 
-def test_the_code_of_a_failed_job_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_code_of_a_failed_job_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     report(OcrFailed("corrupt_file: it is torn; send another"), "broken.pdf")
     assert capsys.readouterr().err == "error: broken.pdf: corrupt_file: it is torn; send another\n"
 
 
-def test_failed_pages_are_named_up_to_a_number(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_pages_are_printed_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
     report_pages("a.pdf", [PageRecord(n, "failed", 0, "timeout", "too slow") for n in range(1, 31)])
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "error: a.pdf: page 1: timeout: too slow"
@@ -83,13 +83,13 @@ def test_failed_pages_are_named_up_to_a_number(capsys: pytest.CaptureFixture[str
     assert "10 more" in lines[-1]
 
 
-def test_of_a_job_that_has_ended_the_pages_that_were_read_are_told() -> None:
+def test_the_progress_of_an_ended_job_counts_the_pages_that_were_read() -> None:
     assert (
         progress_of(status(state=JobState.CANCELLED, pages=4, ok=1, cancelled=3))
         == "cancelled, 1 of 4 pages, 3 cancelled"
     )
 
 
-def test_progress_says_what_is_waited_for() -> None:
+def test_progress_names_what_a_job_waits_for() -> None:
     line = progress_of(status(pages=8, ok=2, failed=1, waiting_for="no worker reads pages.rapidocr"))
     assert line == "running, 3 of 8 pages, 1 failed, no worker reads pages.rapidocr"

@@ -1,4 +1,4 @@
-"""Which documents are meant, and where their texts go."""
+"""The documents that the arguments of a command name."""
 
 from pathlib import Path
 
@@ -22,20 +22,20 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_folder_gives_its_documents_sorted_and_names_what_it_skips(capsys: pytest.CaptureFixture[str]) -> None:
+def test_documents_of_a_folder_are_sorted_and_skipped_files_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     touch("in/b.pdf", "in/a.PNG", "in/.hidden.pdf", "in/notes.txt", "in/sub/c.pdf")
     assert [str(e.path) for e in expand(["in"], recursive=False)] == ["in/a.PNG", "in/b.pdf"]
     (line,) = capsys.readouterr().err.splitlines()
     assert all(name in line for name in ("in/sub/", "in/.hidden.pdf", "in/notes.txt"))
 
 
-def test_recursion_takes_the_folders_below_but_no_hidden_ones() -> None:
+def test_recursion_reads_subfolders_but_no_hidden_ones() -> None:
     touch("in/b.pdf", "in/sub/c.pdf", "in/.git/d.pdf")
     assert [str(e.path) for e in expand(["in"], recursive=True)] == ["in/b.pdf", "in/sub/c.pdf"]
 
 
 @pytest.mark.parametrize("extension", sorted(EXTENSIONS))
-def test_every_kind_of_file_that_is_taken_from_a_folder_can_be_opened(extension: str) -> None:
+def test_workers_can_open_every_kind_of_file_that_is_collected_from_a_folder(extension: str) -> None:
     pillow_heif.register_heif_opener()
     Image.init()
     file = Path("a" + extension)
@@ -50,7 +50,7 @@ def test_a_kind_of_image_that_workers_refuse_is_skipped(capsys: pytest.CaptureFi
     assert "in/b.pgm" in capsys.readouterr().err
 
 
-def test_a_named_file_is_taken_whatever_it_is_called() -> None:
+def test_a_named_file_needs_no_extension() -> None:
     touch("no_extension", "-odd name.pdf")
     assert [e.stem for e in expand(["no_extension", "./-odd name.pdf"], recursive=False)] == [
         "no_extension",

@@ -1,4 +1,4 @@
-"""Wrong usage: refused on one line, with exit code 2, before anything is asked of a server."""
+"""Wrong usage is refused in one line, with exit code 2, before the command connects to Redis."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from ocrqueue.cli import main
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No server, and an empty folder to write to."""
+    """Run without a server, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/none.sock")
     monkeypatch.setenv("OCR_DATA_DIR", str(tmp_path / "data"))
@@ -57,34 +57,32 @@ def test_wrong_usage(arguments: str, said: str, capsys: pytest.CaptureFixture[st
     assert not out
 
 
-def test_an_empty_key_is_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_key_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ocr", "a.pdf", "--key", "", "-o", "out"]) == 2
     assert "the key is empty: leave it out, or give a text" in capsys.readouterr().err
     assert not Path("out").exists()
 
 
-def test_a_result_is_never_written_over_a_source(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_result_never_overwrites_a_source(capsys: pytest.CaptureFixture[str]) -> None:
     Path("c.txt").write_text("a source, whatever it is called")
     assert main(["ocr", "c.txt", "a.pdf"]) == 2
     assert "is a source" in capsys.readouterr().err
     assert Path("c.txt").read_text().startswith("a source")
 
 
-def test_a_setting_that_is_wrong_is_wrong_usage(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_setting_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("OCR_MAX_MB", "much")
     assert main(["jobs"]) == 2
     assert "OCR_MAX_MB='much'" in capsys.readouterr().err
 
 
-def test_without_arguments_it_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_arguments_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "doctor" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", ["jobs", "dead", "ocr a.pdf", "status 6f1f3a52-0d0b-4a3e-9c55-1b8c6f0f6a10"])
-def test_without_a_server_it_says_where_and_what_to_do(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_server_the_error_says_what_to_do(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments.split()) == 6
     (line,) = capsys.readouterr().err.splitlines()
     assert "none.sock cannot be reached" in line
@@ -93,11 +91,11 @@ def test_without_a_server_it_says_where_and_what_to_do(arguments: str, capsys: p
 
 
 @pytest.mark.parametrize("command", ["status", "wait", "result", "cancel", "retry", "drop"])
-def test_what_is_no_id_is_no_job(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_id_is_an_unknown_job(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "../../etc"]) == 4
     assert "unknown_job" in capsys.readouterr().err
 
 
-def test_doctor_without_a_server_finds_that_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_reports_a_missing_server(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 4
     assert "wrong  Redis at" in capsys.readouterr().out

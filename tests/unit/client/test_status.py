@@ -18,7 +18,7 @@ def worker(*queues: str) -> Worker:
     return Worker("w", "host", 1, "0.1.0", queues)
 
 
-def test_a_job_says_which_worker_is_missing() -> None:
+def test_the_status_names_the_missing_worker() -> None:
     reading = job("running", pages=3, ok=1, queue="pages.rapidocr", engine="rapidocr")
     assert "no worker reads pages.rapidocr; start one" in str(status_of(reading, [worker("documents")]).waiting_for)
     assert status_of(reading, [worker("pages.rapidocr")]).waiting_for is None

@@ -1,4 +1,4 @@
-"""What is handed over, before any server is asked."""
+"""The arguments of a submission."""
 
 import io
 import tempfile
@@ -12,13 +12,13 @@ from ocrqueue.errors import InvalidOptions
 from ocrqueue.options import Options
 
 
-def test_a_key_is_always_the_same_job_and_no_key_never() -> None:
+def test_a_key_always_gives_the_same_id_and_no_key_a_new_one() -> None:
     assert job_id("invoice 7") == job_id("invoice 7") != job_id("invoice 8")
     assert job_id(None) != job_id(None)
 
 
 @pytest.mark.parametrize(("key", "why"), [("", "the key is empty"), (7, "the key must be text, not int")])
-def test_a_key_that_is_none_is_refused(key: object, why: str) -> None:
+def test_an_invalid_key_is_refused(key: object, why: str) -> None:
     with pytest.raises(InvalidOptions, match=why):
         job_id(cast("str", key))
     with pytest.raises(InvalidOptions, match=why):
@@ -50,7 +50,7 @@ def test_each_kind_of_source_has_a_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", [bytearray(b"abc"), memoryview(b"abc")])
-def test_what_is_like_bytes_is_taken_as_bytes(source: bytearray | memoryview) -> None:
+def test_a_bytes_like_source_is_read_as_bytes(source: bytearray | memoryview) -> None:
     with opened(source, None, seekable=True) as document:
         assert document.name == "document"
         assert document.stream is not None
@@ -58,7 +58,7 @@ def test_what_is_like_bytes_is_taken_as_bytes(source: bytearray | memoryview) ->
 
 
 @pytest.mark.parametrize("source", [None, 0, 1.5, ["scan.pdf"], object()])
-def test_what_is_no_source_is_refused(source: object) -> None:
+def test_an_invalid_source_is_refused(source: object) -> None:
     with (
         pytest.raises(InvalidOptions, match="a path, bytes, a binary stream or a URL, not "),
         opened(cast("str", source), None, seekable=False),
@@ -66,7 +66,7 @@ def test_what_is_no_source_is_refused(source: object) -> None:
         pass
 
 
-def test_a_stream_of_text_is_refused(tmp_path: Path) -> None:
+def test_a_text_stream_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "scan.pdf"
     file.write_text("abc")
     with file.open() as stream, tempfile.NamedTemporaryFile("w+") as wrapped:
@@ -78,19 +78,19 @@ def test_a_stream_of_text_is_refused(tmp_path: Path) -> None:
                 pass
 
 
-def test_a_name_that_is_no_text_becomes_one() -> None:
+def test_bytes_of_a_name_that_are_not_text_are_replaced() -> None:
     with opened(b"abc", "sc\udce4n.pdf", seekable=False) as document:
         assert document.name == "sc?n.pdf"
 
 
 class Pipe(io.BytesIO):
-    """A stream that cannot go back."""
+    """A stream that cannot seek."""
 
     def seekable(self) -> bool:
         return False
 
 
-def test_a_stream_that_cannot_go_back_is_compared_and_still_read() -> None:
+def test_a_stream_that_cannot_seek_is_hashed_and_read() -> None:
     with opened(cast("BinaryIO", Pipe(b"abc")), None, seekable=True) as document:
         assert document.stream is not None
         assert document.as_source() == document.as_source()

