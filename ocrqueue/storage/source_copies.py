@@ -123,7 +123,10 @@ class SourceCopies:
 
     def _make_room(self, new: Path) -> None:
         """Remove copies until all are within the limit: those first that were not used for the longest time."""
-        copies = [(file.stat(), file) for job in self.jobs() if (file := self._folder / job).exists()]
+        copies = []
+        for job in self.jobs():
+            with suppress(FileNotFoundError):  # another process removed the copy, or did not download it yet
+                copies.append(((self._folder / job).stat(), self._folder / job))
         total = sum(about.st_size for about, _ in copies)
         for about, file in sorted(copies, key=lambda copy: copy[0].st_mtime):
             if total <= self._max_bytes:
