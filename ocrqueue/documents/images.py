@@ -127,6 +127,7 @@ def _count_frames(image: Image.Image, limits: Limits) -> int:
 
 
 def _check_size(image: Image.Image, limits: Limits, failure: type[OcrError]) -> None:
+    """Raise `failure` if the image has more pixels than `Limits.max_source_pixels`."""
     if image.width * image.height > limits.max_source_pixels:
         size = f"{image.width} x {image.height} pixels"
         allowed = f"{limits.max_source_pixels:,} in all are allowed"
@@ -134,6 +135,7 @@ def _check_size(image: Image.Image, limits: Limits, failure: type[OcrError]) -> 
 
 
 def _frame(image: Image.Image) -> Frame:
+    """The frame at which a reader of Pillow stands."""
     if image.format not in _TAGS_FIRST:
         image.load()
     orientation = _orientation(image)
@@ -147,6 +149,7 @@ def _frame(image: Image.Image) -> Frame:
 
 
 def _page_image(frame: Frame, max_pixels: int) -> PageImage:
+    """The image of a frame with square pixels, at most `max_pixels` of them."""
     image, orientation, upright = frame.image, frame.orientation, frame.upright
     size, dpi = _target(upright, frame.resolution, max_pixels)
     image.draft(None, size[::-1] if swaps_sides(orientation) else size)  # a JPEG may be decoded at 1/2, 1/4 or 1/8

@@ -74,7 +74,7 @@ class FrameChain:
 
 
 class _ChangedFile(io.FileIO):
-    """A file with some of its bytes replaced for whoever reads it here. The file itself stays as it is."""
+    """A file opened for reading in which some bytes appear replaced. The file on disk does not change."""
 
     def __init__(self, path: Path, position: int, replacement: bytes) -> None:
         super().__init__(path, "rb")

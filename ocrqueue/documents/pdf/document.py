@@ -233,6 +233,7 @@ def _transform(page: Any, zoom: float) -> Transform:
 
 
 def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextLayer:
+    """The usable text with boxes in pixels of the page rendered at `zoom`. `started` is of `time.monotonic`."""
     size = (page.rect * pymupdf.Matrix(zoom, zoom)).irect
     return TextLayer(
         width=size.width,
