@@ -270,10 +270,11 @@ def main() -> int:
         for row in rows:
             print(f"{row.case.file.name[:48]}: {row.named.pages}p {row.named.message} {row.named.text[:160]!r}")
     faults = [f"{r.case.file.name}: {fault}" for r in rows for fault in r.faults()]
+    after = still[0].named.word if still else "none"
     print(f"\n{len(rows)} files twice, {len(faults)} wrong answers, {len(wrong)} side effects", end="")
-    print(f", {'traced' if stack.trace else 'not traced'}; then a good file: {still[0].named.word}")
+    print(f", {'traced' if stack.trace else 'not traced'}; then a good file: {after}")
     print("\n".join([*faults, *wrong]))
-    return 1 if faults or wrong or still[0].named.word != "success" else 0
+    return 1 if faults or wrong or after not in ("success", "none") else 0
 
 
 if __name__ == "__main__":
