@@ -1,6 +1,6 @@
-"""Every error this project raises on purpose, and the codes that services branch on.
+"""The errors of this project, and their codes. Other programs decide by the code what to do.
 
-A message says what is wrong and what to do about it. Errors become exit codes in one place, `ocrqueue.cli`.
+A message says what is wrong and what to do about it. `ocrqueue.cli` turns errors into exit codes.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ CODES = DOCUMENT_CODES | PAGE_CODES | SHARED_CODES
 
 @dataclass(frozen=True, slots=True)
 class PageError:
-    """Why one page has no text. A failed page is data: it never takes its document down."""
+    """Why a page has no text. It is stored as the page's result; the other pages of the document go on."""
 
     code: str  # one of PAGE_CODES or SHARED_CODES
-    message: str  # what was wrong, one line
+    message: str  # what is wrong, one line
 
 
 class OcrError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of the errors of this project."""
 
     code = "internal_error"
 
@@ -37,11 +37,11 @@ class OcrError(Exception):
 
 
 class DocumentError(OcrError):
-    """A document (or its source) cannot be opened; the job fails with `code`."""
+    """A document or its source cannot be opened. The job fails with `code`."""
 
 
 class PageFailure(OcrError):
-    """A page cannot be rendered or read; the page fails with `code`, its document goes on."""
+    """A page cannot be rendered or read. The page fails with `code`; its document goes on."""
 
 
 class InvalidOptions(DocumentError):
@@ -61,19 +61,19 @@ class DamagedFile(StorageError):
 
 
 class ModelUnavailable(OcrError):
-    """An engine cannot load its model; the page is given back, uncounted."""
+    """An engine cannot load its model. The page is returned to the queue, and no attempt is counted."""
 
     code = "model_missing"
 
 
 class ModelDirectoryError(OcrError):
-    """The model directory, or something in it, cannot be worked on."""
+    """The model directory, or something in it, cannot be used."""
 
     code = "model_directory"
 
 
 class EngineFreed(OcrError):
-    """An engine was asked to read after it had given its model back."""
+    """An engine was asked to read after it had freed its model."""
 
     code = "engine_error"
 
@@ -85,7 +85,7 @@ class QueueUnavailable(OcrError):
 
 
 class QueueFull(QueueUnavailable):
-    """The queue takes no more for now; nothing of the submission was kept."""
+    """The queue is full. Nothing of the submission was kept."""
 
     code = "queue_full"
 
@@ -114,13 +114,13 @@ class WrongState(OcrError):
 
 
 class JobTimeout(OcrError):
-    """Waiting took longer than asked; the job goes on."""
+    """Waiting took longer than the given time. The job goes on."""
 
     code = "wait_timeout"
 
 
 class OcrFailed(OcrError):
-    """A job ended without any text. Takes one string, so that it crosses Celery's JSON results with its name."""
+    """A job ended without any text. Takes one string, so that Celery's JSON results keep its type and message."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, message.partition(":")[0])

@@ -1,4 +1,4 @@
-"""The options of a job: what a caller may ask for, checked before anything is sent."""
+"""The options of a job. They are checked before a job is submitted, and again when a plain message is accepted."""
 
 import re
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ def _fail(name: str, value: object, allowed: str) -> InvalidOptions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a job asks for. Hashable and small: it travels in messages and stands in results."""
+    """The options of a job. Raises InvalidOptions if a value is not allowed."""
 
-    pages: str | None = None  # page ranges such as "1-3,8,10-"; None: all
+    pages: str | None = None  # page ranges such as "1-3,8,10-"; None: all pages
     lang: str | None = None  # language hint, such as "en" or "de"
-    engine: str = "auto"  # "auto", or an engine's name
-    model: str | None = None  # a model's name
-    dpi: int | None = None  # None: what suits the engine
-    text_layer: str = "use"  # "use" or "ignore" the text that a PDF brings along
+    engine: str = "auto"  # "auto" or the name of an engine
+    model: str | None = None  # name of a model; None: the engine's own
+    dpi: int | None = None  # resolution of page images; None: the best one for the engine
+    text_layer: str = "use"  # "use" or "ignore" the text that a PDF contains
     priority: str = "normal"  # "low", "normal" or "high"
-    formats: tuple[str, ...] = ()  # made as soon as the job ends; others are made on demand
-    fresh: bool = False  # read again although the same pages were read before
-    notify: tuple[str, str] | None = None  # (task, queue) that hears of the job's end
+    formats: tuple[str, ...] = ()  # output formats made when the job ends; others are made on demand
+    fresh: bool = False  # read pages again that are in the page cache
+    notify: tuple[str, str] | None = None  # task and queue that are notified when the job ends
 
     def __post_init__(self) -> None:
         for name in ("lang", "model"):
@@ -58,7 +58,7 @@ class Options:
 
     @classmethod
     def parse(cls, given: object) -> "Options":
-        """Options from a message's JSON object. Raises InvalidOptions for anything unknown or of a wrong type."""
+        """Options from a JSON object. Raises InvalidOptions if one is unknown or has a value that is not allowed."""
         if not isinstance(given, Mapping):
             raise InvalidOptions(f"options must be an object, not {type(given).__name__}")
         values: dict[str, Any] = dict(given)
@@ -73,7 +73,7 @@ class Options:
         return cls(**values)
 
     def given(self) -> dict[str, Any]:
-        """The options that differ from their defaults, ready for JSON; `parse` takes it back."""
+        """The options that differ from their defaults, as a JSON object. `parse` reads it."""
         default = Options()
         return {
             name: list(value) if isinstance(value, tuple) else value
@@ -94,7 +94,7 @@ def parse_ranges(text: str) -> list[tuple[int, int | None]]:
         first = int(match[1])
         last = None if match[2] and not match[3] else int(match[3] or match[1])
         if first < 1 or (last is not None and last < first):
-            raise _fail("pages", text, "pages count from 1, and a range goes upwards")
+            raise _fail("pages", text, "page numbers begin with 1, and the end of a range is not below its start")
         ranges.append((first, last))
     return ranges
 
@@ -115,9 +115,9 @@ def missing_pages(pages: str | None, total: int) -> str | None:
 
 
 def select_pages(pages: str | None, total: int) -> list[int]:
-    """The page numbers asked for, ascending, each once, out of a document of `total` pages.
+    """The selected page numbers of a document with `total` pages: ascending, each once.
 
-    Raises InvalidOptions where none of them exists.
+    Raises InvalidOptions if none of them exists.
     """
     if pages is None:
         return list(range(1, total + 1))

@@ -18,22 +18,22 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A checked http or https URL, or the beginning of one that is allowed."""
+    """A checked http or https URL. An allowed source is a URL too: the beginning of the URLs that it allows."""
 
     scheme: str  # "http" or "https"
     host: str  # lower case; an IPv6 address without brackets
     port: int
-    path: str  # begins with "/"; as it was given, nothing decoded
+    path: str  # begins with "/"; not decoded
     query: str  # without "?"; may be empty
 
     @property
     def target(self) -> str:
-        """What stands in the request line."""
+        """Path and query, for the request line."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
     def literal(self) -> Address | None:
-        """The address that the host is; None for a name."""
+        """The address if the host is an address; None if it is a name."""
         try:
             return ipaddress.ip_address(self.host)
         except ValueError:
@@ -47,10 +47,10 @@ class Url:
 
 
 def parse_url(text: str) -> Url:
-    """A URL taken apart; refuses whatever two readers could understand in two ways.
+    """The parts of a URL. Refuses a URL that two programs could understand differently.
 
-    Raises DocumentError `invalid_options`: other schemes, user names, backslashes, blanks, characters beyond ASCII,
-    and path segments that are, or decode to, "." or "..".
+    Raises DocumentError with the code `invalid_options` for other schemes, user names, backslashes, blanks, characters
+    beyond ASCII, and path segments that are "." or "..", also after decoding.
     """
     try:
         parts = urlsplit(text)
@@ -58,11 +58,11 @@ def parse_url(text: str) -> Url:
     except ValueError as error:
         raise _invalid(text, f"it is malformed ({error})") from error
     if not _PLAIN.fullmatch(text):
-        raise _invalid(text, "percent-encode blanks, backslashes and letters beyond ASCII")
+        raise _invalid(text, "percent-encode blanks, backslashes and characters beyond ASCII")
     if parts.scheme not in _PORTS:
         raise _invalid(text, "only http and https are fetched")
     if "@" in parts.netloc:
-        raise _invalid(text, "user names and passwords in URLs are not taken")
+        raise _invalid(text, "it must not have a user name or password")
     if _is_address(host):
         host = str(ipaddress.ip_address(host))
     elif not _HOST.fullmatch(host):
@@ -73,28 +73,31 @@ def parse_url(text: str) -> Url:
 
 
 def resolve(url: Url) -> list[Address]:
-    """The addresses to which a connection for an allowed URL may go; looked up once, so they are used as they are.
+    """The addresses to which a connection for an allowed URL may go.
 
-    Raises DocumentError: `source_unreachable` for an unknown name, `source_not_allowed` for a name that leads into a
-    private network. A private address has to be allowed as that very address.
+    They are looked up once and used for the connection, so that a second lookup cannot give other addresses. Raises
+    DocumentError: `source_unreachable` for an unknown name, `source_not_allowed` for a name with a private address. A
+    private address must be allowed as an address, not as a name.
     """
     if url.literal is not None:
         return [url.literal]
     try:
         found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise DocumentError(f"the host {url.host} is not known: check the URL", "source_unreachable") from error
+        raise DocumentError(
+            f"no address is known for the host {url.host}: check the URL", "source_unreachable"
+        ) from error
     addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
     if public := [address for address in dict.fromkeys(addresses) if is_public(address)]:
         return public
     raise DocumentError(
-        f"{url.host} leads to a private address: allow that address itself, such as http://192.0.2.7/, and use it",
+        f"{url.host} has a private address: allow that address, such as http://192.0.2.7/, and use it in the URL",
         "source_not_allowed",
     )
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address, and any IPv4 address that is wrapped in it, belongs to the public internet."""
+    """Whether an address, and every IPv4 address embedded in it, is on the public internet."""
     if not address.is_global or address.is_multicast:
         return False
     if isinstance(address, ipaddress.IPv4Address):
@@ -106,7 +109,7 @@ def is_public(address: Address) -> bool:
 
 
 def _climbs(segment: str) -> bool:
-    """Whether a path segment stands for "." or "..", to whatever server, however often it decodes."""
+    """Whether a server may take a path segment for "." or "..", however often it decodes the segment."""
     while (decoded := unquote(segment)) != segment:
         segment = decoded
     return any(part.partition(";")[0] in {".", ".."} for part in re.split(r"[/\\]", segment))
@@ -120,4 +123,4 @@ def _is_address(host: str) -> bool:
 
 
 def _invalid(text: str, why: str) -> DocumentError:
-    return DocumentError(f"the URL {text[:200]!r} is not taken: {why}", "invalid_options")
+    return DocumentError(f"the URL {text[:200]!r} is refused: {why}", "invalid_options")

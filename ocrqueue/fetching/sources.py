@@ -1,4 +1,4 @@
-"""Fetching the document that a plain message names, from where the worker's settings allow and nowhere else."""
+"""Fetches the document of a plain message. Only sources that the worker's settings allow are read."""
 
 import contextlib
 import http.client
@@ -21,7 +21,7 @@ from ocrqueue.limits import Limits
 
 _CHUNK = 256 * 1024
 _CONNECT_SECONDS = 10.0
-_SHARE = 0.75  # of the time to open a document, for fetching it
+_SHARE = 0.75  # of the time to open a document is for fetching it
 _MAX_REDIRECTS = 5
 _TOO_LONG = "it took too long"
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -30,14 +30,14 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What the setting of allowed sources names."""
+    """The allowed sources: folders and beginnings of URLs."""
 
     folders: tuple[Path, ...]
     urls: tuple[Url, ...]
 
     @classmethod
     def parse(cls, entries: Sequence[str]) -> "Allowed":
-        """Absolute folders and beginnings of URLs. Raises ValueError that names the wrong entry."""
+        """Parse the setting's entries. Raises ValueError with the wrong entry."""
         folders, urls = [], []
         for entry in entries:
             if entry.startswith("/"):
@@ -53,10 +53,10 @@ class Allowed:
 
 
 def fetch_source(spec: Mapping[str, object], target: BinaryIO, allowed: Sequence[str], limits: Limits) -> str:
-    """Copy the document of `{"path": ...}` or `{"url": ...}` into `target`; gives the name to show for it.
+    """Copy the document of `{"path": ...}` or `{"url": ...}` into `target`. Returns the document's name.
 
     Raises DocumentError: `source_not_allowed`, `source_unreachable`, `too_large`, `invalid_options`. After an error
-    `target` may hold a part. Takes at most three quarters of `limits.open_seconds`.
+    `target` may contain a part of the document. Takes at most three quarters of `limits.open_seconds`.
     """
     known = Allowed.parse(allowed)
     kind, value = next(iter(spec.items()), (None, None))
@@ -75,7 +75,7 @@ def _shown(name: str, otherwise: str) -> str:
 
 
 def _not_allowed(what: str) -> DocumentError:
-    hint = "ask the operator to name it in OCR_ALLOWED_SOURCES"
+    hint = "ask the operator to add it to OCR_ALLOWED_SOURCES"
     return DocumentError(f"this worker may not read {what[:300]!r}: {hint}", "source_not_allowed")
 
 
@@ -113,7 +113,7 @@ def _copy_file(path: str, target: BinaryIO, folders: Sequence[Path], limits: Lim
     try:
         with _opened_below(root, real.relative_to(root).parts) as file:
             if file is None:
-                raise DocumentError(f"{path[:300]!r} is no regular file: name one", "source_not_allowed")
+                raise DocumentError(f"{path[:300]!r} is not a regular file", "source_not_allowed")
             _copy(file.read, target, limits)
     except OSError as error:
         raise _unreachable(path, error.strerror) from error
@@ -121,9 +121,9 @@ def _copy_file(path: str, target: BinaryIO, folders: Sequence[Path], limits: Lim
 
 @contextlib.contextmanager
 def _opened_below(root: Path, parts: Sequence[str]) -> Iterator[BinaryIO | None]:
-    """A file opened folder by folder, following no link, so that nobody can swap a folder after the check.
+    """Open a file below `root` folder by folder. No link is followed, so a folder cannot be replaced after the check.
 
-    None for a folder, a FIFO (opened without waiting for its writer), a device.
+    The value is None for a folder, a device, and a FIFO, which is opened without waiting for its writer.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -164,7 +164,7 @@ def _download(url: Url, target: BinaryIO, allowed: Sequence[Url], limits: Limits
 
 
 def _request(url: Url, target: BinaryIO, limits: Limits, deadline: float) -> str | None:
-    """One request; the body goes into `target`. Gives the URL of a redirect instead of following it."""
+    """Send one request and write the body to `target`. Returns the URL of a redirect, which it does not follow."""
     sock = None
     late = threading.Event()
     try:
@@ -193,14 +193,14 @@ def _receive(response: http.client.HTTPResponse, target: BinaryIO, limits: Limit
     if response.status != http.client.OK:
         raise ValueError(f"the server answered {response.status} {response.reason}")
     if response.getheader("Content-Encoding", "identity") != "identity":
-        raise ValueError("the server sent it compressed although it was asked not to")
+        raise ValueError("the server sent it compressed, although the request does not allow this")
     _copy(response.read, target, limits)
     if response.length:
-        raise ValueError("the connection broke off")
+        raise ValueError("the connection was closed before the end")
 
 
 def _connected(url: Url, deadline: float) -> socket.socket:
-    """A connection to one of the checked addresses; TLS is verified for the host's name all the same."""
+    """A connection to one of the checked addresses. TLS is verified for the name of the host."""
     failure: OSError = TimeoutError(_TOO_LONG)
     for address in resolve(url):
         seconds = min(_CONNECT_SECONDS, deadline - time.monotonic())
@@ -223,7 +223,7 @@ def _connected(url: Url, deadline: float) -> socket.socket:
 
 
 def _connection(url: Url, sock: socket.socket) -> http.client.HTTPConnection:
-    """http.client on a socket that is connected already; it adds no proxy, cookie or credential of its own."""
+    """http.client with a connected socket. It uses no proxy, cookies or credentials."""
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.host, url.port)
     connection.sock = sock
@@ -232,7 +232,7 @@ def _connection(url: Url, sock: socket.socket) -> http.client.HTTPConnection:
 
 @contextlib.contextmanager
 def _ended_at(deadline: float, sock: socket.socket, late: threading.Event) -> Iterator[None]:
-    """Cuts the connection at the deadline: a server that sends a byte now and then never runs into a time-out."""
+    """Close the connection at the deadline. A socket timeout would not stop a server that sends a byte now and then."""
 
     def cut() -> None:
         late.set()

@@ -1,4 +1,4 @@
-"""Housekeeping: what is old is removed, and each night's work is done once."""
+"""Housekeeping: removes old jobs, folders, copies and reports. Work of a night is done by one worker."""
 
 import logging
 import shutil
@@ -20,15 +20,15 @@ from ocrqueue.storage.spool import END, PASSWORD, Spool
 
 log = logging.getLogger(__name__)
 _NIGHT_SECONDS = 2 * 86_400
-_SETTLED_SECONDS = 3600  # Redis has been up for so long: what it had forgotten has been taken up again by now
+_SETTLED_SECONDS = 3600  # uptime of Redis after which the reconciler has created lost jobs again
 _FORMAT_SECONDS = 15  # from the end of a job until its formats are made, as a rule
 
 
 @contextmanager
 def once_a_night(redis: Redis, what: str) -> Iterator[bool]:
-    """The value is True for the first who asks on a date (of this machine), and False for all others.
+    """The value is True for the first caller on a date (of this machine's clock), and False for all others.
 
-    Where the work fails somebody else may do it.
+    If the block raises, the next caller is the first again.
     """
     key = names.night_key(what, f"{datetime.now().astimezone():%Y-%m-%d}")
     first = bool(redis.set(key, "1", nx=True, ex=_NIGHT_SECONDS))
@@ -41,7 +41,7 @@ def once_a_night(redis: Redis, what: str) -> Iterator[bool]:
 
 
 def remove_old_jobs(ledger: Ledger, spool: Spool, seconds: float) -> int:
-    """Forget jobs that ended more than `seconds` ago, in Redis and in the spool; returns how many."""
+    """Remove jobs that ended more than `seconds` ago from Redis and from the spool. Returns how many."""
     before = ledger.now() - seconds
     removed = 0
     for job in ledger.jobs():
@@ -51,17 +51,17 @@ def remove_old_jobs(ledger: Ledger, spool: Spool, seconds: float) -> int:
                 continue
             ledger.drop(job)
             spool.drop(job)
-        except (UnknownJob, WrongState):  # dropped or retried meanwhile
+        except (UnknownJob, WrongState):  # dropped or retried since `ledger.jobs`
             continue
         except StorageError as e:
-            log.warning("job=%s: its folder could not be removed: %s", job, e.message)
+            log.warning("job=%s: its folder cannot be removed: %s", job, e.message)
             continue
         removed += 1
     return removed
 
 
 def remove_ended_copies(ledger: Ledger, copies: SourceCopies) -> int:
-    """Remove this machine's copies of documents whose jobs have ended; returns how many.
+    """Remove this machine's copies of documents whose jobs have ended. Returns how many.
 
     A job that asked for a format made from the document keeps its copy for some seconds after its end: the format is
     made then.
@@ -85,9 +85,9 @@ def _needs_no_copy(ledger: Ledger, job: str, now: float) -> bool:
 
 
 def remove_unknown_folders(ledger: Ledger, spool: Spool, seconds: float) -> int:
-    """Remove the spool's folders of jobs that Redis does not know and that nobody wrote to for `seconds`.
+    """Remove folders of the spool whose job is not in Redis and that did not change for `seconds`. Returns how many.
 
-    They are left by submissions that were cut short, and by a Redis that lost its data. Returns how many.
+    An interrupted submission leaves such a folder, and so does a Redis that loses its data.
     """
     if int(cast("dict[str, str]", ledger.redis.info("server"))["uptime_in_seconds"]) < _SETTLED_SECONDS:
         return 0
@@ -99,7 +99,7 @@ def remove_unknown_folders(ledger: Ledger, spool: Spool, seconds: float) -> int:
                 continue
             spool.drop(job)
         except StorageError as e:
-            log.warning("job=%s: its folder could not be removed: %s", job, e.message)
+            log.warning("job=%s: its folder cannot be removed: %s", job, e.message)
             continue
         removed += 1
     return removed
@@ -124,7 +124,7 @@ def remove_old_passwords(spool: Spool, before: float) -> int:
 
 
 def remove_old_reports(reports: Path, seconds: float, now: float) -> int:
-    """Remove the reports that were written more than `seconds` ago; returns how many."""
+    """Remove reports that were written more than `seconds` before `now`. Returns how many."""
     if not reports.is_dir():
         return 0
     latest = (reports / "latest").resolve()

@@ -1,7 +1,7 @@
-"""The reconciler: what is lost is found, what is silent is woken. It makes no difference to a healthy job.
+"""The reconciler finds jobs that do not move on, and makes them move. It changes nothing in a healthy job.
 
-Redis holds the truth and Celery carries wake-up calls, so a lost message or a dead owner leaves nothing but a job in
-which nothing moves. Every run looks at each open job once, and at no queue but for its length.
+All state is in Redis; Celery messages only start work. So after a lost message or a killed worker the job is intact,
+but nothing happens in it. Each run looks at every open job once, and reads the lengths of the queues.
 """
 
 import logging
@@ -20,23 +20,23 @@ from ocrqueue.storage.spool import END, JOB, Spool
 
 log = logging.getLogger(__name__)
 
-# kombu keeps a list for each of its four steps of priority
+# kombu has one list for each of its four priorities
 _PRIORITY_LISTS = ("", "\x06\x163", "\x06\x166", "\x06\x169")
-_SWEEP_SECONDS = 600  # how often the spool is looked through for jobs that Redis has forgotten
-_GRACE_SECONDS = 120  # a job younger than this may be on its way into Redis
+_SWEEP_SECONDS = 600  # how often the spool is searched for jobs that Redis has lost
+_GRACE_SECONDS = 120  # a younger job may not have been written to Redis yet
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """One per process; `run` is safe to run twice at once."""
+    """The reconciler. Two processes may call `run` at the same time."""
 
     ledger: Ledger
     spool: Spool
     tick: float  # seconds between runs
-    patience: float  # seconds after which pages that no worker reads fail
+    patience: float  # seconds after which pages fail if no worker reads them
 
     def run(self) -> list[Message]:
-        """Free what was lost; returns the messages to send, "ended" among them for ends that were not told."""
+        """Free lost claims and wake jobs. Returns the messages to send, also for ends that were not published."""
         now = self.ledger.now()
         workers = live(self.ledger.redis)
         messages: list[Message] = []
@@ -48,9 +48,9 @@ class Reconciler:
         return messages
 
     def _may_free(self, now: float) -> bool:
-        """No claim is freed before Redis and the reconciler itself have been at work for one lease.
+        """Whether Redis and the reconciler have run for one lease without a pause.
 
-        After a restart of Redis, or a pause of the whole machine, live owners have yet to renew their leases.
+        After a restart of Redis or a pause of the whole machine, live workers first have to renew their leases.
         """
         redis, lease = self.ledger.redis, self.ledger.lease
         with redis.pipeline() as pipe:
@@ -64,9 +64,10 @@ class Reconciler:
         return int(server["uptime_in_seconds"]) >= lease and now >= float(grace or 0)
 
     def _gap(self) -> float:
-        """Seconds without a run, after which everything may have stood still, workers included.
+        """Seconds without a run that count as a pause, in which the workers may have been stopped too.
 
-        Three runs; but no pause may outlast a lease unseen, and a fresh one has run for a fifth of its time already.
+        That is the time of three runs, but less than a lease: a pause in which leases run out must be noticed. A lease
+        that was just renewed may have used a fifth of its time.
         """
         return max(1.5 * self.tick, min(3 * self.tick, 0.75 * self.ledger.lease))
 
@@ -78,9 +79,9 @@ class Reconciler:
             try:
                 step = self.ledger.return_claim(job, token, Return.EXPIRED)
             except NewerRecord:
-                continue  # a newer reconciler's
+                continue  # a reconciler of the newer version frees it
             if step.done:
-                log.warning("job=%s: the lease of a claim (%s) ran out; it is free again", job, what)
+                log.warning("job=%s: the lease of a claim (%s) ran out; its pages are open again", job, what)
             elif not step.reply:
                 self.ledger.redis.zrem(names.CLAIMS, member)
             messages += step.messages
@@ -97,7 +98,7 @@ class Reconciler:
         for job, queue in queues.items():
             wanted = wanted_lanes(children.get(queue, 0))
             empty = not lengths.get(queue, 0)
-            with suppress(NewerRecord):  # a newer reconciler's
+            with suppress(NewerRecord):  # a reconciler of the newer version wakes it
                 idle = not lengths[names.DOCUMENTS_QUEUE]
                 messages += self.ledger.mend(job, wanted, empty, idle, self.patience).messages
         return messages
@@ -121,7 +122,7 @@ class Reconciler:
         return [Message(MessageKind.ENDED, job) for job in late]
 
     def _forgotten(self, now: float) -> list[Message]:
-        """Take up jobs that stand in the spool, not ended, and that Redis does not know."""
+        """Create jobs again that are in the spool and have not ended, but that Redis has lost."""
         redis = self.ledger.redis
         run_id, swept = redis.info("server")["run_id"], redis.hmget(names.RECONCILER, "run_id", "swept")
         if swept[0] == run_id and now - float(swept[1] or 0) < _SWEEP_SECONDS:
@@ -135,12 +136,12 @@ class Reconciler:
                 note = self.spool.read_json(job, JOB)
                 if now - float(note["created"]) >= _GRACE_SECONDS:
                     messages += self._take_up(job, note)
-                else:  # look again soon
+                else:  # search again when it is old enough
                     redis.hset(names.RECONCILER, "swept", str(now - _SWEEP_SECONDS + _GRACE_SECONDS))
             except (OcrError, FileNotFoundError, KeyError, TypeError, ValueError) as e:
-                log.warning("job=%s: its folder in the spool cannot be taken up: %s", job, e)
+                log.warning("job=%s: it cannot be created again from its folder in the spool: %s", job, e)
         return messages
 
     def _take_up(self, job: str, note: dict[str, Any]) -> list[Message]:
-        log.warning("job=%s: Redis had forgotten it; taken up again from the spool", job)
+        log.warning("job=%s: Redis had lost it; created again from the spool", job)
         return self.ledger.create(job, Source(**note["source"]), Options.parse(note["options"])).messages

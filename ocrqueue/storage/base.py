@@ -1,7 +1,7 @@
-"""Where the spool's bytes are: a folder of this machine, or object storage behind any fsspec URL.
+"""The interface of storage, and what its two kinds share: a folder of this machine, and object storage by fsspec URL.
 
-Both give the same few steps, and in both an object is there whole or not at all. A file that does not exist raises
-FileNotFoundError; everything else that goes wrong raises StorageError with the path inside the spool and the reason.
+An object is stored whole or not at all. An object that does not exist raises FileNotFoundError. Every other error is a
+StorageError with the path inside the spool and the reason.
 """
 
 import errno
@@ -21,28 +21,28 @@ _TEMPORARY = ".tmp-"
 
 @dataclass(slots=True)
 class Draft:
-    """An object being written; it gets its name and becomes visible when the `writing` block ends without an error."""
+    """An object that is being written. It becomes visible when the `writing` block ends without an error."""
 
-    file: BinaryIO  # takes the bytes
-    name: str  # may be set until the block ends
+    file: BinaryIO  # the bytes are written to it
+    name: str  # may be changed until the block ends
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one folder takes."""
+    """The size of one folder."""
 
     name: str
-    bytes: int  # of all files below it
-    changed: float  # when it was last written to or touched, in seconds since 1970
+    bytes: int  # of all files below the folder
+    changed: float  # last write or touch, in seconds since 1970
 
 
 class Storage(Protocol):
-    """A tree of objects. Paths are relative, parted by slashes."""
+    """A tree of objects. Paths are relative; their parts are separated by slashes."""
 
-    url: str  # how messages name it
+    url: str  # for error messages
 
     def prepare(self) -> None:
-        """Create the root where it does not exist."""
+        """Create the root if it does not exist."""
         ...
 
     def check(self) -> None:
@@ -57,49 +57,49 @@ class Storage(Protocol):
         ...
 
     def reading(self, path: str) -> BinaryIO:
-        """The object's bytes. Raises FileNotFoundError."""
+        """Open an object for reading. Raises FileNotFoundError."""
         ...
 
     def local(self, path: str) -> AbstractContextManager[Path]:
-        """The object as a file of this machine, for as long as the block lasts. Raises FileNotFoundError."""
+        """The object as a file of this machine, until the block ends. Raises FileNotFoundError."""
         ...
 
     def exists(self, path: str) -> bool:
-        """Whether there is such an object."""
+        """Whether an object exists."""
         ...
 
     def names(self, folder: str) -> list[str]:
-        """Names of what is directly in a folder, sorted; empty where there is no such folder."""
+        """Sorted names of the objects and folders directly in a folder; empty if the folder does not exist."""
         ...
 
     def newest(self, folder: str) -> float | None:
-        """When anything below a folder last changed, in seconds since 1970; None where there is nothing."""
+        """The last change of anything below a folder, in seconds since 1970; None if the folder does not exist."""
         ...
 
     def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
-        """What each folder in a folder takes, a file's length counted as `size` says."""
+        """The size of each folder in a folder. `size` turns the length of a file into the bytes it takes."""
         ...
 
     def touch(self, folder: str) -> None:
-        """Let a folder count as changed now. Missing is fine."""
+        """Set the last change of a folder to now. Does nothing if the folder does not exist."""
         ...
 
     def remove(self, path: str) -> None:
-        """Remove an object. Missing is fine."""
+        """Remove an object. Does nothing if it does not exist."""
         ...
 
     def remove_tree(self, folder: str) -> None:
-        """Remove a folder with all that is in it. Missing is fine."""
+        """Remove a folder with its content. Does nothing if it does not exist."""
         ...
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a StorageError says that the disk, or the quota, is full."""
+    """Whether a StorageError was raised because the disk or the quota is full."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
 
 
 def fail(path: str, error: BaseException) -> NoReturn:
-    """Raise StorageError for whatever went wrong at a path inside the spool."""
+    """Raise StorageError for an error at a path inside the spool, with advice where there is some."""
     number = error.errno if isinstance(error, OSError) else None
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     advice = ""
@@ -113,17 +113,17 @@ def fail(path: str, error: BaseException) -> NoReturn:
 
 
 def missing(path: str) -> FileNotFoundError:
-    """The error for an object that is not there."""
+    """The error for an object that does not exist."""
     return FileNotFoundError(errno.ENOENT, "not in the spool", path)
 
 
 class _File(io.FileIO):
-    """A file whose failing writes are StorageErrors, whoever writes."""
+    """A file whose `write` raises StorageError, so that libraries which write to it raise no OSError."""
 
     path = ""
 
     def write(self, data: Any, /) -> int:  # bytes-like, as FileIO takes it
-        """Write bytes; raises StorageError."""
+        """Write bytes. Raises StorageError."""
         try:
             return super().write(data) or 0
         except OSError as error:
@@ -131,7 +131,7 @@ class _File(io.FileIO):
 
 
 def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
-    """A new private file, and a buffered writer to it."""
+    """A new private file in `folder`, and a buffered writer for it. `path` is for error messages."""
     number, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=folder)
     raw = _File(number, "wb")
     raw.path = path
@@ -140,7 +140,10 @@ def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
 
 @contextmanager
 def drafted(folder: Path | None, shown: str, name: str, commit: Callable[[Path, Draft], None]) -> Iterator[Draft]:
-    """Write to a temporary file, and `commit` it; whatever happens, no temporary file is left."""
+    """Write to a temporary file in `folder`, then `commit` it. The temporary file is always removed.
+
+    `shown` is the folder in error messages. Raises StorageError.
+    """
     try:
         temporary, file = _temporary(folder, f"{shown}/{name}")
     except OSError as error:

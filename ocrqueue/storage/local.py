@@ -1,4 +1,4 @@
-"""A folder of this machine, or one that is mounted, as storage."""
+"""Storage in a folder of this machine, or in a mounted folder."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
 
 
 class LocalStorage:
-    """A folder: private to its user (modes 0700 and 0600), or shared with a group (02770 and 0660)."""
+    """A folder that is private to its user (modes 0700 and 0600) or shared with a group (modes 02770 and 0660)."""
 
     def __init__(self, root: Path, group: str | None = None) -> None:
         self.url = str(root)
@@ -23,7 +23,7 @@ class LocalStorage:
         self._folder_mode, self._file_mode = (0o2770, 0o660) if group else (0o700, 0o600)
 
     def prepare(self) -> None:
-        """Create the root and the folders above it where they do not exist."""
+        """Create the root and the folders above it if they do not exist."""
         try:
             self._root.parent.mkdir(parents=True, exist_ok=True)
             self._mkdir(self._root)
@@ -58,11 +58,11 @@ class LocalStorage:
         except BaseException:
             if create:
                 with suppress(OSError):
-                    (self._root / folder).rmdir()  # only where it is empty
+                    (self._root / folder).rmdir()  # fails if it is not empty
             raise
 
     def reading(self, path: str) -> BinaryIO:
-        """The file's bytes. Raises FileNotFoundError."""
+        """Open a file for reading. Raises FileNotFoundError."""
         try:
             return (self._root / path).open("rb")
         except FileNotFoundError:
@@ -78,7 +78,7 @@ class LocalStorage:
         yield self._root / path
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Whether a file exists."""
         try:
             (self._root / path).stat()
         except FileNotFoundError:
@@ -89,7 +89,7 @@ class LocalStorage:
         return True
 
     def names(self, folder: str) -> list[str]:
-        """Names in a folder, sorted; without files that are still being written."""
+        """Sorted names in a folder, without files that are still being written."""
         try:
             with os.scandir(self._root / folder) as entries:
                 return sorted(e.name for e in entries if not e.name.startswith("."))
@@ -100,7 +100,7 @@ class LocalStorage:
             fail(folder, error)
 
     def newest(self, folder: str) -> float | None:
-        """When anything below a folder last changed, the folder itself included."""
+        """The last change of a folder or of anything below it, in seconds since 1970; None if it does not exist."""
         try:
             paths = [self._root / folder, *(self._root / folder).rglob("*")]
             return max(path.lstat().st_mtime for path in paths)
@@ -111,21 +111,21 @@ class LocalStorage:
             fail(folder, error)
 
     def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
-        """What each folder in a folder takes; a folder changes with each new file in it."""
+        """The size of each folder in a folder. The last change of a folder is that of the newest name in it."""
         found = []
         for name in self.names(folder):
             try:
                 with os.scandir(self._root / folder / name) as entries:
                     taken = sum(size(entry.stat().st_size) for entry in entries)
                 found.append(Usage(name, taken, (self._root / folder / name).stat().st_mtime))
-            except (FileNotFoundError, NotADirectoryError):  # removed meanwhile; a stray file
+            except (FileNotFoundError, NotADirectoryError):  # removed since it was listed; a file instead of a folder
                 continue
             except OSError as error:
                 fail(f"{folder}/{name}", error)
         return found
 
     def touch(self, folder: str) -> None:
-        """Let a folder count as changed now. Missing is fine."""
+        """Set the last change of a folder to now. Does nothing if the folder does not exist."""
         try:
             os.utime(self._root / folder)
         except FileNotFoundError:
@@ -134,14 +134,14 @@ class LocalStorage:
             fail(folder, error)
 
     def remove(self, path: str) -> None:
-        """Remove a file. Missing is fine."""
+        """Remove a file. Does nothing if it does not exist."""
         try:
             (self._root / path).unlink(missing_ok=True)
         except OSError as error:
             fail(path, error)
 
     def remove_tree(self, folder: str) -> None:
-        """Remove a folder with all that is in it. Missing is fine, and so is a file that comes meanwhile."""
+        """Remove a folder with its content, also if another process adds a file meanwhile."""
         for last in (False, False, True):
             try:
                 shutil.rmtree(self._root / folder)
@@ -155,7 +155,7 @@ class LocalStorage:
                 return
 
     def _there(self) -> None:
-        """A root that has gone (not mounted) must not look like files that were never written."""
+        """Raise StorageError if the root does not exist: a spool that is not mounted must not look empty."""
         if not self._root.is_dir():
             raise StorageError(f"the spool {self.url} is not there: mount or create it, or set OCR_SPOOL_URL")
 
@@ -184,7 +184,7 @@ class LocalStorage:
     def _own(self, file: Path | int, mode: int) -> None:
         if self._gid is not None:
             os.chown(file, -1, self._gid)
-        os.chmod(file, mode)  # noqa: PTH101 -- takes a descriptor too
+        os.chmod(file, mode)  # noqa: PTH101 -- `file` may be a descriptor
 
 
 def _sync(folder: Path) -> None:

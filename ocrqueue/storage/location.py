@@ -1,4 +1,4 @@
-"""Which storage a URL means."""
+"""Opens the storage at a URL."""
 
 from pathlib import Path
 

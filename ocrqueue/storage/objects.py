@@ -1,4 +1,4 @@
-"""Object storage for the spool, behind any fsspec URL: see `ocrqueue.storage.base`."""
+"""Storage at an fsspec URL, such as s3://bucket/folder."""
 
 import os
 import tempfile
@@ -15,7 +15,7 @@ from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
 
 
 class ObjectStorage:
-    """Object storage behind an fsspec URL. Each object is put in one step, after it is complete on this machine."""
+    """Object storage at an fsspec URL. An object is complete on this machine before it is uploaded in one step."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -23,7 +23,7 @@ class ObjectStorage:
         self._connect()
 
     def prepare(self) -> None:
-        """Nothing: buckets are made by whoever owns them."""
+        """Does nothing: the owner of a bucket creates it."""
 
     def check(self) -> None:
         """Write and remove a small object. Raises StorageError with what to do."""
@@ -55,7 +55,7 @@ class ObjectStorage:
             yield draft
 
     def reading(self, path: str) -> BinaryIO:
-        """The object's bytes. Raises FileNotFoundError."""
+        """Open an object for reading. Raises FileNotFoundError."""
         with self._errors(path) as (fs, root):
             return cast("BinaryIO", fs.open(f"{root}/{path}", "rb"))
 
@@ -73,12 +73,12 @@ class ObjectStorage:
             fs.get_file(f"{root}/{path}", str(target))
 
     def exists(self, path: str) -> bool:
-        """Whether there is such an object."""
+        """Whether an object exists."""
         with self._errors(path) as (fs, root):
             return bool(fs.exists(f"{root}/{path}"))
 
     def names(self, folder: str) -> list[str]:
-        """Names in a folder, sorted."""
+        """Sorted names in a folder."""
         try:
             with self._errors(folder) as (fs, root):
                 found = fs.ls(f"{root}/{folder}", detail=False)
@@ -87,7 +87,7 @@ class ObjectStorage:
         return sorted({name for p in found if not (name := p.rstrip("/").rpartition("/")[2]).startswith(".")})
 
     def newest(self, folder: str) -> float | None:
-        """When an object below a folder was last written."""
+        """The last write of an object below a folder, in seconds since 1970; None if there is none."""
         try:
             with self._errors(folder) as (fs, root):
                 found = fs.find(f"{root}/{folder}", detail=True)
@@ -96,7 +96,7 @@ class ObjectStorage:
             return None
 
     def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
-        """What each folder in a folder takes, by one listing of all objects below it."""
+        """The size of each folder in a folder, from one listing of all objects below it."""
         with self._errors(folder) as (fs, root):
             found: dict[str, list[tuple[int, float]]] = defaultdict(list)
             for path, about in fs.find(f"{root}/{folder}", detail=True).items():
@@ -105,22 +105,22 @@ class ObjectStorage:
         return [Usage(name, sum(b for b, _ in files), max(t for _, t in files)) for name, files in found.items()]
 
     def touch(self, folder: str) -> None:
-        """Objects cannot be touched: an empty one, `used`, is written anew."""
+        """Set the last change of a folder to now: write an empty object `used`, since objects cannot be touched."""
         with self._errors(folder) as (fs, root):
             fs.pipe_file(f"{root}/{folder}/used", b"")
 
     def remove(self, path: str) -> None:
-        """Remove an object. Missing is fine."""
+        """Remove an object. Does nothing if it does not exist."""
         with suppress(FileNotFoundError), self._errors(path) as (fs, root):
             fs.rm_file(f"{root}/{path}")
 
     def remove_tree(self, folder: str) -> None:
-        """Remove all objects below a folder. Missing is fine."""
+        """Remove all objects below a folder."""
         with suppress(FileNotFoundError), self._errors(folder) as (fs, root):
             fs.rm(f"{root}/{folder}", recursive=True)
 
     def _connect(self) -> tuple[Any, str]:
-        """The file system and the root in it, opened anew in each process: connections do not survive a fork."""
+        """The file system and the root in it. Each process opens its own: connections do not survive a fork."""
         if self._opened is None or self._opened[0] != os.getpid():
             from fsspec.core import url_to_fs
 
@@ -133,19 +133,19 @@ class ObjectStorage:
 
     @contextmanager
     def _errors(self, path: str) -> Iterator[tuple[Any, str]]:
-        """The clients behind fsspec raise errors of many kinds; here they become two."""
+        """Turn the errors of fsspec's clients into FileNotFoundError and StorageError."""
         try:
             yield self._connect()
         except StorageError:
             raise
         except FileNotFoundError:
             raise missing(path) from None
-        except Exception as error:  # noqa: BLE001 -- each client has its own
+        except Exception as error:  # noqa: BLE001 -- each client raises errors of its own
             fail(path, error)
 
 
 def _changed(fs: Any, path: str, about: dict[str, Any]) -> float:
-    """When an object was written, in seconds since 1970: from its listing where that says so, else by asking."""
+    """When an object was written, in seconds since 1970: from its listing, or by a request if that has no time."""
     when = about.get("LastModified") or about.get("mtime") or about.get("modified") or fs.modified(path)
     if isinstance(when, int | float):
         return float(when)

@@ -1,8 +1,8 @@
 """The result of a job: its pages, and the document they make, as JSON of the schema "ocr-queue/1".
 
-`Result`, `Page` and `ResultLine` describe the fields; no other place does. A result's file is one JSON object, laid out
-in lines so that it is written and read page by page: the fields of the header on the first line, `"pages": [` on the
-second, one page on each line after it, and `]}` on the last line.
+`Result`, `Page` and `ResultLine` describe the fields, and result.schema.json describes them for other programs. A
+result's file is one JSON object, laid out in lines so that it is written and read page by page: the fields of the
+header on the first line, `"pages": [` on the second, one page on each line after it, and `]}` on the last line.
 """
 
 import json

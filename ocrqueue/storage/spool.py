@@ -1,14 +1,14 @@
-"""The spool: the folder of each job, with its source, its pages and its results.
+"""The spool: one folder for each job, with its source, its pages and its results.
 
     jobs/<job>/source-<sha256>     the document's bytes
-               job.json            what was asked for
-               pages/000003.json   a page that was read
+               job.json            source and options of the job
+               pages/000003.json   the result of a page that was read
                result-<round>.json, output-<round>.<extension>
-               end.json            the job has ended
-               password            for an encrypted document
+               end.json            the job has ended: its end in a few fields
+               password            of an encrypted document
 
-Only the first three calls of a job (`put_source`, `put_password`, and `write_json` of job.json) make its folder:
-a late page of a dropped job fails with StorageError and leaves nothing behind.
+Only `put_source`, `put_password` and `write_json` of job.json create a job's folder. So a late page of a dropped job
+fails with StorageError and leaves nothing behind.
 """
 
 import hashlib
@@ -49,9 +49,10 @@ class StoredSource:
 
 
 class Spool:
-    """Keeps sources, pages and results of jobs in a folder, or at any fsspec URL.
+    """Sources, pages and results of jobs, in a folder or at an fsspec URL.
 
-    Reading what is not there raises FileNotFoundError, an id that is no UUID UnknownJob, all else StorageError.
+    Every method raises FileNotFoundError if it reads a file that does not exist, UnknownJob if the job's id is not a
+    UUID, and StorageError if the storage fails.
     """
 
     def __init__(self, url: str, group: str | None = None, copies: "SourceCopies | None" = None) -> None:
@@ -60,15 +61,15 @@ class Spool:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder that this machine mounts, as opposed to object storage."""
+        """Whether the spool is a folder of this machine, and not object storage."""
         return isinstance(self._storage, LocalStorage)
 
     def prepare(self) -> None:
-        """Create a local spool's folder where it does not exist."""
+        """Create the folder of a local spool if it does not exist."""
         self._storage.prepare()
 
     def check(self) -> None:
-        """Raise StorageError, with what to do, where the spool is missing or cannot be written."""
+        """Raise StorageError, with advice, if the spool does not exist or cannot be written."""
         self._storage.check()
 
     def put_source(self, job: str, stream: BinaryIO, limit: int) -> StoredSource:
@@ -99,30 +100,30 @@ class Spool:
         return self._storage.local(path)
 
     def write_json(self, job: str, name: str, value: dict[str, Any]) -> None:
-        """Store an object as JSON, whole or not at all."""
+        """Store a JSON object, whole or not at all."""
         _path(job, name)
         self._write(_folder(job), name, _encode(value), create=name == JOB)
 
     def read_json(self, job: str, name: str) -> dict[str, Any]:
-        """An object stored as JSON. Raises FileNotFoundError, and StorageError where it is damaged."""
+        """A stored JSON object. Raises FileNotFoundError, and DamagedFile if it is not a JSON object."""
         return self._read(_path(job, name))
 
     def write_page(self, job: str, number: int, page: dict[str, Any]) -> None:
-        """Store a page's result. Its file's name follows from its number, so a page read twice is the same file."""
+        """Store the result of a page. A page that is read twice replaces its first result."""
         self._write(f"{_folder(job)}/pages", f"{number:06d}.json", _encode(page), create=False)
 
     def read_page(self, job: str, number: int) -> dict[str, Any]:
-        """A page's result. Raises FileNotFoundError."""
+        """The result of a page. Raises FileNotFoundError, and DamagedFile if it is not a JSON object."""
         return self._read(f"{_folder(job)}/pages/{number:06d}.json")
 
     def page_numbers(self, job: str) -> list[int]:
-        """Numbers of the pages stored so far, ascending."""
+        """Numbers of the stored pages, ascending."""
         found = (_PAGE.fullmatch(name) for name in self._storage.names(f"{_folder(job)}/pages"))
         return sorted(int(match[1]) for match in found if match)
 
     @contextmanager
     def open_write(self, job: str, name: str) -> Iterator[TextIO]:
-        """Write text as UTF-8; the file appears when the block ends without an error, and not otherwise."""
+        """Write text as UTF-8. The file becomes visible when the block ends without an error."""
         with self.open_write_bytes(job, name) as file:
             text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
             try:
@@ -136,14 +137,14 @@ class Spool:
 
     @contextmanager
     def open_write_bytes(self, job: str, name: str) -> Iterator[BinaryIO]:
-        """Write bytes; the file appears when the block ends without an error, and not otherwise."""
+        """Write bytes. The file becomes visible when the block ends without an error."""
         _path(job, name)
         with self._storage.writing(_folder(job), name, create=False) as draft:
             yield draft.file
 
     @contextmanager
     def open_read(self, job: str, name: str) -> Iterator[TextIO]:
-        """Read text; lines end with newline characters alone. Raises FileNotFoundError."""
+        """Read text. Only newline characters end a line. Raises FileNotFoundError."""
         with (
             self.open_read_bytes(job, name) as file,
             io.TextIOWrapper(file, encoding="utf-8", newline="\n") as text,
@@ -159,17 +160,17 @@ class Spool:
         return self._storage.exists(_path(job, name))
 
     def jobs(self) -> Iterator[str]:
-        """Ids of all jobs that have a folder, also of those without a job.json (their submission was cut short)."""
+        """Ids of all jobs with a folder, also those without a job.json, whose submission was interrupted."""
         for name in self._storage.names("jobs"):
             with suppress(UnknownJob):
                 yield _checked(name)
 
     def changed(self, job: str) -> float | None:
-        """When anything of a job was last written, in seconds since 1970; None where it has no folder."""
+        """The last write to a job's folder, in seconds since 1970; None if the job has no folder."""
         return self._storage.newest(_folder(job))
 
     def drop(self, job: str) -> None:
-        """Remove everything of a job; missing is fine. job.json goes first, so that nobody takes the job up again."""
+        """Remove the folder of a job; job.json first, so that the reconciler does not create the job again."""
         self._storage.remove(_path(job, JOB))
         self._storage.remove_tree(_folder(job))
 
@@ -178,7 +179,10 @@ class Spool:
         self._storage.remove(_path(job, JOB))
 
     def put_password(self, job: str, password: bytes) -> None:
-        """Keep a document's password in a file of mode 0600 (0660 with a group). Raises InvalidOptions."""
+        """Store a document's password in a file of mode 0600, or 0660 with a group.
+
+        Raises InvalidOptions if the spool is object storage.
+        """
         if not self.is_local:
             raise InvalidOptions(
                 "passwords are not kept on object storage, where others may read them: decrypt the document first, "
@@ -187,7 +191,7 @@ class Spool:
         self._write(_folder(job), PASSWORD, password, create=True)
 
     def read_password(self, job: str) -> str | None:
-        """The document's password, without the newline its file ended with; None where there is none."""
+        """The document's password, without a newline at its end; None if there is none."""
         try:
             with self._storage.reading(_path(job, PASSWORD)) as file:
                 given = file.read()
@@ -200,11 +204,11 @@ class Spool:
         return text.removesuffix("\n").removesuffix("\r")
 
     def reopen(self, job: str) -> None:
-        """Remove the mark that the job has ended; missing is fine."""
+        """Remove end.json, the mark that the job has ended."""
         self._storage.remove(_path(job, END))
 
     def drop_password(self, job: str) -> None:
-        """Remove the password; missing is fine."""
+        """Remove the password of a job."""
         self._storage.remove(_path(job, PASSWORD))
 
     def _write(self, folder: str, name: str, content: bytes, create: bool) -> None:
@@ -224,17 +228,17 @@ class Spool:
 
 
 def result_name(round: int) -> str:
-    """The file of a round's result: an assembly of an old round cannot overwrite a newer one."""
+    """The file of a round's result. Each round has its own, so a late assembly overwrites no newer result."""
     return f"result-{round}.json"
 
 
 def output_name(extension: str, round: int) -> str:
-    """The file of a format that was made of a round's result; `extension` begins with the dot."""
+    """The file of a format made from a round's result. `extension` begins with a dot."""
     return f"output-{round}{extension}"
 
 
 def _encode(value: dict[str, Any]) -> bytes:
-    """JSON in UTF-8; what is no character (half a surrogate pair, from an odd file name) becomes a question mark."""
+    """JSON in UTF-8. A code point that is no character, such as half a surrogate pair, becomes a question mark."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
@@ -244,7 +248,7 @@ def _checked(job: str) -> str:
     except (ValueError, AttributeError, TypeError):
         valid = False
     if not valid:
-        raise UnknownJob(f"{str(job)[:80]!r} is not a job's id: give one as `submit.py jobs` shows it")
+        raise UnknownJob(f"{str(job)[:80]!r} is not the id of a job: `submit.py jobs` lists the ids")
     return job
 
 

@@ -1,4 +1,4 @@
-"""A spool on a disk that is full, or not there: what was read stays, and the worker goes on when there is room."""
+"""A spool on a full or missing disk: pages that were read stay, and the worker goes on when there is space."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ SIZE = 1 << 20
 
 
 class Disk:
-    """The spool's own disk of 1 MB; where no file system may be mounted, a file tells the workers that it is full."""
+    """A disk of 1 MB for the spool. If the test may not mount one, a file tells the workers that the disk is full."""
 
     def __init__(self, spool: Path, sign: Path) -> None:
         self._spool, self._sign = spool, sign
@@ -25,7 +25,7 @@ class Disk:
         self.mounted = subprocess.run(mount, capture_output=True).returncode == 0
 
     def fill(self) -> None:
-        """Not a byte is left."""
+        """Fill the disk."""
         if not self.mounted:
             self._sign.touch()
             return
@@ -35,7 +35,7 @@ class Disk:
         assert os.statvfs(self._spool).f_bavail == 0
 
     def free(self) -> None:
-        """There is room again."""
+        """Free the disk."""
         (self._spool / "filler" if self.mounted else self._sign).unlink()
 
     def close(self) -> None:
@@ -67,13 +67,13 @@ def test_a_full_disk(stack: Supervised) -> None:
     eventually(lambda: job.status().ok >= 2)
     disk.fill()
     read = job.status().ok
-    status = job.wait(timeout=90)  # its result finds no room either
+    status = job.wait(timeout=90)  # there is no space for its result either
     assert (status.state, status.code) == ("failed", "storage_error")
     assert status.ok + status.failed == 6
     assert status.ok >= read
     assert {p.code for p in job.failed_pages()} == {"storage_error"}
     folder = stack.folder / "data" / "spool" / "jobs" / job.id
-    # Each second there may be one for a moment: the mark of the job's end is tried again until there is room for it.
+    # There may be one for a moment: every second the reconciler tries to write end.json.
     eventually(lambda: not list(folder.rglob(".tmp-*")))
     disk.free()
     job.retry()
@@ -86,7 +86,7 @@ def test_a_full_disk(stack: Supervised) -> None:
     assert not stack.restarts
 
 
-def test_a_document_that_is_gone_while_it_is_read(stack: Supervised) -> None:
+def test_a_document_that_is_removed_while_it_is_read(stack: Supervised) -> None:
     job = stack.client().submit(numbered.document(8, salt=1), engine="slow")
     eventually(lambda: job.status().ok >= 2)
     (source,) = (stack.folder / "data" / "spool" / "jobs" / job.id).glob("source-*")
@@ -100,7 +100,7 @@ def test_a_document_that_is_gone_while_it_is_read(stack: Supervised) -> None:
 @pytest.mark.parametrize(
     ("variable", "folder"), [("OCR_SPOOL_URL", "/proc/no/spool"), ("OCR_DATA_DIR", "/proc/no/data")]
 )
-def test_a_folder_that_is_not_there_is_named(stack: Supervised, variable: str, folder: str) -> None:
+def test_a_worker_that_misses_a_folder_names_it(stack: Supervised, variable: str, folder: str) -> None:
     spool = {"OCR_SPOOL_URL": str(stack.folder / "data" / "spool")}
     process = stack.spawn(variable, stack._celery("worker", "-n", "lost@test"), **{**spool, variable: folder})
     stack.unwatched(variable)

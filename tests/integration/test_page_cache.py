@@ -1,4 +1,4 @@
-"""The page cache by itself: what it keeps, what it refuses to serve, and how it stays within its limit."""
+"""The page cache without workers: which pages it keeps, which it refuses, and how it stays within its limit."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 
 
 class Shelf:
-    """A cache in a folder or among objects, and a job beside it."""
+    """A cache in a folder or in object storage, and a job in the same storage."""
 
     def __init__(self, url: str, redis: Redis, max_bytes: int = 10**9) -> None:
         self.storage, self.spool = open_storage(url), Spool(url)
@@ -63,7 +63,7 @@ def page(number: int = 1, text: str = "héllo \U0001f600") -> dict[str, object]:
     return page_result(number, PageText([Line(text, BOX, 0.9)]), facts)
 
 
-def test_a_page_comes_back_as_it_was_read_but_for_what_this_job_did(shelf: Shelf) -> None:
+def test_a_cached_page_is_the_page_that_was_read_with_the_facts_of_the_new_job(shelf: Shelf) -> None:
     shelf.cache.keep(KEY, 7, page(7))
     assert shelf.supply(6, 7, attempts=1) == [7]
     mine = {"cached": True, "seconds": 0, "attempts": 1, "memory": NO_MEMORY}
@@ -99,7 +99,7 @@ def empty(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [cut, not_json, another_schema, another_text, no_page, empty])
-def test_a_damaged_entry_is_not_served_and_gives_way(local: Shelf, damage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_entry_is_not_used_and_is_replaced(local: Shelf, damage, caplog: pytest.LogCaptureFixture) -> None:
     local.cache.keep(KEY, 1, page())
     good = local.entry().read_bytes()
     assert damage(good) != good
@@ -110,7 +110,7 @@ def test_a_damaged_entry_is_not_served_and_gives_way(local: Shelf, damage, caplo
     assert local.supply(1) == [1]
 
 
-def test_an_entry_under_another_name_is_not_served(local: Shelf) -> None:
+def test_an_entry_under_another_name_is_not_used(local: Shelf) -> None:
     for key in (KEY, OTHER):
         local.cache.keep(key, 1, page())
     local.entry(1).rename(local.entry(2))
@@ -119,7 +119,7 @@ def test_an_entry_under_another_name_is_not_served(local: Shelf) -> None:
     assert local.supply(1, 2) == []
 
 
-def test_nobody_else_may_read_it(local: Shelf) -> None:
+def test_other_users_may_not_read_it(local: Shelf) -> None:
     local.cache.keep(KEY, 1, page())
     modes = [path.stat().st_mode & 0o777 for path in (local.entry(), local.entry().parent, local.root / "cache")]
     assert modes == [0o600, 0o700, 0o700]
@@ -134,8 +134,8 @@ def test_a_page_that_cannot_be_kept_does_no_harm(local: Shelf, caplog: pytest.Lo
     assert local.supply(1) == []
 
 
-def test_what_was_not_used_for_longest_goes_first(local: Shelf) -> None:
-    """Ten documents of a page each; the oldest was used again, and is young."""
+def test_the_folder_that_was_not_used_for_longest_is_removed_first(local: Shelf) -> None:
+    """Ten documents of one page each. The oldest is used again, so it is the newest."""
     keys = [f"{n:064d}" for n in range(10)]
     for age, key in zip(range(10, 0, -1), keys, strict=True):
         local.cache.keep(key, 1, page())
@@ -148,7 +148,7 @@ def test_what_was_not_used_for_longest_goes_first(local: Shelf) -> None:
     assert small.trim() == small.trim(anyway=True) == 0
 
 
-def test_objects_go_in_the_same_order(redis: Redis) -> None:
+def test_objects_are_removed_in_the_same_order(redis: Redis) -> None:
     shelf = Shelf(f"memory://{uuid4()}/spool", redis)
     for key in (KEY, OTHER):
         shelf.cache.keep(key, 1, page())
@@ -173,7 +173,7 @@ def test_it_never_grows_beyond_a_tenth_over_its_limit(local: Shelf) -> None:
     assert local.entry(500).exists()
 
 
-def test_a_redis_that_forgot_how_large_it_is_counts_anew(local: Shelf) -> None:
+def test_the_size_is_counted_again_when_redis_has_lost_it(local: Shelf) -> None:
     for key in (KEY, OTHER):
         local.cache.keep(key, 1, page())
     local.redis.flushall()
@@ -181,7 +181,7 @@ def test_a_redis_that_forgot_how_large_it_is_counts_anew(local: Shelf) -> None:
     assert local.counted() == 2 * BLOCK
 
 
-def test_a_cache_that_is_switched_off_takes_nothing_and_is_emptied(local: Shelf) -> None:
+def test_a_cache_that_is_off_serves_nothing_and_is_emptied(local: Shelf) -> None:
     local.cache.keep(KEY, 1, page())
     off = PageCache(local.storage, local.redis, 0)
     job = Job.parse(ID, RECORD | {"source": Source("a", "source-5", "5", 1).dumps()})

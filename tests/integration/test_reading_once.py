@@ -1,4 +1,4 @@
-"""The same document with the same options is read once: a stack with its cache on, and an engine that counts."""
+"""The same document with the same options is read once. The stack has its page cache on; the engine counts pages."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ QUICK = "quick=tests.support.engines:Quick"
 
 
 class Counting:
-    """A stack whose engine leaves a byte for each page that it reads."""
+    """A stack whose engine writes a byte for each page that it reads."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.client = stack, stack.client()
@@ -27,7 +27,7 @@ class Counting:
         self._before = 0
 
     def reads(self) -> int:
-        """Pages read since this was asked last."""
+        """Pages read since the last call."""
         before, self._before = self._before, self._file.stat().st_size if self._file.exists() else 0
         return self._before - before
 
@@ -78,7 +78,7 @@ def test_other_options_and_fresh_read_again(counting: Counting) -> None:
         assert counting.reads() == reads
 
 
-def test_pages_that_were_read_are_taken_wherever_they_stand(counting: Counting) -> None:
+def test_cached_pages_are_used_in_any_selection_of_pages(counting: Counting) -> None:
     document = numbered.document(9, salt=2)
     counting.done(document, pages="2,5-6")
     assert counting.reads() == 3
@@ -89,8 +89,8 @@ def test_pages_that_were_read_are_taken_wherever_they_stand(counting: Counting) 
     assert {page["cached"] for page in counting.done(document, pages="4-6,9").result()["pages"]} == {True}
 
 
-def test_a_retry_reads_the_failed_pages_alone_and_failures_are_not_kept(counting: Counting) -> None:
-    """The engine counts a page before it fails: twelve at first, then the two that failed, each time."""
+def test_a_retry_reads_only_the_failed_pages_and_failures_are_not_cached(counting: Counting) -> None:
+    """The engine counts a page before it fails: twelve pages first, then the two that failed, each time."""
     document = numbered.document(12, {4: numbered.RAISE, 9: numbered.RAISE}, salt=4)
     job = counting.client.submit(document)
     assert job.wait(timeout=60).state == "partial"
@@ -102,15 +102,15 @@ def test_a_retry_reads_the_failed_pages_alone_and_failures_are_not_kept(counting
     assert counting.reads() == 2
 
 
-def test_what_was_read_before_the_worker_died_is_not_read_again(stack: Stack, counting: Counting) -> None:
-    """The worker is killed in the middle; the job is cancelled and dropped; another one reads what is left."""
+def test_pages_that_were_read_before_the_worker_died_are_not_read_again(stack: Stack, counting: Counting) -> None:
+    """The worker is killed in the middle of a job, which is cancelled and dropped. A new job reads the other pages."""
     document = numbered.document(60, salt=5)
     job = counting.client.submit(document)
     eventually(lambda: job.status().ok >= 20)
     stack.kill("worker")
     job.cancel()
     for token in [member.split(" ")[1] for member in stack.redis.zrange(names.CLAIMS, 0, -1)]:
-        step = counting.client.ledger.return_claim(job.id, token, Return.LOST)  # as when their leases run out
+        step = counting.client.ledger.return_claim(job.id, token, Return.LOST)  # as if their leases had run out
         counting.client.send(step.messages)
     assert job.wait(timeout=60).state == "cancelled"
     newest = max(cache_of(stack).iterdir(), key=lambda folder: folder.stat().st_mtime)
@@ -118,7 +118,7 @@ def test_what_was_read_before_the_worker_died_is_not_read_again(stack: Stack, co
     assert job.status().ok <= read < 60
     job.drop()
     counting.reads()
-    again = counting.client.submit(document)  # no worker lives yet that could say how it reads
+    again = counting.client.submit(document)  # no live worker has announced its cache key yet
     stack.start_worker("second", engines=QUICK, children=2)
     assert again.wait(timeout=60).state == "done"
     assert counting.reads() == 60 - read
@@ -161,8 +161,8 @@ def locked() -> bytes:
         return content
 
 
-def test_a_plain_messages_file_is_cached_under_what_it_is(stack: Stack, counting: Counting) -> None:
-    """The name of a file that somebody else put into the spool is believed only once its bytes were compared."""
+def test_a_file_of_a_plain_message_is_cached_by_its_content(stack: Stack, counting: Counting) -> None:
+    """The SHA-256 in the name of a file is compared with its bytes, because another program wrote the file."""
     document, other = numbered.document(2, salt=7), numbered.document(2, {1: numbered.SLOW}, salt=8)
     counting.done(document)
     assert counting.reads() == 2
@@ -172,7 +172,7 @@ def test_a_plain_messages_file_is_cached_under_what_it_is(stack: Stack, counting
         assert counting.reads() == reads
 
 
-def test_what_beat_sends_counts_the_cache(stack: Stack, counting: Counting) -> None:
+def test_beats_task_trim_counts_the_cache(stack: Stack, counting: Counting) -> None:
     counting.done(numbered.document(1, salt=9))
     with Celery(broker=counting.client.settings.redis, backend=None) as app:
         app.send_task(names.TRIM, queue=names.MAINTENANCE_QUEUE)
@@ -182,7 +182,7 @@ def test_what_beat_sends_counts_the_cache(stack: Stack, counting: Counting) -> N
 
 
 def placed(counting: Counting, content: bytes, name: str) -> Job:
-    """A job by a plain message, whose file lies in the spool under this name."""
+    """A job by a plain message, with its document in the spool under this name."""
     job, client = str(uuid4()), counting.client
     client.spool.write_json(job, "job.json", {})
     (Path(client.settings.spool) / "jobs" / job / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""The reconciler: lost messages, records and owners, and ends that were not told. Here beat runs it every second."""
+"""The reconciler: lost messages, records and workers, and ends that were not published. Beat runs it every second."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.support.harness import Stack, eventually, running
 from tests.support.ledger_steps import JOB as ID
 from tests.support.ledger_steps import later, opened, states, turn
 
-SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # kombu's four lists of a queue
+SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # of kombu's four lists for a queue
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def stack() -> Iterator[Stack]:
 
 
 def lose(stack: Stack, queue: str) -> int:
-    """Throw away what waits in a queue; how many messages that was."""
+    """Remove all messages of a queue. Returns how many."""
     lists = [queue + suffix for suffix in SUFFIXES]
     with stack.redis.pipeline() as pipe:
         for name in lists:
@@ -44,7 +44,7 @@ def lose(stack: Stack, queue: str) -> int:
 
 
 def pass_time(stack: Stack, job: Job, seconds: float) -> None:
-    """Let the job's messages be that much older."""
+    """Make the job's messages older by so many seconds."""
     key = names.job_key(job.id)
     for field, value in stack.redis.hgetall(key).items():
         if field.startswith("sent:"):
@@ -55,7 +55,7 @@ def pass_time(stack: Stack, job: Job, seconds: float) -> None:
 
 
 def test_lost_tickets_are_sent_again(stack: Stack) -> None:
-    job = stack.client().submit(numbered.document(5), engine="rapidocr")  # which nobody reads yet
+    job = stack.client().submit(numbered.document(5), engine="rapidocr")  # no worker serves this engine yet
     lost = 0
 
     def both() -> bool:
@@ -78,7 +78,7 @@ def test_lost_messages_of_document_and_assembly_are_sent_again(stack: Stack) -> 
     os.killpg(stack.processes["documents"].pid, signal.SIGSTOP)
     queued = client.submit(numbered.document(3, salt=1))
     eventually(lambda: reading.status().finished == 4)
-    stack.kill("documents")  # what it had taken off the queue when it was stopped is lost with it
+    stack.kill("documents")  # the messages that it has received are lost with it
     lose(stack, names.DOCUMENTS_QUEUE)
     assert (queued.status().state, reading.status().state) == ("queued", "running")
     stack.start_documents()
@@ -88,7 +88,7 @@ def test_lost_messages_of_document_and_assembly_are_sent_again(stack: Stack) -> 
         assert job.wait(timeout=30).state == "done"
 
 
-def test_a_job_that_redis_has_forgotten_is_taken_up_from_the_spool(stack: Stack) -> None:
+def test_a_job_that_redis_has_lost_is_created_again_from_the_spool(stack: Stack) -> None:
     client = stack.client()
     job = client.submit(numbered.document(6, dict.fromkeys(range(1, 7), numbered.SLOW)), name="letter.tif")
     ended = client.submit(numbered.document(1, salt=1))
@@ -96,7 +96,7 @@ def test_a_job_that_redis_has_forgotten_is_taken_up_from_the_spool(stack: Stack)
     eventually(lambda: client.spool.exists(ended.id, END))
     eventually(lambda: job.status().ok)
     note = client.spool.read_json(job.id, JOB)
-    client.spool.write_json(job.id, JOB, note | {"created": note["created"] - 200})  # it is not on its way into Redis
+    client.spool.write_json(job.id, JOB, note | {"created": note["created"] - 200})  # old enough to be in Redis
     for forgotten in (job, ended):
         stack.redis.delete(names.job_key(forgotten.id), names.pages_key(forgotten.id))
         stack.redis.zrem(names.OPEN, forgotten.id)
@@ -105,24 +105,24 @@ def test_a_job_that_redis_has_forgotten_is_taken_up_from_the_spool(stack: Stack)
     eventually(lambda: client.ledger.jobs().count(job.id))
     status = job.wait(timeout=30)
     assert (status.state, status.ok, status.name) == ("done", 6, "letter.tif")
-    assert f"job={job.id}: Redis had forgotten it; taken up again from the spool" in stack.text("documents")
+    assert f"job={job.id}: Redis had lost it; created again from the spool" in stack.text("documents")
     assert ended.id not in client.ledger.jobs()
 
 
-def test_an_end_that_was_not_told_is_told(stack: Stack) -> None:
+def test_an_end_that_was_not_published_is_published(stack: Stack) -> None:
     client = stack.client()
     job = client.submit(numbered.document(1))
     assert job.wait(timeout=30).state == "done"
     eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
     stack.redis.delete(f"celery-task-meta-{job.id}")
     client.spool.reopen(job.id)
-    stack.redis.zadd(names.UNTOLD, {job.id: 1})  # as it is where the child died just before it told, a while ago
+    stack.redis.zadd(names.UNTOLD, {job.id: 1})  # as after a child that died before it published the end
     eventually(lambda: stack.redis.exists(f"celery-task-meta-{job.id}"))
     eventually(lambda: client.spool.exists(job.id, END))
     eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
 
 
-def test_an_end_that_cannot_be_told_keeps_nothing_else_waiting(stack: Stack) -> None:
+def test_an_end_that_cannot_be_published_does_not_delay_others(stack: Stack) -> None:
     client = stack.client()
     bad, good = (client.submit(numbered.document(1, salt=n)) for n in range(2))
     for job in (bad, good):
@@ -130,7 +130,7 @@ def test_an_end_that_cannot_be_told_keeps_nothing_else_waiting(stack: Stack) -> 
         eventually(lambda job=job: not stack.redis.zscore(names.UNTOLD, job.id))  # type: ignore[misc]
     end = stack.folder / "data" / "spool" / "jobs" / bad.id / END
     end.unlink()
-    end.mkdir()  # in the way of the file
+    end.mkdir()  # blocks the file's name
     stack.redis.delete(f"celery-task-meta-{good.id}")
     stack.redis.zadd(names.UNTOLD, {bad.id: 1, good.id: 2})
     eventually(lambda: stack.redis.exists(f"celery-task-meta-{good.id}"))
@@ -141,7 +141,7 @@ def test_an_end_that_cannot_be_told_keeps_nothing_else_waiting(stack: Stack) -> 
 
 
 def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:
-    """The whole machine is gone: nobody is left to give the page back, so its lease has to run out."""
+    """The whole machine is gone, so no process returns the claim. The page is free when the lease runs out."""
     client = stack.client()
     stack.start_worker("doomed", engines="slow=tests.support.engines:Slow")
     job = client.submit(numbered.document(2), engine="slow")
@@ -150,7 +150,7 @@ def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:
     os.killpg(doomed.pid, signal.SIGKILL)
     doomed.wait()
     stack.start_worker("heir", engines="slow=tests.support.engines:Slow")
-    ledger = Ledger(client.redis, lease=0)  # the server has been up for long enough
+    ledger = Ledger(client.redis, lease=0)  # the server has run for a lease of 0 seconds
     stack.redis.zadd(names.CLAIMS, {claim: 1})
     client.send(Reconciler(ledger, client.spool, 20, 3600).run())
     assert job.wait(timeout=30).state == "done"
@@ -158,7 +158,7 @@ def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:
 
 
 def held_by_the_stopped(stack: Stack, worker: int) -> list[str]:
-    """Stop a worker with its children in the middle of a page; its claim then, or nothing, and it goes on."""
+    """Stop a worker and its children. Returns the claim of a page; if it has none, the worker goes on."""
     os.killpg(worker, signal.SIGSTOP)
     eventually(lambda: all(p.status() == psutil.STATUS_STOPPED for p in family(worker)))
     claims = [
@@ -179,12 +179,12 @@ def family(worker: int) -> list[psutil.Process]:
     return [parent, *parent.children(recursive=True)]
 
 
-# -- on its own, with a clock that stands still ------------------------------------------------------------------------
+# -- without workers, with a clock that stands still -------------------------------------------------------------------
 
 
 @pytest.fixture
 def reconciler(redis: "redis_py.Redis", tmp_path: Path) -> Reconciler:
-    """Looks every 20 seconds; the server has been up for a lease."""
+    """A reconciler that runs every 20 seconds."""
     spool = Spool(str(tmp_path / "spool"))
     spool.prepare()
     return Reconciler(Ledger(redis, lease=1, clock=1_700_000_000), spool, tick=20, patience=3600)
@@ -214,18 +214,18 @@ def test_nothing_is_freed_right_after_everything_stood_still(reconciler: Reconci
     opened(ledger, pages=2)
     reconciler.run()
     turn(ledger, "asleep")
-    later(ledger, 100)  # the machine slept, the owners of leases with it
+    later(ledger, 100)  # the machine sleeps, and its workers too
     assert sent_pages(reconciler) == []
     later(ledger, 0.5)
-    ledger.renew([(ID, "asleep")])  # the owner woke, too
+    ledger.renew([(ID, "asleep")])  # the worker runs again, too
     later(ledger, 0.9)
     assert sent_pages(reconciler) == []
     assert states(ledger) == ["claimed", "open"]
 
 
 @pytest.mark.parametrize(("tick", "lease", "gap"), [(20, 45, 33.75), (1, 4, 3), (10, 300, 30), (30, 3, 45)])
-def test_a_pause_is_seen_before_leases_run_out_in_it(reconciler: Reconciler, tick, lease, gap) -> None:
-    """Renewed every 4.5th of a lease, they have at least 7/9 of it left; where the runs allow it, that is less."""
+def test_a_pause_is_noticed_before_leases_run_out_in_it(reconciler: Reconciler, tick, lease, gap) -> None:
+    """Leases are renewed 4.5 times in their length, so at the start of a pause at least 7/9 of a lease is left."""
     ledger = reconciler.ledger
     ledger.lease = lease
     slow = replace(reconciler, tick=tick)
@@ -242,16 +242,16 @@ def sent_pages(reconciler: Reconciler) -> list[object]:
     return [message for message in reconciler.run() if message.kind == "page"]
 
 
-def test_the_spool_is_looked_through_now_and_then_and_after_a_restart(reconciler: Reconciler, redis) -> None:
+def test_the_spool_is_searched_every_ten_minutes_and_after_a_restart(reconciler: Reconciler, redis) -> None:
     ledger, spool = reconciler.ledger, reconciler.spool
     reconciler.run()
     note = {"source": {"name": "a.tif", "spec": {"path": "/a.tif"}}, "options": {"dpi": 99}, "created": ledger.now()}
     spool.write_json(ID, JOB, note)
     later(ledger, 119)
     redis.hdel(names.RECONCILER, "swept")
-    assert reconciler.run() == []  # it may be on its way into Redis
+    assert reconciler.run() == []  # the job may not have been written to Redis yet
     later(ledger, 10)
-    assert reconciler.run() == []  # looked a moment ago
+    assert reconciler.run() == []  # the last search was a moment ago
     later(ledger, 590)
     (message,) = reconciler.run()
     assert (message.kind, message.job) == ("document", ID)
@@ -268,9 +268,9 @@ def test_the_spool_is_looked_through_now_and_then_and_after_a_restart(reconciler
     assert reconciler.run() == []
 
 
-def test_a_folder_that_makes_no_sense_is_passed_over(reconciler: Reconciler, caplog) -> None:
+def test_a_folder_with_a_damaged_job_json_is_skipped(reconciler: Reconciler, caplog) -> None:
     for n, note in enumerate(({}, {"created": "now"}, {"created": 0, "source": [], "options": {}})):
         reconciler.spool.write_json(ID.replace("5f0c", f"5f0{n}"), JOB, note)
     reconciler.spool.write_json(ID, JOB, {"created": 0, "source": {"name": "a", "spec": {}}, "options": {}})
     assert [message.job for message in reconciler.run()] == [ID]
-    assert caplog.text.count("its folder in the spool cannot be taken up") == 3
+    assert caplog.text.count("it cannot be created again from its folder in the spool") == 3

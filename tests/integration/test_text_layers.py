@@ -1,4 +1,4 @@
-"""Text layers through a running stack: what the result says of pages that need no reading, or some."""
+"""Text layers in a running stack: the results of pages that the engine need not read, or only in part."""
 
 import io
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def pdf() -> bytes:
-    """A page of text, one of text and a printed image, one with neither."""
+    """Three pages: text; text and an image with text; empty."""
     made = pymupdf.open()
     for number in (1, 2):
         page = made.new_page(width=400, height=300)
@@ -37,7 +37,7 @@ def pdf() -> bytes:
     return bytes(made.tobytes())
 
 
-def test_what_a_page_says_is_not_read(stack: Stack, pdf: bytes) -> None:
+def test_a_text_layer_is_not_read_by_the_engine(stack: Stack, pdf: bytes) -> None:
     first, second, third = stack.client().submit(pdf).result()["pages"]
     assert [page["origin"] for page in (first, second, third)] == ["text_layer", "mixed", "ocr"]
     assert first["text"] == "\n".join(PROSE)
@@ -54,13 +54,13 @@ def test_text_layers_can_be_ignored(stack: Stack, pdf: bytes) -> None:
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_pages_that_are_shown_sideways_are_put_upright(stack: Stack, pdf: bytes, rotation: int) -> None:
+def test_pages_that_are_shown_sideways_are_turned_upright(stack: Stack, pdf: bytes, rotation: int) -> None:
     turned = pymupdf.open(stream=pdf, filetype="pdf")
     for page in turned:
         page.set_rotation(rotation)
     found = stack.client().submit(bytes(turned.tobytes())).result()["pages"]
     asis = stack.client().submit(pdf).result()["pages"]
-    for page, upright in list(zip(found, asis, strict=True))[:2]:  # the third says nothing
+    for page, upright in list(zip(found, asis, strict=True))[:2]:  # the third is empty
         for same in ("origin", "text", "width", "height", "rotation"):
             assert page[same] == upright[same], same
         assert page["transform"] == pytest.approx(upright["transform"], abs=0.001)

@@ -8,7 +8,7 @@ from ocrqueue.errors import InvalidOptions
 from ocrqueue.options import Options, missing_pages, parse_ranges, select_pages
 
 
-def test_what_is_given_comes_back() -> None:
+def test_given_options_can_be_parsed_again() -> None:
     options = Options(pages="1-3,8-", engine="rapidocr", dpi=300, formats=("text", "json"), notify=("a.b", "queue"))
     assert Options.parse(options.given()) == options
     assert Options().given() == {}

@@ -1,4 +1,4 @@
-"""A wrong setting stops the start with one line that names the variable, the value and what is allowed."""
+"""A wrong setting stops the start with one line: the variable, its value and the allowed values."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, t
 PROJECT = Path(__file__).parents[2]
 
 
-def test_defaults_hold_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_empty_or_not_set_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCR_X", "  ")
     assert integer("OCR_X", 7, 1) == 7
     assert words("OCR_X", ("a",), "a|b", "a or b") == ("a",)
@@ -40,7 +40,7 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, value: str, rea
     assert "\n" not in message
 
 
-def test_what_nobody_reads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_are_not_settings_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OCR_SIZE", "OCR_SISE", "OCR_QQQQQQ", "OCR_REDIS_SERVER"):
         monkeypatch.setenv(name, "1")
     integer("OCR_SIZE", 7, 1)

@@ -27,7 +27,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ocr a.pdf --frob", "No such option"),
         ("frob", "No such command"),
         ("ocr a.pdf -f frob", "no format 'frob'"),
-        ("ocr a.pdf --pages 3-1", "a range goes upwards"),
+        ("ocr a.pdf --pages 3-1", "end of a range"),
         ("ocr a.pdf --dpi 5000", "36 to 1200"),
         ("ocr a.pdf --dpi many", "not a valid integer"),
         ("ocr a.pdf --text-layer maybe", '"use" or "ignore"'),

@@ -1,4 +1,4 @@
-"""The cache's key: all that a page's text depends on makes another one, and nothing else does."""
+"""The key of the page cache: everything that decides the text of a page changes it, and nothing else does."""
 
 import ast
 import shutil
@@ -216,7 +216,7 @@ def test_the_fingerprint_of_mlx_vlm_is_what_a_model_is_asked_with() -> None:
     assert MlxVlm(replace(given, cache_mb=9, page_seconds=9)).fingerprint() == MlxVlm(given).fingerprint()
 
 
-def test_what_nobody_can_vouch_for_has_no_key(tmp_path: Path) -> None:
+def test_a_job_whose_text_may_not_be_cached_has_no_key(tmp_path: Path) -> None:
     class Silent:
         name, batch, dpi = "silent", 1, 72
 

@@ -9,7 +9,10 @@ import pytest
 from ocrqueue.errors import PageError, StorageError
 from ocrqueue.pages import Line, PageText
 from ocrqueue.storage.results import (
+    Page,
     PageFacts,
+    Result,
+    ResultLine,
     cancelled_page,
     clean_text,
     failed_page,
@@ -20,10 +23,7 @@ from ocrqueue.storage.results import (
     write_result,
 )
 
-KEYS = (
-    "page state origin cached engine model revision width height dpi rotation transform confidence seconds attempts "
-    "memory text markdown lines error"
-).split()
+KEYS = list(Page.__annotations__)
 BOX = ((0.04, 0.0), (10.06, 0.0), (10.0, 5.0), (0.0, 5.0))
 FACTS = PageFacts(
     width=1654,
@@ -59,6 +59,7 @@ def written(pages: list[dict[str, Any]]) -> str:
 def test_a_page_has_every_key_in_order() -> None:
     page = page_result(3, PageText([Line("Hello", BOX, 0.98765), Line("x", BOX)]), FACTS)
     assert list(page) == KEYS
+    assert list(page["lines"][0]) == list(ResultLine.__annotations__)
     assert page == {
         "page": 3,
         "state": "ok",
@@ -106,7 +107,7 @@ def test_a_page_comes_from_where_its_lines_come_from(origins: list[str], origin:
     assert page_result(1, page, PageFacts())["origin"] == origin
 
 
-def test_numbers_that_json_lacks_become_null() -> None:
+def test_numbers_that_json_does_not_have_become_null() -> None:
     box = ((float("nan"), 0.0), (1.0, 0.0), (1.0, float("inf")), (0.0, 1.0))
     page = page_result(1, PageText([Line("x", box, float("nan"))]), PageFacts())
     assert page["confidence"] is None
@@ -125,7 +126,7 @@ def test_numbers_that_json_lacks_become_null() -> None:
         ("\U0001f600 \u05d0\u202e \u00ad\u200b", "\U0001f600 \u05d0\u202e \u00ad\u200b"),
     ],
 )
-def test_text_is_cleaned_of_what_is_no_text(text: str, clean: str) -> None:
+def test_characters_that_are_no_text_are_removed(text: str, clean: str) -> None:
     assert clean_text(text) == clean
     page = page_result(1, PageText([Line(text, BOX)], text=text, markdown=text), PageFacts())
     assert page["text"] == page["markdown"] == page["lines"][0]["text"] == clean
@@ -144,6 +145,7 @@ def test_a_result_is_json_and_comes_back_page_by_page(count: int) -> None:
     text = written(pages)
     whole = json.loads(text)
     assert list(whole) == ["schema", "job", "state", "source", "options", "counts", "seconds", "pages"]
+    assert list(whole) == list(Result.__annotations__)
     assert whole["schema"] == "ocr-queue/1"
     assert whole["pages"] == pages
     assert read_header(io.StringIO(text, newline="\n")) == header()

@@ -63,7 +63,7 @@ def test_a_source_is_stored_under_its_hash(spool: Spool) -> None:
         assert path.read_bytes() == content
 
 
-def test_a_copy_of_a_source_is_gone_afterwards_and_a_local_source_is_the_file_itself(spool: Spool) -> None:
+def test_a_copy_of_a_source_is_removed_afterwards_and_a_local_source_is_the_file_itself(spool: Spool) -> None:
     stored = spool.put_source(JOB_ID, io.BytesIO(b"x"), limit=1)
     with spool.local_source(JOB_ID, stored.file) as path:
         assert path.exists()
@@ -71,7 +71,7 @@ def test_a_copy_of_a_source_is_gone_afterwards_and_a_local_source_is_the_file_it
 
 
 @pytest.mark.parametrize(("content", "code"), [(b"", "empty_file"), (b"12345", "too_large")])
-def test_a_source_that_is_refused_leaves_nothing(spool: Spool, content: bytes, code: str) -> None:
+def test_a_refused_source_leaves_no_file(spool: Spool, content: bytes, code: str) -> None:
     other = str(uuid4())
     with pytest.raises(DocumentError) as caught:
         spool.put_source(other, io.BytesIO(content), limit=4)
@@ -89,7 +89,7 @@ def test_a_source_whose_stream_breaks_keeps_its_own_error(local: Spool, folder: 
     assert every_file(folder) == []
 
 
-def test_json_and_pages_come_back(spool: Spool) -> None:
+def test_json_and_pages_are_read_as_they_were_written(spool: Spool) -> None:
     spool.write_json(JOB_ID, END, {"state": "done", "name": "r\u00e9sum\u00e9"})
     assert spool.read_json(JOB_ID, END) == {"state": "done", "name": "r\u00e9sum\u00e9"}
     for number in (11, 2, 1_000_000):
@@ -106,7 +106,7 @@ def test_a_file_name_with_odd_bytes_is_stored(spool: Spool) -> None:
     assert spool.read_json(JOB_ID, JOB) == {"name": "a?.pdf"}
 
 
-def test_what_is_not_there_is_not_a_storage_error(spool: Spool) -> None:
+def test_a_missing_file_is_not_a_storage_error(spool: Spool) -> None:
     with pytest.raises(FileNotFoundError, match="not in the spool"):
         spool.read_json(JOB_ID, END)
     with pytest.raises(FileNotFoundError):
@@ -125,7 +125,7 @@ def test_damaged_json_is_a_storage_error(spool: Spool) -> None:
         spool.read_json(JOB_ID, END)
 
 
-def test_text_is_there_whole_or_not_at_all(spool: Spool) -> None:
+def test_text_is_written_whole_or_not_at_all(spool: Spool) -> None:
     def half() -> None:
         with spool.open_write(JOB_ID, "output.txt") as stream:
             stream.write("half" * 100_000)
@@ -294,7 +294,7 @@ def test_check_of_object_storage_leaves_nothing() -> None:
     assert list(spool.jobs()) == []
 
 
-def test_a_spool_that_has_gone_does_not_look_empty(folder: Path) -> None:
+def test_a_missing_spool_does_not_look_empty(folder: Path) -> None:
     spool = Spool(str(folder))
     for use in (
         lambda: list(spool.jobs()),
