@@ -1,4 +1,4 @@
-"""Fairness: a short job gets through beside a long one, priorities hold, and it is said where nobody reads."""
+"""Fairness: a short job is read while a long one runs, priorities hold, and a job without a worker says so."""
 
 import re
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ def stack() -> Iterator[Supervised]:
 
 @pytest.fixture(autouse=True)
 def settled(stack: Supervised) -> Iterator[None]:
-    """After each fault: nothing is held, nothing is open, nothing waits to be told, and the stack works."""
+    """After each fault: no claim is held, no job is open, every end is published, and the stack works."""
     yield
     job = submit(stack, 2, engine="numbered")
     assert job.wait(timeout=60).state == "done"

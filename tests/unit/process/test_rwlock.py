@@ -17,7 +17,7 @@ fork = multiprocessing.get_context("fork")
 
 
 class Holder:
-    """A process that takes the lock, says so, and holds it until it is told to let go."""
+    """A process that takes the lock, reports it, and holds it until it is asked to release it."""
 
     def __init__(self, path: Path, how: str, name: str = "one") -> None:
         self.pipe, end = fork.Pipe()
@@ -74,7 +74,7 @@ def test_who_wants_it_alone_waits_for_those_who_share_it(holders) -> None:
 
 
 @pytest.mark.parametrize("how", ["shared", "exclusive"])
-def test_nobody_has_it_beside_one_who_has_it_alone(holders, how: str) -> None:
+def test_nobody_shares_it_with_an_exclusive_holder(holders, how: str) -> None:
     alone = holders("exclusive")
     assert alone.has_it(SOON)
     other = holders(how)
