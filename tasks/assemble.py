@@ -8,9 +8,9 @@ from ocrqueue.states import MessageKind
 from worker.app import app
 from worker.claims import ClaimTask
 from worker.context import ledger
+from worker.dispatch import dispatch
 from worker.messages import parse_job
 from worker.steps import assemble as assemble_job
-from worker.telling import dispatch
 
 
 @app.task(bind=True, base=ClaimTask, name=names.ASSEMBLE)

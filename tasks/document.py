@@ -11,9 +11,9 @@ from ocrqueue.states import MessageKind
 from worker.app import app
 from worker.claims import ClaimTask
 from worker.context import ledger
+from worker.dispatch import dispatch
 from worker.messages import accept_plain, parse_job
 from worker.steps import open_document
-from worker.telling import dispatch
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ from worker import engines
 from worker.app import app
 from worker.claims import ClaimTask
 from worker.context import ledger
+from worker.dispatch import dispatch
 from worker.messages import parse_job
+from worker.results import show_progress
 from worker.steps import read_pages
-from worker.telling import dispatch, show_progress
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from ocrqueue import names
 from ocrqueue.steps.reconciler import Reconciler
 from worker.app import app
 from worker.context import ledger, spool
-from worker.telling import dispatch
+from worker.dispatch import dispatch
 
 
 @app.task(name=names.RECONCILE, send_events=False)  # it would fill Flower's list

@@ -29,7 +29,7 @@ class ClaimRequest(Request):
     """A message of a task that works under a claim, as the parent process holds it until the task has ended.
 
     The parent makes the claim's token, so that it can renew the lease, and return the claim when the child is gone.
-    Celery stores nothing under the task's id: the id is the job's, and `worker.telling` stores the job's end there.
+    Celery stores nothing under the task's id: the id is the job's, and `worker.dispatch` stores the job's end there.
     """
 
     store_errors = False

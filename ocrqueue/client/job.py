@@ -7,7 +7,7 @@ from io import BytesIO, StringIO
 from shutil import copyfileobj
 from typing import IO, Any, TextIO, cast
 
-from ocrqueue import formats, names
+from ocrqueue import formats
 from ocrqueue.client.format_wait import wait_for_format
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
@@ -19,6 +19,7 @@ from ocrqueue.ledger.finished import FinishedPages
 from ocrqueue.states import JobState, PageState
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageFacts
+from ocrqueue.storage.rounds import begin_round
 from ocrqueue.storage.spool import result_name
 
 _RETRIED = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
@@ -140,10 +141,10 @@ class Job:
     def retry(self) -> None:
         """Read the failed and cancelled pages again. Raises WrongState if there are none or the job has not ended."""
         with reaching(self._queue.settings):
-            if self._queue.ledger.job(self.id).state in _RETRIED:
-                self._forget_result()  # Celery would never overwrite a success
-                self._queue.spool.reopen(self.id)
-            step = self._queue.ledger.retry(self.id)
+            record = self._queue.ledger.job(self.id)
+            if record.state in _RETRIED:  # first, so that an end of the old round that is noted late does not count
+                begin_round(self._queue.spool, self.id, record.round + 1)
+            step = self._queue.ledger.retry(self.id, record.round)
         self._queue.send(step.messages)
 
     def drop(self) -> None:
@@ -151,10 +152,6 @@ class Job:
         with reaching(self._queue.settings):
             self._queue.ledger.drop(self.id)
             self._queue.spool.drop(self.id)
-            self._forget_result()
-
-    def _forget_result(self) -> None:
-        self._queue.redis.delete(names.celery_result_key(self.id))
 
     def _page(self, record: Record, page: PageRecord) -> dict[str, Any]:
         facts = PageFacts(engine=record.engine, model=record.model, revision=record.revision, attempts=page.attempts)

@@ -1,11 +1,12 @@
 """The status of a job: its state, its page counts, and what it waits for."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.ledger import Job, Ledger
+from ocrqueue.errors import UnknownJob
+from ocrqueue.ledger import Job, Ledger, NewerRecord
 from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.options import missing_pages
 from ocrqueue.states import JobState
@@ -72,7 +73,10 @@ def dead_pages(ledger: Ledger) -> list[DeadPage]:
         by_job.setdefault(job, []).append(page)
     found = []
     for job, numbers in by_job.items():
-        record = ledger.job(job)
+        try:
+            record = ledger.job(job)
+        except (UnknownJob, NewerRecord):  # dropped meanwhile; of a newer version
+            continue
         errors = {page.number: (page.code, page.message) for page in ledger.pages(record)}
         errors[0] = (record.code, record.message)
         told = ((number, errors.get(number, (None, None))) for number in numbers)
@@ -81,7 +85,14 @@ def dead_pages(ledger: Ledger) -> list[DeadPage]:
 
 
 def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
-    """The status of a job; `workers` are the live ones."""
+    """The status of a job; `workers` are the live ones.
+
+    A job is shown as ended once its end has been published: then its Celery result is there too.
+    """
+    hidden = job.has_ended and not job.published
+    if hidden:
+        state = JobState.QUEUED if job.pages is None else JobState.RUNNING
+        job = replace(job, state=state, ended=None, code=None, message=None)
     return JobStatus(
         id=job.id,
         name=job.source.name,

@@ -10,11 +10,23 @@ import redis as redis_py
 from ocrqueue import names
 from ocrqueue.errors import PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import scripts
-from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageRecord, Source, Step
+from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageRecord, Publication, Source, Step
 from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, PageState, Return
 
-__all__ = ["Claim", "ClaimedPage", "Job", "LastTry", "Ledger", "Message", "NewerRecord", "PageRecord", "Source", "Step"]
+__all__ = [
+    "Claim",
+    "ClaimedPage",
+    "Job",
+    "LastTry",
+    "Ledger",
+    "Message",
+    "NewerRecord",
+    "PageRecord",
+    "Publication",
+    "Source",
+    "Step",
+]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 ATTEMPTS = 3  # lost claims after which a page is given up
@@ -58,17 +70,19 @@ class Ledger:
         return Step(not reply.get("stale", False), _messages(job, reply), reply)
 
     # -- making a job --------------------------------------------------------------------------------------------
-    def create(self, job: str, source: Source, options: Options) -> Step:
-        """Make the record of a job, `queued`; the same id again changes nothing.
+    def create(self, job: str, source: Source, options: Options, round: int = 1) -> Step:
+        """Create a job; if the id exists already, nothing changes.
 
-        `reply["created"]` says whether it is new, `reply["same"]` whether it was made with this source and options.
-        Raises QueueFull where Redis is at its memory limit.
+        `reply["created"]` says whether the job is new, `reply["same"]` whether it has this source and these options.
+        `round` is more than 1 for a job that Redis lost in a later round. Raises QueueFull if Redis is at its memory
+        limit.
         """
         record = {
             "source": source.dumps(),
             "options": json.dumps(options.given()),
             "name": _clean(source.name)[:80],
             "priority": names.PRIORITIES[options.priority],
+            "round": round,
         }
         flat = [item for pair in record.items() for item in pair]
         try:
@@ -160,12 +174,17 @@ class Ledger:
         """Whether a cancel was asked for. Cheap."""
         return bool(self.redis.hexists(names.job_key(job), "cancel"))
 
-    def retry(self, job: str) -> Step:
-        """Open the failed and cancelled pages again, in a new round. Raises UnknownJob, WrongState."""
-        step = self._known("retry", job)
+    def retry(self, job: str, round: int) -> Step:
+        """Begin the round after `round`, in which failed and cancelled pages are read again.
+
+        Removes the Celery result of the round before. Raises UnknownJob, WrongState.
+        """
+        step = self._known("retry", job, round)
         if not step.reply["retried"]:
-            state = step.reply["state"]
-            reason = "every page was read" if state == JobState.DONE else "it has not ended"
+            state = JobState(step.reply["state"])
+            reason = "it has been retried meanwhile" if state.has_ended else "it has not ended"
+            if state == JobState.DONE:
+                reason = "every page was read"
             raise WrongState(f"job {job} is {state}: {reason}, so there is nothing to retry")
         return step
 
@@ -182,25 +201,37 @@ class Ledger:
         """
         return self._step("mend", job, lanes, int(queue_empty), int(documents_empty), patience)
 
-    def _known(self, script: str, job: str) -> Step:
-        reply = self._run(script, job)
+    def _known(self, script: str, job: str, *args: object) -> Step:
+        reply = self._run(script, job, *args)
         if reply is None:
             raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
         return Step(True, _messages(job, reply), reply)
 
+    # -- publishing the end ----------------------------------------------------------------------------------------
+    def publish(self, job: str, round: int, end: Publication) -> Step:
+        """Publish the end of a round, if the job is in this round and has ended; else `done` is False.
+
+        `reply["published"]` is False if the end was published before; then nothing changes.
+        """
+        entries = [item for entry in end.messages for item in entry]
+        return self._step("publish", job, round, end.result, end.seconds, *entries)
+
     def told(self, job: str, round: int) -> None:
-        """The end of this round of the job has been told to everyone who wanted to hear of it."""
+        """Record that nothing is left to do to publish the end of a round; until then the reconciler tries again."""
         self._run("told", job, round)
 
     # -- looking -------------------------------------------------------------------------------------------------
     def job(self, job: str) -> Job:
         """The job's record. Raises UnknownJob, NewerRecord."""
-        record = cast("dict[str, str]", self.redis.hgetall(names.job_key(job)))
+        with self.redis.pipeline() as pipe:
+            pipe.hgetall(names.job_key(job))
+            pipe.zscore(names.UNTOLD, job)
+            record, untold = pipe.execute()
         if not record:
             raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
         if int(record["v"]) > names.VERSION:
             raise _newer(job, int(record["v"]))
-        return Job.parse(job, record)
+        return Job.parse(job, record, untold is not None)
 
     def pages(self, job: Job) -> Iterator[PageRecord]:
         """The state of every page asked for, in order. Empty until the document is opened."""
@@ -230,7 +261,7 @@ class Ledger:
         numbers: dict[str, PageNumbers] = {}
         for member in cast("list[str]", self.redis.zrange(names.DEAD, 0, -1)):
             job, index = member.split(" ")
-            with contextlib.suppress(UnknownJob):  # dropped meanwhile
+            with contextlib.suppress(UnknownJob, NewerRecord):  # dropped meanwhile; of a newer version
                 if job not in numbers:
                     numbers[job] = self.job(job).numbers
                 found.append((job, int(index) and numbers[job].number(int(index))))

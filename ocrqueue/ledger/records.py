@@ -1,7 +1,7 @@
 """What the ledger returns: a job's record, a claim, and the messages that the caller sends afterwards."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,7 @@ class Job:
     cancelling: bool  # a client has asked to cancel the job
     code: str | None  # error code, if the document could not be opened or the job could not be assembled
     message: str | None  # the error's text, one line
+    published: bool  # the round has ended, and its end has been published: clients see it
     lanes: int  # largest number of page messages in the queue at a time
 
     @property
@@ -87,8 +88,12 @@ class Job:
         return PageNumbers(self.options.pages, self.total or 0)
 
     @classmethod
-    def parse(cls, job: str, record: Mapping[str, str]) -> "Job":
-        """The job of a Redis hash, as field names and values."""
+    def parse(cls, job: str, record: Mapping[str, str], untold: bool) -> "Job":
+        """The job of a Redis hash, as field names and values.
+
+        `untold` says whether the job is in `names.UNTOLD`. Workers of older versions only remove it from there when
+        they have published the end.
+        """
 
         def number(name: str) -> float | None:
             return float(record[name]) if name in record else None
@@ -96,10 +101,10 @@ class Job:
         def count(name: str) -> int:
             return int(record.get(name, 0))
 
-        opened = "n" in record
+        opened, state = "n" in record, JobState(record["state"])
         return cls(
             id=job,
-            state=JobState(record["state"]),
+            state=state,
             round=count("round"),
             source=Source(**json.loads(record["source"])),
             options=Options.parse(json.loads(record["options"])),
@@ -118,6 +123,7 @@ class Job:
             cancelling="cancel" in record,
             code=record.get("code"),
             message=record.get("message"),
+            published=state.has_ended and (not untold or count("published") == count("round")),
             lanes=count("width"),
         )
 
@@ -182,6 +188,15 @@ class PageRecord:
             return cls(number, state, attempts)
         code, _, message = rest.partition(" ")
         return cls(number, state, attempts, code, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What the end of a round leaves in Redis."""
+
+    result: str  # Celery's result, as its backend stores it
+    seconds: int  # for which the result is kept
+    messages: Sequence[tuple[str, str]] = ()  # to tasks: Redis list and entry, as kombu writes them
 
 
 @dataclass(frozen=True, slots=True)

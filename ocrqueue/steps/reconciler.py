@@ -16,7 +16,8 @@ from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.options import Options
 from ocrqueue.states import MessageKind, Return
 from ocrqueue.steps.lanes import children_of, wanted_lanes
-from ocrqueue.storage.spool import END, JOB, Spool
+from ocrqueue.storage import rounds
+from ocrqueue.storage.spool import JOB, Spool
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +131,11 @@ class Reconciler:
         redis.hset(names.RECONCILER, mapping={"run_id": run_id, "swept": str(now)})
         messages: list[Message] = []
         for job in self.spool.jobs():
-            if redis.exists(names.job_key(job)) or self.spool.exists(job, END):
+            if redis.exists(names.job_key(job)):
                 continue
             try:
+                if rounds.has_ended(self.spool, job):
+                    continue
                 note = self.spool.read_json(job, JOB)
                 if now - float(note["created"]) >= _GRACE_SECONDS:
                     messages += self._take_up(job, note)
@@ -144,4 +147,5 @@ class Reconciler:
 
     def _take_up(self, job: str, note: dict[str, Any]) -> list[Message]:
         log.warning("job=%s: Redis had lost it; created again from the spool", job)
-        return self.ledger.create(job, Source(**note["source"]), Options.parse(note["options"])).messages
+        source, options = Source(**note["source"]), Options.parse(note["options"])
+        return self.ledger.create(job, source, options, rounds.current_round(self.spool, job)).messages

@@ -79,7 +79,7 @@ def test_a_damaged_page_fails_and_a_retry_reads_it_again(
     assert (failed.number, failed.code) == (2, "storage_error")
     assert result["pages"][1]["error"] == {"code": failed.code, "message": failed.message}
 
-    assert read_all(ledger, spool, ledger.retry(ID)) == [2]
+    assert read_all(ledger, spool, ledger.retry(ID, 1)) == [2]
     result = assembled(ledger, spool)
     assert (result["state"], result["counts"]["ok"]) == (ledger.job(ID).state, 4) == ("done", 4)
 

@@ -8,7 +8,20 @@ from ocrqueue.errors import PageError
 from ocrqueue.ledger import Claim, LastTry, Ledger, Source
 from ocrqueue.options import Options
 from ocrqueue.states import Return
-from tests.support.ledger_steps import BROKEN, JOB, SOURCE, assembled, dump, later, opened, read, sent, states, turn
+from tests.support.ledger_steps import (
+    BROKEN,
+    JOB,
+    SOURCE,
+    assembled,
+    dump,
+    later,
+    opened,
+    read,
+    retry,
+    sent,
+    states,
+    turn,
+)
 
 
 def test_a_page_that_lost_three_claims_is_given_up_and_the_rest_goes_on(ledger: Ledger) -> None:
@@ -166,7 +179,7 @@ def test_an_assembly_that_kills_whoever_does_it_ends_as_worker_lost(ledger: Ledg
         assert ledger.begin(JOB, "assemble", "t", 1)
         assert [m.kind for m in ledger.return_claim(JOB, "t", Return.LOST).messages] == expected
     assert (ledger.job(JOB).state, ledger.job(JOB).code) == ("failed", "worker_lost")
-    assert sent(ledger.retry(JOB)) == [("assemble", 2)], "its pages were read: only the assembly is done again"
+    assert sent(retry(ledger)) == [("assemble", 2)], "its pages were read: only the assembly is done again"
     assert assembled(ledger) == "done"
     assert ledger.dead() == []
 

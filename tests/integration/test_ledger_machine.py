@@ -145,7 +145,7 @@ class LedgerMachine(LedgerPair):
     @rule(data=st.data(), how=st.sampled_from(("release", "lost", "lost", "timeout")))
     def a_claim_is_given_back(self, data: st.DataObject, how: str) -> None:
         if given := self.some_claim(data, live=True):
-            self.give_back(given[0], given[1], how)
+            self.return_claim(given[0], given[1], how)
 
     @precondition(lambda self: any(job.claims for job in self.plain.jobs.values()))
     @rule(seconds=st.sampled_from((10, 45, 60)))
@@ -153,7 +153,7 @@ class LedgerMachine(LedgerPair):
         self.tick(seconds)
         for job, token, _ in list(self.claims):
             if self.known(job) and token in self.plain.jobs[job].claims:
-                self.give_back(job, token, "expired")
+                self.return_claim(job, token, "expired")
 
     @rule(data=st.data(), times=st.integers(1, 4), batch=st.integers(1, 2))
     def a_worker_is_killed_again_and_again(self, data: st.DataObject, times: int, batch: int) -> None:
@@ -164,7 +164,7 @@ class LedgerMachine(LedgerPair):
             if mail:
                 self.deliver(mail[-1], batch, 1)
             for _, token, _ in self.claims[before:]:
-                self.give_back(job, token, "lost")
+                self.return_claim(job, token, "lost")
 
     @precondition(lambda self: any(job.claims for job in self.plain.jobs.values()))
     @rule(data=st.data(), how=st.sampled_from(("release", "lost", "timeout")))
@@ -172,14 +172,14 @@ class LedgerMachine(LedgerPair):
         job = data.draw(st.sampled_from([name for name, job in self.plain.jobs.items() if job.claims]))
         self.stop(job)
         for token in list(self.plain.jobs[job].claims):
-            self.give_back(job, token, how)
+            self.return_claim(job, token, how)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), how=st.sampled_from(("release", "lost", "expired", "timeout")))
     def a_former_claim_is_given_back(self, data: st.DataObject, how: str) -> None:
         job, token, _ = data.draw(st.sampled_from(self.claims))
         if not self.known(job) or token not in self.plain.jobs[job].claims:
-            self.give_back(job, token, how)
+            self.return_claim(job, token, how)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
@@ -218,7 +218,8 @@ class LedgerMachine(LedgerPair):
     @rule(data=st.data())
     def retry(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(self.in_state("partial", "failed", "cancelled")))
-        self.same(job, self.ledger.retry(job), self.plain.retry(job))
+        self.same(job, self.ledger.retry(job, self.plain.jobs[job].round), self.plain.retry(job))
+        self.results.pop(job, None)
 
     @precondition(lambda self: self.in_state("done", "partial", "failed", "cancelled"))
     @rule(data=st.data())
@@ -227,9 +228,10 @@ class LedgerMachine(LedgerPair):
         if data.draw(st.integers(0, 2)) or not self.plain.drop(job):
             return  # most stay: there is more to be done with an ended job
         self.ledger.drop(job)
+        self.results.pop(job, None)
         for key, content in dump(self.redis).items():
             assert names.job_key(job) not in key
-            if not isinstance(content, str):
+            if not isinstance(content, str) and key != "somewhere":
                 assert not any(entry.split(" ")[0] == job for entry in dict(content))
 
     @rule(job=st.sampled_from(JOBS))
@@ -239,7 +241,7 @@ class LedgerMachine(LedgerPair):
         with self.nothing_changes():
             if plain is None or plain.state in ("queued", "running", "done"):
                 with pytest.raises(error):
-                    self.ledger.retry(job)
+                    self.ledger.retry(job, plain.round if plain else 1)
             if plain is None or not plain.has_ended:
                 with pytest.raises(error):
                     self.ledger.drop(job)
@@ -248,6 +250,10 @@ class LedgerMachine(LedgerPair):
                     self.ledger.cancel(job)
             elif plain.has_ended:
                 assert not self.ledger.cancel(job).reply["cancelled"]
+
+    @rule(data=st.data(), round_=st.integers(1, 3))
+    def an_end_is_published(self, data: st.DataObject, round_: int) -> None:
+        self.publish(self.some_job(data), round_)
 
     @rule(data=st.data())
     def told(self, data: st.DataObject) -> None:
@@ -277,7 +283,7 @@ class LedgerMachine(LedgerPair):
                 break
             self.tick(20)
             for member in self.redis.zrangebyscore(names.CLAIMS, 0, self.plain.now):
-                self.heal(queue, lambda m=member: self.give_back(*m.split(" "), "expired"))
+                self.heal(queue, lambda m=member: self.return_claim(*m.split(" "), "expired"))
             for job in list(self.plain.jobs):
                 idle = not any(kind == "page" for _, (kind, *_) in queue)
                 self.heal(queue, lambda j=job, i=idle: self.mend(j, 2, i, not queue, 3600))
@@ -289,6 +295,7 @@ class LedgerMachine(LedgerPair):
         assert all(job.has_ended for job in self.plain.jobs.values()), "a job is stuck"
         for job in self.plain.jobs:
             self.ledger.drop(job)
+        self.redis.delete("somewhere")
         assert dump(self.redis) == ({names.BACKLOG: "0"} if self.plain.made else {})
 
     def heal(self, queue: list[Mail], step: Callable[[], None]) -> None:

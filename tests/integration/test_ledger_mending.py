@@ -21,6 +21,7 @@ from tests.support.ledger_steps import (
     later,
     opened,
     read,
+    retry,
     sent,
     states,
     turn,
@@ -151,7 +152,7 @@ def test_pages_that_no_worker_reads_fail_in_the_end(ledger: Ledger) -> None:
     assert "60 minutes" in (pages[3].message or "")
     assert "pages.rapidocr" in (pages[3].message or "")
     assert assembled(ledger) == "partial"
-    ledger.retry(JOB)
+    retry(ledger)
     assert ledger.backlog() == 3
     later(ledger, 20)
     assert sent(ledger.mend(JOB, 0, **IDLE)) == [], "a retry has its own patience"
@@ -190,7 +191,7 @@ def test_a_record_of_a_newer_version_is_left_alone(ledger: Ledger, redis: "redis
         lambda: ledger.return_claim(JOB, "t1", Return.RELEASE),
         lambda: ledger.end(JOB, 1, "t1"),
         lambda: ledger.cancel(JOB),
-        lambda: ledger.retry(JOB),
+        lambda: ledger.retry(JOB, 1),
         lambda: ledger.drop(JOB),
         lambda: ledger.mend(JOB, 1, **IDLE),
     ]
@@ -219,7 +220,7 @@ def test_a_full_redis_takes_no_job_but_lets_the_others_end(ledger: Ledger, redis
         read(ledger, None, None)
         assert assembled(ledger) == "partial"
         assert assembled(ledger, "other") == "cancelled"
-        ledger.retry(JOB)
+        retry(ledger)
         ledger.cancel(JOB)
         ledger.told(JOB, ledger.job(JOB).round)
         ledger.drop("other")

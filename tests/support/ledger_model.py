@@ -66,6 +66,8 @@ class PlainJob:
     unserved_since: int | None = None
     dead: bool = False  # the document itself
     told: bool = True
+    published: int = 0  # the last round whose end was published
+    last: dict[str | int, tuple[str, str]] = field(default_factory=dict)  # slot: step and token of its last claim
 
     def count(self, *states: str) -> int:
         """How many pages are in one of these states."""
@@ -127,13 +129,31 @@ class PlainLedger:
     def _reopen(job: PlainJob, page: Page, alone: bool) -> None:
         page.state, page.alone = ("cancelled", page.alone) if job.cancelling else ("open", alone)
 
-    def _take(self, name: str, token: str, what: str) -> tuple[PlainJob, Held] | None:
+    def _take(self, name: str, step: str, token: str, what: str | None) -> tuple[PlainJob, Held] | None:
         job = self.jobs.get(name)
         held = job.claims.get(token) if job else None
-        if job is None or held is None or held.what != what:
+        if job is None or held is None or what not in (None, held.what):
             return None
         del job.claims[token]
+        job.last[held.lane if held.what == "page" else held.what] = (step, token)
         return job, held
+
+    def again(self, name: str, step: str, token: str) -> Sent | None:
+        """What a step sends that is asked for again; None: it was not this step that ended the claim."""
+        job = self.jobs.get(name)
+        slots = [slot for slot, noted in job.last.items() if noted == (step, token)] if job else []
+        if job is None or token in job.claims or not slots:
+            return None
+        slot = slots[-1]
+        if job.has_ended:
+            return [] if isinstance(slot, int) else [("ended",)]
+        if job.state == "queued":
+            return [("document",)]
+        if job.read_out:
+            return [("assemble", job.round)]
+        lanes = [slot] if isinstance(slot, int) else range(len(job.lanes))
+        free = [i for i in lanes if job.lanes[i].token is None and job.lanes[i].sent and job.count("open")]
+        return [("page", i, job.lanes[i].serial) for i in free]
 
     # -- the document and its assembly -----------------------------------------------------------------------------
     def create(self, name: str) -> Sent:
@@ -160,8 +180,8 @@ class PlainLedger:
 
     def open(self, name: str, token: str, numbers: list[int], lanes: int, read: Sequence[int] = ()) -> Sent | None:
         """The pages become known, some of them read already. None: no live claim."""
-        if (taken := self._take(name, token, "document")) is None:
-            return None
+        if (taken := self._take(name, "open", token, "document")) is None:
+            return self.again(name, "open", token)
         job, _ = taken
         job.state, job.width = "running", min(lanes, len(numbers))
         job.pages = [Page(n, "cancelled" if job.cancelling else "open") for n in numbers]
@@ -177,14 +197,16 @@ class PlainLedger:
 
     def refuse(self, name: str, token: str, code: str) -> Sent | None:
         """The document cannot be opened. None: no live claim."""
-        taken = self._take(name, token, "document")
-        return self._end(taken[0], "failed", code) if taken else None
+        taken = self._take(name, "refuse", token, "document")
+        return self._end(taken[0], "failed", code) if taken else self.again(name, "refuse", token)
 
     def end(self, name: str, round_: int, token: str, missing: list[int]) -> Sent | None:
         """The assembly's last word. None: no live claim, or an old round."""
         job = self.jobs.get(name)
-        if job is None or round_ != job.round or (taken := self._take(name, token, "assemble")) is None:
+        if job is None or round_ != job.round or not job.read_out:
             return None
+        if (taken := self._take(name, "end", token, "assemble")) is None:
+            return self.again(name, "end", token)
         for page in taken[0].pages:
             if page.number in missing and page.state == "ok":
                 page.lost = 0
@@ -226,8 +248,8 @@ class PlainLedger:
 
     def finish(self, name: str, token: str, results: dict[int, str | None]) -> Sent | None:
         """Pages are read (None) or failed with a code; those without a result go back. None: no live claim."""
-        if (taken := self._take(name, token, "page")) is None:
-            return None
+        if (taken := self._take(name, "finish", token, "page")) is None:
+            return self.again(name, "finish", token)
         job, held = taken
         for page in held.pages:
             if page.number not in results:
@@ -238,20 +260,21 @@ class PlainLedger:
                 self._fail(page, code)
         return self._assembly(job) + self._ticket(job, held.lane)
 
-    def give_back(self, name: str, token: str, how: str) -> Sent | None:
+    def return_claim(self, name: str, token: str, how: str) -> Sent | None:
         """A claim ends without a result: release, lost, expired or timeout. None: no live claim."""
         job = self.jobs.get(name)
-        held = job.claims.get(token) if job else None
-        if job is None or held is None or (how == "expired" and held.until > self.now):
+        if job and token in job.claims and how == "expired" and job.claims[token].until > self.now:
             return None
-        del job.claims[token]
+        if (taken := self._take(name, "return_claim", token, None)) is None:
+            return self.again(name, "return_claim", token)
+        job, held = taken
         if held.what != "page":
-            return self._give_back_task(job, held.what, how)
+            return self._return_task(job, held.what, how)
         for page in held.pages:
-            self._give_back_page(job, page, how, len(held.pages))
+            self._return_page(job, page, how, len(held.pages))
         return self._assembly(job) + self._ticket(job, held.lane)
 
-    def _give_back_task(self, job: PlainJob, what: str, how: str) -> Sent:
+    def _return_task(self, job: PlainJob, what: str, how: str) -> Sent:
         job.lost[what] = job.lost.get(what, 0) + (how != "release")
         if how == "timeout" and what == "document":
             return self._end(job, "failed", "timeout")
@@ -259,7 +282,7 @@ class PlainLedger:
             return self._end(job, "failed", "worker_lost")
         return self._announce(job, what)
 
-    def _give_back_page(self, job: PlainJob, page: Page, how: str, size: int) -> None:
+    def _return_page(self, job: PlainJob, page: Page, how: str, size: int) -> None:
         if how == "release":
             self._reopen(job, page, page.alone)
         elif how == "timeout":
@@ -322,8 +345,16 @@ class PlainLedger:
         del self.jobs[name]
         return True
 
+    def publish(self, name: str, round_: int) -> bool | None:
+        """Whether this is the first time that the end of the round is published. None: it is not to be published."""
+        job = self.jobs.get(name)
+        if job is None or not job.has_ended or job.round != round_:
+            return None
+        first, job.published = job.published != round_, round_
+        return first
+
     def told(self, name: str) -> None:
-        """Whoever wanted to hear of the end has."""
+        """Nothing is left to do for the end."""
         if name in self.jobs:
             self.jobs[name].told = True
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, LastTry, Ledger, Source, Step
+from ocrqueue.ledger import Claim, LastTry, Ledger, Publication, Source, Step
 from ocrqueue.options import Options, select_pages
 from ocrqueue.states import MessageKind, Return
 from tests.support.ledger_model import PlainJob, PlainLedger, Sent
@@ -33,6 +33,8 @@ class LedgerPair(RuleBasedStateMachine):
         self.mail: list[Mail] = []  # every message ever sent: one may come late, twice or never
         self.claims: list[tuple[str, str, Claim | None]] = []  # every claim ever given: job, token, pages
         self.tokens = 0
+        self.results: dict[str, str] = {}  # by job: the result that was published in this round
+        self.sent_messages: list[str] = []  # that publishing an end has sent
 
     # -- helpers ---------------------------------------------------------------------------------------------------
     def token(self) -> str:
@@ -126,11 +128,21 @@ class LedgerPair(RuleBasedStateMachine):
             step = self.ledger.finish(claim, errors)
         self.same(job, step, expected)
 
-    def give_back(self, job: str, token: str, how: str) -> None:
-        expected = self.plain.give_back(job, token, how)
+    def return_claim(self, job: str, token: str, how: str) -> None:
+        expected = self.plain.return_claim(job, token, how)
         with self.nothing_changes(expected is None):
             step = self.ledger.return_claim(job, token, Return(how))
         self.same(job, step, expected)
+
+    def publish(self, job: str, round_: int) -> None:
+        expected = self.plain.publish(job, round_)
+        end = Publication(f"the end of round {round_}", 60, [("somewhere", f"{job} {round_}")])
+        with self.nothing_changes(not expected):
+            step = self.ledger.publish(job, round_, end)
+        assert step.reply.get("published") == expected
+        if expected:
+            self.results[job] = end.result
+            self.sent_messages.append(f"{job} {round_}")
 
     def mend(self, job: str, wanted: int, idle: bool, documents_idle: bool, patience: int) -> None:
         known = self.known(job)
@@ -166,9 +178,13 @@ class LedgerPair(RuleBasedStateMachine):
         dead = self.ledger.dead()
         assert len(dead) == len(set(dead))
         assert set(dead) == self.plain.dead()
+        for name in self.options:
+            assert self.redis.get(names.celery_result_key(name)) == self.results.get(name)
+        assert self.redis.lrange("somewhere", 0, -1) == self.sent_messages[::-1]
+        results = {names.celery_result_key(name) for name in self.results} | {"somewhere"}
         keys = {names.job_key(n) for n in plains} | {names.pages_key(n) for n in plains}
         shared = {names.OPEN, names.JOBS, names.CLAIMS, names.DEAD, names.UNTOLD, names.BACKLOG}
-        assert set(self.redis.keys()) <= keys | shared
+        assert set(self.redis.keys()) <= keys | shared | results
 
     def check_job(self, name: str, plain: PlainJob) -> None:
         job = self.ledger.job(name)
@@ -181,6 +197,7 @@ class LedgerPair(RuleBasedStateMachine):
         assert (job.pages or 0, job.lanes) == (len(plain.pages), plain.width)
         assert (job.ok, job.failed, job.cancelled) == tuple(map(plain.count, ("ok", "failed", "cancelled")))
         assert (job.ended is not None) == plain.has_ended
+        assert job.published == (plain.has_ended and (plain.told or plain.published == plain.round))
         pages = list(self.ledger.pages(job))
         assert [(p.number, p.state, p.attempts, p.code) for p in pages] == [
             (p.number, p.state, p.lost, p.code) for p in plain.pages

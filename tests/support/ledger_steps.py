@@ -57,6 +57,11 @@ def read(ledger: Ledger, *codes: str | None, job: str = JOB) -> Step:
     return step
 
 
+def retry(ledger: Ledger, job: str = JOB) -> Step:
+    """Begin the next round."""
+    return ledger.retry(job, ledger.job(job).round)
+
+
 def assembled(ledger: Ledger, job: str = JOB, missing: tuple[int, ...] = ()) -> str:
     """The state in which the assembly leaves the job."""
     round_ = ledger.job(job).round
@@ -75,8 +80,10 @@ def dump(redis: "redis_py.Redis") -> dict[str, Any]:
         for key in keys:
             if key.startswith(names.job_key("")):
                 pipe.hgetall(key)
-            elif key == names.BACKLOG:
+            elif key == names.BACKLOG or key.startswith(names.celery_result_key("")):
                 pipe.get(key)
+            elif key == "somewhere":
+                pipe.lrange(key, 0, -1)
             else:
                 pipe.zrange(key, 0, -1, withscores=True)
         return dict(zip(keys, pipe.execute(), strict=True))

@@ -1,7 +1,7 @@
 """The Celery application of a worker that dies at a chosen point, or that has a fault.
 
 Files in the folder TEST_TRAPS set it off. A file named after one of `POINTS` kills the next process that reaches this
-point. `full` makes the disk look full for files of the spool whose path contains its text, where no small file system
+point, or sends it the signal whose number is in the file. `full` makes the disk look full for files of the spool whose path contains its text, where no small file system
 can be mounted for that. `unforeseen` makes plain messages fail with an error that nobody expects.
 With TEST_UNCHECKED_CLAIMS, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
 that version; with TEST_CRASHES, it ends when Redis refuses a command; with TEST_HANGS, it does not end.
@@ -34,6 +34,9 @@ POINTS = {
     "assembled": "ocrqueue.ledger:Ledger.end",  # the result is written, the job has not ended
     "making": "worker.steps:make_format",  # a format is about to be made
     "ended": "tasks.assemble:dispatch",  # the job has ended; its end has not been published
+    "encoded": "ocrqueue.ledger:Ledger.publish",  # the job has ended; its result is encoded and not yet published
+    "published": "worker.dispatch:record_end",  # clients see the end; the job's folder does not say so
+    "recorded": "ocrqueue.ledger:Ledger.told",  # the folder says so; the end still counts as unpublished
     "read": "tasks.page:dispatch",  # a page is counted; the lane's next ticket has not been sent
 }
 _CHECK = "if not kind then return reply({stale = true}) end"
@@ -47,8 +50,9 @@ def _guarded(original: Callable[..., Any], trap: Path) -> Callable[..., Any]:
     @wraps(original)
     def step(*args: Any, **more: Any) -> Any:
         with suppress(FileNotFoundError):
+            number = int(trap.read_text() or signal.SIGKILL)
             trap.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         return original(*args, **more)
 
     return step

@@ -23,9 +23,9 @@ import worker_config as config
 from ocrqueue.states import Return
 from ocrqueue.steps.housekeeping import remove_ended_copies
 from worker import context, memory_limit
+from worker.dispatch import dispatch
 from worker.parent import warden
 from worker.parent.announcer import Announcer
-from worker.telling import dispatch
 
 log = logging.getLogger(__name__)
 BEAT = config.OCR_LEASE_SECONDS / 4.5  # seconds between two renewals of the leases

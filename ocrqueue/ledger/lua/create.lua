@@ -5,7 +5,7 @@ if redis.call('EXISTS', job) == 1 then
 end
 local record = {}
 for i = 2, #ARGV - 4 do record[#record + 1] = arg(i) end
-set('v', VERSION, 'state', 'queued', 'round', 1, 'fingerprint', arg(1), 'created', stamp(now),
+set('v', VERSION, 'state', 'queued', 'fingerprint', arg(1), 'created', stamp(now),
   'sent:document', stamp(now), 'wait:document', FIRST_WAIT, unpack(record))
 redis.call('ZADD', open_jobs, stamp(now), id)
 redis.call('ZADD', all_jobs, stamp(now), id)

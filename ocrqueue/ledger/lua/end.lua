@@ -2,7 +2,8 @@
 -- arg: round, token, JSON list of the pages that count as ok but have no file.
 local missing = cjson.decode(arg(3))
 local current = tonumber(arg(1)) == num('round') and finished()
-if not current or not let_go(arg(2), 'assemble') then return reply({stale = true}) end
+if current and answer_again(arg(2), 'end') then return reply({state = get('state')}) end
+if not current or not let_go(arg(2), 'end', 'assemble') then return reply({stale = true}) end
 for _, n in ipairs(missing) do
   if n <= num('cursor') and not redis.call('HGET', pages, n) then
     add('ok', -1)

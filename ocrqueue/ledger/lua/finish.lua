@@ -1,7 +1,11 @@
 -- Counts the pages of a live claim as read or failed. Pages without a result are open again.
 -- arg: token, JSON object of results: page -> ["ok"] or ["failed", code, message].
 local results = cjson.decode(arg(2)) -- first, because a script that fails later does not undo its writes
-local kind, lane, numbers = let_go(arg(1), 'page')
+local function counts()
+  return reply({ok = num('ok'), failed = num('failed'), cancelled = num('cancelled'), n = num('n')})
+end
+if answer_again(arg(1), 'finish') then return counts() end
+local kind, lane, numbers = let_go(arg(1), 'finish', 'page')
 if not kind then return reply({stale = true}) end
 for _, n in ipairs(numbers) do
   local lost = claimed(n)
@@ -19,4 +23,4 @@ assemble_if_finished()
 next_ticket(lane)
 settle()
 tell({pages = numbers})
-return reply({ok = num('ok'), failed = num('failed'), cancelled = num('cancelled'), n = num('n')})
+return counts()

@@ -2,7 +2,8 @@
 -- arg: token, number of pages asked for, lanes wanted, JSON list of the pages that are read already (ascending), then
 -- field, value, ... of the record (engine, model, revision, queue, source, ...).
 local read = cjson.decode(arg(4)) -- first, because a script that fails later does not undo its writes
-if not let_go(arg(1), 'document') then return reply({stale = true}) end
+if answer_again(arg(1), 'open') then return reply() end
+if not let_go(arg(1), 'open', 'document') then return reply({stale = true}) end
 local n = tonumber(arg(2))
 local wanted = math.min(tonumber(arg(3)), n)
 local record = {}

@@ -15,11 +15,13 @@
 --               until it is sent again, token of the claim that took it ("-": nobody)
 --   claim:<token>  "document", "assemble" or "page <lane> <page,page,...>"
 --   lost:<what>, sent:<what>, wait:<what>  the same for the document and assemble messages
+--   last:<slot> "<step> <token>": the step that ended the last claim of a lane, of the document or of the assembly
+--   published   the last round whose end has been published
 -- The hash of pages holds only pages up to `cursor` that are not ok:
 --   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
 local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local claims, dead, untold, backlog = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local claims, dead, untold, backlog, result = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
 local VERSION = 1
@@ -105,6 +107,22 @@ local function assemble_if_finished()
   if get('state') == 'running' and finished() then send_assemble() end
 end
 
+-- sends the messages again that the job waits for, but only the ticket of one lane if it is given; changes nothing
+local function send_again(only)
+  if get('state') == 'queued' then
+    send('document')
+  elseif has_ended() then
+    send('ended')
+  elseif finished() then
+    send('assemble', num('round'))
+  else
+    for i = only or 0, only or lanes_made() - 1 do
+      local lane = lane_get(i)
+      if lane and lane.token == '-' and lane.sent > 0 and open_count() > 0 then send('page', i, lane.serial) end
+    end
+  end
+end
+
 -- ends the lane's current ticket; sends the next one if there are open pages and the lane is still wanted
 local function next_ticket(i)
   local lane = lane_get(i)
@@ -125,16 +143,32 @@ local function hold(token, what)
 end
 
 -- removes a claim; returns its kind and, for pages, its lane and its pages; nil if it is not live or not of this kind
-local function let_go(token, kind)
+-- step: the name of the calling script
+local function let_go(token, step, kind)
   local what = get('claim:' .. token)
   if not what or (kind and what:match('^%a+') ~= kind) then return nil end
   redis.call('HDEL', job, 'claim:' .. token)
   redis.call('ZREM', claims, member(token))
   local lane, list = what:match('^page (%d+) (.*)$')
+  set('last:' .. (lane or what), step .. ' ' .. token)
   if not lane then return what end
   local numbers = {}
   for n in list:gmatch('%d+') do numbers[#numbers + 1] = tonumber(n) end
   return 'page', tonumber(lane), numbers
+end
+
+-- A caller whose connection was cut before the answer came asks for the same step again. Then the messages of the first
+-- answer are sent again, and nothing changes; a message that is sent twice does no harm. Returns whether this was so.
+local function answer_again(token, step)
+  if get('claim:' .. token) then return false end
+  local slot
+  for _, field in ipairs(redis.call('HKEYS', job)) do
+    if field:sub(1, 5) == 'last:' and get(field) == step .. ' ' .. token then slot = field:sub(6) end
+  end
+  if not slot then return false end
+  if tonumber(slot) and has_ended() then return true end
+  send_again(tonumber(slot))
+  return true
 end
 
 -- faults of the document itself: a retry cannot fix them, so such pages are not listed in ocr:dead
@@ -174,7 +208,6 @@ local function end_job(state, code, message)
   redis.call('ZREM', open_jobs, id)
   redis.call('ZADD', untold, stamp(now), id)
   send('ended')
-  tell({state = state})
 end
 
 local function fail_job(code, message)

@@ -1,10 +1,16 @@
 -- Begins a new round: failed and cancelled pages are open again, pages that were read stay. If the document was never
--- opened, it is opened.
-local state = get('state')
-if not has_ended() or state == 'done' then return reply({retried = false, state = state}) end
+-- opened, it is opened. The result of the round before is removed in the same step.
+-- arg: the round that the caller has seen.
+local state, seen = get('state'), tonumber(arg(1))
+if not has_ended() and num('round') == seen + 1 then -- asked again, because the answer was lost
+  send_again()
+  return reply({retried = true})
+end
+if not has_ended() or state == 'done' or num('round') ~= seen then return reply({retried = false, state = state}) end
 redis.call('HDEL', job, 'cancel', 'code', 'message', 'ended', 'sent:assemble', 'wait:assemble', 'lost:assemble',
   'lost:document', 'no_worker')
 redis.call('ZREM', untold, id)
+redis.call('DEL', result)
 redis.call('ZREM', dead, member(0))
 redis.call('ZADD', open_jobs, get('created'), id)
 add('round', 1)

@@ -6,7 +6,8 @@ if reason == 'expired' then
   if until_ > now then return reply({stale = true}) end
   reason = 'lost'
 end
-local kind, lane, numbers = let_go(token)
+if answer_again(token, 'return_claim') then return reply() end
+local kind, lane, numbers = let_go(token, 'return_claim')
 if not kind then
   redis.call('ZREM', claims, member(token))
   return reply({stale = true})

@@ -38,8 +38,15 @@ def test_the_scripts_use_every_reason_for_the_return_of_a_claim() -> None:
 
 def test_the_scripts_send_every_kind_of_message_but_the_formats() -> None:
     assert found(r"\bsend\('(\w+)'") == set(MessageKind) - {MessageKind.FORMAT}
-    claims = found(r"\b(?:what|kind)\s*[~=]=\s*'(\w+)'", r"let_go\([^)]*\), '(\w+)'")
+    claims = found(r"\b(?:what|kind)\s*[~=]=\s*'(\w+)'", r"let_go\([^,]+, '\w+', '(\w+)'")
     assert claims == {MessageKind.DOCUMENT, MessageKind.PAGE, MessageKind.ASSEMBLE}
+
+
+def test_a_script_notes_its_own_name_when_it_ends_a_claim() -> None:
+    for name in scripts.NAMES:
+        own = scripts.source(name).removeprefix(scripts.source("renew").split("-- Extends")[0])
+        steps = re.findall(r"(?:let_go|answer_again)\([^,]+, '(\w+)'", own.rpartition("\nend\n-- ")[2])
+        assert set(steps) <= {name}
 
 
 def test_the_scripts_use_known_error_codes() -> None:

@@ -1,0 +1,50 @@
+"""Which rounds of a job have begun and ended, as the job's folder in the spool says.
+
+    round.json   {"round": n}: round n has begun; missing in the first round
+    end.json     the summary of a round that has ended, with its number as "round"
+
+Redis holds the state of a job. These files are for the case that Redis loses it: then a job that has not ended is
+created again from its folder. An end counts only if it is the end of the newest round, so a worker that writes the end
+of an earlier round late changes nothing. Workers of older versions write no "round"; that counts as round 1.
+"""
+
+from typing import Any
+
+from ocrqueue.storage.spool import END, Spool
+
+ROUND = "round.json"
+
+
+def current_round(spool: Spool, job: str) -> int:
+    """The newest round that has begun; 1 if none is noted. Raises StorageError."""
+    return _round_in(spool, job, ROUND) or 1
+
+
+def begin_round(spool: Spool, job: str, round: int) -> None:
+    """Note that a round begins: from now on the end of an earlier round no longer counts. Raises StorageError."""
+    if current_round(spool, job) < round:
+        spool.write_json(job, ROUND, {"round": round})
+    ended = _round_in(spool, job, END)
+    if ended is not None and ended < round:
+        spool.reopen(job)  # workers of older versions only look whether the file exists
+
+
+def end_round(spool: Spool, job: str, round: int, summary: dict[str, Any]) -> None:
+    """Note that a round has ended, unless a later round has begun. Raises StorageError."""
+    if current_round(spool, job) <= round:
+        spool.write_json(job, END, {**summary, "round": round})
+
+
+def has_ended(spool: Spool, job: str) -> bool:
+    """Whether the newest round that has begun has ended. Raises StorageError."""
+    ended = _round_in(spool, job, END)
+    return ended is not None and ended >= current_round(spool, job)
+
+
+def _round_in(spool: Spool, job: str, name: str) -> int | None:
+    """The round in a file of the job's folder; 1 if the file does not say, None if there is no such file."""
+    try:
+        found = spool.read_json(job, name).get("round", 1)
+    except FileNotFoundError:
+        return None
+    return found if isinstance(found, int) else 1
