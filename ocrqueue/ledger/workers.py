@@ -1,4 +1,4 @@
-"""Live workers: what each serves, as it announces it in Redis with every heartbeat."""
+"""Live workers: with every heartbeat, each worker announces in Redis what it serves."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,29 +12,33 @@ from ocrqueue import names
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a live worker says of itself."""
+    """What a live worker announces."""
 
     id: str  # new at every start
     host: str  # the machine it runs on
-    pid: int  # of its parent process
+    pid: int  # process id of its parent process
     version: str  # of this project
-    queues: tuple[str, ...]  # that it takes messages from
-    engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # name: model, revision, batch, children
-    children: int = 1  # processes that work at a time
+    queues: tuple[str, ...]  # from which it takes messages
+    engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # model, revision, batch, queue, reads_as
+    children: int = 1  # number of child processes
     started: float = 0.0  # seconds since 1970
 
 
 def announce(redis: Redis, worker: Worker, seconds: float) -> None:
-    """Count this worker as live for so many seconds from now."""
+    """Count this worker as live for `seconds` from now, and remove the ids of workers that were killed."""
     record = {key: value for key, value in asdict(worker).items() if key != "id"}
+    now = _now(redis)
     with redis.pipeline() as pipe:
         pipe.set(names.worker_key(worker.id), json.dumps(record), px=max(1, int(seconds * 1000)))
-        pipe.zadd(names.WORKERS, {worker.id: _now(redis) + seconds})
+        pipe.zremrangebyscore(
+            names.WORKERS, "-inf", now
+        )  # a worker that still runs adds itself with its next heartbeat
+        pipe.zadd(names.WORKERS, {worker.id: now + seconds})
         pipe.execute()
 
 
 def withdraw(redis: Redis, worker: str) -> None:
-    """Count this worker as gone, at once."""
+    """Count this worker as gone. `worker` is its id."""
     with redis.pipeline() as pipe:
         pipe.delete(names.worker_key(worker))
         pipe.zrem(names.WORKERS, worker)
@@ -42,7 +46,7 @@ def withdraw(redis: Redis, worker: str) -> None:
 
 
 def live(redis: Redis) -> list[Worker]:
-    """The workers whose announcement has not run out, by id."""
+    """The workers whose announcement has not expired, sorted by id."""
     ids = sorted(cast("list[str]", redis.zrangebyscore(names.WORKERS, _now(redis), "+inf")))
     if not ids:
         return []
@@ -51,12 +55,12 @@ def live(redis: Redis) -> list[Worker]:
 
 
 def serving(workers: Iterable[Worker], queue: str) -> list[Worker]:
-    """Those that take messages from a queue."""
+    """The workers that take messages from a queue."""
     return [worker for worker in workers if queue in worker.queues]
 
 
 def _worker(worker: str, record: Mapping[str, Any]) -> Worker:
-    """A newer worker may say more of itself than is known here."""
+    """The worker of an announcement. Fields that this version does not know, of a newer worker, are ignored."""
     known = {f.name for f in fields(Worker)} & record.keys()
     values = {name: record[name] for name in known} | {"queues": tuple(record.get("queues", ()))}
     return Worker(id=worker, **values)

@@ -54,6 +54,7 @@ def test_each_step_of_a_page_is_cut(stack: Supervised) -> None:
     assert [p["attempts"] for p in job.result()["pages"]] == [0] * 8
     for name in ("claim", "finish"):
         assert sum(name == n for n, _ in rule.cuts) >= 8
+    assert "do not count" not in stack.text("worker")  # asked again, a step is answered as the first time
 
 
 def test_no_message_gets_through_while_a_child_is_lost(stack: Supervised) -> None:
@@ -74,7 +75,7 @@ def test_no_message_gets_through_while_a_child_is_lost(stack: Supervised) -> Non
 
 
 def test_each_release_is_cut(stack: Supervised) -> None:
-    rule = CutOnce("give_back")
+    rule = CutOnce("return_claim")
     relay = stack.relay(rule)
     engines = "forever=tests.support.engines:Numbered"
     stack.start_worker("first", engines=engines, REDIS_URL=relay.url)

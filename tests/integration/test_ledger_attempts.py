@@ -7,7 +7,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Claim, LastTry, Ledger, Source
 from ocrqueue.options import Options
-from ocrqueue.states import Return
+from ocrqueue.states import MessageKind, Return
 from tests.support.ledger_steps import (
     BROKEN,
     JOB,
@@ -122,6 +122,61 @@ def test_who_begins_again_after_a_cut_has_the_same_claim(ledger: Ledger, what: s
     assert ledger.begin(JOB, what, "one", 1)
     assert ledger.begin(JOB, what, "one", 1)
     assert not ledger.begin(JOB, what, "two", 1)
+
+
+def test_who_finishes_again_after_a_cut_has_the_same_answer(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    opened(ledger, 3, lanes=2)
+    claims = [turn(ledger, "t1"), turn(ledger, "t2", lane=1)]
+    for claim, page, messages in ((claims[0], 1, [("page", 0, 1)]), (claims[1], 2, [("page", 1, 1)])):
+        first = ledger.finish(claim, {page: None})
+        before = dump(redis)
+        again = ledger.finish(claim, {page: None})
+        assert again == first
+        assert sent(again) == messages
+        assert dump(redis) == before
+    assert not ledger.return_claim(JOB, "t1", Return.LOST).done, "its result has been counted"
+    last = turn(ledger, "t3")
+    assert sent(ledger.finish(claims[0], {1: None})) == [], "its lane's ticket has been taken"
+    assert ledger.finish(last, {3: None}) == ledger.finish(last, {3: None})
+    assert sent(ledger.finish(last, {3: None})) == [("assemble", 1)]
+
+
+def test_who_opens_again_after_a_cut_has_the_same_answer(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    first = opened(ledger, 3, lanes=2)
+    before = dump(redis)
+    again = ledger.open(JOB, "opener", 3, 2, {"total": 3})
+    assert (again.done, sent(again)) == (True, sent(first)) == (True, [("page", 0, 0), ("page", 1, 0)])
+    assert dump(redis) == before
+    assert not ledger.open(JOB, "other", 3, 2, {"total": 3}).done
+
+
+@pytest.mark.parametrize("reason", [Return.LOST, Return.RELEASE])
+def test_who_returns_a_claim_again_after_a_cut_has_the_same_answer(ledger: Ledger, reason: Return) -> None:
+    opened(ledger, 2)
+    claim = turn(ledger, "t1")
+    first, again = (ledger.return_claim(JOB, "t1", reason) for _ in range(2))
+    assert (again.done, sent(again)) == (True, sent(first)) == (True, [("page", 0, 1)])
+    assert next(ledger.pages(ledger.job(JOB))).attempts == (reason == Return.LOST)
+    assert not ledger.finish(claim, {1: None}).done, "what was read meanwhile does not count"
+
+
+def test_who_ends_or_refuses_or_retries_again_after_a_cut_has_the_same_answer(ledger: Ledger) -> None:
+    ledger.create(JOB, SOURCE, Options())
+    ledger.begin(JOB, MessageKind.DOCUMENT, "d")
+    for _ in range(2):
+        assert sent(ledger.refuse(JOB, "d", BROKEN)) == [("ended",)]
+    for _ in range(2):
+        assert sent(ledger.retry(JOB, 1)) == [("document",)]
+    opened(ledger, 2)
+    read(ledger, None, "engine_error")
+    ledger.begin(JOB, MessageKind.ASSEMBLE, "a", 2)
+    first, again = (ledger.end(JOB, 2, "a") for _ in range(2))
+    assert first == again
+    assert (sent(again), again.reply["state"]) == ([("ended",)], "partial")
+    first, again = (ledger.retry(JOB, 2) for _ in range(2))
+    assert sent(first) == sent(again) == [("page", 0, 3)]
+    assert ledger.job(JOB).round == 3
+    assert not ledger.end(JOB, 2, "a").done, "it is an old round"
 
 
 def test_a_page_over_its_time_limit_fails_at_once(ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import pytest
 import redis as redis_py
 
 from ocrqueue import names
+from ocrqueue.client.status import dead_pages
 from ocrqueue.errors import PageError, QueueFull
 from ocrqueue.ledger import Claim, Ledger, NewerRecord, Source
 from ocrqueue.options import Options
@@ -199,6 +200,16 @@ def test_a_record_of_a_newer_version_is_left_alone(ledger: Ledger, redis: "redis
         with pytest.raises(NewerRecord, match=f"version {names.VERSION + 1}"):
             step()
     assert dump(redis) == before
+
+
+def test_a_record_of_a_newer_version_is_left_out_of_the_dead_pages(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    for job in ("newer", JOB):
+        opened(ledger, 2, job=job)
+        read(ledger, None, "engine_error", job=job)
+    assert set(ledger.dead()) == {("newer", 2), (JOB, 2)}
+    redis.hset(names.job_key("newer"), "v", names.VERSION + 1)
+    assert ledger.dead() == [(JOB, 2)]
+    assert [(page.job, page.page, page.code) for page in dead_pages(ledger)] == [(JOB, 2, "engine_error")]
 
 
 def test_a_full_redis_takes_no_job_but_lets_the_others_end(ledger: Ledger, redis: "redis_py.Redis") -> None:

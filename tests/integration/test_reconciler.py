@@ -116,6 +116,7 @@ def test_an_end_that_was_not_published_is_published(stack: Stack) -> None:
     eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
     stack.redis.delete(f"celery-task-meta-{job.id}")
     client.spool.reopen(job.id)
+    stack.redis.hdel(names.job_key(job.id), "published")
     stack.redis.zadd(names.UNTOLD, {job.id: 1})  # as after a child that died before it published the end
     eventually(lambda: stack.redis.exists(f"celery-task-meta-{job.id}"))
     eventually(lambda: client.spool.exists(job.id, END))
@@ -132,10 +133,11 @@ def test_an_end_that_cannot_be_published_does_not_delay_others(stack: Stack) -> 
     end.unlink()
     end.mkdir()  # blocks the file's name
     stack.redis.delete(f"celery-task-meta-{good.id}")
+    stack.redis.hdel(names.job_key(good.id), "published")
     stack.redis.zadd(names.UNTOLD, {bad.id: 1, good.id: 2})
     eventually(lambda: stack.redis.exists(f"celery-task-meta-{good.id}"))
     assert stack.redis.zscore(names.UNTOLD, bad.id) == 1
-    assert f"job={bad.id}: its end could not be told: " in stack.text("documents")
+    assert f"job={bad.id}: its end could not be published: " in stack.text("documents")
     end.rmdir()
     eventually(lambda: not stack.redis.zscore(names.UNTOLD, bad.id))
 
