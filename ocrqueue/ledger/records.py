@@ -88,7 +88,7 @@ class Job:
         return PageNumbers(self.options.pages, self.total or 0)
 
     @classmethod
-    def parse(cls, job: str, record: Mapping[str, str], untold: bool) -> "Job":
+    def parse(cls, job: str, record: Mapping[str, str], untold: bool = False) -> "Job":
         """The job of a Redis hash, as field names and values.
 
         `untold` says whether the job is in `names.UNTOLD`. Workers of older versions only remove it from there when

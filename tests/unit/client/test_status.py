@@ -26,4 +26,13 @@ def test_the_status_names_the_missing_worker() -> None:
     assert status_of(job("queued"), [worker("documents")]).waiting_for is None
     read = job("running", pages=3, ok=3, queue="pages.rapidocr", engine="rapidocr")
     assert "puts the pages together" in str(status_of(read, [worker("pages.rapidocr")]).waiting_for)
-    assert status_of(job("done", pages=3, ok=3), []).waiting_for is None
+    assert status_of(job("done", pages=3, ok=3, published=True), []).waiting_for is None
+
+
+def test_a_job_is_shown_as_ended_once_its_end_is_published() -> None:
+    ended = {"pages": 3, "failed": 3, "ended": 9.0, "code": "worker_lost", "message": "m"}
+    hidden = status_of(job("failed", **ended, published=False), [worker("documents")])
+    assert (hidden.state, hidden.has_ended, hidden.ended, hidden.code) == ("running", False, None, None)
+    shown = status_of(job("failed", **ended, published=True), [])
+    assert (shown.state, shown.has_ended, shown.ended, shown.code) == ("failed", True, 9.0, "worker_lost")
+    assert status_of(job("failed", code="corrupt_file", published=False), []).state == "queued"
