@@ -2,7 +2,8 @@
 
 Files in the folder TEST_TRAPS set it off. A file named after one of `POINTS` kills the next process that reaches this
 point, or sends it the signal whose number is in the file. `full` makes the disk look full for files of the spool whose
-path contains its text, where no small file system can be mounted for that. `unforeseen` makes plain messages fail with an error that nobody expects.
+path contains its text, where no small file system can be mounted for that. `unforeseen`
+makes plain messages fail with an error that nobody expects.
 With TEST_UNCHECKED_CLAIMS, `finish` counts pages whether or not the claim is live; with TEST_VERSION, the worker is of
 that version; with TEST_CRASHES, it ends when Redis refuses a command; with TEST_HANGS, it does not end.
 """
