@@ -13,7 +13,7 @@ from worker.claims import ClaimTask
 from worker.context import ledger
 from worker.dispatch import dispatch
 from worker.messages import parse_job
-from worker.results import show_progress
+from worker.publication.results import show_progress
 from worker.steps import read_pages
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from ocrqueue.states import JobState, MessageKind
 from ocrqueue.steps.end import publish_end, record_end
 from worker.app import app
 from worker.context import ledger, spool
-from worker.outbox import entries_of
-from worker.results import encode_result, show_end
+from worker.publication.outbox import entries_of
+from worker.publication.results import encode_result, show_end
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from ocrqueue.options import Options
 from ocrqueue.steps.accept import accept
 from worker.claims import CheckedTask
 from worker.context import ledger
-from worker.results import forget_result, turn_away
+from worker.publication.results import forget_result, turn_away
 
 log = logging.getLogger(__name__)
 
