@@ -10,11 +10,23 @@ import redis as redis_py
 from ocrqueue import names
 from ocrqueue.errors import PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import scripts
-from ocrqueue.ledger.records import Claim, ClaimedPage, Job, Message, PageNumbers, PageRecord, Publication, Source, Step
+from ocrqueue.ledger.records import (
+    Claim,
+    ClaimedPage,
+    Job,
+    Message,
+    Outcome,
+    PageNumbers,
+    PageRecord,
+    Publication,
+    Source,
+    Step,
+)
 from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, PageState, Return
 
 __all__ = [
+    "MISSING_TEXT",
     "Claim",
     "ClaimedPage",
     "Job",
@@ -22,6 +34,7 @@ __all__ = [
     "Ledger",
     "Message",
     "NewerRecord",
+    "Outcome",
     "PageRecord",
     "Publication",
     "Source",
@@ -30,7 +43,7 @@ __all__ = [
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 ATTEMPTS = 3  # lost claims after which a page is given up
-Document = tuple[Source, Options]
+MISSING_TEXT = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
 
 
 class NewerRecord(WrongState):
@@ -115,9 +128,23 @@ class Ledger:
 
     def end(self, job: str, round: int, token: str, missing: Iterable[int] = ()) -> Step:
         """The last word on a job, by its assembly. `missing`: numbers of pages that count as ok but have no file."""
-        gone = list(missing)
-        indices = list(map(self.job(job).numbers.index, gone)) if gone else []
-        return self._step("end", job, round, token, json.dumps(indices))
+        gone = self._indices(job, missing)
+        return self._step("end", job, round, token, gone, MISSING_TEXT.code, MISSING_TEXT.message)
+
+    def outcome(self, job: str, missing: Iterable[int] = ()) -> Outcome:
+        """The state and counts with which `end` would end the job. `missing` as for `end`. Changes nothing.
+
+        Raises UnknownJob, NewerRecord.
+        """
+        reply = self._run("outcome", job, self._indices(job, missing))
+        if reply is None:
+            raise _unknown(job)
+        return Outcome(JobState(reply["state"]), reply["ok"], reply["failed"], reply["cancelled"])
+
+    def _indices(self, job: str, numbers: Iterable[int]) -> str:
+        """Page numbers as a JSON list of the ledger's indices."""
+        given = list(numbers)
+        return json.dumps(list(map(self.job(job).numbers.index, given)) if given else [])
 
     # -- pages -----------------------------------------------------------------------------------------------------
     def claim(
@@ -204,7 +231,7 @@ class Ledger:
     def _known(self, script: str, job: str, *args: object) -> Step:
         reply = self._run(script, job, *args)
         if reply is None:
-            raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
+            raise _unknown(job)
         return Step(True, _messages(job, reply), reply)
 
     # -- publishing the end ----------------------------------------------------------------------------------------
@@ -228,7 +255,7 @@ class Ledger:
             pipe.zscore(names.UNTOLD, job)
             record, untold = pipe.execute()
         if not record:
-            raise UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
+            raise _unknown(job)
         if int(record["v"]) > names.VERSION:
             raise _newer(job, int(record["v"]))
         return Job.parse(job, record, untold is not None)
@@ -296,6 +323,10 @@ def _unless_last(reply: dict[str, Any] | None) -> dict[str, Any] | None:
     if reply and reply.get("last"):
         raise LastTry
     return reply
+
+
+def _unknown(job: str) -> UnknownJob:
+    return UnknownJob(f"no job {job}: see `submit.py jobs` for those that are known")
 
 
 def _newer(job: str, version: int) -> NewerRecord:

@@ -191,6 +191,16 @@ class PageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ends whose pages are all finished."""
+
+    state: JobState
+    ok: int  # number of pages
+    failed: int  # number of pages
+    cancelled: int  # number of pages
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """What the end of a round leaves in Redis."""
 

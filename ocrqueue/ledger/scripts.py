@@ -10,7 +10,9 @@ from ocrqueue import names
 
 # What makes a job must stop when Redis is full; what drains the queue must not.
 _MAKES = frozenset({"create"})
-NAMES = "create begin open refuse claim renew finish return_claim cancel retry end publish told drop mend".split()
+NAMES = (
+    "create begin open refuse claim renew finish return_claim cancel retry end publish told outcome drop mend".split()
+)
 
 
 def source(name: str) -> str:

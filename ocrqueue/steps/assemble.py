@@ -5,14 +5,12 @@ from functools import partial
 from typing import Any
 
 from ocrqueue.errors import DamagedFile, PageError
-from ocrqueue.ledger import Job, Ledger, PageRecord, Step
-from ocrqueue.states import JobState, PageState
+from ocrqueue.ledger import MISSING_TEXT, Job, Ledger, Outcome, PageRecord, Step
+from ocrqueue.states import PageState
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.storage.retry import three_tries
 from ocrqueue.storage.spool import Spool, result_name
-
-_GONE = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
 
 
 def assemble(job: Job, token: str, ledger: Ledger, spool: Spool) -> Step:
@@ -27,12 +25,14 @@ def assemble(job: Job, token: str, ledger: Ledger, spool: Spool) -> Step:
     seconds = ledger.now() - job.created
     # The header comes before the pages and counts the lost ones. A damaged page is found only when it is read; then
     # the result is written a second time.
-    while found := three_tries(partial(_write, job, pages, lost, seconds, spool)):
+    while found := three_tries(partial(_write, job, ledger.outcome(job.id, lost), pages, lost, seconds, spool)):
         lost |= found
     return ledger.end(job.id, job.round, token, sorted(lost))
 
 
-def _write(job: Job, pages: list[PageRecord], lost: set[int], seconds: float, spool: Spool) -> set[int]:
+def _write(
+    job: Job, outcome: Outcome, pages: list[PageRecord], lost: set[int], seconds: float, spool: Spool
+) -> set[int]:
     """Write the result; `lost` are the numbers of pages that count as ok but have no text.
 
     Returns the numbers of other such pages, found while writing. Then the header's counts are wrong.
@@ -40,23 +40,15 @@ def _write(job: Job, pages: list[PageRecord], lost: set[int], seconds: float, sp
     found: set[int] = set()
     header = results.result_header(
         job=job.id,
-        state=_state(job, len(lost)),
+        state=outcome.state,
         source={**job.source.to_json(), "pages": job.total},
         options=job.options.given(),
-        counts={"ok": job.ok - len(lost), "failed": job.failed + len(lost), "cancelled": job.cancelled},
+        counts={"ok": outcome.ok, "failed": outcome.failed, "cancelled": outcome.cancelled},
         seconds=seconds,
     )
     with spool.open_write(job.id, result_name(job.round)) as stream:
         results.write_result(stream, header, _pages(job, pages, lost, found, spool))
     return found
-
-
-def _state(job: Job, lost: int) -> JobState:
-    """The state that the ledger's `end` gives the job. No page is open, so nothing changes between here and there."""
-    if job.cancelling and job.cancelled:
-        return JobState.CANCELLED
-    ok = job.ok - lost
-    return JobState.DONE if ok == job.pages else JobState.PARTIAL if ok else JobState.FAILED
 
 
 def _pages(
@@ -70,7 +62,7 @@ def _pages(
             stored = None if number in lost else _stored(job, number, spool)
             if stored is None:
                 found |= {number} - lost
-            yield stored or results.failed_page(number, _GONE, facts)
+            yield stored or results.failed_page(number, MISSING_TEXT, facts)
         elif page.state == PageState.FAILED:
             yield results.failed_page(number, PageError(page.code or "internal_error", page.message or ""), facts)
         else:

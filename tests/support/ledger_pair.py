@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, LastTry, Ledger, Publication, Source, Step
+from ocrqueue.ledger import Claim, LastTry, Ledger, Outcome, Publication, Source, Step
 from ocrqueue.options import Options, select_pages
 from ocrqueue.states import MessageKind, Return
 from tests.support.ledger_model import PlainJob, PlainLedger, Sent
@@ -102,10 +102,16 @@ class LedgerPair(RuleBasedStateMachine):
         self.same(job, step, expected)
 
     def end(self, job: str, round_: int, token: str, missing: list[int]) -> None:
+        known = job in self.plain.jobs and self.ledger.job(job).pages is not None
         expected = self.plain.end(job, round_, token, missing)
+        with self.nothing_changes():
+            outcome = self.ledger.outcome(job, missing) if known else None
         with self.nothing_changes(expected is None):
             step = self.ledger.end(job, round_, token, missing)
         self.same(job, step, expected)
+        if expected:
+            ended = self.ledger.job(job)
+            assert outcome == Outcome(ended.state, ended.ok, ended.failed, ended.cancelled)
 
     def claim(self, job: str, lane: int, serial: int, batch: int, children: int) -> None:
         token = self.token()

@@ -210,6 +210,29 @@ local function end_job(state, code, message)
   send('ended')
 end
 
+-- Those of the pages `missing`, a list of indices, that count as read.
+local function read_pages(missing)
+  local found, seen = {}, {}
+  for _, n in ipairs(missing) do
+    if not seen[n] and n <= num('cursor') and not redis.call('HGET', pages, n) then found[#found + 1] = n end
+    seen[n] = true
+  end
+  return found
+end
+
+-- The state in which a job ends that has no open page, and of which `ok` pages were read.
+local function final_state(ok)
+  local state = 'failed'
+  if get('cancel') and num('cancelled') > 0 then
+    state = 'cancelled'
+  elseif ok == num('n') then
+    state = 'done'
+  elseif ok > 0 then
+    state = 'partial'
+  end
+  return state
+end
+
 local function fail_job(code, message)
   if code == 'worker_lost' or code == 'timeout' or code == 'internal_error' or code == 'storage_error' then
     redis.call('ZADD', dead, stamp(now), member(0))
