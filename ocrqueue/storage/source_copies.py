@@ -1,9 +1,12 @@
 """Copies of documents from object storage on this machine, so that each document is downloaded once, not for each page.
 
-    sources/<job>         the document of a job
-            <job>.part    a download that has not finished
-            <job>.lock    locked while a process reads the copy (shared) or downloads it (exclusive)
-            .workers      locked, shared, by the parent process of each worker that uses the folder
+    sources/<name>         the document of a job; <name> is "<job>.<file>"
+            <name>.part    a download that has not finished
+            <name>.lock    locked while a process reads the copy (shared) or downloads it (exclusive)
+            .workers       locked, shared, by the parent process of each worker that uses the folder
+
+The name of the file is part of it because a job that is removed and submitted again with the same key may have another
+document.
 
 The folder is private to its user. All workers with the same data folder share it. A copy is removed when its job has
 ended, or to make room for others. The last worker that stops empties the folder; so does a worker that starts while no
@@ -54,57 +57,66 @@ class SourceCopies:
             self._workers = None
 
     @contextmanager
-    def open(self, job: str, download: Callable[[Path], None]) -> Iterator[Path]:
-        """The copy of a job's document. It is not removed before the block ends.
+    def open(self, name: str, download: Callable[[Path], None]) -> Iterator[Path]:
+        """The copy with this name, "<job>.<file>". It is not removed before the block ends.
 
         `download` writes the document to a path. It is called only if there is no copy, by one process at a time.
         Raises what `download` raises, and StorageError.
         """
         try:
-            lock = self._locked_copy(job, download)
+            lock = self._locked_copy(name, download)
         except FileNotFoundError:  # of `download`
             raise
         except OSError as e:
-            raise StorageError(f"{self._folder / job}: {e.strerror}: look at OCR_DATA_DIR") from e
+            raise StorageError(f"{self._folder / name}: {e.strerror}: look at OCR_DATA_DIR") from e
         try:
-            yield self._folder / job
+            yield self._folder / name
         finally:
             os.close(lock)
 
     def jobs(self) -> list[str]:
         """Ids of the jobs that have a copy, or a part of one."""
+        return sorted({_job(name) for name in self._names()})
+
+    def remove(self, job: str) -> bool:
+        """Remove the copies of a job that no process uses. Returns whether all were removed."""
+        removed = [self._remove(name) for name in self._names() if _job(name) == job]
+        return all(removed)
+
+    def _names(self) -> list[str]:
+        """Names of the copies, also of those that are not downloaded yet."""
         try:
-            return sorted(file.name.removesuffix(_LOCK) for file in self._folder.glob("*" + _LOCK))
+            return [file.name.removesuffix(_LOCK) for file in self._folder.glob("*" + _LOCK)]
         except OSError:
             return []
 
-    def remove(self, job: str) -> bool:
-        """Remove the copy of a job if no process uses it. Returns whether it was removed."""
+    def _remove(self, name: str) -> bool:
+        """Remove a copy if no process uses it. Returns whether it was removed."""
         try:
-            lock = self._lock(job, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # in use
             return False
         try:
             for suffix in ("", _PART, _LOCK):
-                (self._folder / (job + suffix)).unlink(missing_ok=True)
+                (self._folder / (name + suffix)).unlink(missing_ok=True)
         except OSError as e:
-            log.warning("job=%s: the copy of its document cannot be removed: %s", job, e)
+            log.warning("job=%s: the copy of its document cannot be removed: %s", _job(name), e)
             return False
         finally:
             os.close(lock)
         return True
 
-    def _locked_copy(self, job: str, download: Callable[[Path], None]) -> int:
+    def _locked_copy(self, name: str, download: Callable[[Path], None]) -> int:
         """A file descriptor that holds the shared lock of a copy, which exists."""
-        copy = self._folder / job
+        copy = self._folder / name
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            lock = self._lock(job, fcntl.LOCK_SH)
+            lock = self._lock(name, fcntl.LOCK_SH)
             if copy.exists():
                 os.utime(copy)  # the time of the last use
                 return lock
             os.close(lock)
-            lock = self._lock(job, fcntl.LOCK_EX)
+            lock = self._lock(name, fcntl.LOCK_EX)
             try:
                 if not copy.exists():
                     self._download(copy, download)
@@ -124,22 +136,22 @@ class SourceCopies:
     def _make_room(self, new: Path) -> None:
         """Remove copies until all are within the limit: those first that were not used for the longest time."""
         copies = []
-        for job in self.jobs():
+        for name in self._names():
             with suppress(FileNotFoundError):  # another process removed the copy, or did not download it yet
-                copies.append(((self._folder / job).stat(), self._folder / job))
+                copies.append(((self._folder / name).stat(), self._folder / name))
         total = sum(about.st_size for about, _ in copies)
         for about, file in sorted(copies, key=lambda copy: copy[0].st_mtime):
             if total <= self._max_bytes:
                 break
-            if file != new and self.remove(file.name):
+            if file != new and self._remove(file.name):
                 total -= about.st_size
 
-    def _lock(self, job: str, how: int) -> int:
-        """A file descriptor that holds the lock of a job's copy. Closing it frees the lock.
+    def _lock(self, name: str, how: int) -> int:
+        """A file descriptor that holds the lock of a copy. Closing it frees the lock.
 
         Raises BlockingIOError with LOCK_NB if another process holds the lock.
         """
-        path = self._folder / (job + _LOCK)
+        path = self._folder / (name + _LOCK)
         while True:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
@@ -163,3 +175,8 @@ class SourceCopies:
         for file in self._folder.iterdir():
             if file.name != _WORKERS:
                 file.unlink(missing_ok=True)
+
+
+def _job(name: str) -> str:
+    """The id of the job that a copy belongs to."""
+    return name.partition(".")[0]

@@ -96,7 +96,7 @@ class Spool:
             raise ValueError(f"{file!r} is not the name of a stored source")
         path = _path(job, file)
         if isinstance(self._storage, ObjectStorage) and self._copies is not None:
-            return self._copies.open(job, partial(self._storage.download, path))
+            return self._copies.open(f"{job}.{file}", partial(self._storage.download, path))
         return self._storage.local(path)
 
     def write_json(self, job: str, name: str, value: dict[str, Any]) -> None:

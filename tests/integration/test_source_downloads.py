@@ -49,6 +49,11 @@ class ObjectStack(Stack):
         files = [file for folder in folders if folder.exists() for file in folder.iterdir()]
         return [file for file in files if file.suffix != ".lock" and file.name != ".workers"]
 
+    def copy(self, job: str) -> Path | None:
+        """The page workers' copy of a job's document."""
+        found = (file for file in self.copies() if file.name.startswith(job) and file.suffix != ".part")
+        return next((file for file in found if self.pages in file.parents), None)
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[ObjectStack]:
@@ -73,10 +78,20 @@ def test_each_machine_downloads_a_document_once_per_job(stack: ObjectStack) -> N
     stack.kill("worker", signal.SIGTERM)
 
 
+def test_a_key_that_is_used_again_reads_its_new_document(stack: ObjectStack) -> None:
+    stack.start_page_worker()
+    for pages in (3, 5):  # both jobs have the same id, and the first copy may still be there
+        job = stack.client().submit(numbered.document(pages, salt=9), key="invoice")
+        assert job.wait(timeout=60).state == "done"
+        assert [page["text"] for page in job.result()["pages"]] == [numbered.text(n) for n in range(1, pages + 1)]
+        job.drop()
+    stack.kill("worker", signal.SIGTERM)
+
+
 def test_a_worker_that_is_stopped_leaves_no_copy(stack: ObjectStack) -> None:
     stack.start_page_worker(STEADY)
     job = stack.client().submit(numbered.document(20, salt=3))
-    eventually(lambda: stack.pages / "sources" / job.id in stack.copies())
+    eventually(lambda: stack.copy(job.id))
     assert stat.S_IMODE((stack.pages / "sources").stat().st_mode) == 0o700
     stack.kill("worker", signal.SIGTERM)
     assert job.status().state == "running"
@@ -87,8 +102,7 @@ def test_a_worker_that_is_stopped_leaves_no_copy(stack: ObjectStack) -> None:
 def test_a_worker_that_was_killed_leaves_a_copy_until_the_next_start(stack: ObjectStack) -> None:
     stack.start_page_worker(STEADY)
     job = stack.client().submit(numbered.document(20, salt=4))
-    copy = stack.pages / "sources" / job.id
-    eventually(lambda: copy in stack.copies())
+    copy = eventually(lambda: stack.copy(job.id))
     children = stack.children("worker")
     stack.kill("worker")
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
