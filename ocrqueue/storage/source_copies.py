@@ -166,14 +166,18 @@ class SourceCopies:
                 raise
 
     def _empty_if_unused(self) -> None:
-        """Remove all files if no other worker uses the folder. Holds the lock of .workers alone afterwards, or not."""
+        """Remove all files if no other worker uses the folder. Holds the lock of .workers alone afterwards, or not.
+
+        Copies in use stay: a child whose parent process was killed finishes its task before it ends.
+        """
         assert self._workers is not None
         try:
             fcntl.lockf(self._workers, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # another worker holds it
             return
+        in_use = {name for name in self._names() if not self._remove(name)}
         for file in self._folder.iterdir():
-            if file.name != _WORKERS:
+            if file.name != _WORKERS and file.name.removesuffix(_LOCK).removesuffix(_PART) not in in_use:
                 file.unlink(missing_ok=True)
 
 

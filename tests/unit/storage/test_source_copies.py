@@ -136,6 +136,24 @@ def test_a_copy_in_use_is_not_removed(copies: SourceCopies, documents: Documents
     assert kept(folder) == ["c", "d"]
 
 
+def test_a_worker_that_starts_leaves_copies_in_use_to_the_children_of_a_killed_worker(
+    documents: Documents, folder: Path
+) -> None:
+    orphan, started = SourceCopies(folder, 3 * SIZE), SourceCopies(folder, 3 * SIZE)
+
+    def download(target: Path) -> None:
+        documents.download("new")(target)
+        started.start()
+
+    with orphan.open("unused", documents.download("unused")):
+        pass
+    with orphan.open("old", documents.download("old")) as old, orphan.open("new", download) as new:
+        assert (old.read_bytes(), new.read_bytes()) == (b"o" * SIZE, b"n" * SIZE)
+        assert kept(folder) == ["new", "old"]
+    started.stop()
+    assert [file.name for file in folder.iterdir()] == [".workers"]
+
+
 def test_a_download_that_fails_leaves_nothing_and_is_tried_again(
     copies: SourceCopies, documents: Documents, folder: Path
 ) -> None:
