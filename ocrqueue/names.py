@@ -10,13 +10,13 @@ OPEN = PREFIX + "open"  # sorted set: jobs that have not ended, by time of creat
 JOBS = PREFIX + "jobs"  # sorted set: all jobs, by time of creation
 CLAIMS = PREFIX + "claims"  # sorted set: "<job> <token>", by end of lease
 DEAD = PREFIX + "dead"  # sorted set: "<job> <page>", by time of failure; page 0 is the document itself
-UNTOLD = PREFIX + "untold"  # sorted set: ended jobs whose end has not been told yet, by time of ending
+UNTOLD = PREFIX + "untold"  # sorted set: ended jobs whose end is not completely published, by time of ending
 BACKLOG = PREFIX + "backlog"  # integer: open pages of all jobs; a job not opened yet counts as ten
 WORKERS = PREFIX + "workers"  # sorted set: ids of live workers, by the time their announcement ends
 CHILD = PREFIX + "child:"  # beginning of the keys of children
-CACHE = PREFIX + "cache"  # hash: bytes of the page cache, and when they were last counted
-CACHE_LOCK = PREFIX + "cache:lock"  # held by whoever removes old folders from the page cache; expires
-RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, until when it frees nothing
+CACHE = PREFIX + "cache"  # hash: size of the page cache in bytes, and when it was last counted
+CACHE_LOCK = PREFIX + "cache:lock"  # lock of the process that removes old entries from the page cache; expires
+RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, and until when it frees no claim
 
 # Celery's remote control
 UNLOAD = "ocr_unload"  # every child frees its models
@@ -46,12 +46,12 @@ def job_key(job: str) -> str:
 
 
 def pages_key(job: str) -> str:
-    """The hash of a job's pages that are neither plainly read nor plainly open."""
+    """The hash of a job's pages that are claimed, open again, cancelled or failed; see `ledger/lua/prelude.lua`."""
     return f"{PREFIX}job:{job}:pages"
 
 
 def format_id(job: str, round: int, format: str) -> str:
-    """The id of the task that makes a format of a round's result."""
+    """The id of the task that makes a format of a round's result; the same for the same arguments."""
     return str(uuid5(UUID(job), f"{round} {format}"))
 
 
@@ -61,41 +61,41 @@ def celery_result_key(task: str) -> str:
 
 
 def events_channel(job: str) -> str:
-    """The channel on which a job's progress is published; a message only wakes whoever waits."""
+    """The channel of a job's events. An event only wakes clients, which then read the ledger."""
     return f"{PREFIX}events:{job}"
 
 
 def worker_key(worker: str) -> str:
-    """What a live worker serves, as JSON; expires."""
+    """The key of a worker's announcement, as JSON; expires."""
     return f"{PREFIX}worker:{worker}"
 
 
 def child_key(worker: str, pid: int) -> str:
-    """The state of one worker child, as JSON; expires."""
+    """The key of the state of a worker's child process, as JSON; expires."""
     return f"{CHILD}{worker}:{pid}"
 
 
 def unable_key(worker: str, engine: str) -> str:
-    """Set while a worker does not take an engine's pages since it could not load the model; expires."""
+    """The key that is set while a worker takes no pages of an engine, because it could not load the model; expires."""
     return f"{PREFIX}unable:{worker}:{engine}"
 
 
 def night_key(what: str, date: str) -> str:
-    """Set by whoever does a night's work, so that it is done once; expires."""
+    """The key that is set by the process that does a night's work, so that it is done once; expires."""
     return f"{PREFIX}night:{what}:{date}"
 
 
 def models_queue(directory: str) -> str:
-    """The queue of a model directory; the page workers of the machines that have it take it."""
+    """The queue of a model directory. Page workers on the machines that have the directory take its messages."""
     return f"models.{directory}"
 
 
 def pages_queue(engine: str, model: str | None = None) -> str:
-    """The queue of an engine's pages; engines with a choice of models have one queue a model."""
+    """The queue of an engine's pages. An engine with a choice of models has one queue per model."""
     return f"pages.{engine}.{model}" if model else f"pages.{engine}"
 
 
 def engine_of(queue: str) -> str:
-    """The engine whose pages go through a queue; empty where it is no queue of pages."""
+    """The engine whose pages are in a queue; "" if it is not a queue of pages."""
     kind, _, rest = queue.partition(".")
     return rest.partition(".")[0] if kind == "pages" else ""

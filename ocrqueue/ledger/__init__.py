@@ -1,4 +1,4 @@
-"""The ledger: the state of every job in Redis. Each step is one atomic script; see `lua/prelude.lua` for the keys."""
+"""The ledger: the state of every job in Redis. Each step is one atomic script; `lua/prelude.lua` describes the keys."""
 
 import contextlib
 import json
@@ -42,22 +42,22 @@ __all__ = [
 ]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
-ATTEMPTS = 3  # lost claims after which a page is given up
+ATTEMPTS = 3  # lost claims of a page after which it fails
 MISSING_TEXT = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
 
 
 class NewerRecord(WrongState):
-    """The job's record was written by a newer version of this project; a newer worker has to take it."""
+    """The job's record was written by a newer version of this project; only a newer worker can work on it."""
 
 
 class LastTry(Exception):
-    """It has one try left, and is claimed by a worker that does nothing else meanwhile."""
+    """Raised by `claim` and `begin` with `alone=False` when one attempt is left: claim again with `alone=True`."""
 
 
 class Ledger:
-    """The jobs in one Redis. Cheap to make; safe to share between threads.
+    """The jobs in one Redis. Cheap to create; safe to share between threads.
 
-    `clock` (seconds since 1970) stands in for the server's own clock, for tests.
+    `lease` is in seconds. `clock` replaces the server's clock in tests, in seconds since 1970.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Ledger:
             return Step(False)
         return Step(not reply.get("stale", False), _messages(job, reply), reply)
 
-    # -- making a job --------------------------------------------------------------------------------------------
+    # -- creating a job --------------------------------------------------------------------------------------------
     def create(self, job: str, source: Source, options: Options, round: int = 1) -> Step:
         """Create a job; if the id exists already, nothing changes.
 
@@ -103,11 +103,11 @@ class Ledger:
         except redis_py.exceptions.OutOfMemoryError as e:
             raise QueueFull("Redis has reached its memory limit; wait until the queue has drained, or raise it") from e
 
-    # -- the two tasks that a job has one of at a time -------------------------------------------------------------
+    # -- the document and its assembly ---------------------------------------------------------------------------
     def begin(self, job: str, what: MessageKind, token: str, round: int = 0, alone: bool = True) -> Job | None:
-        """Claim `what` ("document" or "assemble"); None where there is nothing to do or somebody does it.
+        """Claim the document or the assembly of a job; None if there is nothing to do, or another claim of it is live.
 
-        `alone`: the caller's worker does nothing else meanwhile. Raises LastTry where it has to be so.
+        `alone` says that the caller's worker does nothing else meanwhile. Raises LastTry if it must be True.
         """
         reply = _unless_last(self._run("begin", job, what, round, token, int(alone)))
         return self.job(job) if reply and reply["claimed"] else None
@@ -115,19 +115,20 @@ class Ledger:
     def open(
         self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object], read: Sequence[int] = ()
     ) -> Step:
-        """The document is open: `pages` were asked for. `record`: total, engine, model, revision, queue, source.
+        """Record that the document is open, and open its pages.
 
-        `read`: those that are read already, ascending, counted from 1 among the pages asked for.
+        `pages` is the number of pages asked for. `record` has total, engine, model, revision, queue and source. `read`
+        are the indices of pages that are read already, ascending; they count the pages asked for from 1.
         """
         flat = [item for pair in record.items() for item in pair]
         return self._step("open", job, token, pages, lanes, json.dumps(list(read)), *flat)
 
     def refuse(self, job: str, token: str, error: PageError) -> Step:
-        """The document cannot be opened: the job fails."""
+        """Fail a job whose document cannot be opened."""
         return self._step("refuse", job, token, error.code, _clean(error.message))
 
     def end(self, job: str, round: int, token: str, missing: Iterable[int] = ()) -> Step:
-        """The last word on a job, by its assembly. `missing`: numbers of pages that count as ok but have no file."""
+        """End an assembled job. `missing` are the numbers of pages that count as ok but have no text; they fail."""
         gone = self._indices(job, missing)
         return self._step("end", job, round, token, gone, MISSING_TEXT.code, MISSING_TEXT.message)
 
@@ -150,9 +151,10 @@ class Ledger:
     def claim(
         self, job: str, lane: int, serial: int, token: str, batch: int = 1, children: int = 1, alone: bool = True
     ) -> Claim | None:
-        """Take the next open page (up to `batch`) for a ticket; None where the ticket is old or nothing is open.
+        """Claim up to `batch` open pages for a ticket; None if the ticket is old or no page is open.
 
-        `alone`: the caller's worker reads nothing else meanwhile. Raises LastTry where the page wants that.
+        `children` live child processes share the open pages. `alone` says that the caller's worker reads nothing else
+        meanwhile. Raises LastTry if it must be True.
         """
         reply = _unless_last(self._run("claim", job, lane, serial, token, batch, children, int(alone)))
         if not reply or not reply["pages"]:
@@ -163,7 +165,7 @@ class Ledger:
         return Claim(record, token, tuple(ClaimedPage(numbers.number(i), lost) for i, lost in pages))
 
     def finish(self, claim: Claim, results: Mapping[int, PageError | None]) -> Step:
-        """Count pages as read (None) or failed. Changes nothing where the claim is no longer live."""
+        """Count pages as read (None) or failed. If the claim is no longer live, nothing changes."""
         numbers = claim.job.numbers
         encoded = {
             str(numbers.index(n)): ["ok"] if error is None else ["failed", error.code, _clean(error.message)]
@@ -179,26 +181,26 @@ class Ledger:
         return self._step("return_claim", job, token, reason, *((error.code, _clean(error.message)) if error else ()))
 
     def renew(self, claims: Iterable[tuple[str, str]]) -> None:
-        """Extend the leases of these (job, token) claims; those that are not live stay so."""
+        """Extend the leases of these claims, given as (job, token). A claim that is not live stays so."""
         with self.redis.pipeline(transaction=False) as pipe:
             for job, token in claims:
                 self._scripts["renew"](keys=scripts.keys(job), args=self._argv(job, [token]), client=pipe)
             pipe.execute()
 
     def now(self) -> float:
-        """The server's time, in seconds since 1970: the clock of every lease."""
+        """The server's time in seconds since 1970. All leases use it."""
         if self.clock is not None:
             return self.clock
         seconds, microseconds = self.redis.time()
         return seconds + microseconds / 1e6
 
-    # -- from outside ------------------------------------------------------------------------------------------------
+    # -- by clients -------------------------------------------------------------------------------------------------
     def cancel(self, job: str) -> Step:
-        """Stop a job; `reply["cancelled"]` says whether there was anything left to stop. Raises UnknownJob."""
+        """Cancel a job; `reply["cancelled"]` is False if no page was left to cancel. Raises UnknownJob."""
         return self._known("cancel", job)
 
     def is_cancelled(self, job: str) -> bool:
-        """Whether a cancel was asked for. Cheap."""
+        """Whether a client has asked to cancel the job. One Redis command."""
         return bool(self.redis.hexists(names.job_key(job), "cancel"))
 
     def retry(self, job: str, round: int) -> Step:
@@ -216,15 +218,15 @@ class Ledger:
         return step
 
     def drop(self, job: str) -> None:
-        """Forget a job that has ended. Raises UnknownJob, WrongState."""
+        """Remove the record of a job that has ended, and its Celery result. Raises UnknownJob, WrongState."""
         reply = self._known("drop", job).reply
         if not reply["dropped"]:
             raise WrongState(f"job {job} is {reply['state']}: cancel it first, and drop it once it has ended")
 
     def mend(self, job: str, lanes: int, queue_empty: bool, documents_empty: bool, patience: float) -> Step:
-        """Send again what seems lost, fit the job's lanes to the live children; nothing where the job is healthy.
+        """Send messages again that seem lost, and adapt the number of lanes. Changes nothing in a healthy job.
 
-        `lanes` 0: no live worker serves the job's queue; after `patience` seconds of that its open pages fail.
+        `lanes` is 0 if no live worker serves the job's queue. After `patience` seconds without one, open pages fail.
         """
         return self._step("mend", job, lanes, int(queue_empty), int(documents_empty), patience)
 
@@ -261,7 +263,7 @@ class Ledger:
         return Job.parse(job, record, untold is not None)
 
     def pages(self, job: Job) -> Iterator[PageRecord]:
-        """The state of every page asked for, in order. Empty until the document is opened."""
+        """The records of all pages asked for, in order. Empty until the document is opened."""
         with self.redis.pipeline() as pipe:
             pipe.hmget(names.job_key(job.id), "cursor", "top", "n", "total")
             pipe.hgetall(names.pages_key(job.id))
@@ -279,11 +281,14 @@ class Ledger:
                 yield PageRecord(numbers.number(i), state)
 
     def jobs(self) -> list[str]:
-        """The ids of all known jobs, oldest first."""
+        """The ids of all jobs, oldest first."""
         return cast("list[str]", self.redis.zrange(names.JOBS, 0, -1))
 
     def dead(self) -> list[tuple[str, int]]:
-        """(job, page) of all failed pages that a retry might mend, oldest first; page 0 is the document itself."""
+        """(job, page) of all failed pages that a retry may read, oldest first; page 0 is the document itself.
+
+        Jobs whose record is of a newer version are left out.
+        """
         found = []
         numbers: dict[str, PageNumbers] = {}
         for member in cast("list[str]", self.redis.zrange(names.DEAD, 0, -1)):
@@ -295,18 +300,18 @@ class Ledger:
         return found
 
     def backlog(self) -> int:
-        """Open pages of all jobs; a job not opened yet counts as ten."""
+        """The number of open pages of all jobs. A job that is not opened yet counts as ten pages."""
         return int(cast("str | None", self.redis.get(names.BACKLOG)) or 0)
 
 
 def fingerprint(source: Source, options: Options) -> str:
-    """What makes two submissions the same: the document's bytes (or where it comes from) and all options."""
+    """A text that is equal for two submissions of the same document (or URL) with the same options."""
     what = source.sha256 or json.dumps(source.spec, sort_keys=True)
     return json.dumps([what, options.given()], sort_keys=True)
 
 
 def _clean(text: str) -> str:
-    # A file name may hold bytes that are no text; neither Redis nor Lua's JSON takes what Python makes of them.
+    # Python decodes bytes of a file name that are not UTF-8 to surrogates, which neither Redis nor Lua's JSON accepts.
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""The connection to Redis, and what to say where there is none."""
+"""The connection to Redis, and the error messages if Redis cannot be used."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ TIMEOUT = 5.0  # seconds for connecting, and for each answer
 
 
 def connect(settings: Shared) -> Redis:
-    """A client for the queue's Redis, connected on first use. One retry: the server may have been restarted since."""
+    """A client of the queue's Redis, connected on first use. It retries once, because the server may have restarted."""
     try:
         return Redis.from_url(
             settings.redis_py,
@@ -29,7 +29,7 @@ def connect(settings: Shared) -> Redis:
 
 
 def address(settings: Shared) -> str:
-    """Where that Redis is, for people: without user and password."""
+    """The address of Redis without user and password, for messages."""
     parts = urlsplit(settings.redis)
     if not parts.hostname:
         return parts.path
@@ -38,7 +38,7 @@ def address(settings: Shared) -> str:
 
 @contextmanager
 def reaching(settings: Shared) -> Iterator[None]:
-    """Turns what redis-py raises into QueueUnavailable or QueueFull: one line that says where, what and what to do."""
+    """Turn the errors of redis-py into QueueUnavailable or QueueFull, whose message says where, why and what to do."""
     where = f"Redis at {address(settings)}"
     elsewhere = "OCR_DATA_DIR to the data folder of a stack that runs" if settings.embedded else "REDIS_URL to another"
     start = f"start it with `make up`, or set {elsewhere}"
@@ -61,7 +61,7 @@ def reaching(settings: Shared) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The system's words for it, such as "Connection refused"."""
+    """The operating system's text for an error, such as "Connection refused"."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

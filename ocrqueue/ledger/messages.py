@@ -1,6 +1,6 @@
-"""Sending what a ledger step asks for, through whatever Celery application the caller has.
+"""Sends the messages of a ledger step through the caller's Celery application.
 
-Messages carry names and numbers, never bytes. Losing one is harmless: the reconciler sends it again.
+Messages have ids and numbers, and no document bytes. The reconciler sends a lost message again.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from ocrqueue.states import MessageKind
 
 
 class Sender(Protocol):
-    """The part of a Celery application that is used here."""
+    """The part of a Celery application that this module uses."""
 
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         """Publish a message."""
@@ -20,7 +20,7 @@ class Sender(Protocol):
 
 
 def send(app: Sender, messages: Iterable[Message]) -> None:
-    """Publish the messages of a ledger step; what Flower shows of them is kept short and readable."""
+    """Publish the messages of a ledger step. Flower shows a short text instead of their arguments."""
     for message in messages:
         if message.kind == MessageKind.DOCUMENT:
             _send(app, names.DOCUMENT, message, [], names.DOCUMENTS_QUEUE, f"({message.name})", task_id=message.job)
@@ -34,7 +34,7 @@ def send(app: Sender, messages: Iterable[Message]) -> None:
 
 
 def send_format(app: Sender, job: Job, format: str) -> None:
-    """Publish the message that has a format made of a job's result."""
+    """Publish the message that asks a worker to make a format of a job's result."""
     message = Message(MessageKind.FORMAT, job.id, priority=names.PRIORITIES[job.options.priority])
     task_id = names.format_id(job.id, job.round, format)
     shown = f"({job.source.name[:80]}, {format})"

@@ -1,4 +1,4 @@
-"""The ledger's Lua scripts, each one atomic step, loaded from the files beside this one."""
+"""The ledger's Lua scripts, each one atomic step, loaded from the folder `lua`."""
 
 from importlib.resources import files
 from typing import Any
@@ -8,7 +8,7 @@ from redis.commands.core import Script
 
 from ocrqueue import names
 
-# What makes a job must stop when Redis is full; what drains the queue must not.
+# Scripts that Redis refuses at its memory limit; all others finish jobs, and must run then too.
 _MAKES = frozenset({"create"})
 NAMES = (
     "create begin open refuse claim renew finish return_claim cancel retry end publish told outcome drop mend".split()
@@ -16,19 +16,19 @@ NAMES = (
 
 
 def source(name: str) -> str:
-    """The whole text of a script: flags, the common prelude, its own part."""
+    """The text of a script: flags, the common prelude, its own part."""
     folder = files("ocrqueue.ledger") / "lua"
     head = "#!lua\nlocal CREATES = true\n" if name in _MAKES else "#!lua flags=allow-oom\nlocal CREATES = false\n"
     return head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
 
 
 def load(redis: "Redis[Any] | Redis") -> dict[str, Script]:  # type: ignore[type-arg]
-    """All scripts, by name, for this connection; sent to the server on first use."""
+    """All scripts by name, for this connection. A script is sent to the server on first use."""
     return {name: redis.register_script(source(name)) for name in NAMES}
 
 
 def keys(job: str) -> list[str]:
-    """The keys that every script takes, in the prelude's order."""
+    """The keys of every script, in the order that the prelude expects."""
     return [
         names.job_key(job),
         names.pages_key(job),
