@@ -79,8 +79,8 @@ def dead_pages(ledger: Ledger) -> list[DeadPage]:
             continue
         errors = {page.number: (page.code, page.message) for page in ledger.pages(record)}
         errors[0] = (record.code, record.message)
-        told = ((number, errors.get(number, (None, None))) for number in numbers)
-        found += [DeadPage(job, n, code or "", message or "", record.source.name) for n, (code, message) in told]
+        failures = ((number, errors.get(number, (None, None))) for number in numbers)
+        found += [DeadPage(job, n, code or "", message or "", record.source.name) for n, (code, message) in failures]
     return found
 
 

@@ -245,22 +245,22 @@ class Ledger:
         entries = [item for entry in end.messages for item in entry]
         return self._step("publish", job, round, end.result, end.seconds, *entries)
 
-    def told(self, job: str, round: int) -> None:
+    def confirm_end(self, job: str, round: int) -> None:
         """Record that nothing is left to do to publish the end of a round; until then the reconciler tries again."""
-        self._run("told", job, round)
+        self._run("confirm_end", job, round)
 
     # -- looking -------------------------------------------------------------------------------------------------
     def job(self, job: str) -> Job:
         """The job's record. Raises UnknownJob, NewerRecord."""
         with self.redis.pipeline() as pipe:
             pipe.hgetall(names.job_key(job))
-            pipe.zscore(names.UNTOLD, job)
-            record, untold = pipe.execute()
+            pipe.zscore(names.UNPUBLISHED, job)
+            record, unpublished = pipe.execute()
         if not record:
             raise _unknown(job)
         if int(record["v"]) > names.VERSION:
             raise _newer(job, int(record["v"]))
-        return Job.parse(job, record, untold is not None)
+        return Job.parse(job, record, unpublished is not None)
 
     def pages(self, job: Job) -> Iterator[PageRecord]:
         """The records of all pages asked for, in order. Empty until the document is opened."""

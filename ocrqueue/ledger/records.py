@@ -88,11 +88,11 @@ class Job:
         return PageNumbers(self.options.pages, self.total or 0)
 
     @classmethod
-    def parse(cls, job: str, record: Mapping[str, str], untold: bool = False) -> "Job":
+    def parse(cls, job: str, record: Mapping[str, str], unpublished: bool = False) -> "Job":
         """The job of a Redis hash, as field names and values.
 
-        `untold` says whether the job is in `names.UNTOLD`. Workers of older versions only remove it from there when
-        they have published the end.
+        `unpublished` says whether the job is in `names.UNPUBLISHED`. Workers of older versions only remove it from
+        there when they have published the end.
         """
 
         def number(name: str) -> float | None:
@@ -123,7 +123,7 @@ class Job:
             cancelling="cancel" in record,
             code=record.get("code"),
             message=record.get("message"),
-            published=state.has_ended and (not untold or count("published") == count("round")),
+            published=state.has_ended and (not unpublished or count("published") == count("round")),
             lanes=count("width"),
         )
 

@@ -10,9 +10,7 @@ from ocrqueue import names
 
 # Scripts that Redis refuses at its memory limit; all others finish jobs, and must run then too.
 _MAKES = frozenset({"create"})
-NAMES = (
-    "create begin open refuse claim renew finish return_claim cancel retry end publish told outcome drop mend".split()
-)
+NAMES = "create begin open refuse claim renew finish return_claim cancel retry end publish confirm_end outcome drop mend".split()
 
 
 def source(name: str) -> str:
@@ -36,7 +34,7 @@ def keys(job: str) -> list[str]:
         names.JOBS,
         names.CLAIMS,
         names.DEAD,
-        names.UNTOLD,
+        names.UNPUBLISHED,
         names.BACKLOG,
         names.celery_result_key(job),
     ]

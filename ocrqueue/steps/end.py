@@ -55,7 +55,7 @@ def record_end(end: End, ledger: Ledger, spool: Spool) -> None:
         rounds.end_round(spool, job.id, job.round, end.summary)
     if job.state == JobState.DONE and not any(FORMATS[format].make for format in job.options.formats):
         spool.drop_password(job.id)  # a format made from the document needs it; then it is removed after that
-    ledger.told(job.id, job.round)
+    ledger.confirm_end(job.id, job.round)
 
 
 def summarise(job: Job, ledger: Ledger) -> Summary:

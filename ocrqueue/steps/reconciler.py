@@ -44,7 +44,7 @@ class Reconciler:
         if self._may_free(now):
             messages += self._free(now)
         messages += self._mend(workers)
-        messages += self._untold(now)
+        messages += self._unpublished(now)
         messages += self._forgotten(now)
         return messages
 
@@ -118,8 +118,10 @@ class Reconciler:
             found = iter(pipe.execute())
         return {queue: sum(next(found) for _ in _PRIORITY_LISTS) for queue in queues}
 
-    def _untold(self, now: float) -> list[Message]:
-        late = cast("list[str]", self.ledger.redis.zrange(names.UNTOLD, "-inf", str(now - self.tick), byscore=True))
+    def _unpublished(self, now: float) -> list[Message]:
+        late = cast(
+            "list[str]", self.ledger.redis.zrange(names.UNPUBLISHED, "-inf", str(now - self.tick), byscore=True)
+        )
         return [Message(MessageKind.ENDED, job) for job in late]
 
     def _forgotten(self, now: float) -> list[Message]:

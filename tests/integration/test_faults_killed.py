@@ -36,7 +36,7 @@ def settled(stack: Supervised) -> Iterator[None]:
     yield
     job = submit(stack, 2, engine="numbered")
     assert job.wait(timeout=60).state == "done"
-    eventually(lambda: not stack.redis.exists(names.CLAIMS, names.OPEN, names.UNTOLD), 30)
+    eventually(lambda: not stack.redis.exists(names.CLAIMS, names.OPEN, names.UNPUBLISHED), 30)
     assert int(stack.redis.get(names.BACKLOG) or 0) == 0
     assert all(p.poll() is None for p in stack.processes.values())
 

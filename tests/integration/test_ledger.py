@@ -133,7 +133,7 @@ def test_no_step_but_create_makes_a_job(ledger: Ledger, redis: "redis_py.Redis")
     ]
     assert not any(step.done or step.messages for step in steps)
     ledger.renew([(JOB, "t1")])
-    ledger.told(JOB, 1)
+    ledger.confirm_end(JOB, 1)
     for outside in (ledger.cancel, lambda job: ledger.retry(job, 1), ledger.drop, ledger.job):
         with pytest.raises(UnknownJob, match=JOB):
             outside(JOB)
@@ -301,18 +301,18 @@ def test_a_page_that_was_never_read_has_no_file_to_miss(ledger: Ledger) -> None:
     assert (ledger.job(JOB).ok, ledger.job(JOB).cancelled) == (1, 2)
 
 
-def test_the_end_is_untold_until_it_is_told(ledger: Ledger, redis: "redis_py.Redis") -> None:
+def test_the_end_is_unpublished_until_it_is_confirmed(ledger: Ledger, redis: "redis_py.Redis") -> None:
     opened(ledger, 1)
     read(ledger, "engine_error")
-    assert redis.zrange(names.UNTOLD, 0, -1) == []
+    assert redis.zrange(names.UNPUBLISHED, 0, -1) == []
     assembled(ledger)
-    assert redis.zrange(names.UNTOLD, 0, -1) == [JOB]
-    ledger.told(JOB, ledger.job(JOB).round)
-    assert redis.zrange(names.UNTOLD, 0, -1) == []
+    assert redis.zrange(names.UNPUBLISHED, 0, -1) == [JOB]
+    ledger.confirm_end(JOB, ledger.job(JOB).round)
+    assert redis.zrange(names.UNPUBLISHED, 0, -1) == []
     retry(ledger)
     read(ledger, None)
     assembled(ledger)
-    assert redis.zrange(names.UNTOLD, 0, -1) == [JOB], "each round has an end of its own"
+    assert redis.zrange(names.UNPUBLISHED, 0, -1) == [JOB], "each round has an end of its own"
 
 
 @pytest.mark.parametrize("when", ["queued", "running"])

@@ -256,13 +256,13 @@ class LedgerMachine(LedgerPair):
         self.publish(self.some_job(data), round_)
 
     @rule(data=st.data())
-    def told(self, data: st.DataObject) -> None:
+    def confirm_end(self, data: st.DataObject) -> None:
         job = self.some_job(data)
         plain = self.plain.jobs.get(job)
         round_ = data.draw(st.integers(1, 3))
-        self.ledger.told(job, round_)
+        self.ledger.confirm_end(job, round_)
         if plain and plain.round == round_:
-            self.plain.told(job)
+            self.plain.confirm_end(job)
 
     @rule(
         data=st.data(),

@@ -233,7 +233,7 @@ def test_a_full_redis_takes_no_job_but_lets_the_others_end(ledger: Ledger, redis
         assert assembled(ledger, "other") == "cancelled"
         retry(ledger)
         ledger.cancel(JOB)
-        ledger.told(JOB, ledger.job(JOB).round)
+        ledger.confirm_end(JOB, ledger.job(JOB).round)
         ledger.drop("other")
     finally:
         redis.config_set("maxmemory", 0)

@@ -64,7 +64,7 @@ def test_a_job_that_has_not_ended_has_no_end_to_publish(ledger: Ledger, redis: "
 
 def test_an_end_that_an_older_worker_has_published_counts(ledger: Ledger) -> None:
     ended(ledger)
-    ledger.told(JOB, 1)  # which is all that it does in the ledger
+    ledger.confirm_end(JOB, 1)  # which is all that it does in the ledger
     assert ledger.job(JOB).published
 
 

@@ -113,14 +113,14 @@ def test_an_end_that_was_not_published_is_published(stack: Stack) -> None:
     client = stack.client()
     job = client.submit(numbered.document(1))
     assert job.wait(timeout=30).state == "done"
-    eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
+    eventually(lambda: not stack.redis.zscore(names.UNPUBLISHED, job.id))
     stack.redis.delete(f"celery-task-meta-{job.id}")
     client.spool.reopen(job.id)
     stack.redis.hdel(names.job_key(job.id), "published")
-    stack.redis.zadd(names.UNTOLD, {job.id: 1})  # as after a child that died before it published the end
+    stack.redis.zadd(names.UNPUBLISHED, {job.id: 1})  # as after a child that died before it published the end
     eventually(lambda: stack.redis.exists(f"celery-task-meta-{job.id}"))
     eventually(lambda: client.spool.exists(job.id, END))
-    eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
+    eventually(lambda: not stack.redis.zscore(names.UNPUBLISHED, job.id))
 
 
 def test_an_end_that_cannot_be_published_does_not_delay_others(stack: Stack) -> None:
@@ -128,18 +128,18 @@ def test_an_end_that_cannot_be_published_does_not_delay_others(stack: Stack) -> 
     bad, good = (client.submit(numbered.document(1, salt=n)) for n in range(2))
     for job in (bad, good):
         assert job.wait(timeout=30).state == "done"
-        eventually(lambda job=job: not stack.redis.zscore(names.UNTOLD, job.id))  # type: ignore[misc]
+        eventually(lambda job=job: not stack.redis.zscore(names.UNPUBLISHED, job.id))  # type: ignore[misc]
     end = stack.folder / "data" / "spool" / "jobs" / bad.id / END
     end.unlink()
     end.mkdir()  # blocks the file's name
     stack.redis.delete(f"celery-task-meta-{good.id}")
     stack.redis.hdel(names.job_key(good.id), "published")
-    stack.redis.zadd(names.UNTOLD, {bad.id: 1, good.id: 2})
+    stack.redis.zadd(names.UNPUBLISHED, {bad.id: 1, good.id: 2})
     eventually(lambda: stack.redis.exists(f"celery-task-meta-{good.id}"))
-    assert stack.redis.zscore(names.UNTOLD, bad.id) == 1
+    assert stack.redis.zscore(names.UNPUBLISHED, bad.id) == 1
     assert f"job={bad.id}: its end could not be published: " in stack.text("documents")
     end.rmdir()
-    eventually(lambda: not stack.redis.zscore(names.UNTOLD, bad.id))
+    eventually(lambda: not stack.redis.zscore(names.UNPUBLISHED, bad.id))
 
 
 def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:

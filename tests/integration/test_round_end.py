@@ -116,7 +116,7 @@ def test_an_end_is_published_once_wherever_its_publisher_is_killed(
     job = submit(stack, 200 + len(point))
     assert job.wait(timeout=60).round == 1
     assert celery.AsyncResult(job.id).get(timeout=30)["counts"] == {"ok": 1, "failed": 1, "cancelled": 0}
-    eventually(lambda: not stack.redis.zscore(names.UNTOLD, job.id))
+    eventually(lambda: not stack.redis.zscore(names.UNPUBLISHED, job.id))
     assert not trap.exists()
     assert has_ended(stack.client().spool, job.id)
     assert len(notices(stack, job)) == 1
@@ -149,7 +149,7 @@ def test_a_job_that_redis_loses_in_its_second_round_is_created_again_in_that_rou
         job.retry()
         end = client.spool.exists(job.id, "end.json")
         stack.redis.delete(names.job_key(job.id), names.pages_key(job.id))
-        for key in (names.OPEN, names.JOBS, names.UNTOLD):
+        for key in (names.OPEN, names.JOBS, names.UNPUBLISHED):
             stack.redis.zrem(key, job.id)
         note = client.spool.read_json(job.id, "job.json")
         client.spool.write_json(job.id, "job.json", note | {"created": note["created"] - 200})

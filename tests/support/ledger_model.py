@@ -65,7 +65,7 @@ class PlainJob:
     wait: dict[str, int] = field(default_factory=dict)
     unserved_since: int | None = None
     dead: bool = False  # the document itself
-    told: bool = True
+    confirmed: bool = True
     published: int = 0  # the last round whose end was published
     last: dict[str | int, tuple[str, str]] = field(default_factory=dict)  # slot: step and token of its last claim
 
@@ -117,7 +117,7 @@ class PlainLedger:
         return [("page", i, serial)] if goes else []
 
     def _end(self, job: PlainJob, state: str, code: str | None = None) -> Sent:
-        job.state, job.code, job.told = state, code, False
+        job.state, job.code, job.confirmed = state, code, False
         job.dead = job.dead or code in OPERATOR_FAULTS
         return [("ended",)]
 
@@ -322,7 +322,7 @@ class PlainLedger:
         job = self.jobs[name]
         if job.state not in ("partial", "failed", "cancelled"):
             return None
-        job.round, job.cancelling, job.told, job.dead, job.code = job.round + 1, False, True, False, None
+        job.round, job.cancelling, job.confirmed, job.dead, job.code = job.round + 1, False, True, False, None
         job.lost, job.unserved_since = {}, None
         job.sent.pop("assemble", None)
         job.wait = {"document": WAIT if not job.pages else job.wait["document"]}
@@ -353,10 +353,10 @@ class PlainLedger:
         first, job.published = job.published != round_, round_
         return first
 
-    def told(self, name: str) -> None:
+    def confirm_end(self, name: str) -> None:
         """Nothing is left to do for the end."""
         if name in self.jobs:
-            self.jobs[name].told = True
+            self.jobs[name].confirmed = True
 
     # -- mending ---------------------------------------------------------------------------------------------------
     def _overdue(self, sent: int, wait: int, idle: bool) -> bool:

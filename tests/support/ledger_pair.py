@@ -179,8 +179,8 @@ class LedgerPair(RuleBasedStateMachine):
         assert self.ledger.backlog() == self.plain.backlog()
         assert self.ledger.jobs() == sorted(plains, key=lambda name: (plains[name].created, name))
         assert set(self.redis.zrange(names.OPEN, 0, -1)) == {n for n, job in plains.items() if not job.has_ended}
-        untold = {n for n, job in plains.items() if job.has_ended and not job.told}
-        assert set(self.redis.zrange(names.UNTOLD, 0, -1)) == untold
+        unconfirmed = {n for n, job in plains.items() if job.has_ended and not job.confirmed}
+        assert set(self.redis.zrange(names.UNPUBLISHED, 0, -1)) == unconfirmed
         dead = self.ledger.dead()
         assert len(dead) == len(set(dead))
         assert set(dead) == self.plain.dead()
@@ -189,7 +189,7 @@ class LedgerPair(RuleBasedStateMachine):
         assert self.redis.lrange("somewhere", 0, -1) == self.sent_messages[::-1]
         results = {names.celery_result_key(name) for name in self.results} | {"somewhere"}
         keys = {names.job_key(n) for n in plains} | {names.pages_key(n) for n in plains}
-        shared = {names.OPEN, names.JOBS, names.CLAIMS, names.DEAD, names.UNTOLD, names.BACKLOG}
+        shared = {names.OPEN, names.JOBS, names.CLAIMS, names.DEAD, names.UNPUBLISHED, names.BACKLOG}
         assert set(self.redis.keys()) <= keys | shared | results
 
     def check_job(self, name: str, plain: PlainJob) -> None:
@@ -203,7 +203,7 @@ class LedgerPair(RuleBasedStateMachine):
         assert (job.pages or 0, job.lanes) == (len(plain.pages), plain.width)
         assert (job.ok, job.failed, job.cancelled) == tuple(map(plain.count, ("ok", "failed", "cancelled")))
         assert (job.ended is not None) == plain.has_ended
-        assert job.published == (plain.has_ended and (plain.told or plain.published == plain.round))
+        assert job.published == (plain.has_ended and (plain.confirmed or plain.published == plain.round))
         pages = list(self.ledger.pages(job))
         assert [(p.number, p.state, p.attempts, p.code) for p in pages] == [
             (p.number, p.state, p.lost, p.code) for p in plain.pages

@@ -37,7 +37,7 @@ POINTS = {
     "ended": "tasks.assemble:dispatch",  # the job has ended; its end has not been published
     "encoded": "ocrqueue.ledger:Ledger.publish",  # the job has ended; its result is encoded and not yet published
     "published": "worker.dispatch:record_end",  # clients see the end; the job's folder does not say so
-    "recorded": "ocrqueue.ledger:Ledger.told",  # the folder says so; the end still counts as unpublished
+    "recorded": "ocrqueue.ledger:Ledger.confirm_end",  # the folder says so; the end still counts as unpublished
     "read": "tasks.page:dispatch",  # a page is counted; the lane's next ticket has not been sent
 }
 _CHECK = "if not kind then return reply({stale = true}) end"

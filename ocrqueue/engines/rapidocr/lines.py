@@ -33,7 +33,7 @@ _LONG = 43.0  # widths per height; the full width of a page in small print is sh
 
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
-    """The parameters that decide which text is read. Each value was chosen by measurement (bench/README.md)."""
+    """The parameters that decide which text is read. Each value was chosen by measurement (docs/benchmarks.md)."""
 
     long_side: int = 1280  # pixels; the detector's input has a longer side of this length
     short_side: int = 64  # pixels; its shorter side has at least this length, so that a narrow strip is readable

@@ -1,7 +1,7 @@
 """Runs the networks of the engine `rapidocr` on one thread: on OpenVINO if it is installed, else on ONNX Runtime.
 
 OpenVINO takes about half the time, and a quarter on processors with bfloat16 instructions, without more errors
-(figures: bench/README.md). ONNX Runtime always computes with 32 bits.
+(figures: docs/benchmarks.md). ONNX Runtime always computes with 32 bits.
 """
 
 import logging

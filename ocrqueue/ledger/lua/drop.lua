@@ -3,6 +3,6 @@ if not has_ended() then return cjson.encode({dropped = false, state = get('state
 local all = redis.call('HKEYS', pages)
 for _, n in ipairs(all) do redis.call('ZREM', dead, member(n)) end
 redis.call('ZREM', dead, member(0))
-for _, key in ipairs({all_jobs, open_jobs, untold}) do redis.call('ZREM', key, id) end
+for _, key in ipairs({all_jobs, open_jobs, unpublished}) do redis.call('ZREM', key, id) end
 redis.call('DEL', job, pages, result)
 return cjson.encode({dropped = true})

@@ -21,7 +21,7 @@
 --   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
 local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local claims, dead, untold, backlog, result = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local claims, dead, unpublished, backlog, result = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
 local VERSION = 1
@@ -206,7 +206,7 @@ local function end_job(state, code, message)
   set('state', state, 'ended', stamp(now))
   if code then set('code', code, 'message', cut(message, 500)) end
   redis.call('ZREM', open_jobs, id)
-  redis.call('ZADD', untold, stamp(now), id)
+  redis.call('ZADD', unpublished, stamp(now), id)
   send('ended')
 end
 

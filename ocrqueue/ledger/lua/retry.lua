@@ -9,7 +9,7 @@ end
 if not has_ended() or state == 'done' or num('round') ~= seen then return reply({retried = false, state = state}) end
 redis.call('HDEL', job, 'cancel', 'code', 'message', 'ended', 'sent:assemble', 'wait:assemble', 'lost:assemble',
   'lost:document', 'no_worker')
-redis.call('ZREM', untold, id)
+redis.call('ZREM', unpublished, id)
 redis.call('DEL', result)
 redis.call('ZREM', dead, member(0))
 redis.call('ZADD', open_jobs, get('created'), id)
