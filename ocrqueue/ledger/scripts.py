@@ -10,7 +10,10 @@ from ocrqueue import names
 
 # Scripts that Redis refuses at its memory limit; all others finish jobs, and must run then too.
 _MAKES = frozenset({"create"})
-NAMES = "create begin open refuse claim renew finish return_claim cancel retry end publish confirm_end outcome drop mend".split()
+NAMES = [
+    *("create", "begin", "open", "refuse", "claim", "renew", "finish", "return_claim", "cancel", "retry", "outcome"),
+    *("end", "publish", "confirm_end", "drop", "mend"),
+]
 
 
 def source(name: str) -> str:
