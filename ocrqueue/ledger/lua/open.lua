@@ -4,6 +4,7 @@
 local read = cjson.decode(arg(4)) -- first, because a script that fails later does not undo its writes
 if answer_again(arg(1), 'open') then return reply() end
 if not let_go(arg(1), 'open', 'document') then return reply({stale = true}) end
+redis.call('HDEL', job, 'sent:document', 'wait:document') -- no longer used; beyond 32 fields the hash's table doubles
 local n = tonumber(arg(2))
 local wanted = math.min(tonumber(arg(3)), n)
 local record = {}

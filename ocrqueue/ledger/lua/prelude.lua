@@ -205,6 +205,7 @@ end
 local function end_job(state, code, message)
   set('state', state, 'ended', stamp(now))
   if code then set('code', code, 'message', cut(message, 500)) end
+  redis.call('HDEL', job, 'sent:assemble', 'wait:assemble')
   redis.call('ZREM', open_jobs, id)
   redis.call('ZADD', unpublished, stamp(now), id)
   send('ended')
