@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from dotenv import load_dotenv
 from environs import Env, EnvError, validate
 from marshmallow import ValidationError
 
@@ -31,7 +32,7 @@ _names: set[str] = set()  # names of the settings that were read
 
 env = Env()
 if IN_PROJECT:
-    env.read_env(str(PROJECT / ".env"), recurse=False)
+    load_dotenv(PROJECT / ".env")  # into os.environ: read_env of environs 15 and newer keeps the values to itself
 
 
 class SettingsError(OcrError):

@@ -1,6 +1,7 @@
 """A wrong setting stops the start with one line: the variable, its value and the allowed values."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,25 @@ def test_variables_that_are_not_settings_are_reported(monkeypatch: pytest.Monkey
         "OCR_SISE is not a setting, and changes nothing: OCR_SIZE is one",
     ]
     assert not any("OCR_REDIS_SERVER" in line for line in unknown_variables())
+
+
+def test_the_file_env_in_the_projects_folder_is_read(tmp_path: Path) -> None:
+    """In a copy of the project. The environment takes precedence; an empty value means the default."""
+    shutil.copytree(PROJECT / "ocrqueue", tmp_path / "ocrqueue", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "worker_config.py", tmp_path)
+    (tmp_path / ".env").write_text("OCR_CHILDREN=3\nOCR_PAGE_SECONDS=77\nOCR_LOAD_SECONDS=\nOCR_SISE=1\nOCR_MAX_MB=9\n")
+    program = """
+import worker_config as w
+from ocrqueue.settings import shared, unknown_variables
+print(w.OCR_CHILDREN, w.LIMITS.page_seconds, w.LIMITS.load_seconds, shared().max_bytes, list(unknown_variables()))
+"""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OCR_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, env={**clean, "OCR_PAGE_SECONDS": "88"}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split("[")[0].split() == ["3", "88", "600", str(9 * 2**20)], done.stderr
+    assert "OCR_SISE is not a setting" in done.stdout
 
 
 def test_values_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
