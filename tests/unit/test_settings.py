@@ -1,4 +1,4 @@
-"""A wrong setting stops the start with one line: the variable, its value and the allowed values."""
+"""Settings: values, defaults, `.env`, and errors of one line with the variable, its value and the allowed values."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def test_variables_that_are_not_settings_are_reported(monkeypatch: pytest.Monkey
     assert not any("OCR_REDIS_SERVER" in line for line in unknown_variables())
 
 
-def test_the_file_env_in_the_projects_folder_is_read(tmp_path: Path) -> None:
+def test_the_file_env_in_the_folder_of_the_project_is_read(tmp_path: Path) -> None:
     """In a copy of the project. The environment takes precedence; an empty value means the default."""
     shutil.copytree(PROJECT / "ocrqueue", tmp_path / "ocrqueue", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "worker_config.py", tmp_path)
@@ -120,53 +120,3 @@ def test_celery_and_redis_py_use_the_same_server_and_database(
         if "path" not in theirs:  # kombu takes a socket's URL apart when it connects
             assert (connection.virtual_host or "/").lstrip("/") == (str(database) if database else "")
             assert (connection.hostname, connection.password) == (ours["host"], ours.get("password"))
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("OCR_CHILDREN", "0"),
-        ("OCR_MAX_TASKS_PER_CHILD", "none"),
-        ("OCR_WORKER_ENGINES", "tesseract"),
-        ("OCR_ALLOWED_SOURCES", "inbox"),
-        ("OCR_AUDIT_AT", "3 o'clock"),
-        ("OCR_FLOWER_PASSWORD", "no-colon"),
-        ("REDIS_URL", "localhost:6379"),
-        ("OCR_SPOOL_GROUP", "no-such-group-here"),
-    ],
-)
-def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "tasks.app", "worker"],
-        cwd=PROJECT, env={**os.environ, name: value}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode != 0
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    assert len(lines) == 1, lines
-    assert name in lines[0]
-    assert value in lines[0]
-
-
-@pytest.mark.parametrize("path", ["no.such:Class", "ocrqueue.engines:NoSuch"])
-def test_a_worker_does_not_start_with_an_engine_that_cannot_be_imported(path: str, tmp_path: Path) -> None:
-    env = {**os.environ, "OCR_DATA_DIR": str(tmp_path), "OCR_WORKER_ENGINES": f"mine={path}"}
-    done = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "tasks.app", "worker"],
-        cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode != 0
-    said = done.stdout + done.stderr  # Celery's own warning too, where root runs it
-    assert said.splitlines()[-1].startswith(f"ocr: OCR_WORKER_ENGINES=mine={path} cannot be used (")
-    assert "Traceback" not in said
-
-
-def test_flower_asks_for_a_password_before_it_listens_to_others() -> None:
-    env = {**os.environ, "OCR_FLOWER_ADDRESS": "0.0.0.0"}
-    done = subprocess.run(
-        [sys.executable, "-m", "worker.flower"], cwd=PROJECT, env=env, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode != 0
-    assert done.stderr.strip() == (
-        "ocr: OCR_FLOWER_ADDRESS='0.0.0.0' opens Flower to others: "
-        "set OCR_FLOWER_PASSWORD=user:password too, or leave the address at 127.0.0.1"
-    )

@@ -1,4 +1,4 @@
-"""Settings that only a worker reads, and Celery's own."""
+"""Settings of a worker, and settings of Celery. A worker with a wrong setting does not start."""
 
 import json
 import os
@@ -75,3 +75,28 @@ def test_celerys_time_limit_is_longer_than_any_limit_inside_a_child(engine: str,
     limits = json.loads(run(TIME_LIMITS, queue, **env).splitlines()[-1])
     assert limits["page"] > 7 + batch * 40
     assert limits["others"] > max(500, 7 + 40)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OCR_CHILDREN", "0"),
+        ("OCR_MAX_TASKS_PER_CHILD", "none"),
+        ("OCR_WORKER_ENGINES", "tesseract"),
+        ("OCR_ALLOWED_SOURCES", "inbox"),
+        ("OCR_AUDIT_AT", "3 o'clock"),
+        ("OCR_FLOWER_PASSWORD", "no-colon"),
+        ("REDIS_URL", "localhost:6379"),
+        ("OCR_SPOOL_GROUP", "no-such-group-here"),
+    ],
+)
+def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "tasks.app", "worker"],
+        cwd=PROJECT, env={**os.environ, name: value}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert name in lines[0]
+    assert value in lines[0]

@@ -1,9 +1,10 @@
+"""The search for an optimised BLAS library in the folders of the system."""
+
 import sys
 from pathlib import Path
 
 import pytest
 
-from ocrqueue.client import doctor
 from ocrqueue.process import blas
 from ocrqueue.process.blas import find_blas, is_wanted
 
@@ -15,7 +16,7 @@ def library(folder: Path, name: str) -> Path:
     return path
 
 
-def test_the_first_that_fits_is_taken(tmp_path):
+def test_the_first_matching_library_is_used(tmp_path):
     assert find_blas([tmp_path]) is None
     plain = library(tmp_path, "libopenblas.so.0")
     assert find_blas([tmp_path]) == plain
@@ -23,7 +24,7 @@ def test_the_first_that_fits_is_taken(tmp_path):
     assert find_blas([tmp_path]) == debian
 
 
-def test_the_reference_blas_is_none(tmp_path):
+def test_the_reference_blas_is_not_used(tmp_path):
     library(tmp_path, "x86_64-linux-gnu/blas/libblas.so.3")
     library(tmp_path, "libblas.so.3")
     assert find_blas([tmp_path]) is None
@@ -45,7 +46,7 @@ def test_a_linked_folder_out_of_the_system_folders_is_not_followed(tmp_path):
     assert find_blas([tmp_path / "lib", tmp_path / "home"]) is not None
 
 
-def test_no_folder_of_a_users_own_is_looked_into(tmp_path, monkeypatch):
+def test_folders_of_the_user_are_not_searched(tmp_path, monkeypatch):
     library(tmp_path, "libopenblas.so.0")
     monkeypatch.chdir(tmp_path)
     for name in ("LD_LIBRARY_PATH", "LIBRARY_PATH", "OPENBLAS", "HOME", "VIRTUAL_ENV"):
@@ -56,26 +57,6 @@ def test_no_folder_of_a_users_own_is_looked_into(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_it_is_wanted_on_linux_alone(monkeypatch, platform):
+def test_openblas_is_wanted_on_linux_only(monkeypatch, platform):
     monkeypatch.setattr(sys, "platform", platform)
     assert not is_wanted()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "there", "model", "level", "said"),
-    [
-        (True, True, "tiny", doctor.Level.OK, "MLX multiplies with /usr/lib/libopenblas.so.0"),
-        (True, False, "tiny", doctor.Level.WARNING, "apt install libopenblas0"),
-        (True, False, "", doctor.Level.NOTE, "apt install libopenblas0"),
-        (False, False, "tiny", None, ""),
-    ],
-)
-def test_the_doctor_says_what_to_install(monkeypatch, tmp_path, wanted, there, model, level, said):
-    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/none.sock")
-    monkeypatch.setenv("OCR_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("OCR_MODEL", model)
-    monkeypatch.setattr(blas, "is_wanted", lambda: wanted)
-    monkeypatch.setattr(blas, "find_blas", lambda: Path("/usr/lib/libopenblas.so.0") if there else None)
-    found = [(finding.level, finding.text) for finding in doctor.examine() if "MLX" in finding.text]
-    assert [name for name, _ in found] == ([level] if level else [])
-    assert all(said in line for _, line in found)

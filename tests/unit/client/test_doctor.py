@@ -1,0 +1,28 @@
+"""Findings of the doctor."""
+
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.client import doctor
+from ocrqueue.process import blas
+
+
+@pytest.mark.parametrize(
+    ("wanted", "installed", "model", "level", "hint"),
+    [
+        (True, True, "tiny", doctor.Level.OK, "MLX multiplies with /usr/lib/libopenblas.so.0"),
+        (True, False, "tiny", doctor.Level.WARNING, "apt install libopenblas0"),
+        (True, False, "", doctor.Level.NOTE, "apt install libopenblas0"),
+        (False, False, "tiny", None, ""),
+    ],
+)
+def test_the_doctor_names_the_blas_package_to_install(monkeypatch, tmp_path, wanted, installed, model, level, hint):
+    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setenv("OCR_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("OCR_MODEL", model)
+    monkeypatch.setattr(blas, "is_wanted", lambda: wanted)
+    monkeypatch.setattr(blas, "find_blas", lambda: Path("/usr/lib/libopenblas.so.0") if installed else None)
+    found = [(finding.level, finding.text) for finding in doctor.examine() if "MLX" in finding.text]
+    assert [found_level for found_level, _ in found] == ([level] if level else [])
+    assert all(hint in line for _, line in found)
