@@ -1,4 +1,4 @@
-"""Backpressure: a submission is refused, clearly and without a trace, and what was taken before goes on to its end."""
+"""Backpressure: a refused submission gets the reason and leaves nothing; jobs that were accepted before it end."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -23,7 +23,7 @@ def stack() -> Iterator[Stack]:
 
 
 def left(stack: Stack) -> tuple[list[Path], dict[str, str | None]]:
-    """Whatever a submission could leave: files, and keys with their contents (workers' own keys come and go)."""
+    """Everything that a submission could leave: files, and keys with their contents, except the keys of workers."""
     spool = stack.folder / "data" / "spool"
     keys = [
         k for k in stack.redis.keys("*") if not k.startswith(("ocr:worker", "ocr:child", "ocr:reconciler", "_kombu"))
@@ -31,8 +31,8 @@ def left(stack: Stack) -> tuple[list[Path], dict[str, str | None]]:
     return sorted(spool.rglob("*")), {key: stack.redis.dump(key) for key in sorted(keys)}  # type: ignore[misc]
 
 
-def refused(stack: Stack, client: Client, says: str) -> None:
-    """A submission of each kind is refused and leaves nothing."""
+def check_refused(stack: Stack, client: Client, says: str) -> None:
+    """Check that a submission of each kind is refused and leaves nothing."""
     before = left(stack)
     with pytest.raises(QueueFull, match=says):
         client.submit(numbered.document(2))
@@ -43,21 +43,21 @@ def refused(stack: Stack, client: Client, says: str) -> None:
     assert left(stack) == before
 
 
-def test_over_the_limit_of_queued_pages(stack: Stack) -> None:
+def test_submissions_over_the_limit_of_queued_pages_are_refused(stack: Stack) -> None:
     (stack.folder / "data" / "spool").mkdir(mode=0o700)
     client = stack.client(max_queued_pages=20)
     jobs = [
         client.submit(numbered.document(3, salt=n), engine="slow", key=f"{n}") for n in range(2)
-    ]  # count as ten each
-    refused(stack, client, "20 pages are waiting and 20 are allowed")
+    ]  # each counts as ten pages
+    check_refused(stack, client, "20 pages are waiting and 20 are allowed")
     stack.env["OCR_MAX_QUEUED_PAGES"] = "20"
     path = numbered.write(stack.folder / "a.tif", 1)
     run = stack.submit("ocr", str(path), "--no-wait")
     assert (run.returncode, run.stdout) == (6, "")
     (line,) = run.stderr.splitlines()
     assert "20 pages are waiting" in line
-    assert client.submit(numbered.document(3), engine="slow", key="0").id == jobs[0].id  # it is in already
-    stack.start_worker(engines=SLOW, children=2)  # first: whoever opens a document must know the engine
+    assert client.submit(numbered.document(3), engine="slow", key="0").id == jobs[0].id  # an existing job
+    stack.start_worker(engines=SLOW, children=2)  # before a document is opened, because the engine must be known then
     celery = Celery(broker=client.settings.redis, backend=client.settings.redis, set_as_current=False)
     plain = partial(
         celery.send_task,
@@ -66,7 +66,7 @@ def test_over_the_limit_of_queued_pages(stack: Stack) -> None:
         task_id=str(uuid4()),
         queue="documents",
     )
-    sent = plain()  # taken first: it is of no priority
+    sent = plain()  # it has no priority, so it is received first
     stack.start_documents(children=1, OCR_ALLOWED_SOURCES=str(stack.folder))
     with pytest.raises(OcrFailed, match="queue_full: 20 pages are waiting, the limit; send it again later"):
         sent.get(timeout=30)
@@ -80,7 +80,7 @@ def test_over_the_limit_of_queued_pages(stack: Stack) -> None:
     assert client.submit(numbered.document(1), engine="slow").wait(timeout=30).state == "done"
 
 
-def test_with_redis_near_its_memory_limit(stack: Stack) -> None:
+def test_submissions_are_refused_when_redis_is_near_its_memory_limit(stack: Stack) -> None:
     stack.start_documents()
     stack.start_worker(engines=SLOW, children=2)
     client = stack.client()
@@ -93,7 +93,7 @@ def test_with_redis_near_its_memory_limit(stack: Stack) -> None:
     spool = stack.folder / "data" / "spool" / "jobs"
     assert [folder.name for folder in spool.iterdir()] == [job.id]
     assert client.ledger.jobs() == [job.id]
-    assert job.status().state == "running", "the job ended too soon to show anything"
+    assert job.status().state == "running", "the job ended before the test could check anything"
     assert job.wait(timeout=30).state == "done"
     stack.redis.config_set("maxmemory", 0)
     assert client.submit(numbered.document(1), engine="slow").wait(timeout=30).state == "done"

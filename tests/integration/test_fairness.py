@@ -12,7 +12,7 @@ from tests.support.harness import NUMBERED, Stack, eventually, running
 
 ENGINES = "slow=tests.support.engines:Slow,batching=tests.support.engines:Batching"
 CHILDREN = 2
-PAGE_TIMES = 4  # within which a one-page job is read, however long the job before it
+PAGE_TIMES = 4  # a one-page job is read within so many page times, however long the job before it is
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def end(job: Job) -> None:
     job.wait(timeout=30)
 
 
-def test_a_short_job_behind_a_long_one(stack: Stack) -> None:
+def test_a_short_job_is_read_while_a_long_one_runs(stack: Stack) -> None:
     client = stack.client()
     long = client.submit(numbered.document(40), engine="slow")
     eventually(lambda: long.status().ok >= 2)
@@ -55,7 +55,7 @@ def test_jobs_of_the_same_length_take_turns(stack: Stack) -> None:
         end(job)
 
 
-def test_a_short_job_behind_a_long_one_of_an_engine_that_reads_batches(stack: Stack) -> None:
+def test_a_short_job_is_read_while_a_long_one_is_read_in_batches(stack: Stack) -> None:
     client = stack.client()
     long = client.submit(numbered.document(60), engine="batching")
     eventually(lambda: claims(stack, long))
@@ -72,9 +72,10 @@ def test_a_short_job_behind_a_long_one_of_an_engine_that_reads_batches(stack: St
 
     eventually(watch, every=0.02)
     assert short.status().state == "done"
-    assert read_before <= PAGE_TIMES * CHILDREN * 8 - 16  # two claims fewer: there are not more pages than that
+    # A claim has 8 pages. The limit is two claims lower than PAGE_TIMES, because the job has only 60 pages.
+    assert read_before <= PAGE_TIMES * CHILDREN * 8 - 16
     assert long.status().state == "done"
-    assert sum(map(len, taken)) > 40, "too few claims were seen to say anything"
+    assert sum(map(len, taken)) > 40, "too few claims were seen for a check"
     for pages in taken:
         open_before = 60 - (pages[0] - 1)
         assert len(pages) <= min(8, -(-open_before // CHILDREN)), f"{pages} is more than its share"
@@ -110,10 +111,10 @@ def test_priorities_and_a_queue_that_nobody_reads(stack: Stack) -> None:
     assert [order[job] for job in read] == ["high"] * 4 + ["normal"] * 4 + ["low"] * 4
 
 
-def test_a_job_for_an_engine_whose_worker_still_starts(stack: Stack) -> None:
+def test_a_job_waits_for_an_engine_whose_worker_has_not_started(stack: Stack) -> None:
     both = f"{NUMBERED},later=tests.support.engines:Numbered"
     stack.kill("documents", 15)
-    stack.start_documents("opener", OCR_WORKER_ENGINES=both)  # of the stack's one .env, say
+    stack.start_documents("opener", OCR_WORKER_ENGINES=both)  # as with one .env for the whole stack
     try:
         job = stack.client().submit(numbered.document(2), engine="later")
         eventually(lambda: job.status().state == "running")

@@ -1,4 +1,4 @@
-"""Connections cut at the worst moments, and a Redis that has forgotten the last things it said yes to."""
+"""Connections that are cut at the worst moments, and a Redis that has lost the last writes that it confirmed."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ TOKEN = re.compile(rb"\r\n([0-9a-f]{32})\r\n")
 
 
 class CutOnce:
-    """Cuts the connection in each call of a script, by its claim's token: before it, or before its answer, in turns."""
+    """Cuts the connection once per script and claim: in turns before the request and before the reply."""
 
     def __init__(self, *names: str) -> None:
         self._scripts = {hashlib.sha1(scripts.source(n).encode()).hexdigest().encode(): n for n in names}
@@ -44,7 +44,7 @@ def stack() -> Iterator[Supervised]:
         yield stack
 
 
-def test_each_step_of_a_page_is_cut(stack: Supervised) -> None:
+def test_pages_are_read_once_when_each_claim_and_each_finish_is_cut(stack: Supervised) -> None:
     rule = CutOnce("claim", "finish")
     relay = stack.relay(rule)
     stack.start_worker(children=2, REDIS_URL=relay.url)
@@ -54,11 +54,11 @@ def test_each_step_of_a_page_is_cut(stack: Supervised) -> None:
     assert [p["attempts"] for p in job.result()["pages"]] == [0] * 8
     for name in ("claim", "finish"):
         assert sum(name == n for n, _ in rule.cuts) >= 8
-    assert "do not count" not in stack.text("worker")  # asked again, a step is answered as the first time
+    assert "do not count" not in stack.text("worker")  # a repeated step has the same answer
 
 
-def test_no_message_gets_through_while_a_child_is_lost(stack: Supervised) -> None:
-    """The worker's keeper, which tells of the loss, goes on renewing and announcing."""
+def test_no_message_can_be_sent_while_a_child_is_lost(stack: Supervised) -> None:
+    """The keeper of the worker, which reports the loss, still renews leases and announces the worker."""
     away = []
     relay = stack.relay(lambda data: "request" if away and b"LPUSH" in data and b"ocr.page" in data else None)
     worker = stack.start_worker(engines=SLOW, REDIS_URL=relay.url)
@@ -69,12 +69,12 @@ def test_no_message_gets_through_while_a_child_is_lost(stack: Supervised) -> Non
     eventually(lambda: "could not be sent" in stack.text("worker"))
     away.clear()
     assert job.wait(timeout=60).state == "done"
-    time.sleep(4)  # a lease
+    time.sleep(4)  # the length of a lease
     assert [w.id for w in live(stack.redis) if w.engines] == [worker.id]
     assert sum(p["attempts"] for p in job.result()["pages"]) == 1
 
 
-def test_each_release_is_cut(stack: Supervised) -> None:
+def test_claims_are_returned_when_each_return_is_cut(stack: Supervised) -> None:
     rule = CutOnce("return_claim")
     relay = stack.relay(rule)
     engines = "forever=tests.support.engines:Numbered"
@@ -93,8 +93,8 @@ def test_each_release_is_cut(stack: Supervised) -> None:
         assert [(p.state, p.attempts) for p in stack.client().ledger.pages(record)] == [("open", 0), ("open", 0)]
 
 
-def test_the_last_commands_are_cut_off_the_append_only_file(stack: Supervised) -> None:
-    """An fsync that a power cut swallowed: Redis knows less than everyone else."""
+def test_jobs_end_when_redis_has_lost_the_last_commands_of_its_append_only_file(stack: Supervised) -> None:
+    """As after a power failure: Redis has lost writes that its clients know of."""
     stack.start_worker(engines=SLOW, children=2)
     client = stack.client()
     jobs = [client.submit(numbered.document(4, salt=i), engine="slow") for i in range(2)]
@@ -105,7 +105,7 @@ def test_the_last_commands_are_cut_off_the_append_only_file(stack: Supervised) -
     redis.wait()
     (log,) = (stack.folder / "appendonlydir").glob("*.incr.aof")
     os.truncate(log, max(0, log.stat().st_size - 15_000))
-    for job in jobs:  # as if they had been sent a while ago: a young one may be on its way into Redis
+    for job in jobs:  # as if sent 200 s ago: a younger job may not be in Redis yet
         note = client.spool.read_json(job.id, "job.json")
         client.spool.write_json(job.id, "job.json", {**note, "created": note["created"] - 200})
     stack.start_redis()

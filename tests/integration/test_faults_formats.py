@@ -1,4 +1,4 @@
-"""The PDF of an encrypted document when making it fails: its password stays as long as the PDF can still be made."""
+"""The PDF of an encrypted document cannot be made at first. Its password stays as long as the PDF can still be made."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def locked() -> bytes:
 
 
 def submit(stack: Supervised, document: bytes) -> Job:
-    """A job that asks for a PDF at once; returned when making it has failed for the first time."""
+    """Submit a job with the output format PDF. Returns it when the first attempt to make the PDF has failed."""
     job = stack.client().submit(
         document, password=SECRET, engine="numbered", formats=["pdf"], text_layer="ignore", fresh=True
     )
@@ -45,7 +45,7 @@ def submit(stack: Supervised, document: bytes) -> Job:
 
 
 def ask_again(stack: Supervised, job: Job) -> None:
-    """Have the PDF made, at once; the client waits a minute for the message that the job's end sent."""
+    """Send the message that makes the PDF. The client would send it only a minute after the job's end."""
     with Celery(broker=stack.client().settings.redis) as app:
         send_format(app, stack.client().ledger.job(job.id), "pdf")
 
@@ -55,14 +55,14 @@ def password(stack: Supervised, job: Job) -> Path:
 
 
 def check_made(stack: Supervised, job: Job) -> None:
-    """The PDF can be made now, and then the password goes."""
+    """Check that the PDF can be made now, and that the password is removed then."""
     ask_again(stack, job)
     with pymupdf.open(stream=job.result("pdf", timeout=60)) as pdf:
         assert pdf.authenticate(SECRET)
     eventually(lambda: not password(stack, job).exists())
 
 
-def test_a_full_disk(stack: Supervised, locked: bytes) -> None:
+def test_a_pdf_can_be_made_when_the_disk_is_not_full_any_more(stack: Supervised, locked: bytes) -> None:
     full = stack.folder / "full"
     full.write_text(".pdf")
     job = submit(stack, locked)
@@ -71,7 +71,7 @@ def test_a_full_disk(stack: Supervised, locked: bytes) -> None:
     check_made(stack, job)
 
 
-def test_a_killed_child(stack: Supervised, locked: bytes) -> None:
+def test_a_pdf_can_be_made_after_the_child_that_made_it_was_killed(stack: Supervised, locked: bytes) -> None:
     trap = stack.trap("making")
     job = submit(stack, locked)
     assert not trap.exists()
@@ -79,7 +79,7 @@ def test_a_killed_child(stack: Supervised, locked: bytes) -> None:
     check_made(stack, job)
 
 
-def test_a_password_that_nobody_needs_any_more_is_removed_at_night(stack: Supervised, locked: bytes) -> None:
+def test_an_old_password_is_removed_at_night(stack: Supervised, locked: bytes) -> None:
     trap = stack.trap("making")
     job = submit(stack, locked)
     assert not trap.exists()

@@ -1,4 +1,4 @@
-"""Killed things: `kill -9` wherever it hurts, under a supervisor that starts again what dies. Nothing is lost."""
+"""`kill -9` of each process at its worst moments, under a supervisor that restarts it. No page and no job is lost."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def reading(stack: Supervised) -> int:
 
 
 def attempts(job: Job, seconds: float = 60) -> list[int]:
-    """Lost claims of each page, once the job is done; each page is there once, with its text."""
+    """Wait until the job is done, and check the text of each page. Returns the number of lost claims of each page."""
     status = job.wait(timeout=seconds)
     assert status.state == "done"
     pages = job.result()["pages"]
@@ -61,7 +61,7 @@ def attempts(job: Job, seconds: float = 60) -> list[int]:
 
 
 def kill_while_it_reads(stack: Supervised, name: str) -> None:
-    """Kill a worker with its children while one of them holds a page; orphans would end the page that they read."""
+    """Kill a worker and its children while one of them holds a page. A child that lives on would finish its page."""
 
     def stopped() -> bool:
         family = stack.family(name)
@@ -76,7 +76,7 @@ def kill_while_it_reads(stack: Supervised, name: str) -> None:
     eventually(stopped)
 
 
-def test_children_in_the_middle_of_a_page(stack: Supervised) -> None:
+def test_children_killed_in_the_middle_of_a_page(stack: Supervised) -> None:
     job = submit(stack, 6)
     eventually(lambda: job.status().ok and reading(stack))
     send_all(stack.children("worker"), signal.SIGKILL)
@@ -84,7 +84,7 @@ def test_children_in_the_middle_of_a_page(stack: Supervised) -> None:
     assert not stack.restarts["worker"], "the worker itself died"
 
 
-def test_a_busy_worker(stack: Supervised) -> None:
+def test_a_busy_worker_killed_with_its_children(stack: Supervised) -> None:
     before = stack.restarts["worker"]
     job = submit(stack, 6)
     eventually(lambda: job.status().ok and reading(stack))
@@ -93,17 +93,17 @@ def test_a_busy_worker(stack: Supervised) -> None:
     assert stack.restarts["worker"] == before + 1
 
 
-def test_idle_workers_with_a_job_sent_the_moment_after(stack: Supervised) -> None:
+def test_idle_workers_killed_just_before_a_job_is_sent(stack: Supervised) -> None:
     for _ in range(2):
         send_all([stack.strike("documents"), stack.strike("worker")], 0)
         job = submit(stack, 3, engine="numbered")
         assert attempts(job) == [0, 0, 0]
 
 
-def test_a_message_that_is_surely_lost(stack: Supervised) -> None:
-    stack.strike("documents", signal.SIGSTOP)  # nobody takes it meanwhile
+def test_a_lost_message_is_sent_again(stack: Supervised) -> None:
+    stack.strike("documents", signal.SIGSTOP)  # so that no worker receives the message
     try:
-        time.sleep(1.3)  # until Redis no longer keeps the question of who is stopped, which lasts a second
+        time.sleep(1.3)  # the BRPOP of the suspended worker, which would receive the message, ends after 1 s
         job = submit(stack, 3, engine="numbered")
         lost = [
             stack.redis.delete(f"{names.DOCUMENTS_QUEUE}{step}") for step in ("", "\x06\x163", "\x06\x166", "\x06\x169")
@@ -114,7 +114,7 @@ def test_a_message_that_is_surely_lost(stack: Supervised) -> None:
     assert attempts(job) == [0, 0, 0]
 
 
-def test_redis_while_pages_are_read(stack: Supervised) -> None:
+def test_redis_killed_while_pages_are_read(stack: Supervised) -> None:
     job = submit(stack, 8)
     eventually(lambda: job.status().ok and reading(stack))
     stack.strike("redis")
@@ -122,7 +122,7 @@ def test_redis_while_pages_are_read(stack: Supervised) -> None:
     assert attempts(job) == [0] * 8
 
 
-def test_beat(stack: Supervised) -> None:
+def test_beat_killed_and_then_a_worker(stack: Supervised) -> None:
     stack.strike("beat")
     eventually(lambda: stack.restarts["beat"] == 1)
     stack.strike("worker")
@@ -134,11 +134,11 @@ def test_a_task_killed_between_two_of_its_steps(stack: Supervised, point: str) -
     trap = stack.trap(point)
     job = submit(stack, 4, engine="numbered")
     assert attempts(job) == [0, 0, 0, 0]
-    eventually(lambda: not trap.exists())  # else nothing was killed
+    eventually(lambda: not trap.exists())  # otherwise no process was killed
     eventually(lambda: stack.client().spool.exists(job.id, "end.json"), 30)
 
 
-def test_the_client_between_record_and_message(stack: Supervised, tmp_path: Path) -> None:
+def test_the_client_killed_between_record_and_message(stack: Supervised, tmp_path: Path) -> None:
     numbered.write(tmp_path / "a.tif", 2)
     program = (
         "import os; from ocrqueue.client import Client, submit\n"
@@ -152,9 +152,9 @@ def test_the_client_between_record_and_message(stack: Supervised, tmp_path: Path
 
 
 @pytest.mark.parametrize(("behaviour", "engine"), [(numbered.KILL_WORKER, "steady"), (numbered.GROW, "numbered")])
-def test_a_page_that_is_the_end_of_whoever_reads_it(stack: Supervised, behaviour: int, engine: str) -> None:
-    """Also where it takes the whole worker along: the page beside it, which takes as long, is read at its last try,
-    for which the worker does nothing else.
+def test_a_page_that_kills_every_process_that_reads_it(stack: Supervised, behaviour: int, engine: str) -> None:
+    """If the page kills the whole worker, page 2, which is read at the same time, loses its claim, too. It is read at
+    its last attempt, because the worker reads nothing else then.
     """
     before = stack.restarts["worker"]
     job = submit(stack, 4, {1: behaviour, 2: numbered.SLOW}, engine)
@@ -168,10 +168,10 @@ def test_a_page_that_is_the_end_of_whoever_reads_it(stack: Supervised, behaviour
         assert stack.text("worker").count("more than OCR_MAX_CHILD_MB=512") == 3
 
 
-def test_a_worker_that_was_given_up_and_wakes_again(stack: Supervised) -> None:
+def test_pages_of_a_suspended_worker_do_not_count_when_it_resumes(stack: Supervised) -> None:
     second = "second"
     before = submit(stack, 12)
-    eventually(lambda: reading(stack) == 2)  # both children are up again after what was done to them
+    eventually(lambda: reading(stack) == 2)  # both children run again after the tests before this one
     before.cancel()
     before.wait(timeout=30)
     job = submit(stack, 2)
@@ -187,12 +187,12 @@ def test_a_worker_that_was_given_up_and_wakes_again(stack: Supervised) -> None:
     eventually(lambda: stack.text("worker").count("the pages that were read do not count") >= 2)
     assert job.status() == status
     assert [p["attempts"] for p in job.result()["pages"]] == [1, 1]
-    gone = stack.unwatched(second)
-    gone.terminate()
-    gone.wait(30)
+    process = stack.unwatched(second)
+    process.terminate()
+    process.wait(30)
 
 
-def test_everything_stopped_for_longer_than_any_limit(stack: Supervised) -> None:
+def test_all_processes_suspended_for_longer_than_any_limit(stack: Supervised) -> None:
     job = submit(stack, 6)
     eventually(lambda: job.status().ok and reading(stack) == 2)
     everything = [pid for name in stack.processes for pid in stack.family(name)]
@@ -200,10 +200,10 @@ def test_everything_stopped_for_longer_than_any_limit(stack: Supervised) -> None
     time.sleep(PAGE_SECONDS + 2)
     send_all(everything, signal.SIGCONT)
     attempts(job)
-    assert "is gone (release)" in stack.text("worker")  # of a page whose time ran out meanwhile
+    assert "is gone (release)" in stack.text("worker")  # a child whose page ran out of time meanwhile
 
 
-def test_sigterm(stack: Supervised) -> None:
+def test_a_worker_that_ends_at_sigterm_costs_no_page_an_attempt(stack: Supervised) -> None:
     before = stack.restarts["worker"]
     job = submit(stack, 6)
     eventually(lambda: job.status().ok and reading(stack))

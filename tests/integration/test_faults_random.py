@@ -1,4 +1,4 @@
-"""Faults at random, with a fixed seed; bench/chaos.py runs the same for as long as one likes."""
+"""Random faults with a fixed seed. bench/chaos.py runs the same for any duration."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,8 +8,10 @@ import pytest
 from bench.chaos import CLASSES, Plan, chaos
 
 SEED = 3
-WITH_ALL = Plan(SEED, lambda faults, seconds: seconds < 60 or faults < len(CLASSES), lease=3)  # and each class
-# Without what the accounts rest on a few faults break them, each of which falls while every reader reads a page.
+# At least 60 s, and at least one fault of each class.
+WITH_ALL = Plan(SEED, lambda faults, seconds: seconds < 60 or faults < len(CLASSES), lease=3)
+# Without the reconciler, or without the check of claims, two faults lose pages or count them twice, if each fault
+# occurs while all workers read.
 BROKEN: dict[str, Any] = {"engine": "steady", "most_pages": 2, "lease": 3, "heal_seconds": 15, "aimed": True}
 WITHOUT_RECONCILER = Plan(SEED, lambda faults, _: faults < 2, ["family killed"], reconciler=False, **BROKEN)
 UNCHECKED = Plan(SEED, lambda faults, _: faults < 2, ["worker stopped"], outstayed=True, checked=False, **BROKEN)
@@ -17,7 +19,7 @@ UNCHECKED = Plan(SEED, lambda faults, _: faults < 2, ["worker stopped"], outstay
 
 @pytest.mark.timeout(300)
 def test_everything_is_accounted_for_after_each_fault_and_the_run_can_fail() -> None:
-    """Side by side, since they mostly wait."""
+    """The three runs are parallel, because they mostly wait."""
     with ThreadPoolExecutor() as pool:
         healthy, lost, doubled = pool.map(chaos, [WITH_ALL, WITHOUT_RECONCILER, UNCHECKED])
     assert healthy == []

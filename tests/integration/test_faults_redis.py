@@ -1,4 +1,4 @@
-"""A Redis elsewhere: behind a password and TLS, with a wrong password, full, slow, and refusing what a worker needs."""
+"""A Redis that does not answer, refuses writes, or makes a worker crash; and a Redis with a password and TLS."""
 
 import re
 import signal
@@ -22,7 +22,7 @@ PASSWORD = "s3cret"
 
 
 def certificate(folder: Path) -> ssl.SSLContext:
-    """Make one for localhost, which a server shows; `cert.pem` is what clients trust."""
+    """Create a certificate for localhost. Returns the context of its server; clients trust the file `cert.pem`."""
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
@@ -56,7 +56,7 @@ def test_a_redis_that_does_not_answer_for_a_while(stack: Supervised) -> None:
     assert stack.client().dead() == []
 
 
-def test_a_redis_that_takes_nothing_more_for_a_while(stack: Supervised) -> None:
+def test_a_redis_that_refuses_writes_for_a_while(stack: Supervised) -> None:
     path = numbered.write(stack.folder / "a.tif", 1)
     jobs = [stack.client().submit(numbered.document(6, salt=n), engine="slow") for n in range(3)]
     eventually(lambda: jobs[0].status().ok >= 1)
@@ -72,22 +72,22 @@ def test_a_redis_that_takes_nothing_more_for_a_while(stack: Supervised) -> None:
     assert [job.status().state for job in jobs] == ["done"] * 3
     assert stack.client().dead() == []
     for name, start in before.items():
-        said = stack.text(name)[start:]
+        log = stack.text(name)[start:]
         processes = 1 + len(stack.children(name))
-        assert 1 <= said.count("Redis has reached its memory limit") <= processes
-        assert not re.search("command not allowed|OutOfMemoryError|Frequent restarts|Cannot connect", said)
+        assert 1 <= log.count("Redis has reached its memory limit") <= processes
+        assert not re.search("command not allowed|OutOfMemoryError|Frequent restarts|Cannot connect", log)
         eventually(lambda name=name, start=start: "Redis accepts writes again" in stack.text(name)[start:])  # type: ignore[misc]
     assert {name for name, process in stack.processes.items() if process.poll() is not None} == set()
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; where nobody collects an orphan's exit code, it stays in the table."""
+    """Whether a process runs. A zombie does not: it is an orphan whose exit code no process has collected."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("hangs", [False, True])
-def test_a_worker_that_crashes_is_gone_at_once_and_ends(hangs: bool) -> None:
-    """Its children do not end by themselves, and in the second case its parent does not either."""
+def test_a_worker_that_crashes_is_not_live_any_more_and_ends(hangs: bool) -> None:
+    """Its children do not end by themselves. In the second case its parent process does not either."""
     with supervised(OCR_SHUTDOWN_SECONDS="4") as stack:
         stack.start_documents(children=1)
         env = {"TEST_CRASHES": "1"} | ({"TEST_HANGS": "1"} if hangs else {})
@@ -100,7 +100,7 @@ def test_a_worker_that_crashes_is_gone_at_once_and_ends(hangs: bool) -> None:
         stack.redis.set("unacked_index", "no place for a message that is on its way")
         Celery(broker=stack.client().settings.redis, set_as_current=False).send_task("crash", queue="pages.steady")
         eventually(lambda: worker.id not in {w.id for w in live(stack.redis)}, 10)
-        assert process.poll() is None, "it did not wait for its pages"
+        assert process.poll() is None, "the worker did not wait for its pages"
         assert "Unrecoverable error" in stack.text("worker")
         assert process.wait(60) == 1
         assert not any(alive(pid) for pid in children)
@@ -112,7 +112,7 @@ def test_a_worker_that_crashes_is_gone_at_once_and_ends(hangs: bool) -> None:
 
 
 def test_a_password_and_tls(stack: Supervised) -> None:
-    """The packaged server speaks no TLS, so a relay in front of it does."""
+    """The packaged server does not support TLS, so a relay in front of it does."""
     relay = stack.relay(tls=certificate(stack.folder))
     stack.redis.config_set("requirepass", PASSWORD)
 

@@ -16,7 +16,7 @@ SIZE = 1 << 20
 
 
 class Disk:
-    """A disk of 1 MB for the spool. If the test may not mount one, a file tells the workers that the disk is full."""
+    """A disk of 1 MB for the spool. If the test may not mount one, a file makes writes fail as on a full disk."""
 
     def __init__(self, spool: Path, sign: Path) -> None:
         self._spool, self._sign = spool, sign
@@ -39,7 +39,7 @@ class Disk:
         (self._spool / "filler" if self.mounted else self._sign).unlink()
 
     def close(self) -> None:
-        """Unmount it."""
+        """Unmount the disk."""
         if self.mounted:
             subprocess.run(["umount", "-l", str(self._spool)], check=True)
 
@@ -67,13 +67,13 @@ def test_a_full_disk(stack: Supervised) -> None:
     eventually(lambda: job.status().ok >= 2)
     disk.fill()
     read = job.status().ok
-    status = job.wait(timeout=90)  # there is no space for its result either
+    status = job.wait(timeout=90)  # there is no space for the result either
     assert (status.state, status.code) == ("failed", "storage_error")
     assert status.ok + status.failed == 6
     assert status.ok >= read
     assert {p.code for p in job.failed_pages()} == {"storage_error"}
     folder = stack.folder / "data" / "spool" / "jobs" / job.id
-    # There may be one for a moment: every second the reconciler tries to write end.json.
+    # A temporary file can exist for a moment, because the reconciler tries to write end.json every second.
     eventually(lambda: not list(folder.rglob(".tmp-*")))
     disk.free()
     job.retry()

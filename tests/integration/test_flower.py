@@ -1,4 +1,4 @@
-"""Flower shows what people want to see, and on loopback alone unless it has a password."""
+"""Flower shows the state and pages of jobs. It listens on loopback only, and asks for its password if one is set."""
 
 import base64
 import json
@@ -37,6 +37,7 @@ def stack(short_folder: Path) -> Iterator[Stack]:
 
 
 def get(url: str, user: str | None = None) -> tuple[int, str]:
+    """(status, body) of a page; status 0 without a connection. `user` is "name:password"."""
     request = urllib.request.Request(url)
     if user:
         request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
@@ -85,7 +86,7 @@ def test_a_job_is_running_while_it_runs_and_shows_its_pages(stack: Stack, tmp_pa
     assert {w["hostname"] for w in json.loads(workers)["data"]} == {"worker@test", "documents@test"}
 
 
-def test_what_beat_sends_often_is_not_in_the_list(stack: Stack) -> None:
+def test_frequent_tasks_of_beat_are_not_listed(stack: Stack) -> None:
     url = start_flower(stack)
     stack.start_documents(children=1)
     stack.start_worker()
@@ -94,7 +95,7 @@ def test_what_beat_sends_often_is_not_in_the_list(stack: Stack) -> None:
     eventually(lambda: runs.add(stack.redis.hget(names.RECONCILER, "last")) or len(runs) > 3)
     with Celery(broker=stack.client().settings.redis) as app:  # an application that sends no events
         app.send_task(names.TRIM, queue=names.MAINTENANCE_QUEUE, priority=0)
-    eventually(lambda: not stack.redis.llen(names.MAINTENANCE_QUEUE))  # the only child has it, before the job below
+    eventually(lambda: not stack.redis.llen(names.MAINTENANCE_QUEUE))  # the only child runs it before the job below
     job = stack.client().submit(numbered.document(1))
     assert job.wait(timeout=60).state == "done"
     seen = eventually(lambda: found if names.ASSEMBLE in (found := get(f"{url}/metrics")[1]) else None)
@@ -103,14 +104,14 @@ def test_what_beat_sends_often_is_not_in_the_list(stack: Stack) -> None:
     assert names.TRIM not in seen
 
 
-def test_it_listens_on_loopback_alone(stack: Stack) -> None:
+def test_flower_listens_on_loopback_only(stack: Stack) -> None:
     url = start_flower(stack)
     open_sockets = psutil.Process(stack.processes["flower"].pid).net_connections("inet")
     assert {s.laddr.ip for s in open_sockets if s.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
-    assert get(f"{url}/api/workers")[0] == 401  # not opened to whatever page a browser shows
+    assert get(f"{url}/api/workers")[0] == 401  # a web page that a browser shows cannot use the API
 
 
-def test_with_a_password_it_asks_for_it_and_no_process_list_shows_it(stack: Stack) -> None:
+def test_flower_asks_for_its_password_and_no_process_list_shows_it(stack: Stack) -> None:
     url = start_flower(stack, OCR_FLOWER_PASSWORD="anna:hunter2")
     assert get(f"{url}/tasks")[0] == 401
     assert get(f"{url}/tasks", "anna:hunter2")[0] == 200

@@ -1,4 +1,4 @@
-"""Plain messages: any program that can write JSON to Redis hands a document over and gets the result."""
+"""Plain messages: any program that can write JSON to Redis can submit a document and get its result."""
 
 import base64
 import json
@@ -16,7 +16,8 @@ from tests.support import numbered
 from tests.support.faults import supervised
 from tests.support.harness import Stack, eventually, running
 
-# A service of somebody else's: kombu to send, redis to fetch. It reads the broker's URL, a job id and a path.
+# A program of another project. It sends with kombu and fetches the result with redis.
+# Arguments: URL of the broker, socket of Redis, job id, path of the document.
 SERVICE = """
 import json, sys, time
 from kombu import Connection
@@ -41,7 +42,8 @@ known = {name.partition(".")[0] for name in sys.modules}
 assert not known & {"ocrqueue", "tasks", "tests", "worker_config", "celery"}
 """
 
-# What any language sends, with `LPUSH documents <this>`. `body` is the JSON [[], arguments, {}] in base64.
+# The message that a program in any language sends with `LPUSH documents <message>`.
+# `body` is the JSON [[], arguments, {}] in base64.
 ENVELOPE = """
 {
   "body": "<base64>",
@@ -81,7 +83,7 @@ def push(
     queue: str = "documents",
     **changes: Any,
 ) -> str:
-    """Send a message as a program would that knows Redis and JSON, and nothing else."""
+    """Send a message like a program that knows only Redis and JSON. Returns the job's id."""
     job = job or str(uuid4())
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     envelope = json.loads(ENVELOPE)
@@ -94,11 +96,11 @@ def push(
 
 
 def answer(stack: Stack, job: str) -> dict[str, Any]:
-    """What stands under the job's id in Redis once it has ended."""
+    """The result under the job's id in Redis; waits until the job has ended."""
     return json.loads(eventually(lambda: stack.redis.get(f"celery-task-meta-{job}")))
 
 
-def test_a_service_that_knows_kombu_alone(stack: Stack, inbox: Path) -> None:
+def test_a_program_that_knows_only_kombu(stack: Stack, inbox: Path) -> None:
     path = numbered.write(inbox / "letter.tif", 4)
     script = stack.folder / "service.py"
     script.write_text(SERVICE)
@@ -170,9 +172,11 @@ def test_the_same_message_twice_is_one_job(stack: Stack, inbox: Path) -> None:
         ({"sauce": {"path": "/a"}}, "invalid_options: arguments that are not source, options and version"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_answered(stack: Stack, inbox: Path, arguments: dict[str, Any], says: str) -> None:
-    told = json.loads(json.dumps(arguments).replace("INBOX", str(inbox)))
-    job = push(stack, [[], told, {}])
+def test_wrong_arguments_are_answered_with_an_error(
+    stack: Stack, inbox: Path, arguments: dict[str, Any], says: str
+) -> None:
+    given = json.loads(json.dumps(arguments).replace("INBOX", str(inbox)))
+    job = push(stack, [[], given, {}])
     found = answer(stack, job)
     assert (found["status"], found["result"]["exc_type"]) == ("FAILURE", "OcrFailed")
     (message,) = found["result"]["exc_message"]
@@ -181,13 +185,13 @@ def test_what_cannot_be_read_is_answered(stack: Stack, inbox: Path, arguments: d
     assert stack.client().job(job).status().state == "failed"
 
 
-def test_arguments_in_a_row_are_answered_too(stack: Stack) -> None:
+def test_positional_arguments_are_answered_with_an_error(stack: Stack) -> None:
     job = push(stack, [[{"path": "/a"}], {}, {}])
     assert answer(stack, job)["result"]["exc_message"][0].startswith("invalid_options: arguments that are not source")
 
 
 @pytest.mark.parametrize("named", [{}, {"version": 1}])
-def test_a_message_without_a_source_is_answered(stack: Stack, named: dict[str, Any]) -> None:
+def test_a_message_without_a_source_is_answered_with_an_error(stack: Stack, named: dict[str, Any]) -> None:
     job = push(stack, [[], named, {}])
     found = answer(stack, job)
     says = f"invalid_options: the message names no source, and there is no job {job}"
@@ -196,7 +200,7 @@ def test_a_message_without_a_source_is_answered(stack: Stack, named: dict[str, A
     assert job not in stack.client().ledger.jobs()
 
 
-def test_an_unforeseen_error_while_a_message_is_accepted_is_answered() -> None:
+def test_an_unexpected_error_while_a_message_is_accepted_is_answered() -> None:
     with supervised() as stack:
         stack.start_documents(children=1)
         (stack.folder / "unforeseen").touch()
@@ -222,7 +226,7 @@ def test_a_uuid_written_in_another_way_is_answered_under_the_id_as_sent(
     assert job not in stack.client().ledger.jobs()
 
 
-def test_a_malformed_message_does_nothing_to_a_job_that_is_there(stack: Stack, inbox: Path) -> None:
+def test_a_malformed_message_does_not_change_an_existing_job(stack: Stack, inbox: Path) -> None:
     path = numbered.write(inbox / "mine.tif", 2)
     job = push(stack, [[], {"source": {"path": str(path)}}, {}])
     assert answer(stack, job)["status"] == "SUCCESS"
@@ -237,7 +241,7 @@ PICKLED = "application/x-python-serialize"
 SHAPE = "its body is not [[arguments], {named arguments}, {}]"
 JOB = "0e9f3a0e-0d9b-4b62-8f0c-6ad1a1a0b1c2"
 BAD: list[tuple[str, str, Callable[[Stack], object]]] = [
-    # (which worker's log says it, what it says, how it is sent)
+    # (worker whose log contains the text, the text, function that sends the message)
     ("documents", "a message of version 2;", lambda s: push(s, [[], {"source": {"path": "/a"}, "version": 2}, {}])),
     ("documents", "a message of version '1';", lambda s: push(s, [[], {"source": {"path": "/a"}, "version": "1"}, {}])),
     ("documents", "a message of version True;", lambda s: push(s, [[], {"version": True}, {}])),
@@ -255,7 +259,7 @@ BAD: list[tuple[str, str, Callable[[Stack], object]]] = [
      lambda s: push(s, [["d", -1, 0], {}, {}], "ocr.page", queue="pages.numbered")),
     ("worker", "the job's id is 'e'", lambda s: push(s, [["e", 0, 0], {}, {}], "ocr.page", queue="pages.numbered")),
     ("worker", "'more'", lambda s: push(s, [["f", 0, 0], {"more": 1}, {}], "ocr.page", queue="pages.numbered")),
-    # before a task is made of it
+    # refused before Celery creates a task
     ("documents", "content of type pickle", lambda s: push(s, PICKLE, **{"content-type": PICKLED})),
     ("documents", "Unterminated string", lambda s: push(s, b'[[], {"source": "cut off')),
     ("documents", SHAPE, lambda s: push(s, ["of", "two"])),
@@ -274,7 +278,7 @@ BAD: list[tuple[str, str, Callable[[Stack], object]]] = [
 ]  # fmt: skip
 
 
-def test_messages_that_are_not_ours_are_refused_and_the_workers_go_on(stack: Stack, inbox: Path) -> None:
+def test_foreign_and_malformed_messages_are_refused_and_the_workers_go_on(stack: Stack, inbox: Path) -> None:
     start = {name: len(stack.text(name)) for name in ("documents", "worker")}
     jobs, keys = set(stack.client().ledger.jobs()), set(stack.redis.keys("celery-task-meta-*"))
     for _, _, send in BAD:
@@ -286,16 +290,16 @@ def test_messages_that_are_not_ours_are_refused_and_the_workers_go_on(stack: Sta
     job = push(stack, [[], {"source": {"path": str(path)}}, {}])
     assert answer(stack, job)["status"] == "SUCCESS"
     assert set(stack.client().ledger.jobs()) - jobs == {job}
-    answered = {f"celery-task-meta-{i}" for i in (job, JOB, JOB.upper())}  # the second by Celery: no such task
+    answered = {f"celery-task-meta-{i}" for i in (job, JOB, JOB.upper())}  # JOB by Celery: no such task
     assert set(stack.redis.keys("celery-task-meta-*")) - keys == answered
     assert not PICKLED_FILE.exists()
     for name in ("documents", "worker"):
         assert stack.processes[name].poll() is None
         log = stack.text(name)[start[name] :]
-        assert log.count("Traceback") == log.count("KeyError: 'ocr.nothing'")  # Celery's own
+        assert log.count("Traceback") == log.count("KeyError: 'ocr.nothing'")  # Celery writes one for each
 
 
-def test_the_limits_are_not_the_senders_to_choose(stack: Stack, inbox: Path) -> None:
+def test_a_sender_cannot_set_time_limits(stack: Stack, inbox: Path) -> None:
     path = numbered.write(inbox / "limits.tif", 1)
     job = str(uuid4())
     headers = {"task": "ocr.document", "id": job, "timelimit": "none", "expires": "2001-01-01T00:00:00Z"}

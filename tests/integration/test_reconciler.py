@@ -21,7 +21,8 @@ from tests.support.harness import Stack, eventually, running
 from tests.support.ledger_steps import JOB as ID
 from tests.support.ledger_steps import later, opened, states, turn
 
-SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # of kombu's four lists for a queue
+# kombu keeps a queue in four lists, one per priority. Their names are the queue's name with these suffixes.
+SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +59,12 @@ def test_lost_tickets_are_sent_again(stack: Stack) -> None:
     job = stack.client().submit(numbered.document(5), engine="rapidocr")  # no worker serves this engine yet
     lost = 0
 
-    def both() -> bool:
+    def both_are_lost() -> bool:
         nonlocal lost
         lost += lose(stack, "pages.rapidocr")
         return lost == 2
 
-    eventually(both)
+    eventually(both_are_lost)
     stack.start_worker("late", engines="rapidocr=tests.support.engines:Numbered")
     assert job.status().ok == 0
     pass_time(stack, job, 20)
@@ -78,7 +79,7 @@ def test_lost_messages_of_document_and_assembly_are_sent_again(stack: Stack) -> 
     os.killpg(stack.processes["documents"].pid, signal.SIGSTOP)
     queued = client.submit(numbered.document(3, salt=1))
     eventually(lambda: reading.status().finished == 4)
-    stack.kill("documents")  # the messages that it has received are lost with it
+    stack.kill("documents")  # the messages that it has received are lost, too
     lose(stack, names.DOCUMENTS_QUEUE)
     assert (queued.status().state, reading.status().state) == ("queued", "running")
     stack.start_documents()
@@ -117,7 +118,7 @@ def test_an_end_that_was_not_published_is_published(stack: Stack) -> None:
     stack.redis.delete(f"celery-task-meta-{job.id}")
     client.spool.reopen(job.id)
     stack.redis.hdel(names.job_key(job.id), "published")
-    stack.redis.zadd(names.UNPUBLISHED, {job.id: 1})  # as after a child that died before it published the end
+    stack.redis.zadd(names.UNPUBLISHED, {job.id: 1})  # as if a child had died before it published the end
     eventually(lambda: stack.redis.exists(f"celery-task-meta-{job.id}"))
     eventually(lambda: client.spool.exists(job.id, END))
     eventually(lambda: not stack.redis.zscore(names.UNPUBLISHED, job.id))
@@ -148,19 +149,19 @@ def test_a_page_whose_worker_vanished_is_read_by_another(stack: Stack) -> None:
     stack.start_worker("doomed", engines="slow=tests.support.engines:Slow")
     job = client.submit(numbered.document(2), engine="slow")
     doomed = stack.processes.pop("doomed")
-    (claim,) = eventually(lambda: held_by_the_stopped(stack, doomed.pid))
+    (claim,) = eventually(lambda: claims_of_suspended(stack, doomed.pid))
     os.killpg(doomed.pid, signal.SIGKILL)
     doomed.wait()
     stack.start_worker("heir", engines="slow=tests.support.engines:Slow")
-    ledger = Ledger(client.redis, lease=0)  # the server has run for a lease of 0 seconds
+    ledger = Ledger(client.redis, lease=0)  # any server has run for longer than 0 seconds
     stack.redis.zadd(names.CLAIMS, {claim: 1})
     client.send(Reconciler(ledger, client.spool, 20, 3600).run())
     assert job.wait(timeout=30).state == "done"
     assert sorted(page["attempts"] for page in job.result()["pages"]) == [0, 1]
 
 
-def held_by_the_stopped(stack: Stack, worker: int) -> list[str]:
-    """Stop a worker and its children. Returns the claim of a page; if it has none, the worker goes on."""
+def claims_of_suspended(stack: Stack, worker: int) -> list[str]:
+    """Suspend a worker and its children. Returns the claim of its page. If there is none, the worker resumes."""
     os.killpg(worker, signal.SIGSTOP)
     eventually(lambda: all(p.status() == psutil.STATUS_STOPPED for p in family(worker)))
     claims = [
@@ -210,7 +211,7 @@ def test_a_claim_is_freed_when_its_lease_has_run_out_and_not_before(reconciler: 
     assert turn(ledger, "heir").pages[0].attempts == 1
 
 
-def test_nothing_is_freed_right_after_everything_stood_still(reconciler: Reconciler, redis) -> None:
+def test_no_claim_is_freed_right_after_all_processes_were_suspended(reconciler: Reconciler, redis) -> None:
     ledger = reconciler.ledger
     eventually(lambda: redis.info("server")["uptime_in_seconds"] >= 1)
     opened(ledger, pages=2)
@@ -219,7 +220,7 @@ def test_nothing_is_freed_right_after_everything_stood_still(reconciler: Reconci
     later(ledger, 100)  # the machine sleeps, and its workers too
     assert sent_pages(reconciler) == []
     later(ledger, 0.5)
-    ledger.renew([(ID, "asleep")])  # the worker runs again, too
+    ledger.renew([(ID, "asleep")])  # the worker runs again and renews its lease
     later(ledger, 0.9)
     assert sent_pages(reconciler) == []
     assert states(ledger) == ["claimed", "open"]
