@@ -1,4 +1,4 @@
-"""What holds for every test: none of the developer's own settings, and the same examples in each run.
+"""For every test: the developer's own settings are removed, and each run uses the same examples.
 
 `make test-random` selects the profile `random`: new examples in each run, from a seed that it prints.
 """

@@ -1,4 +1,4 @@
-"""A Redis server of the tests' own: on a Unix socket in a temporary folder, on no port, gone afterwards."""
+"""A private Redis server for the tests: on a Unix socket in a temporary folder, without a port."""
 
 import subprocess
 import tempfile
@@ -54,12 +54,12 @@ def redis(redis_server: Path) -> Iterator["redis_py.Redis"]:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A folder whose path is short enough for a socket's."""
+    """A folder with a path that is short enough for a Unix socket."""
     with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def ledger(redis: "redis_py.Redis") -> Ledger:
-    """The ledger in it, with a clock that stands still unless a test moves it."""
+    """A ledger on the private server. Its clock stands still unless a test moves it."""
     return Ledger(redis, clock=START)

@@ -1,4 +1,4 @@
-"""Removing what is old: reports, and spool folders without a job; and the lock that makes this happen once a night."""
+"""Housekeeping: old reports and old spool folders without a job are removed; a lock makes this happen once a night."""
 
 import os
 import time

@@ -52,7 +52,7 @@ def test_any_language_is_accepted(engine: MlxVlm) -> None:
     assert page.plain == "ABC"
 
 
-def test_it_reads_the_same_as_mlx_vlm(engine: MlxVlm) -> None:
+def test_the_engine_reads_the_same_as_mlx_vlm(engine: MlxVlm) -> None:
     from mlx_vlm import generate
 
     assert engine._loaded is not None
@@ -94,8 +94,8 @@ def test_a_runaway_page_is_stopped_and_generated_once_more(engine: MlxVlm, caplo
     assert isinstance(failed, PageError)
     assert failed.code == "degenerate_output"
     assert "repeated itself" in failed.message
-    (mended,) = engine.read([tiny.black(tiny.MENDS)], Options())
-    assert isinstance(mended, PageText)
+    (second_try,) = engine.read([tiny.black(tiny.LOOPS_ONCE)], Options())
+    assert isinstance(second_try, PageText)
     assert caplog.text.count("a page did not end (runaway after 160 tokens): second try") == 2
 
 
@@ -128,7 +128,7 @@ def test_memory_is_freed_after_reading(engine: MlxVlm) -> None:
         read(engine, *tiny.pages(tiny.texts(size)))
         gc.collect()
         during = memory_now()
-        assert during["cache"], "nothing was in the cache, so clearing it shows nothing"
+        assert during["cache"], "the cache was empty, so the test cannot show that it is cleared"
         peaks.add(during["peak"])
         give_back()
         after = memory_now()
@@ -136,7 +136,7 @@ def test_memory_is_freed_after_reading(engine: MlxVlm) -> None:
         assert after["active"] is not None
         assert before["active"] is not None
         assert abs(after["active"] - before["active"]) <= before["active"] / 100
-    assert len(peaks) == 2, "the peak is not counted anew for each task"
+    assert len(peaks) == 2, "the peak is not measured for each task separately"
 
 
 def test_a_freed_engine_raises_and_can_be_loaded_again() -> None:

@@ -1,4 +1,4 @@
-"""The memory and files that a freed model leaves; each test runs its own process."""
+"""The memory and the open files that a freed model leaves. Each test runs a new process."""
 
 import json
 import subprocess
@@ -21,11 +21,11 @@ from ocrqueue.options import Options
 from tests.support import tiny
 
 process, folder = psutil.Process(), sys.argv[1]
-told = {}
+report = {}
 
 def note(name):
     give_back()
-    told[name] = memory_now()
+    report[name] = memory_now()
 
 def holds():
     files = [f.path for f in process.open_files()]
@@ -35,23 +35,23 @@ def holds():
 
 
 def run(program: str, folder: Path, **env: str) -> dict[str, dict[str, int]]:
-    """Run a program in a new interpreter. Returns what it printed."""
+    """Run a program in a new interpreter. Returns its `report`."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder.parent), "PYTHONPATH": str(PROJECT)}
     environment |= {"OCR_MODEL": str(folder), "OCR_MLX_PROMPT": tiny.PROMPT, "OCR_MLX_MAX_TOKENS": "16", **env}
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM + program + "\nprint(json.dumps(told))", str(folder)],
+        [sys.executable, "-c", _PROGRAM + program + "\nprint(json.dumps(report))", str(folder)],
         env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told: dict[str, dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    report: dict[str, dict[str, int]] = json.loads(done.stdout.splitlines()[-1])
+    return report
 
 
 def test_all_memory_of_a_large_model_is_freed(tmp_path: Path) -> None:
     folder = tiny.large_model(tmp_path, 256)
     assert sum(f.stat().st_size for f in folder.iterdir()) > 250 * MEGABYTE
     bare = run("import mlx_vlm\nnote('imported')", folder)["imported"]
-    told = run(
+    report = run(
         """
 engine = MlxVlm()
 for name in ("first", "second"):
@@ -68,26 +68,26 @@ import mlx.core as mx
 from mlx_vlm.quantization import checkpoint
 del checkpoint._E4M3_DECODE_LUT  # a constant of mlx-vlm
 mx.clear_streams()  # frees the last tokens and the random key; nothing can be computed in this thread afterwards
-told["without MLX's own"] = {"active": mx.get_active_memory()}
+report["without MLX's own memory"] = {"active": mx.get_active_memory()}
 """,
         folder,
     )
-    told = {"imported": bare, **told}
-    print({name: {k: round(v / MEGABYTE, 1) for k, v in values.items()} for name, values in told.items()})
+    report = {"imported": bare, **report}
+    print({name: {k: round(v / MEGABYTE, 1) for k, v in values.items()} for name, values in report.items()})
     for name in ("first", "second"):
-        loaded, read, freed = told[f"{name} loaded"], told[f"{name} read"], told[f"{name} freed"]
+        loaded, read, freed = report[f"{name} loaded"], report[f"{name} read"], report[f"{name} freed"]
         assert loaded["active"] > 250 * MEGABYTE
         assert abs(read["active"] - loaded["active"]) <= loaded["active"] / 100
         assert (read["cache"], freed["cache"]) == (0, 0)
-        assert freed["active"] - bare["active"] <= 64, "more is left than the last tokens that MLX's streams hold"
+        assert freed["active"] - bare["active"] <= 64, "more is left than the last tokens in MLX's streams"
         assert freed["rss"] - bare["rss"] < 30 * MEGABYTE, (freed["rss"] - bare["rss"]) / MEGABYTE
-    assert told["without MLX's own"] == {"active": 0}, "something of the model is left"
+    assert report["without MLX's own memory"] == {"active": 0}, "memory of the model is left"
 
 
 def test_the_check_detects_a_model_that_is_still_held(tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
-    told = run("held = open(folder + '/model.safetensors')\ntold['holds'] = holds()", folder)
-    assert told["holds"] == [str(folder / "model.safetensors")]
+    report = run("held = open(folder + '/model.safetensors')\nreport['holds'] = holds()", folder)
+    assert report["holds"] == [str(folder / "model.safetensors")]
 
 
 def test_loading_uses_no_network_and_runs_no_code_of_the_model(tmp_path: Path) -> None:
@@ -98,18 +98,18 @@ def test_loading_uses_no_network_and_runs_no_code_of_the_model(tmp_path: Path) -
         path = folder / name
         own = {"AutoProcessor": "own.Own", "AutoTokenizer": ["own.Own", "own.Own"], "AutoConfig": "own.Own"}
         path.write_text(json.dumps({**json.loads(path.read_text()), "auto_map": own}))
-    told = run(
+    report = run(
         """
 calls = []
 sys.addaudithook(lambda name, args: calls.append(name) if name in ("socket.connect", "socket.getaddrinfo") else None)
 engine = MlxVlm()
 engine.load(engine.default_model())
-told["text"] = engine.read([tiny.render("SAFE 1")], Options())[0].plain
-told["calls"] = calls
+report["text"] = engine.read([tiny.render("SAFE 1")], Options())[0].plain
+report["calls"] = calls
 """,
         folder,
     )
-    assert told == {"text": "SAFE 1", "calls": []}
+    assert report == {"text": "SAFE 1", "calls": []}
     assert not list(tmp_path.rglob("ran"))
 
 
@@ -124,7 +124,7 @@ engine = MlxVlm()
 try:
     engine.load(engine.default_model())
 except ModelUnavailable as e:
-    told["code"] = e.code
+    report["code"] = e.code
 """
     assert run(load, folder) == {"code": "model_broken"}
     assert not (folder / "ran").exists()
@@ -142,21 +142,21 @@ from ocrqueue.errors import ModelUnavailable
 engine = MlxVlm()
 try:
     engine.load(engine.default_model())
-    told["text"] = engine.read([tiny.render("SAFE 1")], Options())[0]
+    report["text"] = engine.read([tiny.render("SAFE 1")], Options())[0]
 except ModelUnavailable as e:
-    told["code"], told["message"] = e.code, e.message
-told["left"] = memory_now()["active"] or 0
+    report["code"], report["message"] = e.code, e.message
+report["left"] = memory_now()["active"] or 0
 """
     if name == "model.safetensors":
         (folder / name).write_bytes(whole[: len(whole) // 2])
-    told = run(program, folder)
-    assert told["code"] == "model_broken"
-    assert "\n" not in told["message"]
-    assert told["left"] < 4096
+    report = run(program, folder)
+    assert report["code"] == "model_broken"
+    assert "\n" not in report["message"]
+    assert report["left"] < 4096
 
 
 def test_a_child_multiplies_with_the_optimised_blas_of_the_system(tmp_path: Path) -> None:
-    told = run(
+    report = run(
         """
 import time
 engine = MlxVlm()
@@ -166,11 +166,11 @@ matrix = mx.random.normal((1024, 1024))
 mx.eval(matrix, matrix @ matrix)
 started = time.perf_counter()
 mx.eval(matrix @ matrix)
-told["seconds"] = time.perf_counter() - started
-told["maps"] = [m.path for m in process.memory_maps()] if sys.platform == "linux" else []
+report["seconds"] = time.perf_counter() - started
+report["maps"] = [m.path for m in process.memory_maps()] if sys.platform == "linux" else []
 """,
         tiny.copy_to(tmp_path),
     )
     blas = find_blas() if is_wanted() else None
-    print(f"a product of two 1024 x 1024 matrices: {told['seconds']:.3f} s, with {blas}")
-    assert blas is None or str(blas.resolve()) in told["maps"]
+    print(f"a product of two 1024 x 1024 matrices: {report['seconds']:.3f} s, with {blas}")
+    assert blas is None or str(blas.resolve()) in report["maps"]

@@ -70,7 +70,7 @@ def test_a_model_is_loaded_once_per_child_and_the_cache_cleared_after_every_task
     assert max(active) - min(active) <= min(active) / 100
 
 
-def test_without_clearing_the_cache_is_not_empty(stack: Stack) -> None:
+def test_the_cache_is_not_empty_if_the_worker_does_not_clear_it(stack: Stack) -> None:
     command = [
         part.replace("tasks.app", "tests.support.unclearing")
         for part in stack._celery("worker", "-l", "INFO", "-c", "1")
@@ -148,7 +148,7 @@ def test_a_spawned_child_reads(stack: Stack) -> None:
     read(stack, tiny.texts(2))
 
 
-def asked(stack: Stack) -> int:
+def cancellation_checks(stack: Stack) -> int:
     """How often a worker has asked Redis whether a job is cancelled, since the statistics were reset."""
     return int(stack.redis.info("commandstats").get("cmdstat_hexists", {"calls": 0})["calls"])
 
@@ -156,10 +156,11 @@ def asked(stack: Stack) -> int:
 def test_a_cancelled_job_stops_its_page_while_it_is_generated(stack: Stack) -> None:
     start(stack)
     children = stack.children("worker")
-    job = stack.client().submit(tiny.document([tiny.black((960, 960))]), engine="mlx-vlm")  # half a minute of text
+    endless = tiny.document([tiny.black((960, 960))])  # generates for half a minute
+    job = stack.client().submit(endless, engine="mlx-vlm")
     eventually(lambda: stack.redis.zcard("ocr:claims"))
     stack.redis.config_resetstat()
-    eventually(lambda: asked(stack) > 2, 60)  # the engine generates, and asks whether the job is cancelled
+    eventually(lambda: cancellation_checks(stack) > 2, 60)  # the engine generates
     job.cancel()
     status = job.wait(timeout=100)  # a page that is not stopped counts as read, or ends its child
     assert (status.state, status.cancelled, status.ok) == ("cancelled", 1, 0)

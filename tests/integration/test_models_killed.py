@@ -29,7 +29,7 @@ def directory(tmp_path: Path) -> Directory:
     return Directory(tmp_path / "models")
 
 
-def test_a_model_is_prunable_once_the_process_that_holds_it_is_killed(directory: Directory) -> None:
+def test_a_model_can_be_pruned_after_the_process_that_holds_it_was_killed(directory: Directory) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
     child = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(directory.root), "org/model", str(LONG_AGO)],
@@ -83,7 +83,7 @@ def test_a_model_that_is_loaded_during_a_prune_is_complete_or_missing(directory:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_kill_a_prune_and_a_restore_before_every_single_change() -> None:
+def test_a_prune_and_a_restore_are_killed_before_every_single_change() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "tests.support.crashing"], cwd=PROJECT, capture_output=True, text=True, timeout=580
     )

@@ -63,11 +63,11 @@ def page(number: int = 1, text: str = "héllo \U0001f600") -> dict[str, object]:
     return page_result(number, PageText([Line(text, BOX, 0.9)]), facts)
 
 
-def test_a_cached_page_is_the_page_that_was_read_with_the_facts_of_the_new_job(shelf: Shelf) -> None:
+def test_a_cached_page_has_the_text_of_the_page_that_was_read_and_the_facts_of_the_new_job(shelf: Shelf) -> None:
     shelf.cache.keep(KEY, 7, page(7))
     assert shelf.supply(6, 7, attempts=1) == [7]
-    mine = {"cached": True, "seconds": 0, "attempts": 1, "memory": NO_MEMORY}
-    assert shelf.spool.read_page(ID, 7) == page(7) | mine
+    changed = {"cached": True, "seconds": 0, "attempts": 1, "memory": NO_MEMORY}
+    assert shelf.spool.read_page(ID, 7) == page(7) | changed
     assert shelf.spool.page_numbers(ID) == [7]
     assert shelf.supply(7, key=OTHER) == []
 
@@ -119,17 +119,17 @@ def test_an_entry_under_another_name_is_not_used(local: Shelf) -> None:
     assert local.supply(1, 2) == []
 
 
-def test_other_users_may_not_read_it(local: Shelf) -> None:
+def test_other_users_cannot_read_the_cache(local: Shelf) -> None:
     local.cache.keep(KEY, 1, page())
     modes = [path.stat().st_mode & 0o777 for path in (local.entry(), local.entry().parent, local.root / "cache")]
     assert modes == [0o600, 0o700, 0o700]
 
 
-def test_a_page_that_cannot_be_kept_does_no_harm(local: Shelf, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_that_cannot_be_cached_causes_no_error(local: Shelf, caplog: pytest.LogCaptureFixture) -> None:
     (local.root / "cache").write_text("in the way")
     local.cache.keep(KEY, 1, page())
-    away = PageCache(local.storage, Redis(unix_socket_path="/nonexistent", retry=Retry(NoBackoff(), 0)), 10**9)
-    away.keep(KEY, 1, page())
+    unreachable = PageCache(local.storage, Redis(unix_socket_path="/nonexistent", retry=Retry(NoBackoff(), 0)), 10**9)
+    unreachable.keep(KEY, 1, page())
     assert caplog.text.count("a page was not added to the cache") == 2
     assert local.supply(1) == []
 
@@ -148,7 +148,7 @@ def test_the_folder_that_was_not_used_for_longest_is_removed_first(local: Shelf)
     assert small.trim() == small.trim(anyway=True) == 0
 
 
-def test_objects_are_removed_in_the_same_order(redis: Redis) -> None:
+def test_objects_in_storage_are_removed_in_the_same_order(redis: Redis) -> None:
     shelf = Shelf(f"memory://{uuid4()}/spool", redis)
     for key in (KEY, OTHER):
         shelf.cache.keep(key, 1, page())
@@ -159,7 +159,7 @@ def test_objects_are_removed_in_the_same_order(redis: Redis) -> None:
     assert shelf.supply(1, key=KEY) == [1]
 
 
-def test_it_never_grows_beyond_a_tenth_over_its_limit(local: Shelf) -> None:
+def test_the_cache_never_exceeds_its_limit_by_more_than_a_tenth(local: Shelf) -> None:
     limit = 40 * BLOCK
     small = PageCache(local.storage, local.redis, limit)
     small.trim()

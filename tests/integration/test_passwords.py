@@ -83,7 +83,7 @@ def test_the_password_is_kept_until_a_requested_pdf_is_made(stack: Stack, locked
 
 
 def test_a_retry_needs_the_password_and_a_drop_removes_it(stack: Stack, locked: bytes) -> None:
-    job = stack.client().submit(locked, password=SECRET, engine="rapidocr", text_layer="ignore")  # has no worker
+    job = stack.client().submit(locked, password=SECRET, engine="rapidocr", text_layer="ignore")  # no worker reads it
     eventually(lambda: job.status().state == "running")
     for _ in range(2):
         job.cancel()

@@ -1,3 +1,5 @@
+"""The engine `rapidocr`: text and boxes of drawn pages, memory, threads, and signals."""
+
 import io
 import subprocess
 import sys
@@ -136,7 +138,7 @@ def test_memory_stays_flat(loaded: RapidOcr) -> None:
         for page in pages:
             read(loaded, page)
         used.append(psutil.Process().memory_info().rss)
-    assert used[2] - used[1] < 8 * 2**20  # the first round has new shapes, for which networks keep memory
+    assert used[2] - used[1] < 8 * 2**20  # not the first round: networks allocate memory for each new shape and keep it
 
 
 def test_memory_does_not_grow_with_every_new_shape(loaded: RapidOcr) -> None:
@@ -154,7 +156,7 @@ def test_working_memory_of_a_wide_line_is_freed(loaded: RapidOcr) -> None:
     before = psutil.Process().memory_info().rss
     assert read(loaded, drawn("banner" * 25, size=(4000, 160))).plain
     read(loaded, page)
-    assert psutil.Process().memory_info().rss - before < 40 * 2**20  # reading it takes twice as much
+    assert psutil.Process().memory_info().rss - before < 40 * 2**20  # reading the line takes twice as much
 
 
 def test_lines_have_few_padded_widths() -> None:
@@ -164,7 +166,7 @@ def test_lines_have_few_padded_widths() -> None:
 
 
 def test_a_line_is_squeezed_to_a_padded_width_within_limits() -> None:
-    assert shown_width(200, 32, ReaderSettings()) == 288  # natural width 300; the padded width after 0.94 of it
+    assert shown_width(200, 32, ReaderSettings()) == 288  # natural width 300; the next padded width from 0.94 of it on
     assert shown_width(205, 32, ReaderSettings()) == 308  # natural width 308; no padded width from 290 to 308
     assert shown_width(1000, 32, ReaderSettings()) == 1280  # natural width 1500; 0.85 of it is 1275
     assert shown_width(1000, 24, ReaderSettings()) == 1920  # natural width 2000; a low line is squeezed by 0.94 at most
@@ -174,7 +176,7 @@ def test_a_line_is_squeezed_to_a_padded_width_within_limits() -> None:
     assert widths == sorted(widths)
 
 
-def test_a_page_has_the_same_text_whatever_was_read_in_between(loaded: RapidOcr) -> None:
+def test_a_page_has_the_same_text_after_another_page_was_read(loaded: RapidOcr) -> None:
     page = drawn("Invoice 4711", "Total: 1,234.50 EUR")
     first = read(loaded, page)
     read(loaded, drawn("other", size=(900, 300)))
@@ -239,7 +241,7 @@ def test_a_freed_engine_raises_and_can_be_loaded_again() -> None:
     engine.free_resources()
 
 
-def test_a_model_it_does_not_have_is_refused() -> None:
+def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(ModelUnavailable, match="no model 'other'"):
         RapidOcr().load(Model("other", "1"))
 

@@ -62,11 +62,11 @@ def test_a_second_submission_reads_nothing(counting: Counting) -> None:
     assert counting.reads() == 30
     second = counting.done(numbered.document(30), priority="high", formats=["text"], name="another.tif")
     assert counting.reads() == 0
-    theirs, ours = first.result()["pages"], second.result()["pages"]
-    mine = ("cached", "seconds", "memory")
-    assert [without(page, *mine) for page in ours] == [without(page, *mine) for page in theirs]
-    assert {page["cached"] for page in theirs} == {False}
-    assert {(page["cached"], page["seconds"], page["attempts"]) for page in ours} == {(True, 0, 0)}
+    read, cached = first.result()["pages"], second.result()["pages"]
+    own = ("cached", "seconds", "memory")  # fields that differ between the jobs
+    assert [without(page, *own) for page in cached] == [without(page, *own) for page in read]
+    assert {page["cached"] for page in read} == {False}
+    assert {(page["cached"], page["seconds"], page["attempts"]) for page in cached} == {(True, 0, 0)}
     assert second.status().ok == 30
     assert second.text() == first.text()
 
@@ -90,7 +90,7 @@ def test_cached_pages_are_used_in_any_selection_of_pages(counting: Counting) -> 
 
 
 def test_a_retry_reads_only_the_failed_pages_and_failures_are_not_cached(counting: Counting) -> None:
-    """The engine counts a page before it fails: twelve pages first, then the two that failed, each time."""
+    """The engine counts a page before it fails: twelve pages at first, and later only the two that failed."""
     document = numbered.document(12, {4: numbered.RAISE, 9: numbered.RAISE}, salt=4)
     job = counting.client.submit(document)
     assert job.wait(timeout=60).state == "partial"

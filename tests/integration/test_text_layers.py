@@ -1,4 +1,4 @@
-"""Text layers in a running stack: the results of pages that the engine need not read, or only in part."""
+"""Text layers in a running stack: the engine reads a page with a text layer not at all, or only in part."""
 
 import io
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def pdf() -> bytes:
     return bytes(made.tobytes())
 
 
-def test_a_text_layer_is_not_read_by_the_engine(stack: Stack, pdf: bytes) -> None:
+def test_text_of_a_text_layer_is_not_read_by_the_engine(stack: Stack, pdf: bytes) -> None:
     first, second, third = stack.client().submit(pdf).result()["pages"]
     assert [page["origin"] for page in (first, second, third)] == ["text_layer", "mixed", "ocr"]
     assert first["text"] == "\n".join(PROSE)
@@ -59,8 +59,8 @@ def test_pages_that_are_shown_sideways_are_turned_upright(stack: Stack, pdf: byt
     for page in turned:
         page.set_rotation(rotation)
     found = stack.client().submit(bytes(turned.tobytes())).result()["pages"]
-    asis = stack.client().submit(pdf).result()["pages"]
-    for page, upright in list(zip(found, asis, strict=True))[:2]:  # the third is empty
+    as_is = stack.client().submit(pdf).result()["pages"]
+    for page, upright in list(zip(found, as_is, strict=True))[:2]:  # the third is empty
         for same in ("origin", "text", "width", "height", "rotation"):
             assert page[same] == upright[same], same
         assert page["transform"] == pytest.approx(upright["transform"], abs=0.001)

@@ -1,6 +1,6 @@
-"""Object storage for tests: fsspec's files of this machine under the protocol counted://, which notes each download.
+"""Object storage for tests: local files of fsspec under the protocol counted://, with a log of all downloads.
 
-A line of the file TEST_DOWNLOADS is the data folder of the process that downloads, and the object's name.
+A line of the log, the file TEST_DOWNLOADS, has the data folder of the process that downloads, and the object's name.
 """
 
 import os
@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 
 class CountedFileSystem(LocalFileSystem):
-    """Makes missing folders, as object storage needs none."""
+    """Creates missing folders, because object storage has none."""
 
     protocol = "counted"
 

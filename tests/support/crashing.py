@@ -53,7 +53,7 @@ def killed(work: Callable[[], object], at: Callable[[], None]) -> bool:
 
 
 def before_change(number: int) -> Callable[[], None]:
-    """A function that makes the process kill itself before its change with this number, from 0."""
+    """Returns a function that makes the process kill itself before change `number`, counted from 0."""
     left = [number]
 
     def trap(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,12 +25,12 @@ class Block:
 
     @property
     def first(self) -> str:
-        """The first line without its comment, by which lists name the block."""
+        """The first line without its comment. Lists in the tests name a block by it."""
         return re.split(r"\s{2,}#", self.code.partition("\n")[0])[0].strip()
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """Page and line, for messages."""
         return f"{self.page}:{self.line}"
 
     def commands(self) -> list[tuple[str, list[str]]]:

@@ -1,4 +1,4 @@
-"""Engines for tests: they read numbered pages and behave as the page says, failures included."""
+"""Engines for tests. They read numbered pages, and fail on a page whose behaviour is a failure."""
 
 import ctypes
 import os
@@ -44,7 +44,7 @@ class Numbered:
         self._loaded = True
 
     def read(self, pages: Sequence[Image.Image], options: Options) -> list[PageText | PageError]:  # noqa: ARG002
-        """One line a page."""
+        """One line of text per page."""
         assert self._loaded
         time.sleep(self.page_seconds)
         _count(len(pages))
@@ -99,12 +99,12 @@ class SlowLoading(Numbered):
 
 
 class BlockingLoad(Numbered):
-    """Loads for TEST_LOAD_SECONDS inside C, and no other thread of its process runs meanwhile."""
+    """Loads for TEST_LOAD_SECONDS inside C. No other thread of its process runs during this time."""
 
     name = "blocking-load"
 
     def load(self, model: Model) -> None:
-        """Hold the GIL all the time, as a library that reads from a slow disk may."""
+        """Hold the GIL all the time, like a library that reads from a slow disk."""
         end = time.monotonic() + float(os.environ["TEST_LOAD_SECONDS"])
         while (left := end - time.monotonic()) > 0:
             ctypes.PyDLL(None).usleep(int(min(left, 30) * 1e6))
@@ -126,7 +126,7 @@ def _behave(behaviour: int) -> None:
     elif behaviour == numbered.KILL_CHILD:
         os.kill(os.getpid(), signal.SIGKILL)
     elif behaviour == numbered.HANG_IN_C:
-        re.match(r"(a|aa)+$", "a" * 100 + "b")  # backtracks without end inside C, holding the GIL
+        re.match(r"(a|aa)+$", "a" * 100 + "b")  # backtracks endlessly inside C, and holds the GIL
     elif behaviour == numbered.MEMORY_ERROR:
         raise MemoryError
     elif behaviour == numbered.KILL_WORKER:

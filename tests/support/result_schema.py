@@ -28,7 +28,7 @@ def errors(result: object) -> list[str]:
 
 
 def _close(part: object) -> None:
-    """Forbid undescribed fields in every described object, except in `options`, whose fields are the options'."""
+    """Forbid undescribed fields in every described object, except in `options`."""
     if isinstance(part, dict):
         if "properties" in part and "type" in part:
             part["additionalProperties"] = False

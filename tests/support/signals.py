@@ -1,4 +1,4 @@
-"""Starting processes with SIGINT as a terminal or as a shell's background job has it."""
+"""Starts processes with the signal handlers of a terminal or of a shell's background job."""
 
 import signal
 from collections.abc import Iterator

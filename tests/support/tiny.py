@@ -16,7 +16,7 @@ NAME = FOLDER.name
 PROMPT = "OCR:"
 # Sizes of black images for which the model generates "NO NO NO ..." endlessly:
 LOOPS = (192, 96)  # at both tries
-MENDS = (240, 96)  # at the first try only
+LOOPS_ONCE = (240, 96)  # at the first try only
 
 
 def render(*lines: str) -> Image.Image:

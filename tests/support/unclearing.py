@@ -1,4 +1,4 @@
-"""The Celery application of a worker that does not clear MLX's cache, so that a test sees what clearing does."""
+"""The Celery application of a worker that does not clear MLX's cache, so that a test can see the difference."""
 
 import gc
 

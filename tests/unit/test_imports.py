@@ -103,7 +103,7 @@ def test_no_module_imports_itself_through_others():
 
 
 def cycle_of(graph: dict[str, set[str]]) -> list[str]:
-    """One import cycle, the first module repeated at the end; empty if there is none."""
+    """One import cycle, with the first module repeated at the end. Empty without a cycle."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as e:

@@ -1,7 +1,7 @@
 """The forward pass of a tiny Qwen2-VL over whole batches, with the parameters of mlx-vlm's modules.
 
-The pass of mlx-vlm handles images one by one in Python; this one makes training on two cores possible in about an
-hour. mlx-cpu computes exp one number at a time; here it is arithmetic on whole arrays.
+mlx-vlm processes images one by one in Python. Whole batches make training possible in about an hour on two cores.
+mlx-cpu computes exp one number at a time. Here exp is arithmetic on whole arrays.
 """
 
 import math
@@ -120,7 +120,7 @@ def _write(kernels: Kernels, language: Any, h: Array, cos: Array, sin: Array, ma
 
 
 class Sequence:
-    """Positions and mask of a sequence of prompt, image tokens and answer. It is kept, because many steps share one."""
+    """Positions and mask of a sequence of prompt, image tokens and answer. Many steps share one sequence."""
 
     def __init__(
         self, model: Any, config: dict[str, Any], around: tuple[list[int], list[int]], shape: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""Scores: what counts as a difference between two texts, and what does not."""
+"""Scores: the differences between two texts that count as errors, and those that do not."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from bench.support.scoring import cer, fold, word_f1
         ("“so” – he said, ‘no’", "\"so\" - he said, 'no'", "en"),
         ("exam-\nple", "example", "en"),
         ("Men‐\n  ſchen", "Menschen", "de-Fraktur"),
-        ("A-\n\f\nB", "AB", "en"),  # a word that goes on on the next page
+        ("A-\n\f\nB", "AB", "en"),  # a word that continues on the next page
         ("Aufkla\u0364rung", "Aufklärung", "de-Fraktur"),
         ("soft\u00adly", "softly", "en"),
         ("a  b\n\f\nc", "a b c", "en"),
@@ -20,13 +20,13 @@ from bench.support.scoring import cer, fold, word_f1
         ("xin chào", "xinchào", "vi"),
     ],
 )
-def test_folds_what_is_convention(read: str, truth: str, lang: str) -> None:
+def test_differences_of_convention_are_folded(read: str, truth: str, lang: str) -> None:
     assert fold(read, lang) == fold(truth, lang)
     assert cer(read, truth, lang) == 0
     assert word_f1(read, truth, lang) == 1
 
 
-def test_keeps_what_is_a_difference() -> None:
+def test_real_differences_are_kept() -> None:
     assert fold("well-known") == "well-known"
     assert fold("1990 -\n2000") == "1990 - 2000"  # a dash, not a hyphen
     assert fold("Ab") != fold("AB")
@@ -35,7 +35,7 @@ def test_keeps_what_is_a_difference() -> None:
     assert fold("Aufkla\u0364rung", "de") != fold("Aufklärung", "de")
 
 
-def test_cer_counts_edits_for_each_character_of_the_truth() -> None:
+def test_cer_is_the_number_of_edits_per_character_of_the_truth() -> None:
     assert cer("kitten", "sitting") == pytest.approx(3 / 7)
     assert cer("", "four") == 1
     assert cer("fourfour!", "four") == pytest.approx(5 / 4)

@@ -1,3 +1,5 @@
+"""Sources of documents: allowed files and URLs, and how they are fetched."""
+
 import http.server
 import io
 import ipaddress
@@ -30,7 +32,7 @@ def refusal(spec, allowed=(), limits=Limits()):  # noqa: B008 - frozen
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers as the first part of the path says."""
+    """Answers each request with the method that the first part of the path names."""
 
     def do_GET(self):
         self.server.requests.append((self.path, dict(self.headers)))
@@ -106,7 +108,7 @@ def serving(host):
         thread.join()
 
 
-# What a source is
+# Malformed sources and settings
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_malformed_settings(entry):
 # Files
 
 
-def test_a_file_below_an_allowed_folder(tmp_path):
+def test_a_file_below_an_allowed_folder_is_read(tmp_path):
     file = tmp_path / "in" / "deep" / "sc\nan.pdf"
     file.parent.mkdir(parents=True)
     file.write_bytes(BODY)
@@ -137,7 +139,7 @@ def test_a_file_below_an_allowed_folder(tmp_path):
         assert refusal({"path": str(file)}, allowed) == "source_not_allowed"
 
 
-def test_links_count_by_where_they_lead(tmp_path):
+def test_a_link_is_allowed_if_its_target_is(tmp_path):
     inside, outside = tmp_path / "in", tmp_path / "out"
     inside.mkdir()
     outside.mkdir()
@@ -155,7 +157,7 @@ def test_links_count_by_where_they_lead(tmp_path):
     assert fetch({"path": f"{inside}/file"}, [f"{outside}/entry"])[1] == BODY
 
 
-def test_a_folder_swapped_for_a_link_after_the_check_leads_nowhere(tmp_path, monkeypatch):
+def test_a_folder_replaced_by_a_link_after_the_check_is_not_followed(tmp_path, monkeypatch):
     inside, outside = tmp_path / "in", tmp_path / "out"
     (inside / "sub").mkdir(parents=True)
     outside.mkdir()
@@ -174,7 +176,7 @@ def test_a_folder_swapped_for_a_link_after_the_check_leads_nowhere(tmp_path, mon
     assert refusal({"path": f"{inside}/sub/file"}, [str(inside)]) == "source_unreachable"
 
 
-def test_only_regular_files_are_read_and_nothing_waits(tmp_path):
+def test_only_regular_files_are_read_and_no_open_blocks(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     begun = time.monotonic()
@@ -184,14 +186,14 @@ def test_only_regular_files_are_read_and_nothing_waits(tmp_path):
     assert time.monotonic() - begun < 5
 
 
-def test_files_that_are_missing_or_too_large(tmp_path):
+def test_missing_and_too_large_files_are_refused(tmp_path):
     (tmp_path / "large").write_bytes(b"x" * 1001)
     assert refusal({"path": str(tmp_path / "none")}, [str(tmp_path)]) == "source_unreachable"
     assert refusal({"path": str(tmp_path / "large")}, [str(tmp_path)], Limits(max_bytes=1000)) == "too_large"
     assert fetch({"path": str(tmp_path / "large")}, [str(tmp_path)], Limits(max_bytes=1001))[1] == b"x" * 1001
 
 
-def test_a_full_spool_is_not_blamed_on_the_source(tmp_path):
+def test_a_full_spool_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_bytes(BODY)
 
     class Full(io.BytesIO):
@@ -205,7 +207,7 @@ def test_a_full_spool_is_not_blamed_on_the_source(tmp_path):
 # URLs
 
 
-def test_a_url_below_an_allowed_one(server):
+def test_a_url_below_an_allowed_url_is_fetched(server):
     url = f"{server.url}/docs/my%20scan.pdf?key=1#part"
     assert fetch({"url": url}, [f"{server.url}/docs"]) == ("my scan.pdf", BODY)
     ((path, headers),) = server.requests
@@ -214,7 +216,7 @@ def test_a_url_below_an_allowed_one(server):
     assert fetch({"url": server.url}, [server.url])[0] == "127.0.0.1"
 
 
-def test_the_environment_plays_no_part(server, monkeypatch, tmp_path):
+def test_proxies_and_netrc_of_the_environment_are_not_used(server, monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
@@ -243,7 +245,7 @@ def test_the_environment_plays_no_part(server, monkeypatch, tmp_path):
         ("https://good.example/", "https://sub.good.example/", False),
     ],
 )
-def test_what_an_allowed_url_covers(allowed, url, covered):
+def test_urls_that_an_allowed_url_covers(allowed, url, covered):
     assert parse_url(allowed).covers(parse_url(url)) is covered
 
 
@@ -261,11 +263,11 @@ def test_what_an_allowed_url_covers(allowed, url, covered):
         "http://good.example/docs/..;/secret", "http://good.example/docs/./secret",
     ],
 )  # fmt: skip
-def test_urls_that_can_be_read_in_two_ways_are_refused(url):
+def test_ambiguous_urls_are_refused(url):
     assert refusal({"url": url}, ["http://good.example/docs"]) == "invalid_options"
 
 
-def test_what_is_not_allowed_is_not_even_asked_for(server):
+def test_a_url_that_is_not_allowed_is_not_requested(server):
     for allowed in ([], [f"{server.url}/other"], ["http://127.0.0.1/"], ["/"], [server.url.replace("http", "https")]):
         assert refusal({"url": f"{server.url}/docs"}, allowed) == "source_not_allowed"
     assert server.requests == []
@@ -295,16 +297,16 @@ def test_redirects_are_checked_like_any_url(server):
     assert len(server.requests) == 6
 
 
-def test_a_name_that_leads_to_a_private_address_is_refused(server):
+def test_a_name_of_a_private_address_is_refused(server):
     url = f"http://localhost:{server.server_port}/docs"
     assert refusal({"url": url}, [f"http://localhost:{server.server_port}/"]) == "source_not_allowed"
-    for host in ("2130706433", "127.1", "0x7f.0.0.1"):  # what resolvers take for 127.0.0.1
+    for host in ("2130706433", "127.1", "0x7f.0.0.1"):  # resolvers read these as 127.0.0.1
         code = refusal({"url": f"http://{host}:{server.server_port}/docs"}, [f"http://{host}:{server.server_port}/"])
         assert code in {"source_not_allowed", "source_unreachable"}
     assert server.requests == []
 
 
-def test_a_name_is_looked_up_once_and_that_very_address_is_used(server, monkeypatch):
+def test_a_name_is_resolved_once_and_that_address_is_used(server, monkeypatch):
     looked_up = []
     real = socket.getaddrinfo
 
@@ -336,7 +338,7 @@ def test_the_host_header_names_the_host_and_not_the_address(server, monkeypatch)
     assert server.requests[0][1]["Host"] == f"named.example:{server.server_port}"
 
 
-def test_unknown_hosts_and_closed_ports(monkeypatch):
+def test_unknown_hosts_and_closed_ports_are_unreachable(monkeypatch):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{closed.getsockname()[1]}/"
@@ -350,21 +352,21 @@ def test_unknown_hosts_and_closed_ports(monkeypatch):
     assert refusal({"url": base}, [base]) == "source_unreachable"
 
 
-def test_tls_is_not_done_without(server):
+def test_an_https_url_is_not_fetched_without_tls(server):
     base = server.url.replace("http", "https")
     assert refusal({"url": f"{base}/docs"}, [base]) == "source_unreachable"
 
 
 @pytest.mark.parametrize("answer", ["missing", "short", "gzip"])
-def test_answers_that_hold_no_document(server, answer):
+def test_answers_without_a_document_are_refused(server, answer):
     assert refusal({"url": f"{server.url}/{answer}"}, [server.url]) == "source_unreachable"
 
 
-def test_an_endless_answer_is_cut_at_the_limit(server):
+def test_an_endless_answer_is_stopped_at_the_limit(server):
     assert refusal({"url": f"{server.url}/endless"}, [server.url], Limits(max_bytes=200_000)) == "too_large"
 
 
-def test_a_server_that_drips_does_not_hold_a_worker(server):
+def test_a_server_that_sends_single_bytes_does_not_block_a_worker(server):
     begun = time.monotonic()
     limits = Limits(open_seconds=1)
     with pytest.raises(DocumentError, match="took too long") as error:
@@ -384,5 +386,5 @@ def test_a_server_that_drips_does_not_hold_a_worker(server):
         ("::ffff:10.0.0.1", False), ("64:ff9b::7f00:1", False), ("64:ff9b::a9fe:a9fe", False), ("2002:7f00:1::", False),
     ],
 )  # fmt: skip
-def test_which_addresses_are_public(address, public):
+def test_public_and_private_addresses(address, public):
     assert is_public(ipaddress.ip_address(address)) is public

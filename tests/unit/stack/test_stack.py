@@ -71,16 +71,16 @@ RUNNING = (
 def test_the_end_of_a_process_is_reported_with_the_last_line_of_its_log(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "worker.log").write_text("one\nOCR_DPI='x' is not allowed\n\n")
-    told = Reporter(tmp_path).report(EXITED)
-    assert told
-    assert told.startswith("worker ended (exit status 1) and is restarted")
-    assert told.endswith("OCR_DPI='x' is not allowed")
+    reported = Reporter(tmp_path).report(EXITED)
+    assert reported
+    assert reported.startswith("worker ended (exit status 1) and is restarted")
+    assert reported.endswith("OCR_DPI='x' is not allowed")
 
 
 def test_repeated_ends_are_reported_less_and_less_often(tmp_path):
     reporter = Reporter(tmp_path)
-    told = [count for count in range(1, 61) if reporter.report(EXITED)]
-    assert told == [1, 3, 10, 30, 60]
+    reported = [count for count in range(1, 61) if reporter.report(EXITED)]
+    assert reported == [1, 3, 10, 30, 60]
 
 
 def test_the_end_of_a_process_that_stayed_up_is_reported_again(tmp_path):

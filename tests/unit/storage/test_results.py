@@ -1,3 +1,5 @@
+"""Results: the fields of pages, clean text, and result files that are written and read page by page."""
+
 import io
 import json
 from collections.abc import Iterator
@@ -102,12 +104,12 @@ def test_failed_and_cancelled_pages_have_the_same_keys() -> None:
     ("origins", "origin"),
     [([], "ocr"), (["ocr"], "ocr"), (["text_layer"], "text_layer"), (["ocr", "text_layer"], "mixed")],
 )
-def test_a_page_comes_from_where_its_lines_come_from(origins: list[str], origin: str) -> None:
+def test_the_origin_of_a_page_is_that_of_its_lines(origins: list[str], origin: str) -> None:
     page = PageText([Line("x", BOX, origin=o) for o in origins])
     assert page_result(1, page, PageFacts())["origin"] == origin
 
 
-def test_numbers_that_json_does_not_have_become_null() -> None:
+def test_numbers_that_json_cannot_express_become_null_or_0() -> None:
     box = ((float("nan"), 0.0), (1.0, 0.0), (1.0, float("inf")), (0.0, 1.0))
     page = page_result(1, PageText([Line("x", box, float("nan"))]), PageFacts())
     assert page["confidence"] is None
@@ -126,7 +128,7 @@ def test_numbers_that_json_does_not_have_become_null() -> None:
         ("\U0001f600 \u05d0\u202e \u00ad\u200b", "\U0001f600 \u05d0\u202e \u00ad\u200b"),
     ],
 )
-def test_characters_that_are_no_text_are_removed(text: str, clean: str) -> None:
+def test_characters_that_are_not_text_are_removed(text: str, clean: str) -> None:
     assert clean_text(text) == clean
     page = page_result(1, PageText([Line(text, BOX)], text=text, markdown=text), PageFacts())
     assert page["text"] == page["markdown"] == page["lines"][0]["text"] == clean
@@ -140,7 +142,7 @@ def test_cleaned_text_is_valid_xml_and_utf8() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_result_is_json_and_comes_back_page_by_page(count: int) -> None:
+def test_a_result_is_json_and_can_be_read_page_by_page(count: int) -> None:
     pages = [page_result(n, PageText([Line('a "quoted"]}\n,\u2028', BOX)]), FACTS) for n in range(1, count + 1)]
     text = written(pages)
     whole = json.loads(text)

@@ -1,4 +1,4 @@
-"""Copies of documents from object storage: one download a job, a bound in bytes, and nothing left behind."""
+"""Copies of documents from object storage: one download per job, a limit in bytes, and no files left."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ from ocrqueue.errors import StorageError
 from ocrqueue.storage.source_copies import SourceCopies
 
 PROJECT = Path(__file__).parents[3]
-SIZE = 1000  # bytes of a document
+SIZE = 1000  # size of a document in bytes
 
 
 class Documents:
-    """Documents of SIZE bytes, and the downloads of each."""
+    """Documents of SIZE bytes. `downloads`: the job of each download, in order."""
 
     def __init__(self) -> None:
         self.downloads: list[str] = []
@@ -57,11 +57,11 @@ def copies(folder: Path) -> Iterator[SourceCopies]:
 
 
 def kept(folder: Path) -> list[str]:
-    """The copies, and any other file but locks."""
+    """The names of the files in the folder, without locks."""
     return sorted(file.name for file in folder.iterdir() if file.suffix != ".lock" and file.name != ".workers")
 
 
-def test_a_document_is_downloaded_once_by_all_that_use_it_at_once(
+def test_threads_that_use_a_document_at_the_same_time_download_it_once(
     copies: SourceCopies, documents: Documents, folder: Path
 ) -> None:
     def use(_: int) -> bytes:
@@ -74,7 +74,7 @@ def test_a_document_is_downloaded_once_by_all_that_use_it_at_once(
     assert kept(folder) == ["job"]
 
 
-def test_processes_download_once(folder: Path, tmp_path: Path) -> None:
+def test_processes_that_use_a_document_at_the_same_time_download_it_once(folder: Path, tmp_path: Path) -> None:
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
@@ -93,7 +93,7 @@ def test_processes_download_once(folder: Path, tmp_path: Path) -> None:
     assert log.read_text() == "."
 
 
-def test_nobody_else_may_read_the_copies(copies: SourceCopies, documents: Documents, folder: Path) -> None:
+def test_other_users_cannot_read_the_copies(copies: SourceCopies, documents: Documents, folder: Path) -> None:
     old = os.umask(0)
     try:
         with copies.open("job", documents.download("job")):
@@ -111,7 +111,7 @@ def test_the_copy_that_was_not_used_for_longest_is_removed_first(
         with copies.open(job, documents.download(job)) as path:
             pass
         os.utime(path, (1000 - age,) * 2)
-    with copies.open("a", documents.download("a")):  # it is the youngest now
+    with copies.open("a", documents.download("a")):  # now the most recently used one
         pass
     for job in ("d", "e"):
         with copies.open(job, documents.download(job)):
@@ -168,7 +168,7 @@ def test_a_download_that_fails_leaves_nothing_and_is_tried_again(
         assert path.stat().st_size == SIZE
 
 
-def test_errors_of_the_block_and_a_missing_document_stay_what_they_are(copies: SourceCopies) -> None:
+def test_errors_of_the_block_and_of_a_missing_document_are_raised_unchanged(copies: SourceCopies) -> None:
     def missing(target: Path) -> None:
         raise FileNotFoundError(target)
 
@@ -184,8 +184,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         SourceCopies(tmp_path / "sources", 1).start()
 
 
-def test_many_workers_that_download_use_and_remove_see_whole_documents(folder: Path, documents: Documents) -> None:
-    """The bound is one document, so each of four jobs displaces the others."""
+def test_concurrent_downloads_and_removals_never_show_a_partial_document(folder: Path, documents: Documents) -> None:
+    """The limit is one document, so each of the four jobs displaces the others."""
     small, wrong, end = SourceCopies(folder, SIZE), [], threading.Event()
 
     def use(job: str) -> None:
@@ -239,14 +239,14 @@ def test_the_last_worker_that_stops_empties_the_folder(folder: Path) -> None:
     assert os.listdir(folder) == [".workers"]  # noqa: PTH208
 
 
-def test_what_a_killed_worker_left_is_removed_at_the_next_start(folder: Path) -> None:
+def test_files_of_killed_workers_are_removed_at_the_next_start(folder: Path) -> None:
     killed, other = worker(folder, "a"), worker(folder, "b")
     (folder / "c.part").write_bytes(b"half")
     for process in (killed, other):
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert kept(folder) == ["a", "b", "c.part"]
-    next_one = worker(folder, str(uuid4()))
+    next_worker = worker(folder, str(uuid4()))
     assert len(kept(folder)) == 1
-    next_one.communicate("")
+    next_worker.communicate("")
     assert kept(folder) == []

@@ -1,3 +1,5 @@
+"""The spool in a folder and in object storage: sources, JSON, pages, passwords, access rights and errors."""
+
 import grp
 import hashlib
 import io
@@ -41,7 +43,7 @@ def local(folder: Path) -> Spool:
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Writes beyond `size` bytes of a file fail, as they do on a full disk."""
+    """In this block, writes beyond `size` bytes of a file fail like writes on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -79,7 +81,7 @@ def test_a_refused_source_leaves_no_file(spool: Spool, content: bytes, code: str
     assert list(spool.jobs()) == [JOB_ID]
 
 
-def test_a_source_whose_stream_breaks_keeps_its_own_error(local: Spool, folder: Path) -> None:
+def test_an_error_of_a_source_stream_is_raised_unchanged(local: Spool, folder: Path) -> None:
     class Broken(io.BytesIO):
         def read(self, _size: int | None = -1, /) -> bytes:
             raise OSError("the sender hung up")
@@ -141,7 +143,7 @@ def test_text_is_written_whole_or_not_at_all(spool: Spool) -> None:
         assert stream.readlines() == ["a\r\n", "b\n"]
 
 
-def test_drop_removes_everything_and_twice_is_fine(spool: Spool) -> None:
+def test_drop_removes_everything_and_can_be_repeated(spool: Spool) -> None:
     spool.put_source(JOB_ID, io.BytesIO(b"x"), limit=1)
     spool.write_page(JOB_ID, 1, {})
     assert list(spool.jobs()) == [JOB_ID]
@@ -242,7 +244,7 @@ def test_a_write_that_fails_is_a_storage_error_and_leaves_no_file(local: Spool, 
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What is written to disk, in order: the names in a folder, nothing for a file."""
+    """The calls of fsync, in order: the names in a folder, or an empty list for a file."""
     found: list[list[str]] = []
     fsync = os.fsync
 
@@ -269,14 +271,14 @@ def test_bytes_then_name_then_new_folders_reach_the_disk(local: Spool, synced: l
     assert synced == [[], ["000001.json"], ["job.json", "pages", stored.file]]
 
 
-def test_a_full_disk_is_recognisable() -> None:
+def test_a_full_disk_is_recognised() -> None:
     error = StorageError("spool: x: No space left on device: free some")
     error.__cause__ = OSError(28, "No space left on device")
     assert is_full(error)
     assert not is_full(StorageError("spool: x: Permission denied"))
 
 
-def test_check_says_what_is_wrong(local: Spool, folder: Path) -> None:
+def test_check_names_what_is_wrong(local: Spool, folder: Path) -> None:
     local.check()
     assert every_file(folder) == []
     with pytest.raises(StorageError, match=r"spool .*gone is not there: mount or create it, or set OCR_SPOOL_URL"):
@@ -294,7 +296,7 @@ def test_check_of_object_storage_leaves_nothing() -> None:
     assert list(spool.jobs()) == []
 
 
-def test_a_missing_spool_does_not_look_empty(folder: Path) -> None:
+def test_a_missing_spool_is_an_error_and_not_an_empty_spool(folder: Path) -> None:
     spool = Spool(str(folder))
     for use in (
         lambda: list(spool.jobs()),
@@ -307,7 +309,7 @@ def test_a_missing_spool_does_not_look_empty(folder: Path) -> None:
     assert not folder.exists()
 
 
-def test_foreign_folders_are_no_jobs(local: Spool, folder: Path) -> None:
+def test_folders_with_other_names_are_not_jobs(local: Spool, folder: Path) -> None:
     local.write_json(JOB_ID, JOB, {})
     (folder / "jobs" / "lost+found").mkdir()
     (folder / "jobs" / JOB_ID.upper()).mkdir()

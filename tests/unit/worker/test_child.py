@@ -1,4 +1,4 @@
-"""What a worker's parent gets of a task that failed, or was ignored, fits into one write to a pipe."""
+"""The message about a failed or ignored task, from a child to its worker's parent, fits into one write to a pipe."""
 
 import os
 from typing import Any
@@ -18,13 +18,13 @@ app = Celery(broker="redis://127.0.0.1:1/0", set_as_current=False)
 
 @app.task(shared=False)
 def unreachable() -> None:
-    """Redis is not there, deep inside kombu."""
+    """Fails inside kombu, because Redis is not reachable."""
     app.send_task("anything", retry=False)
 
 
 @app.task(shared=False)
 def endless(depth: int = 0) -> None:
-    """A traceback as long as they come, and an error whose cause has one too."""
+    """Fails with a long traceback, and with a cause that has a long traceback, too."""
     if depth < 100:
         try:
             endless.run(depth + 1)
@@ -35,7 +35,7 @@ def endless(depth: int = 0) -> None:
 
 @app.task(shared=False)
 def ignored() -> None:
-    """Not for us."""
+    """A task that Celery ignores."""
     raise Ignore("why")
 
 
