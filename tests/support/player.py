@@ -1,13 +1,15 @@
 """Does the work of the workers for a job, with a real ledger and spool, but without a worker."""
 
+import json
 from collections.abc import Sequence
 from uuid import uuid4
 
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Message
+from ocrqueue.ledger import Message, Publication
 from ocrqueue.pages import Line, PageText
 from ocrqueue.steps.assemble import assemble
+from ocrqueue.steps.end import publish_end, record_end
 from ocrqueue.storage import results
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
@@ -31,6 +33,7 @@ class Reader:
         token = str(uuid4())
         assert self.ledger.begin(self.id, "document", token)
         self.ledger.refuse(self.id, token, error)
+        self.publish()
 
     def read(self, failing: Sequence[int] = ()) -> None:
         """Read all open pages (those in `failing` fail), and assemble the result."""
@@ -48,3 +51,10 @@ class Reader:
             self.tickets += self.ledger.finish(claim, {page.number: error}).messages
         elif ticket.kind == "assemble" and (job := self.ledger.begin(self.id, "assemble", token, *ticket.args)):
             assemble(job, token, self.ledger, self.spool)
+            self.publish()
+
+    def publish(self) -> None:
+        """Publish the end of the job; until then clients see it as running."""
+        end = publish_end(self.id, self.ledger, lambda _, summary: Publication(json.dumps(summary), seconds=60))
+        assert end
+        record_end(end, self.ledger, self.spool)
