@@ -40,6 +40,7 @@ from ocrqueue.ledger.records import job_note
 from ocrqueue.options import Options
 from ocrqueue.settings import Shared, shared
 from ocrqueue.states import MessageKind
+from ocrqueue.storage import rounds
 from ocrqueue.storage.spool import JOB
 
 __all__ = ["Client", "submit"]
@@ -159,7 +160,9 @@ class Client(Queue):
                 with suppress(StorageError):
                     self.spool.drop(job)
             raise
-        step = self._create(job, key, source, options)
+        # Redis may have lost the job that used this key before; its folder is still there
+        round = 1 if key is None else rounds.renew_round(self.spool, job)
+        step = self._create(job, key, source, options, round)
         if not step.reply["same"]:  # another submission used the key at the same time
             record = self.ledger.job(job)
             self.spool.write_json(job, JOB, job_note(job, record.source, record.options, record.created))
@@ -182,7 +185,7 @@ class Client(Queue):
         self.spool.write_json(job, JOB, job_note(job, source, options, time.time()))
         return source
 
-    def _create(self, job: str, key: str | None, source: Source, options: Options) -> Step:
+    def _create(self, job: str, key: str | None, source: Source, options: Options, round: int) -> Step:
         """Create the record; try again if the answer was lost, which is safe if the record exists already.
 
         If Redis refuses, the folder is removed. Raises Unconfirmed if no attempt was answered. The folder stays then,
@@ -191,7 +194,7 @@ class Client(Queue):
         for pause in (*_PAUSES, None):
             try:
                 with reaching(self.settings):
-                    return self.ledger.create(job, source, options)
+                    return self.ledger.create(job, source, options, round)
             except QueueUnavailable as e:
                 was_lost = isinstance(e.__cause__, RedisConnectionError | RedisTimeoutError)
                 if not was_lost and self._take_back(job, key):

@@ -10,7 +10,7 @@ of an earlier round late changes nothing. Workers of older versions write no "ro
 
 from typing import Any
 
-from ocrqueue.storage.spool import END, Spool
+from ocrqueue.storage.spool import END, Spool, result_name
 
 ROUND = "round.json"
 
@@ -27,6 +27,19 @@ def begin_round(spool: Spool, job: str, round: int) -> None:
     ended = _round_in(spool, job, END)
     if ended is not None and ended < round:
         spool.reopen(job)  # workers of older versions only look whether the file exists
+
+
+def renew_round(spool: Spool, job: str) -> int:
+    """The round of a job that is created in a folder which an earlier life of the job may have left; 1 in a new folder.
+
+    If the newest round has ended or has a result, a new round begins, so that nothing of it counts for this job.
+    Raises StorageError.
+    """
+    round = current_round(spool, job)
+    if has_ended(spool, job) or spool.exists(job, result_name(round)):
+        round += 1
+        begin_round(spool, job, round)
+    return round
 
 
 def end_round(spool: Spool, job: str, round: int, summary: dict[str, Any]) -> None:

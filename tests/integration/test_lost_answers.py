@@ -20,6 +20,8 @@ from ocrqueue.errors import InvalidOptions, QueueFull, QueueUnavailable, Unconfi
 from ocrqueue.ledger import Ledger, scripts
 from ocrqueue.settings import Shared
 from ocrqueue.steps.reconciler import Reconciler
+from ocrqueue.storage.rounds import has_ended
+from ocrqueue.storage.spool import output_name
 from tests.support.faults import Relay, Verdict
 from tests.support.harness import PROJECT
 from tests.support.player import Reader
@@ -140,6 +142,23 @@ def test_a_submission_that_redis_refuses_leaves_no_job(client: Client, redis: Re
     take_up(client)
     assert client.ledger.jobs() == []
     assert not client.is_submitted(job_id(KEY))
+
+
+def test_a_key_whose_job_redis_has_lost_begins_a_new_round(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc", key=KEY)
+    reader = Reader(client, job)
+    reader.open(2)
+    reader.read()
+    with client.spool.open_write(job.id, output_name(".pdf", 1)) as made:
+        made.write("of the first document")
+    redis.flushall()
+    assert client.submit(b"abcd", key=KEY).id == job.id
+    status = job.status()
+    assert not client.spool.exists(job.id, output_name(".pdf", status.round))
+    assert not has_ended(client.spool, job.id)  # so that the reconciler creates it if Redis loses it again
+    redis.flushall()
+    take_up(client)
+    assert job.status().round == status.round == 2
 
 
 STEPS = {
