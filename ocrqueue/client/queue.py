@@ -13,12 +13,13 @@ from ocrqueue import names
 from ocrqueue.client import children
 from ocrqueue.client.children import Answer, Child
 from ocrqueue.client.follow import Statuses, follow
-from ocrqueue.client.status import DeadPage, JobStatus, dead_pages, status_of
+from ocrqueue.client.status import DeadPage, JobStatus, dead_pages, ended_status, status_of
 from ocrqueue.errors import UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, NewerRecord, messages, workers
 from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
 from ocrqueue.settings import Shared, shared
+from ocrqueue.storage import rounds
 from ocrqueue.storage.spool import JOB, Spool
 
 if TYPE_CHECKING:
@@ -115,7 +116,10 @@ class Queue:
         return app
 
     def _look(self, jobs: Collection[str], known: Statuses) -> dict[str, JobStatus]:
-        """Like `statuses`, but a job that Redis has lost keeps its `known` status while the spool has its job.json."""
+        """Like `statuses`, but a job that Redis has lost keeps its `known` status while the spool has its job.json.
+
+        If it ended before, the spool says how; workers do not take it up again.
+        """
         with reaching(self.settings):
             live = workers.live(self.redis)
             found = {}
@@ -125,5 +129,8 @@ class Queue:
                 except UnknownJob:
                     if job not in known or not self.spool.exists(job, JOB):
                         raise
-                    found[job] = replace(known[job], waiting_for=_LOST)
+                    if end := rounds.read_end(self.spool, job):
+                        found[job] = ended_status(known[job], end)
+                    else:
+                        found[job] = replace(known[job], waiting_for=_LOST)
         return found

@@ -1,6 +1,6 @@
 """The status of a job: its state, its page counts, and what it waits for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -112,6 +112,27 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         code=job.code,
         message=job.message,
         waiting_for=_waiting_for(job, workers),
+    )
+
+
+def ended_status(known: JobStatus, end: Mapping[str, Any]) -> JobStatus:
+    """The status of a job that has ended and is no longer in Redis.
+
+    `known` is its status before, `end` the summary in its folder; see `ocrqueue.steps.end.summarise`.
+    """
+    error = end["error"] or {}
+    return replace(
+        known,
+        state=JobState(end["state"]),
+        round=max(known.round, end["round"]),  # older versions write no round
+        pages=end["pages"] or None,
+        ok=end["counts"]["ok"],
+        failed=end["counts"]["failed"],
+        cancelled=end["counts"]["cancelled"],
+        ended=known.created + end["seconds"],
+        code=error.get("code"),
+        message=error.get("message"),
+        waiting_for=None,
     )
 
 

@@ -50,14 +50,30 @@ def end_round(spool: Spool, job: str, round: int, summary: dict[str, Any]) -> No
 
 def has_ended(spool: Spool, job: str) -> bool:
     """Whether the newest round that has begun has ended. Raises StorageError."""
-    ended = _round_in(spool, job, END)
-    return ended is not None and ended >= current_round(spool, job)
+    return read_end(spool, job) is not None
+
+
+def read_end(spool: Spool, job: str) -> dict[str, Any] | None:
+    """The summary of the newest round, with its number as "round"; None if this round has not ended.
+
+    Raises StorageError.
+    """
+    try:
+        summary = spool.read_json(job, END)
+    except FileNotFoundError:
+        return None
+    round = _number(summary)
+    return {**summary, "round": round} if round >= current_round(spool, job) else None
 
 
 def _round_in(spool: Spool, job: str, name: str) -> int | None:
     """The round in a file of the job's folder; 1 if the file does not say, None if there is no such file."""
     try:
-        found = spool.read_json(job, name).get("round", 1)
+        return _number(spool.read_json(job, name))
     except FileNotFoundError:
         return None
+
+
+def _number(content: dict[str, Any]) -> int:
+    found = content.get("round", 1)
     return found if isinstance(found, int) else 1

@@ -350,6 +350,24 @@ def test_waiting_continues_for_a_job_that_redis_has_lost(client: Client, redis: 
     timer.join()
 
 
+@pytest.mark.parametrize("failing", [[], [2], [1, 2, 3]])
+def test_waiting_ends_for_a_job_that_redis_loses_after_its_end(
+    client: Client, redis: Redis, failing: Sequence[int]
+) -> None:
+    job = client.submit(b"abc")
+    statuses = client.follow([job.id], timeout=5)
+    assert not next(statuses)[job.id].has_ended
+    read(client, job, failing=failing)
+    ended = job.status()
+    redis.flushall()  # before the client has seen the end
+    *_, last = statuses
+    seen = last[job.id]
+    assert (seen.state, seen.round, seen.pages) == (ended.state, 1, 3)
+    assert (seen.ok, seen.failed, seen.cancelled) == (3 - len(failing), len(failing), 0)
+    if len(failing) < 3:
+        assert seen.code is None
+
+
 @pytest.fixture
 def stack() -> Iterator[Stack]:
     """A stack that has only Redis, which a test may stop and start."""
