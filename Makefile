@@ -52,7 +52,8 @@ check: setup
 	$(TESTS)
 
 docs: setup
-	$(DOCS)
+	@$(DOCS)
+	@echo "documentation: build/site/index.html; with search: $(BIN)/python -m http.server -d build/site"
 
 bench: setup
 	@$(foreach script,$(wildcard bench/*.py),echo "$(BIN)/python -m bench.$(basename $(notdir $(script)))";)

@@ -116,7 +116,7 @@ def result(job: str, format_name: str, file: Path | None) -> int:
 @click.command()
 @_jobs
 def cancel(jobs: tuple[str, ...]) -> int:
-    """Cancel the pages that no worker has started; pages that were read are kept."""
+    """Cancel the pages that no worker has started. Pages that were read are kept."""
 
     def one(job: Job) -> int:
         word = progress_of(job.status()) if job.cancel() else "no page was left to cancel"
@@ -157,21 +157,28 @@ def drop(jobs: tuple[str, ...]) -> int:
 @_as_json
 def list_jobs(state: str | None, as_json: bool) -> int:
     """List all jobs, oldest first."""
+    count = 0
     for found in Client().jobs():
         if state in (None, found.state):
+            count += 1
             _show(found, as_json)
+    if not count:
+        say(f"no job is {state}" if state else "there are no jobs")
     return DONE
 
 
 @click.command()
 @_as_json
 def dead(as_json: bool) -> int:
-    """List the failed pages that a retry may read; page 0 is the document itself."""
-    for page in Client().dead():
+    """List the failed pages that a retry may read. Page 0 is the document itself."""
+    pages = Client().dead()
+    for page in pages:
         if as_json:
             print(json.dumps(page.to_json()))
         else:
             say(f"{page.job}  {page.name}: page {page.page}: {page.code}: {page.message}", sys.stdout)
+    if not pages:
+        say("no failed page waits for a retry")
     return DONE
 
 

@@ -21,7 +21,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 
 @click.group()
 def models() -> None:
-    """The model directory of this machine (OCR_MODEL_DIR): list, download, keep, audit, prune."""
+    """Manage the models of this machine (OCR_MODEL_DIR)."""
 
 
 def _store() -> "ModelStore":

@@ -81,5 +81,6 @@ def _folder(folder: Path, recursive: bool) -> Iterator[Entry]:
     if skipped:
         names = ", ".join(skipped[:_SHOWN])
         more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
-        say(f"{folder}: skipped {names}{more}; they are not documents, hidden, or folders (-r reads folders)")
+        subfolders = "" if recursive else "; -r reads subfolders, too"
+        say(f"{folder}: skipped {names}{more}: only files of a known type that are not hidden are read{subfolders}")
     return (Entry(str(path), path, subfolder=path.parent.relative_to(folder)) for path in sorted(found))

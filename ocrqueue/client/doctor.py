@@ -188,8 +188,8 @@ def _jobs(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
     dead = len(client.ledger.dead())
     yield _check(
         not dead,
-        "no page is dead",
-        f"{dead} pages are dead (they failed): see `submit.py dead`, then `submit.py retry` or `drop`",
+        "no failed page waits for a retry",
+        f"failed pages that a retry may read: {dead}; see `submit.py dead`, then `submit.py retry JOB` or `drop JOB`",
     )
     minutes = settings.integer("OCR_STUCK_MINUTES", 30, 1)
     stuck = [job for job in jobs if not job.has_ended and client.ledger.now() - _moved(client, job) > minutes * 60]

@@ -40,8 +40,11 @@ def address(settings: Shared) -> str:
 def reaching(settings: Shared) -> Iterator[None]:
     """Turn the errors of redis-py into QueueUnavailable or QueueFull, whose message says where, why and what to do."""
     where = f"Redis at {address(settings)}"
-    elsewhere = "OCR_DATA_DIR to the data folder of a stack that runs" if settings.embedded else "REDIS_URL to another"
-    start = f"start it with `make up`, or set {elsewhere}"
+    start = (
+        "start it with `make up`, or set OCR_DATA_DIR to the data folder of a stack that runs"
+        if settings.embedded
+        else "start that server, or correct REDIS_URL; without REDIS_URL, the embedded server of `make up` is used"
+    )
     try:
         yield
     except (exceptions.AuthenticationError, exceptions.NoPermissionError) as e:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn
 
-from ocrqueue.errors import StorageError
+from ocrqueue.errors import OcrError, StorageError
+from ocrqueue.ledger.connection import connect, reaching
 from ocrqueue.settings import SettingsError, Shared, integer, shared
 from ocrqueue.stack.embedded import EmbeddedError, private_folder, remove_socket_folder
 from ocrqueue.storage.spool import Spool
@@ -156,10 +157,26 @@ def locked(data_dir: Path) -> Iterator[IO[str]]:
         yield lock
 
 
-def run(processes: list[Process], data_dir: Path) -> int:
+def announce(processes: list[Process], settings: Shared) -> None:
+    """Print what runs and where; warn on stderr if the server of REDIS_URL cannot be reached."""
+    print(f"runs     {', '.join(p.name for p in processes)}")
+    print(f"logs     {settings.data_dir / 'logs'}")
+    print(f"Flower   http://127.0.0.1:{integer('OCR_FLOWER_PORT', 5555, 1, 65535)}")
+    print("to stop  Ctrl-C", flush=True)
+    if not settings.embedded:
+        try:
+            with reaching(settings), connect(settings) as redis:
+                redis.ping()
+        except OcrError as e:
+            print(f"warning: {e.message}; workers wait until it answers", file=sys.stderr, flush=True)
+
+
+def run(processes: list[Process], settings: Shared) -> int:
     """Run supervisord with these processes until SIGINT or SIGTERM; returns its exit code."""
+    data_dir = settings.data_dir
     private_folder(data_dir / "logs")
     with locked(data_dir) as lock:
+        announce(processes, settings)
         config = data_dir / "run" / "supervisord.conf"
         config.write_text(supervisor_config(processes, data_dir))
         supervisord = subprocess.Popen(
@@ -251,11 +268,7 @@ def main() -> int:
         if len(sys.argv) > 1:
             become(sys.argv[1], processes)
         prepare_spool(settings)
-        print(f"runs     {', '.join(p.name for p in processes)}")
-        print(f"logs     {settings.data_dir / 'logs'}")
-        print(f"Flower   http://127.0.0.1:{integer('OCR_FLOWER_PORT', 5555, 1, 65535)}")
-        print("to stop  Ctrl-C", flush=True)
-        return run(processes, settings.data_dir)
+        return run(processes, settings)
     except (StackError, SettingsError, EmbeddedError, StorageError) as e:
         print(f"stack: {e}", file=sys.stderr)
         return 1

@@ -219,6 +219,16 @@ def test_status_result_dead_and_drop_of_a_job(client: Client, capsys: Output) ->
     assert client.ledger.jobs() == []
 
 
+def test_an_empty_list_is_reported_on_stderr(client: Client, capsys: Output) -> None:
+    for command, answer in (
+        (["dead"], "no failed page waits for a retry"),
+        (["jobs"], "there are no jobs"),
+        (["jobs", "--state", "done", "--json"], "no job is done"),
+    ):
+        assert main(command) == 0
+        assert capsys.readouterr() == ("", answer + "\n")
+
+
 def test_jobs_are_listed_by_state(client: Client, capsys: Output) -> None:
     kept, cancelled = client.submit(b"abc", name="a"), client.submit(b"abc", name="b\x1b[2J")
     assert main(["cancel", cancelled.id]) == 0

@@ -154,6 +154,7 @@ def test_a_second_stack_on_the_same_data_is_refused(project):
         assert run.returncode == 1
         assert "already runs" in run.stderr
         assert run.stderr.count("\n") == 1
+        assert run.stdout == ""  # it does not say that something runs
 
 
 def test_a_wrong_setting_stops_the_stack_at_once(project):
@@ -168,8 +169,10 @@ def test_with_a_redis_url_no_server_is_started(project):
     with stack(project, REDIS_URL="redis://127.0.0.1:1/0") as process:
         wait_for(project / "started")
         process.terminate()
-        out, _ = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
     assert "runs     steady, fails" in out
+    assert "warning: Redis at redis://127.0.0.1:1/0 cannot be reached" in err
+    assert "correct REDIS_URL" in err
     assert not (project / "data" / "redis").exists()
 
 

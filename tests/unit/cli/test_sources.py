@@ -26,7 +26,7 @@ def test_documents_of_a_folder_are_sorted_and_skipped_files_are_printed(capsys: 
     touch("in/b.pdf", "in/a.PNG", "in/.hidden.pdf", "in/notes.txt", "in/sub/c.pdf")
     assert [str(e.path) for e in expand(["in"], recursive=False)] == ["in/a.PNG", "in/b.pdf"]
     (line,) = capsys.readouterr().err.splitlines()
-    assert all(name in line for name in ("in/sub/", "in/.hidden.pdf", "in/notes.txt"))
+    assert all(name in line for name in ("in/sub/", "in/.hidden.pdf", "in/notes.txt", "-r reads subfolders"))
 
 
 def test_recursion_reads_subfolders_but_no_hidden_ones() -> None:

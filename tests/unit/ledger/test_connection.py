@@ -22,5 +22,5 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     away = settings("redis://me:secret@127.0.0.1:1/0")
     with pytest.raises(QueueUnavailable) as caught, reaching(away), connect(away) as redis:
         redis.ping()
-    assert "redis://127.0.0.1:1/0 cannot be reached (Connection refused)" in caught.value.message
+    assert "redis://127.0.0.1:1/0 cannot be reached (Connection refused); start that server" in caught.value.message
     assert "secret" not in caught.value.message
