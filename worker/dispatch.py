@@ -41,9 +41,9 @@ def _publish(job: str) -> None:
     if end is None:
         log.info("job=%s: there is no end to publish: the job has been retried or removed", job)
         return
-    record_end(end, ledger(), spool())
-    if end.first:
+    if end.first:  # before the spool, which may fail: a later call is not the first
         show_end(end.job, end.summary)
+    record_end(end, ledger(), spool())
     record = end.job
     log.info(
         "job=%s %s pages=%s ok=%d failed=%d cancelled=%d seconds=%.1f",

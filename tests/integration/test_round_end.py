@@ -1,5 +1,6 @@
 """The end of a round is published while the job is in that round, or not at all, wherever a process stops."""
 
+import base64
 import json
 import os
 import signal
@@ -119,6 +120,23 @@ def test_an_end_is_published_once_wherever_its_publisher_is_killed(
     eventually(lambda: not stack.redis.zscore(names.UNPUBLISHED, job.id))
     assert not trap.exists()
     assert has_ended(stack.client().spool, job.id)
+    assert len(notices(stack, job)) == 1
+
+
+def test_an_end_that_the_spool_does_not_take_is_shown_and_recorded_later(stack: Supervised) -> None:
+    full = stack.folder / "full"
+    with stack.redis.pubsub() as events:  # type: ignore[no-untyped-call]
+        events.psubscribe("*celeryev*succeeded")
+        full.write_text("end.json")
+        job = submit(stack, 290)
+        assert job.wait(timeout=60).round == 1
+        eventually(lambda: f"job={job.id}: its end could not be published: spool" in stack.text("documents"))
+        assert not has_ended(stack.client().spool, job.id)
+        full.unlink()
+        eventually(lambda: has_ended(stack.client().spool, job.id))
+        found = [message["data"] for message in iter(lambda: events.get_message(timeout=1), None)]
+    bodies = [base64.b64decode(json.loads(data)["body"]) for data in found if isinstance(data, str)]
+    assert len([body for body in bodies if job.id.encode() in body]) == 1
     assert len(notices(stack, job)) == 1
 
 
