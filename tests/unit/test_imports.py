@@ -21,7 +21,7 @@ ENGINES = {"mlx", "mlx_vlm", "onnxruntime", "openvino", "rapidocr"}
 HEAVY = ENGINES | {"PIL", "cv2", "numpy", "pillow_heif", "pymupdf", "transformers"}
 MAX_LINES = 400
 MAX_MODULES = 14  # in one package
-MAX_FUNCTION_LINES = 50
+MAX_FUNCTION_LINES = 40
 # The packages from top to bottom. A module imports only modules of its own group and of groups below it, so a page goes
 # from `submit` to its result down this list.
 GROUPS = [
