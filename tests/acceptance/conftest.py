@@ -1,4 +1,4 @@
-"""An environment that has the client and nothing else, as another service would."""
+"""An environment that has only the client, like that of another service."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ def client(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """The stack that a user starts: Redis, both workers, beat, and the engine that comes embedded."""
+    """The stack that a user starts: Redis, both workers, and beat, with the default engine."""
     with running(OCR_PAGE_SECONDS="60") as stack:
         stack.start_documents()
         stack.start_worker(engines="rapidocr", children=2)

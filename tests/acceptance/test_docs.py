@@ -1,4 +1,4 @@
-"""README.md and docs/: every command and program that can run is run, and shows what the page says it shows."""
+"""README.md and docs/: every command and program that can run is run, and prints what the page shows."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_every_block_has_a_language_and_no_exception_is_stale() -> None:
 
 @pytest.mark.parametrize("page", [p for p in pages() if any(is_run(b) for b in blocks(p))], ids=lambda p: p.stem)
 def test_commands_do_what_the_page_says(stack: Stack, user_folder: Path, page: Path) -> None:
-    """All commands of a page run in one shell, in order, so that a variable of one block is there in the next."""
+    """All commands of a page run in one shell, in order, so that a variable of one block exists in the next."""
     script, expected = [], []
     for block in filter(is_run, blocks(page)):
         for command, shown in block.commands():

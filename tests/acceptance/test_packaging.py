@@ -24,12 +24,12 @@ def test_the_client_can_be_imported(client):
     run(client / "python", "-W", "error", "-c", "from ocrqueue.client import submit", cwd=client)
 
 
-def test_nothing_heavy_comes_with_it(client):
+def test_no_engine_or_image_library_is_installed_with_it(client):
     assert "celery" in installed(client)
     assert installed(client) & HEAVY == set()
 
 
-def test_the_command_is_there(client):
+def test_the_command_is_installed(client):
     assert "status" in run(client / "ocr-queue", "--help", cwd=client)
 
 
@@ -43,7 +43,7 @@ def test_the_ledgers_scripts_are_in_the_package(client):
     assert start == "#!lua"
 
 
-def test_its_types_are_seen(client):
+def test_type_checkers_see_its_types(client):
     program = "from importlib.resources import files; print((files('ocrqueue') / 'py.typed').is_file())"
     assert run(client / "python", "-c", program, cwd=client).strip() == "True"
 

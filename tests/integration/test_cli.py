@@ -1,4 +1,4 @@
-"""The command line with a real Redis and a real spool; the tests do the workers' part through the ledger."""
+"""The command line with a real Redis and a real spool. The tests do the work of the workers through the ledger."""
 
 import io
 import json
@@ -81,7 +81,7 @@ def test_one_document_goes_to_standard_output(client: Client, capsys: Output) ->
     assert list(Path().iterdir()) == [Path("scan.pdf")]
 
 
-def test_several_go_to_files_and_the_worst_gives_the_exit_code(client: Client, capsys: Output) -> None:
+def test_several_documents_go_to_files_and_the_worst_end_decides_the_exit_code(client: Client, capsys: Output) -> None:
     for name in ("partial.pdf", "broken.pdf"):
         Path(name).write_bytes(b"abc")
     with working(client):
@@ -338,7 +338,7 @@ def test_doctor_waits_for_the_first_run_of_the_reconciler(
 
 
 @pytest.mark.parametrize(("engine", "level"), [("rapidocr", "note"), ("mlx-vlm", "warn")])
-def test_a_slow_blas_is_no_error(
+def test_doctor_reports_a_slow_blas_without_an_error(
     client: Client, redis: Redis, capsys: Output, monkeypatch: pytest.MonkeyPatch, engine: str, level: str
 ) -> None:
     monkeypatch.setattr(blas, "is_wanted", lambda: True)

@@ -1,4 +1,4 @@
-"""The client with a real Redis and a real spool; the tests do the workers' part through the ledger."""
+"""The client with a real Redis and a real spool. The tests do the work of the workers through the ledger."""
 
 import io
 import json
@@ -180,7 +180,7 @@ def test_a_job_is_waited_for_and_read(client: Client) -> None:
     assert [json.loads(line)["page"] for line in job.result("jsonl").splitlines()] == [1, 2, 3]
 
 
-def test_waiting_returns_at_the_event_and_not_at_the_next_look(client: Client) -> None:
+def test_waiting_returns_at_the_event_and_not_at_the_next_poll(client: Client) -> None:
     job = client.submit(b"abc")
     timer = threading.Timer(0.3, read, (client, job))
     timer.start()
@@ -215,7 +215,7 @@ def test_pages_are_yielded_as_they_are_read(client: Client) -> None:
 
 
 @pytest.mark.parametrize("failing_first", [False, True])
-def test_yielding_all_pages_reads_each_state_a_few_times_at_most(
+def test_yielding_all_pages_reads_each_state_only_a_few_times(
     client: Client, monkeypatch: pytest.MonkeyPatch, failing_first: bool
 ) -> None:
     n = 50
@@ -260,7 +260,7 @@ def test_each_page_of_a_cancelled_job_is_yielded_once(client: Client) -> None:
     assert [(page["page"], page["state"]) for page in pages] == [(n, "cancelled") for n in (2, 3, 4, 5)]
 
 
-def test_a_partial_job_has_the_text_of_the_others(client: Client) -> None:
+def test_a_partial_job_has_the_text_of_the_pages_that_were_read(client: Client) -> None:
     job = client.submit(b"abc")
     read(client, job, failing=[2])
     assert job.wait(5).state == "partial"

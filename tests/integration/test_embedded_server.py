@@ -1,3 +1,5 @@
+"""The embedded Redis server: who can reach it, what it keeps, and the errors that stop its start."""
+
 import os
 import signal
 import subprocess
@@ -80,7 +82,7 @@ def test_the_server_is_private_and_durable(data):
     assert (data / "redis").stat().st_mode & 0o777 == 0o700
 
 
-def test_its_data_survives_a_kill(data):
+def test_the_data_of_the_server_survives_a_kill(data):
     with server(data) as (process, client):
         client.set("kept", "yes")
         client.execute_command("WAITAOF", 1, 0, 5000)

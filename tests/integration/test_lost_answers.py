@@ -69,14 +69,14 @@ def through(relay: Relay, client: Client) -> Client:
 
 
 def take_up(client: Client) -> None:
-    """Run the reconciler as it runs some minutes later."""
+    """Run the reconciler with a clock that is some minutes ahead."""
     later = Ledger(client.redis, clock=time.time() + 1000)
     client.redis.delete(names.RECONCILER)
     Reconciler(later, client.spool, tick=20, patience=900).run()
 
 
 def assert_alive(client: Client, job: str) -> None:
-    """The job has its bytes, and can be read to its end."""
+    """Check that the job has its bytes, and that all its pages can be read."""
     source = client.ledger.job(job).source
     assert source.file
     with client.spool.local_source(job, source.file) as path:
@@ -124,7 +124,7 @@ def test_without_any_answer_the_bytes_stay_and_the_error_names_the_job(
 
 
 def test_a_submission_that_redis_refuses_leaves_no_job(client: Client, redis: Redis) -> None:
-    """Redis reaches its memory limit after the client has looked at it."""
+    """Redis reaches its memory limit after the client has checked it."""
     check = client._check_room
 
     def check_and_fill() -> None:

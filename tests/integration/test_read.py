@@ -32,7 +32,7 @@ WRONG: dict[str, Callable[[], object]] = {
 
 
 class Faulty(Batching):
-    """Returns something wrong for page 3."""
+    """Returns a wrong type for page 3."""
 
     page_seconds = 0.0
 
@@ -47,7 +47,7 @@ class Faulty(Batching):
 
 
 class Short(Batching):
-    """Returns one result less than it is given pages."""
+    """Returns one result fewer than it has pages."""
 
     page_seconds = 0.0
 

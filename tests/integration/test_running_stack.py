@@ -21,7 +21,7 @@ redis: python -m ocrqueue.stack.embedded
 steady: python steady.py
 fails: python -c "import sys; sys.exit('OCR_X is wrong')"
 """
-# Writes at SIGTERM whether its child still runs: only the main process must get the signal.
+# At SIGTERM, writes whether its child still runs: only the main process may receive the signal.
 STEADY = """\
 import pathlib, signal, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])

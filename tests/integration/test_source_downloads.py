@@ -19,7 +19,7 @@ STEADY = "steady=tests.support.engines:Steady"
 
 
 class ObjectStack(Stack):
-    """A stack whose spool is object storage. Its page workers have a data folder of their own, as another machine."""
+    """A stack whose spool is object storage. Its page workers have their own data folder, like another machine."""
 
     def __init__(self, folder: Path, **env: str) -> None:
         super().__init__(folder, **env)
@@ -38,7 +38,7 @@ class ObjectStack(Stack):
         self.start_worker(engines=engines, children=children, OCR_DATA_DIR=str(self.pages))
 
     def downloads(self) -> Counter[str]:
-        """Downloads of sources since this was asked last, by the data folder's name."""
+        """The number of downloads of sources since the last call, by the name of the data folder."""
         lines = self.downloads_file.read_text().splitlines() if self.downloads_file.exists() else []
         self.downloads_file.unlink(missing_ok=True)
         return Counter(Path(folder).name for folder, name in map(str.split, lines) if name.startswith("source-"))

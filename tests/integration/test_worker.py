@@ -1,4 +1,4 @@
-"""Worker children: each loads its model once, is replaced, and is ended by its page's time limit; the worker stays."""
+"""Children of a worker: they load the model once, are replaced, and end at a page's time limit. The worker goes on."""
 
 import io
 import re
@@ -53,18 +53,18 @@ def test_each_child_loads_once_and_is_replaced(stack: Stack) -> None:
     assert len(readers) > 2
 
 
-def test_a_model_that_loads_for_longer_than_four_seconds(stack: Stack) -> None:
+def test_a_model_may_load_for_longer_than_four_seconds(stack: Stack) -> None:
     stack.start_worker(
         engines="slow-loading=tests.support.engines:SlowLoading", OCR_MAX_TASKS_PER_CHILD="2", OCR_PRELOAD="1"
     )
     job = stack.client().submit(numbered.document(4), engine="slow-loading")
     assert job.wait(timeout=60).state == "done"
-    assert stack.text("worker").count("loaded engine=slow-loading") >= 2  # a replacement loaded, and was left alone
+    assert stack.text("worker").count("loaded engine=slow-loading") >= 2  # the first child, and one that replaced it
 
 
 @pytest.mark.parametrize("preload", ["0", "1"])
 def test_a_load_longer_than_a_lease_leaves_the_worker_alive(stack: Stack, preload: str) -> None:
-    """No other thread of the child runs for 7 s, with a lease of 3 s: like more than a minute with a lease of 45 s."""
+    """The load blocks all threads of the child for 7 s. The lease is 3 s; by default it is 45 s."""
     stack.start_beat()
     blocking = "blocking-load=tests.support.engines:BlockingLoad"
     worker = stack.start_worker(engines=blocking, OCR_PRELOAD=preload, OCR_LEASE_SECONDS="3", TEST_LOAD_SECONDS="7")
@@ -90,7 +90,7 @@ def test_a_load_longer_than_a_lease_leaves_the_worker_alive(stack: Stack, preloa
         (numbered.MEMORY_ERROR, "engine_error"),
     ],
 )
-def test_a_poisonous_page_fails_alone(stack: Stack, behaviour: int, code: str) -> None:
+def test_a_page_that_breaks_its_child_fails_alone(stack: Stack, behaviour: int, code: str) -> None:
     stack.start_worker(children=2)
     worker = stack.processes["worker"]
     job = stack.client().submit(numbered.document(6, {3: behaviour}))
@@ -121,7 +121,7 @@ def test_a_batch_over_its_limit_is_read_page_by_page(stack: Stack) -> None:
     assert errors == {2: "timeout"}
 
 
-def test_sigterm_ends_a_worker_and_gives_its_page_back(stack: Stack) -> None:
+def test_a_worker_that_ends_at_sigterm_returns_its_page(stack: Stack) -> None:
     stack.start_worker(engines="slow=tests.support.engines:Slow")
     job = stack.client().submit(numbered.document(6), engine="slow")
     eventually(lambda: job.status().ok >= 1)
@@ -135,7 +135,7 @@ def test_sigterm_ends_a_worker_and_gives_its_page_back(stack: Stack) -> None:
 
 
 def test_sigterm_does_not_wait_for_a_child_that_still_loads(stack: Stack) -> None:
-    """Nor for one that hangs: neither has a page that could be returned."""
+    """It does not wait for a child that hangs either. Neither has a page that could be returned."""
     stack.log("worker").unlink(missing_ok=True)
     blocking = "blocking-load=tests.support.engines:BlockingLoad"
     stack.start_worker(engines=blocking, OCR_SHUTDOWN_SECONDS="1", TEST_LOAD_SECONDS="600")
@@ -166,10 +166,10 @@ def test_no_child_of_the_documents_worker_loads_an_engine(stack: Stack) -> None:
     assert "loaded engine" not in stack.text("documents")
 
 
-def test_nothing_of_mlx_is_mapped_into_a_worker_and_no_engine_into_its_parent(stack: Stack) -> None:
+def test_a_worker_loads_no_mlx_and_its_parent_no_engine(stack: Stack) -> None:
     stack.start_worker(engines="rapidocr")
     child = stack.children("worker")[0]
-    eventually(lambda: _maps(child, "libopenvino"))  # so the check does see libraries
+    eventually(lambda: _maps(child, "libopenvino"))  # the check finds loaded libraries
     for name in ("worker", "documents"):
         parent = stack.processes[name].pid
         for library in ("mlx", "onnxruntime", "openvino", "libopenvino", "pymupdf", "cv2"):
@@ -181,7 +181,7 @@ def _maps(pid: int, library: str) -> list[str]:
     return [line for line in lines if f"/{library}" in line]
 
 
-def test_a_page_that_lies_on_its_side_is_put_right_before_any_engine_sees_it(stack: Stack) -> None:
+def test_a_sideways_page_is_turned_upright_before_the_engine_reads_it(stack: Stack) -> None:
     stack.start_worker()
     page = Image.new("RGB", (700, 400), "white")
     for number, line in enumerate(

@@ -15,7 +15,7 @@ from tests.support.harness import PROJECT
 
 DOCS = PROJECT / "docs"
 SETTING = re.compile(r"OCR_[A-Z_]+|REDIS_URL")
-# Variables by which a worker's parent hands something to its children.
+# Variables by which the parent of a worker passes values to its children.
 INTERNAL = {"OCR_WORKER_ID", "OCR_WORKER_NAME", "OCR_SERVED"}
 
 
@@ -31,7 +31,7 @@ def code() -> Iterator[ast.Module]:
 
 
 def documented() -> dict[str, str]:
-    """The default of each setting, as docs/settings.md says it."""
+    """The default of each setting in docs/settings.md."""
     rows = [row for row in table_rows(DOCS / "settings.md") if row[0].startswith("`")]
     assert len({row[0] for row in rows}) == len(rows), "a setting is there twice"
     return {row[0].strip("`"): row[1] for row in rows}
@@ -44,7 +44,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_the_defaults_are_those_of_the_code() -> None:
-    """Where a default is a constant in the code; the others depend on the machine and are described in words."""
+    """Only for constants of the code. Other defaults depend on the machine and are described in words."""
     said, compared = documented(), 0
     for tree in code():
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):

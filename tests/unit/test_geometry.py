@@ -1,3 +1,5 @@
+"""Bounds, intersections and areas of quads and rectangles."""
+
 import pytest
 
 from ocrqueue.geometry import area, bounds, intersection, point_between, union
@@ -14,7 +16,7 @@ def test_union_and_intersection():
 
 
 def test_rectangles_that_share_nothing_share_no_area():
-    assert area(intersection((0, 0, 1, 1), (2, 2, 3, 3))) == 0  # both sides are negative: their product is not
+    assert area(intersection((0, 0, 1, 1), (2, 2, 3, 3))) == 0  # both sides are negative, and their product is positive
     assert area((0, 0, 2, 3)) == 6
 
 

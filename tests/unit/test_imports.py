@@ -1,4 +1,4 @@
-"""Who may import whom, and how large a module or a package may get."""
+"""Which module may import which, and the largest size of modules, functions and packages."""
 
 import ast
 import json
@@ -66,7 +66,7 @@ def offenders(paths: list[Path], forbidden: set[str], find=imports) -> list[str]
 
 
 def loaded_by(module: str) -> set[str]:
-    """What a fresh interpreter has loaded once it has imported a module."""
+    """The top-level modules that a new interpreter has loaded after it imported a module."""
     program = f"import json, sys, {module}; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
     run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
@@ -116,7 +116,7 @@ def test_a_cycle_is_found():
     assert sorted(set(cycle_of({"a": {"b"}, "b": {"a"}, "c": {"a"}}))) == ["a", "b"]
 
 
-def test_imports_go_down():
+def test_modules_import_only_from_groups_below():
     upward = [
         f"{module} imports {other}"
         for module, others in import_graph().items()
@@ -126,7 +126,7 @@ def test_imports_go_down():
     assert upward == []
 
 
-def test_the_graph_sees_imports():
+def test_the_graph_contains_imports():
     graph = import_graph()
     assert "ocrqueue.cli" in graph["submit"]
     assert "worker.context" in graph["tasks.page"]
@@ -144,20 +144,20 @@ def test_client_safe_modules_load_nothing_heavy(name):
     assert loaded_by(f"ocrqueue.{name}") & HEAVY == set()
 
 
-def test_the_check_sees_what_is_loaded():
+def test_the_check_finds_loaded_modules():
     assert {"json", "numpy"} <= loaded_by("numpy")
 
 
-def test_the_domain_knows_nothing_of_the_tasks_and_their_settings():
+def test_the_domain_does_not_import_tasks_and_their_settings():
     assert offenders(sources("ocrqueue"), {"tasks", "worker", "worker_config", "submit"}) == []
 
 
-def test_only_the_client_knows_celery():
+def test_only_the_client_imports_celery():
     others = [path for path in sources("ocrqueue") if path != PROJECT / "ocrqueue" / "client" / "queue.py"]
     assert offenders(others, {"celery"}) == []
 
 
-def test_mlx_is_imported_in_the_engines_alone():
+def test_only_engines_import_mlx():
     others = [p for p in sources("ocrqueue", "tasks", "worker") if PROJECT / "ocrqueue" / "engines" not in p.parents]
     assert offenders(others, {"mlx", "mlx_vlm"}) == []
 
@@ -209,7 +209,7 @@ except ModelUnavailable as e:
 """
 
 
-def test_everything_but_its_engine_works_without_mlx():
+def test_without_mlx_only_its_engine_fails():
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _WITHOUT_MLX], cwd=PROJECT, capture_output=True, text=True, timeout=60
     )

@@ -1,3 +1,5 @@
+"""The input of the PP-OCR recogniser, and the decoding of its output."""
+
 import numpy as np
 
 from ocrqueue.ppocr import decode, network_input

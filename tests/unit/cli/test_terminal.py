@@ -1,3 +1,5 @@
+"""Text that is printed on a terminal."""
+
 from ocrqueue.cli.terminal import for_terminal
 
 

@@ -1,3 +1,5 @@
+"""Image files: orientation, resolution, frames, colour modes and limits."""
+
 import math
 import struct
 import sys

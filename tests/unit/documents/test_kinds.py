@@ -1,3 +1,5 @@
+"""The kind of a file is recognised by its first bytes."""
+
 import io
 import subprocess
 import sys
@@ -20,7 +22,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize(("kind", "name"), FORMATS.items())
-def test_what_pillow_writes_is_recognised(kind, name):
+def test_files_that_pillow_writes_are_recognised(kind, name):
     file = io.BytesIO()
     Image.new("RGB", (8, 8)).save(file, name)
     assert sniff(file.getvalue()) == kind

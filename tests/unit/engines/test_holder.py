@@ -1,4 +1,4 @@
-"""The engines of one child: loaded once, freed together, and excluded from garbage collections while loaded."""
+"""The engines of one child: loaded once, freed together, and not part of garbage collections while loaded."""
 
 import gc
 

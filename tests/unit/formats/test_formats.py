@@ -1,3 +1,5 @@
+"""The output formats text, Markdown, JSON and JSON Lines."""
+
 import io
 import json
 from typing import Any

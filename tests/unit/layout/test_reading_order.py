@@ -34,7 +34,7 @@ def test_a_narrow_gutter_under_boxes_that_are_too_long():
     assert order(left + right) == texts(left + right)
 
 
-def test_headings_across_both_columns_are_read_where_they_stand():
+def test_headings_across_both_columns_are_read_at_their_position():
     top = [line("A heading over both of the columns", 300, 100, size=40)]
     between = [line("A second heading over both columns", 300, 600, size=40)]
     below = column("lower left", 100, 700, 8), column("lower right", 540, 700, 8)

@@ -1,11 +1,13 @@
+"""How an engine asks whether its job is cancelled."""
+
 from ocrqueue.process.cancellation import cancellable, is_cancelled
 
 
-def test_nobody_has_cancelled_where_nobody_can():
+def test_without_a_job_nothing_is_cancelled():
     assert not is_cancelled()
 
 
-def test_it_is_asked_now_and_then_and_stays_cancelled():
+def test_a_cancelled_job_stays_cancelled():
     answers = iter([True])
     with cancellable(lambda: next(answers)):
         assert is_cancelled()
@@ -13,7 +15,7 @@ def test_it_is_asked_now_and_then_and_stays_cancelled():
     assert not is_cancelled()
 
 
-def test_it_is_not_asked_at_every_token():
+def test_redis_is_not_asked_for_every_token():
     asked = []
     with cancellable(lambda: bool(asked.append(1))):
         for _ in range(1000):

@@ -1,4 +1,4 @@
-"""A lock between processes: shared by many, or held by one alone, and free as soon as its holder is gone."""
+"""A lock between processes: shared or exclusive, and released when the process that holds it ends."""
 
 import multiprocessing
 import os
@@ -56,60 +56,60 @@ def holders(tmp_path: Path) -> Iterator["type[Holder]"]:
         holder.process.join()
 
 
-def test_many_share_it(holders) -> None:
+def test_several_processes_share_the_lock(holders) -> None:
     first, second = holders("shared"), holders("shared")
     assert first.has_it(SOON)
     assert second.has_it(SOON)
 
 
-def test_who_wants_it_alone_waits_for_those_who_share_it(holders) -> None:
+def test_an_exclusive_holder_waits_for_shared_holders(holders) -> None:
     first, second = holders("shared"), holders("shared")
     assert first.has_it(SOON)
     assert second.has_it(SOON)
-    alone = holders("exclusive")
+    exclusive = holders("exclusive")
     first.let_go()
-    assert not alone.has_it(NEVER)
+    assert not exclusive.has_it(NEVER)
     second.let_go()
-    assert alone.has_it(SOON)
+    assert exclusive.has_it(SOON)
 
 
 @pytest.mark.parametrize("how", ["shared", "exclusive"])
-def test_nobody_shares_it_with_an_exclusive_holder(holders, how: str) -> None:
-    alone = holders("exclusive")
-    assert alone.has_it(SOON)
+def test_other_holders_wait_for_an_exclusive_holder(holders, how: str) -> None:
+    exclusive = holders("exclusive")
+    assert exclusive.has_it(SOON)
     other = holders(how)
     assert not other.has_it(NEVER)
-    alone.let_go()
+    exclusive.let_go()
     assert other.has_it(SOON)
 
 
-def test_who_comes_later_does_not_overtake(holders) -> None:
+def test_a_later_shared_holder_waits_for_a_waiting_exclusive_holder(holders) -> None:
     first = holders("shared")
     assert first.has_it(SOON)
-    alone = holders("exclusive")
-    time.sleep(NEVER)  # until it waits
+    exclusive = holders("exclusive")
+    time.sleep(NEVER)  # until the exclusive holder waits
     late = holders("shared")
     assert not late.has_it(NEVER)
     first.let_go()
-    assert alone.has_it(SOON)
-    alone.let_go()
+    assert exclusive.has_it(SOON)
+    exclusive.let_go()
     assert late.has_it(SOON)
 
 
 @pytest.mark.parametrize("how", ["shared", "exclusive"])
-def test_it_is_free_once_its_holder_is_dead(holders, how: str) -> None:
+def test_the_lock_is_free_when_its_holder_is_killed(holders, how: str) -> None:
     holder = holders(how)
     assert holder.has_it(SOON)
     holder.kill()
     assert holders("exclusive").has_it(SOON)
 
 
-def test_locks_of_other_names_do_not_matter(holders) -> None:
+def test_locks_with_other_names_are_independent(holders) -> None:
     assert holders("exclusive").has_it(SOON)
     assert holders("exclusive", "two").has_it(SOON)
 
 
-def test_a_process_may_hold_it_again(tmp_path: Path) -> None:
+def test_a_process_can_hold_the_lock_again(tmp_path: Path) -> None:
     lock = ReadWriteLock(tmp_path / "a.lock", "one")
     for how in (lock.shared, lock.exclusive, lock.shared):
         with how():

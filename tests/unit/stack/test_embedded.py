@@ -1,3 +1,5 @@
+"""The folder, the socket and the program of the embedded Redis server."""
+
 import os
 import socket
 import tempfile

@@ -1,3 +1,5 @@
+"""The Procfile, the configuration of supervisord, and the reports of processes that end."""
+
 import configparser
 from pathlib import Path
 

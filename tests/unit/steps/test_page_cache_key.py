@@ -41,16 +41,16 @@ def test_every_option_is_in_the_key_or_known_not_to_matter() -> None:
 
 
 @pytest.mark.parametrize("name", MATTER)
-def test_an_option_that_changes_the_text_makes_another_key(name: str) -> None:
+def test_an_option_that_changes_the_text_changes_the_key(name: str) -> None:
     assert cache_key("5", Options(**{name: MATTER[name]}), "a") != cache_key("5", Options(), "a")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", NO_MATTER)
-def test_any_other_option_makes_no_difference(name: str) -> None:
+def test_other_options_do_not_change_the_key(name: str) -> None:
     assert cache_key("5", Options(**{name: NO_MATTER[name]}), "a") == cache_key("5", Options(), "a")  # type: ignore[arg-type]
 
 
-def test_other_bytes_or_another_way_of_reading_make_another_key() -> None:
+def test_other_bytes_or_another_way_of_reading_change_the_key() -> None:
     keys = {cache_key("5", Options(), "a"), cache_key("6", Options(), "a"), cache_key("5", Options(), "b")}
     assert len(keys) == 3
 
@@ -88,7 +88,7 @@ def test_how_a_worker_reads_depends_on_its_libraries(package: str, monkeypatch: 
 
 # -- the code that decides a text -------------------------------------------------------------------------------------
 
-# Modules that the code on the way imports, and that decide no text; packages without the modules in them.
+# Modules that this code imports and that do not affect a text. A package stands for itself, not for its modules.
 DECIDE_NOTHING = {
     "ocrqueue",
     "ocrqueue.engines",
@@ -114,13 +114,13 @@ PACKAGE = Path(page_cache_key.__file__).parents[1]
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a module of this project; None for a name that is no module."""
+    """The file of a module of this project; None if the name is not a module."""
     path = PACKAGE.parent.joinpath(*module.split("."))
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.exists()), None)
 
 
 def imports_of(file: Path) -> set[str]:
-    """Names of the modules that a file imports anywhere, with the packages that they lie in."""
+    """Names of the modules that a file imports anywhere, and of the packages that contain them."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -202,7 +202,7 @@ def test_every_engine_of_the_table_has_a_fingerprint() -> None:
         assert isinstance(engines.engine_class(path)().fingerprint(), str)
 
 
-def test_the_fingerprint_of_mlx_vlm_is_what_a_model_is_asked_with() -> None:
+def test_the_fingerprint_of_mlx_vlm_has_the_settings_of_the_request() -> None:
     given = mlx_settings()
     changed: dict[str, object] = {
         "prompt": "Read.",

@@ -1,3 +1,5 @@
+"""PDFs: rendered pages, their transforms and resolutions, limits, passwords and damaged images."""
+
 import contextlib
 import io
 

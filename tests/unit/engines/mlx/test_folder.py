@@ -1,3 +1,5 @@
+"""The folder of a model: missing and damaged files, code of the model, and its settings."""
+
 import json
 import shutil
 

@@ -1,3 +1,5 @@
+"""The prompt and the output format of each type of model."""
+
 import pytest
 
 from ocrqueue.engines.mlx.recipes import DEFAULT, recipe_for

@@ -1,3 +1,5 @@
+"""Output that repeats itself without end is detected; repetitions of real pages are not."""
+
 import random
 
 import pytest

@@ -1,3 +1,5 @@
+"""The image that a model sees of a page: its sizes, and the mapping of points back to the page."""
+
 import random
 
 import pytest

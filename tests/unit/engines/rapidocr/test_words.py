@@ -1,3 +1,5 @@
+"""Words of a line and their boxes, from the positions of the characters."""
+
 import pytest
 
 from ocrqueue.engines.rapidocr.words import LineReading, words_of

@@ -1,3 +1,5 @@
+"""The codes of characters in the invisible font of a searchable PDF."""
+
 import pytest
 
 from ocrqueue.formats.pdf.glyphs import Glyphs

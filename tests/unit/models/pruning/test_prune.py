@@ -165,7 +165,7 @@ def test_a_reference_is_moved_with_its_revision(directory: Directory) -> None:
     assert tree(directory.root) == before
 
 
-def test_what_is_never_moved(directory: Directory, tmp_path: Path) -> None:
+def test_models_that_are_never_moved(directory: Directory, tmp_path: Path) -> None:
     outside = tmp_path / "outside.bin"
     outside.write_bytes(b"not ours")
     directory.cached("org/held", pulled=LONG_AGO)
@@ -185,7 +185,7 @@ def test_what_is_never_moved(directory: Directory, tmp_path: Path) -> None:
     assert outside.read_bytes() == b"not ours"
 
 
-def test_what_comes_into_use_between_audit_and_move_stays(
+def test_a_model_that_is_used_between_audit_and_move_stays(
     directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory.cached("org/model", pulled=LONG_AGO)

@@ -16,7 +16,7 @@ def test_restore_of_a_model_that_exists_again(directory: Directory) -> None:
     assert store.trashed()
 
 
-def test_restore_of_a_whole_repository_beside_a_new_revision(directory: Directory) -> None:
+def test_restore_of_a_whole_repository_that_has_a_new_revision(directory: Directory) -> None:
     old = directory.cached("org/model", A, {**files(), "a": b"a"}, pulled=LONG_AGO)
     was = bytes_of(old)
     store = directory.store()

@@ -34,7 +34,7 @@ def test_emptying_the_trash_leaves_shared_files(directory: Directory) -> None:
     assert bytes_of(new) == was
 
 
-def test_a_model_in_the_trash_is_no_longer_ours(directory: Directory) -> None:
+def test_a_model_in_the_trash_is_foreign_if_it_is_pulled_again(directory: Directory) -> None:
     directory.cached("org/model", pulled=LONG_AGO)
     directory.store().prune()
     directory.cached("org/model")  # another tool pulls it again
