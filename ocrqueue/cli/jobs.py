@@ -184,7 +184,7 @@ def dead(as_json: bool) -> int:
 
 @click.command()
 def doctor() -> int:
-    """Check everything that a running queue needs, and print what to do if something is wrong."""
+    """Check a running queue. Each fault is printed with what to do."""
     from ocrqueue.client.doctor import Level, examine
 
     wrong = False
