@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
+from ocrqueue.client import Client
 from ocrqueue.ledger import Ledger
+from ocrqueue.settings import Shared
 from tests.support.harness import server_program
 from tests.support.ledger_steps import START
 
@@ -63,3 +65,15 @@ def short_folder() -> Iterator[Path]:
 def ledger(redis: "redis_py.Redis") -> Ledger:
     """A ledger on the private server. Its clock stands still unless a test moves it."""
     return Ledger(redis, clock=START)
+
+
+@pytest.fixture
+def client(redis: "redis_py.Redis", redis_server: Path, tmp_path: Path) -> Iterator[Client]:
+    """A client of the private server, with its own spool."""
+    (tmp_path / "spool").mkdir()
+    settings = Shared(
+        tmp_path, f"redis+socket://{redis_server}?virtual_host=0", False, str(tmp_path / "spool"), None, 100, 1000
+    )
+    client = Client(settings)
+    yield client
+    client.redis.close()

@@ -14,8 +14,9 @@ from ocrqueue.errors import PageError
 from ocrqueue.ledger import Claim, LastTry, Ledger, Outcome, Publication, Source, Step
 from ocrqueue.options import Options, select_pages
 from ocrqueue.states import MessageKind, Return
-from tests.support.ledger_model import PlainJob, PlainLedger, Sent
+from tests.support.ledger_model import PlainLedger
 from tests.support.ledger_steps import START, dump
+from tests.support.plain_job import PlainJob, Sent
 
 Mail = tuple[str, tuple[Any, ...]]  # job, message
 

@@ -58,3 +58,10 @@ class Reader:
         end = publish_end(self.id, self.ledger, lambda _, summary: Publication(json.dumps(summary), seconds=60))
         assert end
         record_end(end, self.ledger, self.spool)
+
+
+def read(client: Client, job: Job, pages: int = 3, failing: Sequence[int] = ()) -> None:
+    """Do all the work of the workers for a job of so many pages; those in `failing` fail."""
+    reader = Reader(client, job)
+    reader.open(pages)
+    reader.read(failing)
