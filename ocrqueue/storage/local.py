@@ -1,6 +1,5 @@
 """Storage in a folder of this machine, or in a mounted folder."""
 
-import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from ocrqueue.errors import StorageError
+from ocrqueue.process.disk import sync_folder
 from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
 
 
@@ -50,7 +50,7 @@ class LocalStorage:
             temporary.replace(self._root / folder / draft.name)
             if durable:
                 for changed in (self._root / folder, *made):
-                    _sync(changed)
+                    sync_folder(changed)
 
         try:
             with drafted(self._root / folder, shown, name, commit) as draft:
@@ -185,18 +185,6 @@ class LocalStorage:
         if self._gid is not None:
             os.chown(file, -1, self._gid)
         os.chmod(file, mode)  # noqa: PTH101 -- `file` may be a descriptor
-
-
-def _sync(folder: Path) -> None:
-    """Write the names in a folder to disk."""
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(number)
-    except OSError as e:
-        if e.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
-            raise
-    finally:
-        os.close(number)
 
 
 def _group_id(group: str) -> int:

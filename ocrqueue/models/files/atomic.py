@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ocrqueue.process.disk import sync_folder
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file completely or not at all, and sync it to disk. Raises OSError."""
@@ -29,15 +31,6 @@ def plain_mode() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
-
-
-def sync_folder(folder: Path) -> None:
-    """Sync the entries of a folder to disk, so that a rename in it survives a power failure. Raises OSError."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

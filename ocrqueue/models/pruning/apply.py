@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from ocrqueue.models.files.atomic import sync_folder
 from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.pruning.journal import Action, Step
+from ocrqueue.process.disk import sync_folder
 
 
 def apply(paths: DirectoryPaths, steps: Iterable[Step]) -> None:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ocrqueue.models.files.atomic import read_json, sync_folder, write_json
+from ocrqueue.models.files.atomic import read_json, write_json
 from ocrqueue.models.files.paths import DirectoryPaths
 from ocrqueue.models.pruning.journal import Entry, EntryState
+from ocrqueue.process.disk import sync_folder
 
 FILES, STAGED, JOURNAL = "files", "staged", "entry.json"
 _GONE = ".gone-"
