@@ -100,7 +100,7 @@ def test_a_runaway_page_is_stopped_and_generated_once_more(engine: MlxVlm, caplo
 
 
 def test_a_page_has_a_token_limit(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_settings", replace(engine._settings, max_tokens=5))
+    monkeypatch.setattr(engine, "_recipe", replace(engine._recipe, max_tokens=5))
     short, (long,) = read(engine, tiny.render("ABC")), engine.read([tiny.render("ABCDEFGH")], Options())
     assert short == ["ABC"]
     assert isinstance(long, PageError)

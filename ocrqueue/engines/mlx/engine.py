@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ocrqueue.engines import Model, installed
@@ -61,15 +60,9 @@ class MlxVlm:
         self._use(DEFAULT)
 
     def _use(self, recipe: Recipe) -> None:
-        given = self._settings
-        self._recipe = replace(
-            recipe,
-            prompt=given.prompt or recipe.prompt,
-            output=given.output or recipe.output,
-            max_pixels=given.max_pixels or recipe.max_pixels,
-        )
-        self.batch = given.batch or recipe.batch
-        self.dpi = recipe.dpi
+        self._recipe = self._settings.adjusted(recipe)
+        self.batch = self._recipe.batch
+        self.dpi = self._recipe.dpi
 
     def default_model(self) -> Model:
         """The model that OCR_MODEL names. Raises ModelUnavailable if there is none."""
@@ -80,10 +73,8 @@ class MlxVlm:
         return self._found
 
     def fingerprint(self) -> str:
-        """The prompt, image size and parser (known after `default_model`), settings, and versions of packages."""
-        recipe, given = self._recipe, self._settings
-        asked = (recipe.prompt, recipe.output, recipe.max_pixels, recipe.buckets, given.max_tokens, given.trusted)
-        return repr((*asked, *map(installed, _PACKAGES)))
+        """The recipe (known after `default_model`), trusted models, and versions of packages."""
+        return repr((self._recipe, self._settings.trusted, *map(installed, _PACKAGES)))
 
     def load(self, model: Model) -> None:
         """Load a model from its folder. Raises ModelUnavailable if that is not possible, and frees what was loaded."""
@@ -136,7 +127,7 @@ class MlxVlm:
 
         mx.reset_peak_memory()
         limit = self._settings.page_seconds * _MARGIN * len(pages)
-        bounds = Bounds(self._settings.max_tokens, time.monotonic() + limit, is_cancelled)
+        bounds = Bounds(self._recipe.max_tokens, time.monotonic() + limit, is_cancelled)
         found: dict[int, PageText | PageError] = {}
         shown: dict[int, tuple[Image, View]] = {}
         for number, page in enumerate(pages):
@@ -150,7 +141,7 @@ class MlxVlm:
         return [found[number] for number in range(len(pages))]
 
     def _show(self, loaded: LoadedModel, page: "Image", max_pixels: int) -> "tuple[Image, View]":
-        return fit_page(page, _unit(loaded.processor), max_pixels, self._recipe.buckets)
+        return fit_page(page, _unit(loaded.processor), max_pixels, self._recipe.buckets, self._recipe.longest)
 
     def _generate(self, loaded: LoadedModel, images: "list[Image]", bounds: Bounds) -> "list[Answer | Exception]":
         if len(images) > 1 and self.batch > 1:

@@ -1,11 +1,12 @@
 """The settings of the engine `mlx-vlm`, read from the environment in the worker's parent and in its children."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marshmallow import validate
 
 from ocrqueue.engines.mlx.markup import PARSERS
+from ocrqueue.engines.mlx.recipes import Recipe
 from ocrqueue.models.settings import model_settings
 from ocrqueue.settings import choice, env, integer, read, shared, text, words
 
@@ -20,7 +21,7 @@ class MlxSettings:
     prompt: str  # OCR_MLX_PROMPT; empty: the recipe's
     output: str  # OCR_MLX_OUTPUT: a name in PARSERS, by which answers are parsed; empty: the recipe's
     max_pixels: int  # OCR_MLX_MAX_PIXELS: size of the image that the model sees; 0: the recipe's
-    max_tokens: int  # OCR_MLX_MAX_TOKENS: per page; generating is stopped at this number
+    max_tokens: int  # OCR_MLX_MAX_TOKENS: per page; generating is stopped at this number; 0: the recipe's
     batch: int  # OCR_MLX_BATCH: pages read at once; 0: the recipe's
     cache_mb: int | None  # OCR_MLX_CACHE_MB: freed memory that MLX may keep for reuse; None: MLX's limit
     wired_mb: int | None  # OCR_MLX_WIRED_MB: memory that MLX may wire (macOS 15 or later); None: MLX's limit
@@ -30,6 +31,18 @@ class MlxSettings:
     def model_name(self) -> str:
         """The model's name without revision and folder; part of the name of its queue."""
         return Path(self.model).name if self.model.startswith("/") else self.model.partition("@")[0]
+
+    def adjusted(self, recipe: Recipe) -> Recipe:
+        """The recipe with what these settings say instead."""
+        return replace(
+            recipe,
+            prompt=self.prompt or recipe.prompt,
+            output=self.output or recipe.output,
+            max_pixels=self.max_pixels or recipe.max_pixels,
+            longest=None if self.max_pixels else recipe.longest,
+            max_tokens=self.max_tokens or recipe.max_tokens,
+            batch=self.batch or recipe.batch,
+        )
 
 
 def mlx_settings() -> MlxSettings:
@@ -42,7 +55,7 @@ def mlx_settings() -> MlxSettings:
         prompt=read(env.str, "OCR_MLX_PROMPT", "", "any text"),
         output=choice("OCR_MLX_OUTPUT", "", tuple(PARSERS)),
         max_pixels=integer("OCR_MLX_MAX_PIXELS", 0, 0, 100_000_000),
-        max_tokens=integer("OCR_MLX_MAX_TOKENS", 4096, 16, 100_000),
+        max_tokens=integer("OCR_MLX_MAX_TOKENS", 0, 0, 100_000),
         batch=integer("OCR_MLX_BATCH", 0, 0, 64),
         cache_mb=_megabytes("OCR_MLX_CACHE_MB"),
         wired_mb=_megabytes("OCR_MLX_WIRED_MB"),

@@ -17,7 +17,7 @@ class View:
 
     page: tuple[int, int]  # width and height of the page image, in pixels
     shown: tuple[int, int]  # width and height of the image that the model sees, padding included, in pixels
-    scale: float = 1.0  # pixels of the model's image per pixel of the page image, at most 1
+    scale: float = 1.0  # pixels of the model's image per pixel of the page image
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """The point of the page image for a point of the model's image, moved into the page if it lies outside."""
@@ -31,13 +31,19 @@ def bucket(side: int, unit: int) -> int:
     return math.ceil(count / step) * step * unit
 
 
-def fit_size(page: tuple[int, int], unit: int, max_pixels: int, buckets: bool) -> tuple[tuple[int, int], View]:
+def fit_size(
+    page: tuple[int, int], unit: int, max_pixels: int, buckets: bool, longest: int | None = None
+) -> tuple[tuple[int, int], View]:
     """The size in pixels to which a page is scaled, and its view.
 
     The image that the model sees has at most `max_pixels`. With `buckets` it is padded to a size in use (`bucket`),
-    else it has the scaled size.
+    else it has the scaled size. With `longest` its longer side has exactly this length, and nothing else counts.
     """
     width, height = page
+    if longest:
+        scale = longest / max(page)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        return size, View(page, size, scale)
     scale = min(1.0, math.sqrt(max_pixels / (width * height)))
     while True:
         size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -47,11 +53,13 @@ def fit_size(page: tuple[int, int], unit: int, max_pixels: int, buckets: bool) -
         scale *= _SHRINK
 
 
-def fit_page(page: "Image", unit: int, max_pixels: int, buckets: bool) -> "tuple[Image, View]":
+def fit_page(
+    page: "Image", unit: int, max_pixels: int, buckets: bool, longest: int | None = None
+) -> "tuple[Image, View]":
     """Scale and pad a page image as `fit_size` says. Returns the RGB image for the model, and the view."""
     from PIL import Image
 
-    size, view = fit_size(page.size, unit, max_pixels, buckets)
+    size, view = fit_size(page.size, unit, max_pixels, buckets, longest)
     image = page.convert("RGB")
     if size != page.size:
         image = image.resize(size, Image.Resampling.LANCZOS)

@@ -1,0 +1,48 @@
+"""What is particular to one type of model: how it is asked, what its folder must have, when it is stopped."""
+
+from dataclasses import dataclass, field
+
+# Files that most folders must have. "|" separates alternatives; `processor_config.json:image_processor` is a key in a
+# JSON file.
+TOKENIZER = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+IMAGE_PROCESSOR = "preprocessor_config.json|processor_config.json:image_processor"
+
+
+@dataclass(frozen=True, slots=True)
+class NgramBlock:
+    """Forbids the model to write a sequence of tokens that it has written before."""
+
+    size: int  # tokens of a sequence that may not be repeated
+    window: int | None = None  # how many of the last tokens are looked at; None: all of the page
+    exempt: tuple[str, ...] = ()  # tokens that are never forbidden, as text
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a type of model is used. `repr` shows every field that changes the text of a page, and no other."""
+
+    prompt: str  # the words of the user's message, without the chat template
+    output: str = "text"  # a name in `ocrqueue.engines.mlx.markup.PARSERS`
+    system: str | None = None  # the system message; "": an empty one is sent; None: none is sent
+    text_first: bool | None = None  # order in the user's message; None: as mlx-vlm does it; False: image first
+    dpi: int = 150  # resolution at which a PDF page is rendered
+    max_pixels: int = 1_600_000  # of the image that the model sees; larger pages are scaled down
+    longest: int | None = (
+        None  # pixels of the longer side, to which every page is scaled; None: only `max_pixels` limits
+    )
+    buckets: bool = True  # pad pages to a few sizes; False: the model's processor itself scales every page to one size
+    max_tokens: int = 8192  # per page; generating is stopped at this number
+    stops: tuple[str, ...] = ()  # texts that end a page although the model goes on
+    temperatures: tuple[float, ...] = (0.0, 0.4, 0.8)  # of the tries of a page, in order; 0: always the likeliest token
+    top_p: float = 1.0  # only the likeliest tokens with this share of the probability; used above temperature 0
+    top_k: int = 0  # only so many of the likeliest tokens; 0: all; used above temperature 0
+    repetition_penalty: float | None = None  # None: no penalty
+    ngram: NgramBlock | None = None  # None: nothing is forbidden
+    template: bool = field(default=True, repr=False)  # the folder must have a chat template; False: none is used
+    files: tuple[str, ...] = field(default=(TOKENIZER, TOKENIZER_CONFIG, IMAGE_PROCESSOR), repr=False)  # beside weights
+    batch: int = field(default=1, repr=False)  # pages at once; above 1 only where answers were found to stay the same
+    runs_code: bool = field(default=False, repr=False)  # mlx-vlm runs the folder's Python code whatever it is told
+    refused: str = field(default="", repr=False)  # why this type cannot be used, and what to use; empty: it can be used
+    licence: str = field(default="", repr=False)  # one sentence on the licence of the weights; empty: not known
+    experimental: str = field(default="", repr=False)  # what is known to go wrong; empty: nothing
