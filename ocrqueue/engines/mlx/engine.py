@@ -177,7 +177,7 @@ class MlxVlm:
 
     def _parse(self, answer: str, view: View) -> PageText:
         try:
-            return PARSERS[self._recipe.output](answer, view)
+            return PARSERS[self._recipe.output](answer, view).page
         except Exception:
             log.exception("an answer could not be parsed as %s: it is used as plain text", self._recipe.output)
             return PageText(text=answer.strip())

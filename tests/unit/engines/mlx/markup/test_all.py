@@ -12,7 +12,7 @@ HALF = View((1000, 2000), (560, 1120), 0.5)  # shown at half size, padded on the
 
 
 def parse(kind, answer, view=VIEW):
-    return PARSERS[kind](answer, view)
+    return PARSERS[kind](answer, view).page
 
 
 def boxes(page):
@@ -45,6 +45,23 @@ def test_olmocr_metadata_is_removed(answer):
     page = parse("olmocr", answer)
     assert page.markdown == "# Hello\nworld"
     assert page.plain == "Hello\nworld"
+
+
+@pytest.mark.parametrize(
+    ("valid", "correction", "turn"),
+    [("False", 90, 270), ("false", 270, 90), ("False", 180, 180), ("True", 90, 0), ("False", 0, 0), ("False", 45, 0)],
+)
+def test_front_matter_of_olmocr_counts_the_rotation_counterclockwise(valid, correction, turn):
+    answer = f"---\nis_rotation_valid: {valid}\nrotation_correction: {correction}\nis_table: False\n---\nword"
+    parsed = PARSERS["olmocr"](answer, VIEW)
+    assert (parsed.page.plain, parsed.turn) == ("word", turn)
+
+
+@pytest.mark.parametrize(("valid", "correction", "turn"), [(False, 90, 90), (True, 90, 0), (False, None, 0)])
+def test_json_of_olmocr_counts_the_rotation_clockwise(valid, correction, turn):
+    fields = {"is_rotation_valid": valid, "rotation_correction": correction, "natural_text": "word"}
+    parsed = PARSERS["olmocr"](json.dumps(fields), VIEW)
+    assert (parsed.page.plain, parsed.turn) == ("word", turn)
 
 
 def test_olmocr_on_an_empty_page():
