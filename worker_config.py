@@ -16,6 +16,7 @@ from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.limits import Limits
 from ocrqueue.models.settings import model_settings
 from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, text, words
+from ocrqueue.web.settings import web_settings
 
 START_METHODS = ("spawn",) if sys.platform == "darwin" else ("fork", "spawn")
 MACHINE_MB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
@@ -95,6 +96,9 @@ OCR_AUDIT_AT = text("OCR_AUDIT_AT", "03:00", r"([01]\d|2[0-3]):[0-5]\d", "a loca
 OCR_FLOWER_ADDRESS = text("OCR_FLOWER_ADDRESS", "127.0.0.1", r"[\w.:-]+", "an address of this machine")
 OCR_FLOWER_PORT = integer("OCR_FLOWER_PORT", 5555, 1, 65535)
 OCR_FLOWER_PASSWORD = text("OCR_FLOWER_PASSWORD", "", r"[^\s:]+:\S+", "user:password")
+
+# -- the HTTP API -----------------------------------------------------------------------------------------------------
+WEB = web_settings()  # OCR_HTTP_ADDRESS, OCR_HTTP_PORT, OCR_API_KEYS: see ocrqueue/web/settings.py
 
 # == Celery ==========================================================================================================
 broker_url = result_backend = SHARED.redis

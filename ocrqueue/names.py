@@ -85,6 +85,11 @@ def night_key(what: str, date: str) -> str:
     return f"{PREFIX}night:{what}:{date}"
 
 
+def rate_key(key: str, minute: int) -> str:
+    """The number of requests that an API key sent in a minute (counted since 1970), as an integer; expires."""
+    return f"{PREFIX}rate:{key}:{minute}"
+
+
 def models_queue(directory: str) -> str:
     """The queue of a model directory. Page workers on the machines that have the directory take its messages."""
     return f"models.{directory}"

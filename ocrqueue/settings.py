@@ -5,6 +5,7 @@ SettingsError: one line that names the variable, the value and the allowed value
 """
 
 import difflib
+import ipaddress
 import os
 import re
 import socket
@@ -186,3 +187,13 @@ def shared() -> Shared:
 def hostname() -> str:
     """The name of this machine, for ids and logs."""
     return socket.gethostname()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

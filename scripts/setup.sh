@@ -40,7 +40,7 @@ pip_install() {
 }
 
 install_core() {
-    pip_install -c requirements.lock -r requirements-client.txt -r requirements-worker.txt -r requirements-dev.txt ||
+    pip_install -c requirements.lock -r requirements-client.txt -r requirements-worker.txt -r requirements-web.txt -r requirements-dev.txt ||
         fail "pip could not install the packages above; correct this and run make setup again"
 }
 

@@ -1,10 +1,10 @@
 """`python -m worker.flower`: starts Flower, on loopback by default. On any other address it requires a password."""
 
-import ipaddress
 import os
 import sys
 
 import worker_config as config
+from ocrqueue.settings import is_loopback
 
 
 def check() -> None:
@@ -33,16 +33,6 @@ def main() -> None:
     }
     command = [sys.executable, "-m", "celery", "-A", "tasks.app", "flower", *(f"--{k}={v}" for k, v in options.items())]
     os.execv(sys.executable, command)  # noqa: S606 -- no shell, our own arguments
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach the address."""
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 if __name__ == "__main__":

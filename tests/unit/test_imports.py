@@ -25,9 +25,10 @@ MAX_FUNCTION_LINES = 40
 # The packages from top to bottom. A module imports only modules of its own group and of groups below it, so a page goes
 # from `submit` to its result down this list.
 GROUPS = [
-    "submit", "tasks", "worker", "worker_config", "ocrqueue.cli", "ocrqueue.stack", "ocrqueue.client", "ocrqueue.steps",
-    "ocrqueue.fetching", "ocrqueue.formats", "ocrqueue.upright", "ocrqueue.layout", "ocrqueue.documents",
-    "ocrqueue.engines", "ocrqueue.models", "ocrqueue.storage", "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
+    "submit", "tasks", "worker", "worker_config", "ocrqueue.cli", "ocrqueue.stack", "ocrqueue.web", "ocrqueue.client",
+    "ocrqueue.steps", "ocrqueue.fetching", "ocrqueue.formats", "ocrqueue.upright", "ocrqueue.layout",
+    "ocrqueue.documents", "ocrqueue.engines", "ocrqueue.models", "ocrqueue.storage", "ocrqueue.ledger",
+    "ocrqueue.process", "ocrqueue",
 ]  # fmt: skip
 
 

@@ -30,9 +30,9 @@ def test_an_invalid_line_is_in_the_error(line):
         read_procfile(line)
 
 
-def test_the_projects_own_procfile_has_all_five():
+def test_the_projects_own_procfile_has_all_six():
     processes = read_procfile((PROJECT / "Procfile").read_text())
-    assert [p.name for p in processes] == ["redis", "worker", "documents", "beat", "flower"]
+    assert [p.name for p in processes] == ["redis", "worker", "documents", "beat", "flower", "web"]
 
 
 def test_redis_starts_first_and_stops_last():

@@ -1,0 +1,43 @@
+"""`python -m ocrqueue.web`: serves the HTTP API, on loopback by default. On any other address it requires API keys."""
+
+import sys
+
+import uvicorn
+
+from ocrqueue.settings import SettingsError
+from ocrqueue.web.app import create_app
+from ocrqueue.web.keys import Keys
+from ocrqueue.web.settings import WebSettings, web_settings
+
+_SHUTDOWN_SECONDS = 10  # for requests to end after SIGTERM
+
+
+def check(settings: WebSettings) -> None:
+    """Raise SettingsError if other machines could reach the API without a key."""
+    if not settings.is_private and not Keys(settings.keys).all():
+        raise SettingsError(
+            f"OCR_HTTP_ADDRESS={settings.address!r} opens the HTTP API to others: "
+            "make a key first with `submit.py keys new NAME`, or leave the address at 127.0.0.1"
+        )
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    try:
+        settings = web_settings()
+        check(settings)
+        app = create_app(settings)
+    except SettingsError as e:
+        sys.exit(f"ocr: {e.message}")
+    uvicorn.run(
+        app,
+        host=settings.address,
+        port=settings.port,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Makes the application: its endpoints, its errors, and what they use."""
+
+from fastapi import APIRouter, FastAPI
+
+from ocrqueue import __version__
+from ocrqueue.client import Client
+from ocrqueue.web import problems
+from ocrqueue.web.keys import Keys
+from ocrqueue.web.routes import probes
+from ocrqueue.web.service import Service
+from ocrqueue.web.settings import WebSettings, web_settings
+
+PREFIX = "/api/v1"  # of the project's own API
+_OWN: tuple[APIRouter, ...] = ()  # routers of the project's own API, below PREFIX
+_OTHERS: tuple[APIRouter, ...] = (probes.router,)  # routers with paths of their own
+
+
+def create_app(settings: WebSettings | None = None, client: Client | None = None) -> FastAPI:
+    """The application. Without arguments it reads its settings from the environment."""
+    settings = settings or web_settings()
+    app = FastAPI(title="OCR Queue", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.state.service = Service(settings, client or Client(), Keys(settings.keys))
+    problems.add_handlers(app)
+    for router in _OWN:
+        app.include_router(router, prefix=PREFIX)
+    for router in _OTHERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,107 @@
+"""Errors as problem documents (RFC 9457), with the project's error codes."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ocrqueue.errors import OcrError, Unconfirmed
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5  # the Retry-After of an answer 503
+# The HTTP status of an error code; 500 for codes that are not listed.
+STATUS = {
+    "invalid_request": 422,  # a parameter of the request has a wrong type or value
+    "invalid_options": 422,
+    "key_missing": 401,  # the request has no API key, or a wrong one
+    "key_rights": 403,  # the API key lacks a right
+    "rate_limited": 429,  # the API key sends too many requests
+    "unknown_job": 404,
+    "not_found": 404,  # no such path, page or format
+    "not_allowed": 405,  # the path has other methods
+    "wrong_state": 409,
+    "not_ready": 409,  # the job has not ended
+    "too_large": 413,
+    "empty_file": 422,
+    "unsupported_format": 415,
+    "source_not_allowed": 422,
+    "queue_full": 503,
+    "queue_unavailable": 503,
+    "storage_error": 503,
+    "model_directory": 409,
+    "wait_timeout": 504,
+}
+
+
+class ApiError(OcrError):
+    """An error of a request. `code` is a key of STATUS; `headers` are sent with the answer."""
+
+    def __init__(self, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message, code)
+        self.headers = headers or {}
+
+
+def status_of(error: OcrError) -> int:
+    """The HTTP status of an error."""
+    return STATUS.get(error.code, 500)
+
+
+def headers_of(error: OcrError) -> dict[str, str]:
+    """The HTTP headers of an error: when to try again, how to authenticate."""
+    found = dict(error.headers) if isinstance(error, ApiError) else {}
+    if status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE:
+        found.setdefault("Retry-After", str(RETRY_SECONDS))
+    if error.code == "key_missing":
+        found.setdefault("WWW-Authenticate", "Bearer")
+    return found
+
+
+def document(error: OcrError) -> dict[str, Any]:
+    """The problem document of an error: type, title, status, detail, code, and the job of an Unconfirmed."""
+    status = status_of(error)
+    found = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+    }
+    return {**found, "job": error.job} if isinstance(error, Unconfirmed) else found
+
+
+def problem(error: OcrError) -> JSONResponse:
+    """The answer to a request that failed with this error."""
+    return JSONResponse(document(error), status_of(error), headers_of(error), MEDIA_TYPE)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error of this application with a problem document."""
+    app.add_exception_handler(OcrError, _ocr_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _ocr_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OcrError)
+    return problem(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem(ApiError("invalid_request", f"{where}: {first['msg']}"))
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "not_allowed", 413: "too_large"}.get(error.status_code, "invalid_request")
+    return problem(ApiError(code, str(error.detail), dict(error.headers or {})))
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+    return problem(OcrError("an unforeseen error; the log of the web process has the details"))

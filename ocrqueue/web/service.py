@@ -1,0 +1,28 @@
+"""What every request uses: the settings, the queue's client and the API keys."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ocrqueue.client import Client
+from ocrqueue.web.keys import Keys
+from ocrqueue.web.settings import WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One queue that is served over HTTP. It is stored as `app.state.service`."""
+
+    settings: WebSettings
+    client: Client  # for threads; async code uses `anyio.to_thread.run_sync` for calls of it
+    keys: Keys
+
+
+def service(request: Request) -> Service:
+    """The service of the application that got the request."""
+    found: Service = request.app.state.service
+    return found
+
+
+ServiceOf = Annotated[Service, Depends(service)]
