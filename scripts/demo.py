@@ -22,6 +22,7 @@ from ocrqueue.stack.stack import read_procfile
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE = Path("tests", "data", "scan.pdf")
+PORTS = {"OCR_FLOWER_PORT": 5555, "OCR_HTTP_PORT": 8000}  # settings and their defaults
 READY_SECONDS = 120  # for Redis and the first worker; imports are slow on a busy machine
 
 
@@ -52,9 +53,9 @@ def jobs(client: "redis.Redis") -> set[str]:
     return {str(job) for job in client.zrange(names.JOBS, 0, -1)}
 
 
-def flower_port() -> int:
-    """The port of Flower in the settings."""
-    return integer("OCR_FLOWER_PORT", 5555, 1, 65535)
+def port(setting: str) -> int:
+    """The port that a setting of PORTS says."""
+    return integer(setting, PORTS[setting], 1, 65535)
 
 
 def free_port(wanted: int) -> int:
@@ -74,16 +75,16 @@ def stack(client: "redis.Redis", settings: Shared) -> Iterator[bool]:
     if workers(client):
         yield True
         return
-    port = free_port(flower_port())
+    ports = {setting: str(free_port(port(setting))) for setting in PORTS}
     process = subprocess.Popen(
         [sys.executable, "-m", "ocrqueue.stack"],
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "OCR_FLOWER_PORT": str(port)},
+        env={**os.environ, **ports},
         start_new_session=True,  # Ctrl-C reaches only this process, which stops the stack below
     )
     try:
         _wait_until_ready(process, client, settings)
-        say(f"ready; while this runs, Flower is at http://127.0.0.1:{port}")
+        say(f"ready; while this runs, Flower is at http://127.0.0.1:{ports['OCR_FLOWER_PORT']}")
         yield False
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -127,7 +128,7 @@ def tell(new: set[str], settings: Shared, keeps_running: bool) -> None:
         say(f"job      {job}")
         say(f"result   {settings.spool.rstrip('/')}/jobs/{job}/")
     how = "" if keeps_running else "make up, then "
-    say(f"Flower   {how}http://127.0.0.1:{flower_port()}")
+    say(f"Flower   {how}http://127.0.0.1:{port('OCR_FLOWER_PORT')}")
 
 
 def demonstrate(file: Path) -> int:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -16,16 +15,10 @@ from celery import Celery
 
 from ocrqueue import names
 from tests.support import numbered
-from tests.support.harness import Stack, eventually
+from tests.support.harness import Stack, eventually, free_port
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SLOW = "slow=tests.support.engines:Slow"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,13 @@ def eventually(what: Callable[[], T | None], seconds: float = 20, every: float =
             return value
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
         time.sleep(every)
+
+
+def free_port() -> int:
+    """A port of loopback on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def server_program() -> str:
