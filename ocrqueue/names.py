@@ -50,6 +50,11 @@ def pages_key(job: str) -> str:
     return f"{PREFIX}job:{job}:pages"
 
 
+def owner_key(owner: str) -> str:
+    """The sorted set of the jobs that one API key submitted, by time of creation."""
+    return f"{PREFIX}owner:{owner}"
+
+
 def format_id(job: str, round: int, format: str) -> str:
     """The id of the task that makes a format of a round's result; the same for the same arguments."""
     return str(uuid5(UUID(job), f"{round} {format}"))

@@ -56,6 +56,16 @@ class MessageKind(StrEnum):
     FORMAT = "format"  # make one output format
 
 
+class WebhookEvent(StrEnum):
+    """What a webhook is called for."""
+
+    JOB_DONE = "job.done"
+    JOB_PARTIAL = "job.partial"
+    JOB_FAILED = "job.failed"
+    JOB_CANCELLED = "job.cancelled"
+    PAGE_FINISHED = "page.finished"  # a page was read, or failed
+
+
 class FormatName(StrEnum):
     """The formats that a result can be written in, in the order in which they are listed to users."""
 

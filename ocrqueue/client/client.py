@@ -12,6 +12,7 @@ The client needs Redis and the spool, but no engine. It reads its settings from 
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Unpack, cast
 from uuid import UUID
@@ -24,7 +25,7 @@ from ocrqueue import names
 from ocrqueue.client import submission
 from ocrqueue.client.job import Job
 from ocrqueue.client.queue import Queue
-from ocrqueue.client.submission import AnySource, Parameters, Upload
+from ocrqueue.client.submission import AnySource, Order, Parameters, Upload
 from ocrqueue.errors import (
     InvalidOptions,
     OcrError,
@@ -37,7 +38,6 @@ from ocrqueue.errors import (
 from ocrqueue.ledger import Message, NewerRecord, Source, Step, fingerprint
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.records import job_note
-from ocrqueue.options import Options
 from ocrqueue.settings import Shared, shared
 from ocrqueue.states import MessageKind
 from ocrqueue.storage import rounds
@@ -79,17 +79,16 @@ class Client(Queue):
 
         For callers that need the id even if the submission is interrupted.
         """
-        options = submission.parse(parameters)
-        key = parameters.get("key")
+        order = Order.parse(parameters)
         with (
-            submission.opened(source, parameters.get("name"), seekable=key is not None) as upload,
+            submission.opened(source, parameters.get("name"), seekable=order.key is not None) as upload,
             reaching(self.settings),
         ):
-            if key is not None and self._is_known(job, key, upload, options):
-                self._restore(job, upload, options, parameters.get("password"))
+            if order.key is not None and self._is_known(job, upload, order):
+                self._restore(job, upload, order)
             else:
                 self._check_room()
-                self._put(job, key, upload, options, parameters.get("password"))
+                self._put(job, upload, order)
         return Job(job, self)
 
     def job(self, job: str) -> "Job":
@@ -109,29 +108,30 @@ class Client(Queue):
         return False
 
     # -- submitting ------------------------------------------------------------------------------------------------
-    def _is_known(self, job: str, key: str, upload: Upload, options: Options) -> bool:
+    def _is_known(self, job: str, upload: Upload, order: Order) -> bool:
         """Whether the key's job exists. Raises InvalidOptions if that job has another document or other options."""
         made_of = self.redis.hget(names.job_key(job), "fingerprint")
         if made_of is None:
             return False
-        if made_of != fingerprint(upload.as_source(), options):
-            raise self._other(job, key, options)
+        if made_of != fingerprint(upload.as_source(), order.options):
+            raise self._other(job, order)
         return True
 
-    def _restore(self, job: str, upload: Upload, options: Options, password: str | bytes | None) -> None:
+    def _restore(self, job: str, upload: Upload, order: Order) -> None:
         """Store the document of an existing job again if the spool has lost it."""
         with suppress(UnknownJob, NewerRecord):
-            file = self.ledger.job(job).source.file
+            record = self.ledger.job(job)
+            file = record.source.file
             if upload.stream is not None and file is not None and not self.spool.exists(job, file):
-                self._store(job, upload, options, password)
+                self._store(job, upload, replace(order, submitter=record.submitter))
 
-    def _other(self, job: str, key: str, options: Options) -> InvalidOptions:
+    def _other(self, job: str, order: Order) -> InvalidOptions:
         """The error for a key that was used for another document or with other options."""
         record = self.ledger.job(job)
-        ours, theirs = options.given(), record.options.given()
+        ours, theirs = order.options.given(), record.options.given()
         differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         what = f"other options ({', '.join(differing)})" if differing else f"another document ({record.source.name})"
-        return InvalidOptions(f"the key {key!r} belongs to job {record.id} with {what}; use another key")
+        return InvalidOptions(f"the key {order.key!r} belongs to job {record.id} with {what}; use another key")
 
     def _check_room(self) -> None:
         """Raise QueueFull if the queue has too many pages or Redis has too little memory left."""
@@ -147,32 +147,33 @@ class Client(Queue):
                 "wait until the queue has drained, or raise its maxmemory"
             )
 
-    def _put(self, job: str, key: str | None, upload: Upload, options: Options, password: str | bytes | None) -> None:
+    def _put(self, job: str, upload: Upload, order: Order) -> None:
         """Store the document, then create the record, then send the message.
 
         A process that is killed before job.json is stored leaves a folder that the housekeeping removes. A process
         that is killed later leaves a job: the reconciler creates missing records, and sends missing messages.
         """
         try:
-            source = self._store(job, upload, options, password)
+            source = self._store(job, upload, order)
         except BaseException:
-            if key is None:  # with a key, the folder may belong to another submission, too
+            if order.key is None:  # with a key, the folder may belong to another submission, too
                 with suppress(StorageError):
                     self.spool.drop(job)
             raise
         # Redis may have lost the job that used this key before; its folder is still there
-        round = 1 if key is None else rounds.renew_round(self.spool, job)
-        step = self._create(job, key, source, options, round)
+        round = 1 if order.key is None else rounds.renew_round(self.spool, job)
+        step = self._create(job, source, order, round)
         if not step.reply["same"]:  # another submission used the key at the same time
             record = self.ledger.job(job)
-            self.spool.write_json(job, JOB, job_note(job, record.source, record.options, record.created))
-            raise self._other(job, str(key), options)
+            note = job_note(job, record.source, record.options, record.created, record.submitter)
+            self.spool.write_json(job, JOB, note)
+            raise self._other(job, order)
         if step.reply["created"]:
             self.send(step.messages)
         else:  # an earlier attempt created the job, but its answer, with the message, was lost; two messages do no harm
             self.send([Message(MessageKind.DOCUMENT, job, (), None, int(step.reply["priority"]), step.reply["name"])])
 
-    def _store(self, job: str, upload: Upload, options: Options, password: str | bytes | None) -> Source:
+    def _store(self, job: str, upload: Upload, order: Order) -> Source:
         """Write the job's folder. job.json is last, because the reconciler creates a job for each job.json."""
         if upload.stream is None:
             source = upload.as_source()
@@ -180,12 +181,12 @@ class Client(Queue):
         else:
             stored = self.spool.put_source(job, upload.stream, self.settings.max_bytes)
             source = Source(upload.name, stored.file, stored.sha256, stored.bytes)
-        if password:
-            self.spool.put_password(job, password.encode() if isinstance(password, str) else password)
-        self.spool.write_json(job, JOB, job_note(job, source, options, time.time()))
+        if order.password:
+            self.spool.put_password(job, order.password)
+        self.spool.write_json(job, JOB, job_note(job, source, order.options, time.time(), order.submitter))
         return source
 
-    def _create(self, job: str, key: str | None, source: Source, options: Options, round: int) -> Step:
+    def _create(self, job: str, source: Source, order: Order, round: int) -> Step:
         """Create the record; try again if the answer was lost, which is safe if the record exists already.
 
         If Redis refuses, the folder is removed. Raises Unconfirmed if no attempt was answered. The folder stays then,
@@ -194,15 +195,15 @@ class Client(Queue):
         for pause in (*_PAUSES, None):
             try:
                 with reaching(self.settings):
-                    return self.ledger.create(job, source, options, round)
+                    return self.ledger.create(job, source, order.options, round, order.submitter)
             except QueueUnavailable as e:
                 was_lost = isinstance(e.__cause__, RedisConnectionError | RedisTimeoutError)
-                if not was_lost and self._take_back(job, key):
+                if not was_lost and self._take_back(job, order.key):
                     raise
                 if pause is None:
                     raise Unconfirmed(job, e.message) from e
             except Exception:
-                self._take_back(job, key)
+                self._take_back(job, order.key)
                 raise
             time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")

@@ -34,6 +34,7 @@ class JobStatus:
     code: str | None  # why the document could not be opened
     message: str | None
     waiting_for: str | None  # why the job cannot continue, and what to do; None if a worker can continue it
+    owner: str | None = None  # name of the API key that submitted the job; None for other clients
 
     @property
     def has_ended(self) -> bool:
@@ -112,6 +113,7 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         code=job.code,
         message=job.message,
         waiting_for=_waiting_for(job, workers),
+        owner=job.submitter.owner,
     )
 
 

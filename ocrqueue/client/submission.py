@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import copyfileobj
 from typing import BinaryIO, TypedDict, cast
@@ -14,12 +14,15 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4, uuid5
 
 from ocrqueue.errors import InvalidOptions
-from ocrqueue.ledger import Source
+from ocrqueue.ledger import NOBODY, Source, Submitter
 from ocrqueue.options import Options
+from ocrqueue.webhooks.parameters import WebhookParameters, parse_webhook
 
 AnySource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 _KEYS = UUID("6f1f3a52-0d0b-5a3e-9c55-1b8c6f0f6a10")  # namespace of the job ids that are made from keys
 _CHUNK = 1 << 20
+_LONGEST_OWNER = 100  # characters
+_NO_OPTIONS = frozenset({"password", "key", "name", "owner", "webhook"})
 
 
 class Parameters(TypedDict, total=False):
@@ -38,6 +41,29 @@ class Parameters(TypedDict, total=False):
     password: str | bytes | None  # of an encrypted document
     key: str | None  # makes the submission idempotent: submissions with the same key return the same job
     name: str | None  # of the document; default: the name of the file or URL
+    owner: str | None  # name of the API key for which the job is submitted
+    webhook: str | WebhookParameters | None  # URL that is called when the job ends; see `ocrqueue.webhooks.parameters`
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The parameters of a submission, checked."""
+
+    options: Options
+    key: str | None = None  # as in `Parameters`
+    password: bytes | None = field(default=None, repr=False)
+    submitter: Submitter = NOBODY
+
+    @classmethod
+    def parse(cls, parameters: Parameters) -> "Order":
+        """Check the parameters. Raises InvalidOptions."""
+        password = parameters.get("password")
+        return cls(
+            parse(parameters),
+            parameters.get("key"),
+            password.encode() if isinstance(password, str) else password,
+            _submitter(parameters),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +122,7 @@ def opened(source: AnySource, name: str | None, seekable: bool) -> Iterator[Uplo
 def parse(parameters: Parameters) -> Options:
     """The options among the parameters. Raises InvalidOptions, also for a key of a wrong type."""
     _check_key(parameters.get("key"))
-    values = {k: v for k, v in parameters.items() if k not in ("password", "key", "name")}
+    values = {k: v for k, v in parameters.items() if k not in _NO_OPTIONS}
     if isinstance(formats := values.get("formats"), str):
         values["formats"] = [formats]
     return Options.parse(values)
@@ -117,6 +143,13 @@ def _check_key(key: object) -> None:
         raise InvalidOptions(f"the key must be text, not {type(key).__name__}")
     if key == "":
         raise InvalidOptions("the key is empty: leave it out, or give a text")
+
+
+def _submitter(parameters: Parameters) -> Submitter:
+    owner, webhook = parameters.get("owner"), parameters.get("webhook")
+    if owner is not None and not (isinstance(owner, str) and 0 < len(owner) <= _LONGEST_OWNER):
+        raise InvalidOptions(f"the owner is the name of an API key, a text of at most {_LONGEST_OWNER} characters")
+    return Submitter(owner, None if webhook is None else parse_webhook(webhook))
 
 
 def _digest(stream: BinaryIO) -> tuple[str, int]:

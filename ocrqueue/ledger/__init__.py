@@ -11,6 +11,7 @@ from ocrqueue import names
 from ocrqueue.errors import PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import scripts
 from ocrqueue.ledger.records import (
+    NOBODY,
     Claim,
     ClaimedPage,
     Job,
@@ -21,12 +22,15 @@ from ocrqueue.ledger.records import (
     Publication,
     Source,
     Step,
+    Submitter,
+    Webhook,
 )
 from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, PageState, Return
 
 __all__ = [
     "MISSING_TEXT",
+    "NOBODY",
     "Claim",
     "ClaimedPage",
     "Job",
@@ -39,6 +43,8 @@ __all__ = [
     "Publication",
     "Source",
     "Step",
+    "Submitter",
+    "Webhook",
 ]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
@@ -83,7 +89,7 @@ class Ledger:
         return Step(not reply.get("stale", False), _messages(job, reply), reply)
 
     # -- creating a job --------------------------------------------------------------------------------------------
-    def create(self, job: str, source: Source, options: Options, round: int = 1) -> Step:
+    def create(self, job: str, source: Source, options: Options, round: int = 1, submitter: Submitter = NOBODY) -> Step:
         """Create a job; if the id exists already, nothing changes.
 
         `reply["created"]` says whether the job is new, `reply["same"]` whether it has this source and these options.
@@ -97,6 +103,10 @@ class Ledger:
             "priority": names.PRIORITIES[options.priority],
             "round": round,
         }
+        if submitter.owner is not None:
+            record["owner"] = submitter.owner
+        if submitter.webhook:
+            record["webhook"] = json.dumps(submitter.webhook.to_json())
         flat = [item for pair in record.items() for item in pair]
         try:
             return self._step("create", job, fingerprint(source, options), *flat)
@@ -280,9 +290,9 @@ class Ledger:
                 state = PageState.OK if read else PageState.OPEN if waits else PageState.CANCELLED
                 yield PageRecord(numbers.number(i), state)
 
-    def jobs(self) -> list[str]:
-        """The ids of all jobs, oldest first."""
-        return cast("list[str]", self.redis.zrange(names.JOBS, 0, -1))
+    def jobs(self, owner: str | None = None) -> list[str]:
+        """The ids of all jobs, or of one owner's, oldest first."""
+        return cast("list[str]", self.redis.zrange(names.JOBS if owner is None else names.owner_key(owner), 0, -1))
 
     def dead(self) -> list[tuple[str, int]]:
         """(job, page) of all failed pages that a retry may read, oldest first; page 0 is the document itself.
@@ -299,9 +309,17 @@ class Ledger:
                 found.append((job, int(index) and numbers[job].number(int(index))))
         return found
 
-    def backlog(self) -> int:
-        """The number of open pages of all jobs. A job that is not opened yet counts as ten pages."""
-        return int(cast("str | None", self.redis.get(names.BACKLOG)) or 0)
+    def backlog(self, owner: str | None = None) -> int:
+        """The number of open pages of all jobs, or of one owner's. A job that is not opened yet counts as ten pages.
+
+        With an owner, it looks at each of the owner's open jobs.
+        """
+        if owner is None:
+            return int(cast("str | None", self.redis.get(names.BACKLOG)) or 0)
+        with self.redis.pipeline(transaction=False) as pipe:
+            for job in cast("list[str]", self.redis.zinter([names.owner_key(owner), names.OPEN])):
+                pipe.hget(names.job_key(job), "weight")
+            return sum(int(weight or 0) for weight in pipe.execute())
 
 
 def fingerprint(source: Source, options: Options) -> str:

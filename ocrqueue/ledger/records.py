@@ -46,6 +46,47 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """The URL that is called when a job ends or one of its pages is finished; see `ocrqueue.webhooks.parameters`."""
+
+    url: str  # http or https
+    events: tuple[str, ...]  # values of `states.WebhookEvent`
+    secret: str | None = field(default=None, repr=False)  # of the signatures, "whsec_..."; None: the workers' default
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that are set, ready for JSON."""
+        values = {"url": self.url, "events": list(self.events), "secret": self.secret}
+        return {k: v for k, v in values.items() if v is not None}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Webhook":
+        """The webhook of `to_json`."""
+        return cls(values["url"], tuple(values["events"]), values.get("secret"))
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Who submitted a job, and whom to call about it."""
+
+    owner: str | None = None  # name of the API key; None: a client without a key
+    webhook: Webhook | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that are set, ready for JSON."""
+        webhook = self.webhook and self.webhook.to_json()
+        return {k: v for k, v in {"owner": self.owner, "webhook": webhook}.items() if v is not None}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Submitter":
+        """The submitter of `to_json`; other values are ignored."""
+        webhook = values.get("webhook")
+        return cls(values.get("owner"), Webhook.from_json(webhook) if webhook else None)
+
+
+NOBODY = Submitter()  # of a job of which no owner is known, and that nobody is called about
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job's record at the time when it was read."""
 
@@ -71,6 +112,7 @@ class Job:
     message: str | None  # the error's text, one line
     published: bool  # the round has ended, and its end has been published: clients see it
     lanes: int  # largest number of page messages in the queue at a time
+    submitter: Submitter = NOBODY
 
     @property
     def has_ended(self) -> bool:
@@ -125,6 +167,9 @@ class Job:
             message=record.get("message"),
             published=state.has_ended and (not unpublished or count("published") == count("round")),
             lanes=count("width"),
+            submitter=Submitter.from_json(
+                {"owner": record.get("owner"), "webhook": json.loads(record.get("webhook", "null"))}
+            ),
         )
 
 
@@ -218,7 +263,9 @@ class Step:
     reply: Mapping[str, Any] = field(default_factory=dict)  # the script's answer
 
 
-def job_note(job: str, source: Source, options: Options, created: float) -> dict[str, Any]:
+def job_note(
+    job: str, source: Source, options: Options, created: float, submitter: Submitter = NOBODY
+) -> dict[str, Any]:
     """The content of a job's job.json in the spool: enough to create the job again if Redis loses its record.
 
     `created` is in seconds since 1970.
@@ -229,4 +276,5 @@ def job_note(job: str, source: Source, options: Options, created: float) -> dict
         "source": source.to_json(),
         "options": options.given(),
         "created": created,
+        **submitter.to_json(),
     }

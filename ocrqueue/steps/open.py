@@ -38,7 +38,8 @@ def open_job(
     that the job may wait for: name and "module:Class". Raises DocumentError and StorageError.
     """
     if not three_tries(lambda: spool.exists(job.id, JOB)):  # a plain message; the client writes it itself
-        three_tries(lambda: spool.write_json(job.id, JOB, job_note(job.id, job.source, job.options, job.created)))
+        note = job_note(job.id, job.source, job.options, job.created, job.submitter)
+        three_tries(lambda: spool.write_json(job.id, JOB, note))
     source, total = _count_pages(job, spool, limits, allowed)
     asked = select_pages(job.options.pages, total)
     workers = live(ledger.redis)

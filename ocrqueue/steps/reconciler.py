@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ocrqueue import names
 from ocrqueue.errors import OcrError
-from ocrqueue.ledger import Ledger, Message, NewerRecord, Source
+from ocrqueue.ledger import Ledger, Message, NewerRecord, Source, Submitter
 from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.options import Options
 from ocrqueue.states import MessageKind, Return
@@ -150,4 +150,5 @@ class Reconciler:
     def _take_up(self, job: str, note: dict[str, Any]) -> list[Message]:
         log.warning("job=%s: Redis had lost it; created again from the spool", job)
         source, options = Source(**note["source"]), Options.parse(note["options"])
-        return self.ledger.create(job, source, options, rounds.current_round(self.spool, job)).messages
+        round = rounds.current_round(self.spool, job)
+        return self.ledger.create(job, source, options, round, Submitter.from_json(note)).messages

@@ -9,6 +9,7 @@ set('v', VERSION, 'state', 'queued', 'fingerprint', arg(1), 'created', stamp(now
   'sent:document', stamp(now), 'wait:document', FIRST_WAIT, unpack(record))
 redis.call('ZADD', open_jobs, stamp(now), id)
 redis.call('ZADD', all_jobs, stamp(now), id)
+if owned_jobs() then redis.call('ZADD', owned_jobs(), stamp(now), id) end
 settle()
 send('document')
 return reply({created = true, same = true})

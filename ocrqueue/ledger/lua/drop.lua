@@ -4,5 +4,6 @@ local all = redis.call('HKEYS', pages)
 for _, n in ipairs(all) do redis.call('ZREM', dead, member(n)) end
 redis.call('ZREM', dead, member(0))
 for _, key in ipairs({all_jobs, open_jobs, unpublished}) do redis.call('ZREM', key, id) end
+if owned_jobs() then redis.call('ZREM', owned_jobs(), id) end
 redis.call('DEL', job, pages, result)
 return cjson.encode({dropped = true})

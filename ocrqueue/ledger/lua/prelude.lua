@@ -17,6 +17,8 @@
 --   lost:<what>, sent:<what>, wait:<what>  the same for the document and assemble messages
 --   last:<slot> "<step> <token>": the step that ended the last claim of a lane, of the document or of the assembly
 --   published   the last round whose end has been published
+--   owner       name of the API key that submitted the job; missing for other clients
+--   webhook     JSON object: the URL that is called about the job, its events and secret; missing for most jobs
 -- The hash of pages holds only pages up to `cursor` that are not ok:
 --   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
@@ -55,6 +57,12 @@ local function reply(extra)
   out.messages = messages
   out.queue, out.priority, out.round, out.name = get('queue'), num('priority'), num('round'), get('name')
   return cjson.encode(out)
+end
+
+-- the key of the owner's jobs; nil for a job without an owner
+local function owned_jobs()
+  local owner = get('owner')
+  return owner and 'ocr:owner:' .. owner
 end
 
 local function has_ended()

@@ -1,7 +1,7 @@
 """The status of a job."""
 
 from ocrqueue.client.status import status_of
-from ocrqueue.ledger import Job, Source
+from ocrqueue.ledger import NOBODY, Job, Source
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.options import Options
 from ocrqueue.states import JobState
@@ -11,7 +11,7 @@ def job(state: str, **changes: object) -> Job:
     values: dict[str, object] = dict.fromkeys(Job.__dataclass_fields__)
     values |= {"id": "j", "state": JobState(state), "round": 1, "source": Source("a.pdf"), "options": Options()}
     values |= {"created": 0.0, "ok": 0, "failed": 0, "cancelled": 0, "cancelling": False, "lanes": 0}
-    return Job(**{**values, **changes})  # type: ignore[arg-type]
+    return Job(**{**values, "submitter": NOBODY, **changes})  # type: ignore[arg-type]
 
 
 def worker(*queues: str) -> Worker:
