@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 _REQUIREMENTS = Path(__file__).parents[2] / "requirements-mlx.txt"
-_NEEDING = ("test_mlx_engine", "test_mlx_memory", "test_mlx_worker", "test_mlx_stack")
+_NEEDING = ("test_mlx_engine", "test_mlx_memory", "test_mlx_worker", "test_mlx_stack", "test_model_types")
 
 
 def left_out() -> str | None:
