@@ -97,7 +97,7 @@ def test_every_format_and_state_is_documented() -> None:
 
 def test_every_known_type_of_model_is_documented() -> None:
     rows = " ".join(row[0] for row in table_rows(DOCS / "models.md"))
-    known = {kind for types, _, _ in recipes.RECIPES for kind in types.split()}
+    known = {kind for model in recipes.RECIPES for kind in model.types}
     assert {kind for kind in known if f"`{kind}`" not in rows} == set()
 
 

@@ -25,6 +25,7 @@ from ocrqueue.engines.mlx.generation import (
     generate_one,
 )
 from ocrqueue.engines.mlx.markup import PARSERS
+from ocrqueue.engines.mlx.prompt import finished_prompt
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings, mlx_settings
 from ocrqueue.engines.mlx.view import View, fit_page
@@ -96,7 +97,6 @@ class MlxVlm:
         preload_blas()
         try:
             import mlx_vlm
-            from mlx_vlm.prompt_utils import apply_chat_template
         except ImportError as e:
             raise ModelUnavailable(
                 f'mlx-vlm cannot be imported ({e}): `make setup MLX=1`, or pip install "ocrqueue[mlx]"'
@@ -104,8 +104,8 @@ class MlxVlm:
         self._set_limits()
         try:
             network, processor = mlx_vlm.load(str(folder), trust_remote_code=model.name in self._settings.trusted)
-            prompt = apply_chat_template(processor, network.config, self._recipe.prompt, num_images=1)
-            self._loaded = LoadedModel(network, processor, str(prompt))
+            prompt = finished_prompt(processor, str(network.config.model_type).lower(), self._recipe)
+            self._loaded = LoadedModel(network, processor, prompt)
         except MemoryError:
             raise
         except Exception as e:  # noqa: BLE001 -- mlx-vlm raises many types of error for a damaged model

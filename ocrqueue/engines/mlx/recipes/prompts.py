@@ -30,6 +30,13 @@ the contents of the figure](page_startx_starty_width_height.png)
 """
 OLMOCR = _OLMOCR.format(tables="HTML", figures=_FIGURES)  # since 19 August 2025: olmOCR-2
 OLMOCR_2025_07 = _OLMOCR.format(tables="markdown", figures="")  # 0725 and 0825
+OLMOCR_2025_02 = """Below is the image of one page of a document, as well as some raw textual content that was \
+previously extracted for it. Just return the plain text representation of this document as if you were reading it \
+naturally.
+Do not hallucinate.
+RAW_TEXT_START
+
+RAW_TEXT_END"""  # 0225; without the text of the PDF, as in its authors' last tries
 NANONETS = """Extract the text from the above document as if you were reading it naturally. Return the tables in html \
 format. Return the equations in LaTeX representation. If there is an image in the document and image caption is not \
 present, add a small description of the image inside the <img></img> tag; otherwise, add the image caption inside \

@@ -26,6 +26,9 @@ class Recipe:
     output: str = "text"  # a name in `ocrqueue.engines.mlx.markup.PARSERS`
     system: str | None = None  # the system message; "": an empty one is sent; None: none is sent
     text_first: bool | None = None  # order in the user's message; None: as mlx-vlm does it; False: image first
+    thinking: bool | None = False  # what the chat template is told as `enable_thinking`; None: nothing
+    template: bool = True  # the folder must have a chat template; False: none is used
+    mark: str = ""  # stands for the image before the prompt; used where `template` is False
     dpi: int = 150  # resolution at which a PDF page is rendered
     max_pixels: int = 1_600_000  # of the image that the model sees; larger pages are scaled down
     longest: int | None = (
@@ -39,7 +42,6 @@ class Recipe:
     top_k: int = 0  # only so many of the likeliest tokens; 0: all; used above temperature 0
     repetition_penalty: float | None = None  # None: no penalty
     ngram: NgramBlock | None = None  # None: nothing is forbidden
-    template: bool = field(default=True, repr=False)  # the folder must have a chat template; False: none is used
     files: tuple[str, ...] = field(default=(TOKENIZER, TOKENIZER_CONFIG, IMAGE_PROCESSOR), repr=False)  # beside weights
     batch: int = field(default=1, repr=False)  # pages at once; above 1 only where answers were found to stay the same
     runs_code: bool = field(default=False, repr=False)  # mlx-vlm runs the folder's Python code whatever it is told

@@ -1,35 +1,145 @@
-"""The recipes for known vision-language models, and how one is chosen."""
+"""The recipes for known vision-language models, and how one is chosen. The first entry that matches is used."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ocrqueue.engines.mlx.recipes import prompts
 from ocrqueue.engines.mlx.recipes.recipe import TOKENIZER, TOKENIZER_CONFIG, NgramBlock, Recipe
 
-_ONE_SIZE = 4_000_000  # pixels; enough for the models whose processor scales every page to one size
 _A4_AT_200_DPI = 4_000_000  # pixels
-_NO_IMAGE_SETTINGS = (TOKENIZER, TOKENIZER_CONFIG)  # the processor in mlx-vlm knows the image size by itself
-_APACHE, _MIT = "Apache 2.0.", "MIT."
+_ONE_SIZE = 4_000_000  # pixels; enough for a model whose processor scales every page to one size
+_NO_IMAGE_SETTINGS = (TOKENIZER, TOKENIZER_CONFIG)  # mlx-vlm's processor reads no image settings from the folder
+_APACHE, _MIT = "Apache 2.0", "MIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Models that are used by one recipe. Types are as `normal_type` writes them."""
+
+    types: tuple[str, ...]  # `model_type` in config.json
+    recipe: Recipe
+    name: str = ""  # regular expression that the model's name contains, in any case; "": any name
+    architecture: str = ""  # regular expression that one of `architectures` in config.json contains; "": any
+
+
+DEFAULT = Recipe(prompts.PAGE_TO_MARKDOWN, "markdown")
+_GLM = Recipe(
+    "Text Recognition:",
+    "markdown",
+    thinking=None,
+    dpi=200,
+    max_pixels=_A4_AT_200_DPI,
+    top_k=1,
+    repetition_penalty=1.1,
+    stops=("<|user|>", "<|endoftext|>"),
+    licence=_MIT,
+    experimental="mlx-vlm's issue 1021 reports loops on long prose; the published score belongs to layout and model",
+)
+_PADDLE = Recipe("OCR:", "text", max_pixels=1280 * 28 * 28, licence=_APACHE)
 _DEEPSEEK = Recipe(
     "<|grounding|>Convert the document to markdown.",
     "grounded",
+    template=False,
+    mark="<image>\n",
     max_pixels=_ONE_SIZE,
     buckets=False,
-    template=False,
-    files=_NO_IMAGE_SETTINGS,
     ngram=NgramBlock(20, 50, ("<td>", "</td>")),
+    files=(TOKENIZER, TOKENIZER_CONFIG, "processor_config.json"),
     licence=_MIT,
+)
+_UNLIMITED = Recipe(
+    "document parsing.",
+    "grounded",
+    template=False,
+    mark="<image>",
+    dpi=300,
+    max_pixels=9_000_000,
+    buckets=False,
+    max_tokens=32_768,
+    ngram=NgramBlock(35, 128),
+    files=_NO_IMAGE_SETTINGS,
+    licence=_MIT,
+    experimental="loops are reported on nearly empty pages and on Japanese; 4-bit weights read worse",
 )
 _NEMOTRON = Recipe(
     prompts.NEMOTRON,
     "nemotron",
+    template=False,
     max_pixels=_ONE_SIZE,
     buckets=False,
-    template=False,
-    files=_NO_IMAGE_SETTINGS,
     max_tokens=9000,
     top_k=1,
     repetition_penalty=1.1,
-    licence="NVIDIA Open Model License.",
+    files=_NO_IMAGE_SETTINGS,
+    licence="NVIDIA Open Model License",
+    experimental="4-bit weights of version 2.0 are reported to repeat themselves",
+)
+_DOTS = Recipe(
+    prompts.DOTS,
+    "dots",
+    dpi=200,
+    max_pixels=_A4_AT_200_DPI,
+    max_tokens=16_384,
+    temperatures=(0.0, 0.1, 0.8),
+    licence="MIT, with a supplement of its authors",
+)
+_GOT = Recipe(
+    "OCR: ",
+    "text",
+    template=False,
+    max_pixels=_ONE_SIZE,
+    buckets=False,
+    max_tokens=4096,
+    stops=("<|im_end|>",),
+    ngram=NgramBlock(20),
+    files=("qwen.tiktoken", TOKENIZER_CONFIG),
+    runs_code=True,
+    licence=_APACHE,
+    experimental="weak on whole pages: it sees every page as 1024 x 1024 pixels",
+)
+_FALCON = Recipe(
+    "plain",
+    "text",
+    template=False,
+    longest=1024,
+    buckets=False,
+    max_tokens=4096,
+    files=_NO_IMAGE_SETTINGS,
+    licence="Falcon licence",
+    experimental="small print is lost: it sees 1024 pixels on the longer side; its authors cut dense pages first",
+)
+_HUNYUAN = Recipe(
+    prompts.HUNYUAN,
+    "markdown",
+    system="",
+    thinking=None,
+    dpi=200,
+    max_pixels=2048 * 2048,
+    max_tokens=16_384,
+    top_k=1,
+    files=_NO_IMAGE_SETTINGS,
+    licence="Tencent Hunyuan Community License: no use in the European Union, the United Kingdom and South Korea",
+)
+_DOCLING = Recipe(
+    "Convert this page to docling.",
+    "doctags",
+    dpi=144,
+    max_pixels=_ONE_SIZE,
+    buckets=False,
+    stops=("</doctag>", "<|end_of_text|>", "<end_of_utterance>"),
+    licence=_APACHE,
+    experimental="its authors call languages other than English experimental",
+)
+_FLORENCE = Recipe(
+    "<OCR_WITH_REGION>",
+    "florence",
+    template=False,
+    max_pixels=_ONE_SIZE,
+    buckets=False,
+    max_tokens=1024,
+    licence=_MIT,
+    experimental="for signs and labels, not for pages: it sees every image as one square of 768 pixels",
 )
 _OLMOCR = Recipe(
     prompts.OLMOCR,
@@ -41,6 +151,12 @@ _OLMOCR = Recipe(
     temperatures=(0.1, 0.1, 0.2, 0.3, 0.5, 0.8, 0.9, 1.0),
     licence=_APACHE,
 )
+_OLMOCR_2025_02 = replace(
+    _OLMOCR,
+    prompt=prompts.OLMOCR_2025_02,
+    longest=1024,
+    experimental="its authors give it the text of the PDF, too, which is not done here: prefer olmOCR-2",
+)
 _NANONETS = Recipe(
     prompts.NANONETS,
     "markdown",
@@ -48,154 +164,71 @@ _NANONETS = Recipe(
     max_pixels=2_000_000,
     max_tokens=15_000,
     batch=4,
-    licence="That of Qwen2.5-VL-3B for the model with 3 B parameters: no commercial use.",
+    licence="that of the Qwen model it was made from; Qwen2.5-VL-3B allows no commercial use",
 )
-_DOCLING = Recipe(
-    "Convert this page to docling.",
-    "doctags",
-    dpi=144,
-    max_pixels=_ONE_SIZE,
+_LIGHTON = Recipe(
+    "",
+    "markdown",
+    dpi=200,
+    longest=1540,
     buckets=False,
-    stops=("</doctag>",),
+    max_tokens=4096,
+    temperatures=(0.2, 0.4, 0.8),
+    top_p=0.9,
     licence=_APACHE,
 )
-_QWEN = Recipe(prompts.PAGE_TO_MARKDOWN, "markdown", batch=4)
-_OTHER = Recipe(prompts.PAGE_TO_MARKDOWN, "markdown")
-DEFAULT = _OTHER
+_QWEN = replace(DEFAULT, batch=4)
+_GRANITE = replace(DEFAULT, max_pixels=_ONE_SIZE, buckets=False, licence=_APACHE)
+_DEEPSEEK_AS_PUBLISHED = replace(
+    _DEEPSEEK,
+    refused="mlx-vlm loads this folder as DeepSeek-VL2, another model: use a conversion, such as "
+    "mlx-community/DeepSeek-OCR-8bit",
+)
 
-# (model types, a pattern of the model's name or "", recipe); the first entry that matches is used.
-RECIPES: tuple[tuple[str, str, Recipe], ...] = (
-    (
-        "glm_ocr",
-        "",
-        Recipe(
-            "Text Recognition:",
-            "markdown",
-            dpi=200,
-            max_pixels=_A4_AT_200_DPI,
-            top_k=1,
-            repetition_penalty=1.1,
-            licence=_MIT,
-        ),
+RECIPES: tuple[Known, ...] = (
+    Known(("glm_ocr",), _GLM),
+    Known(("paddleocr_vl",), _PADDLE),
+    Known(("deepseekocr", "deepseekocr_2"), _DEEPSEEK),
+    Known(("deepseek_vl_v2",), _DEEPSEEK_AS_PUBLISHED, architecture="DeepseekOCR"),
+    Known(("unlimited_ocr",), _UNLIMITED),
+    Known(("nemotron_parse",), replace(_NEMOTRON, prompt=prompts.NEMOTRON_1_1), name=r"v1[._]1(?!\d)"),
+    Known(("nemotron_parse",), _NEMOTRON),
+    Known(("dots_ocr",), _DOTS),
+    Known(("got",), _GOT),
+    Known(("falcon_ocr",), _FALCON),
+    Known(("hunyuan_vl",), _HUNYUAN),
+    Known(("idefics3", "smolvlm"), _DOCLING, name="docling"),
+    Known(("florence2",), _FLORENCE),
+    Known(("qwen2_vl", "qwen2_5_vl"), _OLMOCR_2025_02, name="olmocr.*0225"),
+    Known(
+        ("qwen2_vl", "qwen2_5_vl"),
+        replace(_OLMOCR, prompt=prompts.OLMOCR_2025_07, text_first=False),
+        name="olmocr.*0725",
     ),
-    ("paddleocr_vl", "", Recipe("OCR:", "text", max_pixels=1_003_520, licence=_APACHE)),
-    ("deepseekocr deepseekocr_2", "", _DEEPSEEK),
-    (
-        "unlimited_ocr",
-        "",
-        Recipe(
-            "document parsing.",
-            "grounded",
-            dpi=300,
-            max_pixels=9_000_000,
-            buckets=False,
-            template=False,
-            files=_NO_IMAGE_SETTINGS,
-            max_tokens=32_768,
-            ngram=NgramBlock(35, 128),
-            licence=_MIT,
-            experimental="it is reported to loop on nearly empty pages and on Japanese",
-        ),
-    ),
-    ("nemotron_parse", r"v1[._]1\b", Recipe(prompts.NEMOTRON_1_1, "nemotron")),
-    ("nemotron_parse", "", _NEMOTRON),
-    (
-        "dots_ocr",
-        "",
-        Recipe(
-            prompts.DOTS,
-            "dots",
-            dpi=200,
-            max_pixels=_A4_AT_200_DPI,
-            max_tokens=16_384,
-            temperatures=(0.0, 0.1, 0.8),
-            licence=_MIT,
-        ),
-    ),
-    (
-        "got",
-        "",
-        Recipe(
-            "OCR: ",
-            "text",
-            max_pixels=_ONE_SIZE,
-            buckets=False,
-            template=False,
-            files=("qwen.tiktoken", TOKENIZER_CONFIG),
-            max_tokens=4096,
-            stops=("<|im_end|>",),
-            ngram=NgramBlock(20),
-            runs_code=True,
-            licence=_APACHE,
-        ),
-    ),
-    (
-        "falcon_ocr",
-        "",
-        Recipe("plain", "text", longest=1024, buckets=False, template=False, files=_NO_IMAGE_SETTINGS, max_tokens=4096),
-    ),
-    (
-        "hunyuan_vl",
-        "",
-        Recipe(
-            prompts.HUNYUAN,
-            "markdown",
-            system="",
-            dpi=200,
-            max_pixels=2048 * 2048,
-            max_tokens=16_384,
-            top_k=1,
-            licence="Tencent Hunyuan Community License: no use in the European Union, the United Kingdom, South Korea.",
-        ),
-    ),
-    ("idefics3 smolvlm", "docling", _DOCLING),
-    (
-        "florence2",
-        "",
-        Recipe(
-            "<OCR_WITH_REGION>",
-            "florence",
-            max_pixels=_ONE_SIZE,
-            buckets=False,
-            template=False,
-            max_tokens=1024,
-            licence=_MIT,
-        ),
-    ),
-    ("qwen2_vl qwen2_5_vl", r"olmocr.*(0725|0825)", _OLMOCR),
-    ("qwen2_vl qwen2_5_vl", "olmocr", _OLMOCR),
-    ("qwen2_vl qwen2_5_vl qwen3_vl", "nanonets", _NANONETS),
-    ("qwen2_vl qwen2_5_vl", "", _QWEN),
-    (
-        "granite_vision granite4_vision",
-        "",
-        Recipe(prompts.PAGE_TO_MARKDOWN, "markdown", max_pixels=_ONE_SIZE, buckets=False),
-    ),
-    (
-        "mistral3",
-        "lightonocr",
-        Recipe(
-            "",
-            "markdown",
-            dpi=200,
-            longest=1540,
-            buckets=False,
-            max_tokens=4096,
-            temperatures=(0.2, 0.4, 0.8),
-            top_p=0.9,
-            licence=_APACHE,
-        ),
+    Known(("qwen2_vl", "qwen2_5_vl"), replace(_OLMOCR, prompt=prompts.OLMOCR_2025_07), name="olmocr.*0825"),
+    Known(("qwen2_vl", "qwen2_5_vl"), _OLMOCR, name="olmocr"),
+    Known(("qwen2_vl", "qwen2_5_vl", "qwen3_vl"), _NANONETS, name="nanonets"),
+    Known(("qwen2_vl", "qwen2_5_vl"), _QWEN),
+    Known(("granite_vision", "granite4_vision"), _GRANITE),
+    Known(("mistral3",), _LIGHTON, name="lightonocr"),
+    Known(
+        ("inkling", "inkling_mm_model", "internvl_chat", "moondream1", "moondream2", "z_image"),
+        replace(DEFAULT, runs_code=True),
     ),
 )
 
 
-def recipe_for(model_type: str, name: str) -> Recipe:
-    """The recipe for a model with this type (`model_type` in its config.json) and name; DEFAULT if none matches.
+def normal_type(model_type: str) -> str:
+    """A `model_type` in lower case and with `_` for `-`. mlx-vlm lowers it too, and maps `unlimited-ocr` alike."""
+    return model_type.lower().replace("-", "_")
 
-    Types are compared as mlx-vlm does: in lower case, with `_` for `-`.
-    """
-    wanted = model_type.lower().replace("-", "_")
-    for types, part, recipe in RECIPES:
-        if wanted in types.split() and re.search(part, name, re.IGNORECASE):
-            return recipe
+
+def recipe_for(model_type: str, name: str, architectures: Sequence[str] = ()) -> Recipe:
+    """The recipe for a model with this name, and `model_type` and `architectures` in its config.json, else DEFAULT."""
+    wanted = normal_type(model_type)
+    for known in RECIPES:
+        if wanted not in known.types or not re.search(known.name, name, re.IGNORECASE):
+            continue
+        if not known.architecture or any(re.search(known.architecture, text) for text in architectures):
+            return known.recipe
     return DEFAULT

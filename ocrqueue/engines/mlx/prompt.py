@@ -1,0 +1,36 @@
+"""Builds the finished prompt of a model: system message, image and words in their order, with the chat template."""
+
+from typing import Any
+
+from ocrqueue.engines.mlx.recipes import Recipe
+
+_IMAGE = {"type": "image"}
+
+
+def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
+    """The text that the model gets with one page. `model_type` is the one in config.json, in lower case.
+
+    Without a chat template it is the recipe's words behind its mark for the image; mlx-vlm's processor adds the rest.
+    Raises what the chat template raises.
+    """
+    if not recipe.template:
+        return recipe.mark + recipe.prompt
+    from mlx_vlm.prompt_utils import apply_chat_template, get_chat_template
+
+    user = {"role": "user", "content": _content(recipe)}
+    messages = apply_chat_template(processor, {"model_type": model_type}, [user], num_images=1, return_messages=True)
+    if recipe.system is not None:
+        messages = [{"role": "system", "content": recipe.system}, *messages]
+    if recipe.thinking is None:  # mlx-vlm tells every template `enable_thinking`, and GLM's writes `/nothink` then
+        return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    return str(get_chat_template(processor, messages, True, enable_thinking=recipe.thinking))
+
+
+def _content(recipe: Recipe) -> str | list[dict[str, str]]:
+    """The user's message: the words alone where mlx-vlm puts the image in, else words and image in order."""
+    if not recipe.prompt:
+        return [_IMAGE]
+    if recipe.text_first is None:
+        return recipe.prompt
+    words = {"type": "text", "text": recipe.prompt}
+    return [words, _IMAGE] if recipe.text_first else [_IMAGE, words]
