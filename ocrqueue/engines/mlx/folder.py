@@ -1,26 +1,20 @@
-"""Checks a model's folder before it is loaded: which model it is, whether files are missing, whether it contains code.
-
-The checks are needed because mlx-vlm loads a folder without a chat template or image processor settings without an
-error, and then reads worse; and it always runs the Python file that `model_file` in config.json names.
+"""Finds a model's folder, and says whether it may be loaded. Nothing in it runs: mlx-vlm imports the Python file that
+`model_file` in config.json names, and for some types the tokenizer's, so such models are refused.
 """
 
 import hashlib
-import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ocrqueue.engines import Model
+from ocrqueue.engines.mlx.checks import folder_problems, read_config
 from ocrqueue.engines.mlx.recipes import Recipe, recipe_for
 from ocrqueue.engines.mlx.settings import MlxSettings
 from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
 from ocrqueue.models import Held, ModelStore
-from ocrqueue.models.files.checks import safetensors_problem
 from ocrqueue.models.settings import ModelSettings
 
-# Any one of these files holds the tokenizer.
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
 _SAMPLE = 65_536  # bytes at the beginning and at the end of a file that are hashed to detect a change
 
 
@@ -76,25 +70,46 @@ def _folder_revision(folder: Path, files: tuple[tuple[str, int, int], ...]) -> s
 
 def recipe_of(model: Model) -> Recipe:
     """The recipe for a model, by the type in its config.json. Raises ModelUnavailable if that cannot be read."""
-    return recipe_for(str(_config(_folder_of(model)).get("model_type", "")), model.name)
+    return recipe_by(read_config(folder_of(model)), model.name)
+
+
+def recipe_by(config: dict[str, Any], name: str) -> Recipe:
+    """The recipe for a model with this config.json and name."""
+    architectures = config.get("architectures")
+    return recipe_for(str(config.get("model_type", "")), name, architectures if isinstance(architectures, list) else ())
 
 
 def check_folder(model: Model, recipe: Recipe, trusted: tuple[str, ...]) -> Path:
-    """Return the model's folder. Raises ModelUnavailable if files are missing or damaged, or it contains code.
+    """Return the model's folder. Raises ModelUnavailable if files are missing or damaged, or code of it would run.
 
     Code is allowed for models named in `trusted`.
     """
-    folder = _folder_of(model)
-    config = _config(folder)
-    if config.get("model_file") and model.name not in trusted:
-        raise ModelUnavailable(
-            f"the model {model.name} contains code ({config['model_file']}), which is not run: use "
-            "another model, or allow this one with OCR_TRUSTED_MODELS once you have read its code",
-            "model_broken",
-        )
-    if problem := next(_problems(folder, config, recipe), None):
+    folder = folder_of(model)
+    config = read_config(folder)
+    if reason := refusal(model.name, config, recipe, trusted):
+        raise ModelUnavailable(reason, "model_broken")
+    if problem := next(folder_problems(folder, config, recipe), None):
         raise broken(model, problem)
     return folder
+
+
+def refusal(name: str, config: dict[str, Any], recipe: Recipe, trusted: tuple[str, ...]) -> str:
+    """Why a model is not loaded although its files are complete, and what to do; empty if it may be loaded."""
+    if recipe.refused:
+        return f"the model {name} cannot be used: {recipe.refused}"
+    if name in trusted:
+        return ""
+    allow = f"allow this one with OCR_TRUSTED_MODELS={name} once you have read its code"
+    if config.get("model_file"):
+        return (
+            f"the model {name} contains code ({config['model_file']}), which is not run: use another model, or {allow}"
+        )
+    if recipe.runs_code:
+        return (
+            f"mlx-vlm runs Python code that comes with models of the type {config.get('model_type')}, so {name} is "
+            f"refused: use another model, or {allow}"
+        )
+    return ""
 
 
 def broken(model: Model, problem: str) -> ModelUnavailable:
@@ -103,60 +118,8 @@ def broken(model: Model, problem: str) -> ModelUnavailable:
     return ModelUnavailable(f"the model {model.name} cannot be loaded: {problem}; {advice}", "model_broken")
 
 
-def _folder_of(model: Model) -> Path:
+def folder_of(model: Model) -> Path:
+    """The model's folder. Raises ModelUnavailable if it is gone."""
     if model.path is None or not model.path.is_dir():
         raise ModelUnavailable(f"the folder of the model {model.name} is gone: fetch it again, or name another model")
     return model.path
-
-
-def _problems(folder: Path, config: dict[str, Any], recipe: Recipe) -> Iterator[str]:
-    if not config.get("model_type"):
-        yield "its config.json names no model_type"
-    if not any((folder / name).is_file() for name in _TOKENIZERS):
-        yield f"it has no tokenizer ({_TOKENIZERS[0]})"
-    for name in ("tokenizer_config.json", "preprocessor_config.json"):
-        if not (folder / name).is_file() and not (name.startswith("pre") and "image_processor" in _processor(folder)):
-            yield f"{name} is missing"
-    if recipe.template and not _has_template(folder):
-        yield "its chat template is missing (chat_template.jinja)"
-    yield from _weight_problems(folder)
-
-
-def _weight_problems(folder: Path) -> Iterator[str]:
-    index = folder / "model.safetensors.index.json"
-    wanted = set(_json(index).get("weight_map", {}).values()) if index.exists() else set()
-    there = {path.name: path for path in folder.glob("*.safetensors")}
-    yield from (f"{name} is missing" for name in sorted(wanted - there.keys()))
-    if not there:
-        yield "it has no weights (model.safetensors)"
-    for name, path in sorted(there.items()):
-        if problem := safetensors_problem(str(path), path.stat().st_size):
-            yield f"{name}: {problem}"
-
-
-def _has_template(folder: Path) -> bool:
-    if any((folder / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
-        return True
-    return "chat_template" in _json(folder / "tokenizer_config.json") or "chat_template" in _processor(folder)
-
-
-def _processor(folder: Path) -> dict[str, Any]:
-    path = folder / "processor_config.json"
-    return _json(path) if path.is_file() else {}
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ModelUnavailable(f"{folder} holds no model: its config.json is missing", "model_broken")
-    return _json(path)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as e:
-        raise ModelUnavailable(f"{path} cannot be read ({e}): fetch the model again", "model_broken") from e
-    if not isinstance(value, dict):
-        raise ModelUnavailable(f"{path} is damaged: fetch the model again", "model_broken")
-    return value

@@ -34,11 +34,13 @@ class MlxSettings:
 
     def adjusted(self, recipe: Recipe) -> Recipe:
         """The recipe with what these settings say instead."""
+        task = next((task for task in recipe.tasks if task.output == self.output), None)
+        prompt, max_pixels = (task.prompt, task.max_pixels) if task else ("", 0)
         return replace(
             recipe,
-            prompt=self.prompt or recipe.prompt,
+            prompt=self.prompt or prompt or recipe.prompt,
             output=self.output or recipe.output,
-            max_pixels=self.max_pixels or recipe.max_pixels,
+            max_pixels=self.max_pixels or max_pixels or recipe.max_pixels,
             longest=None if self.max_pixels else recipe.longest,
             max_tokens=self.max_tokens or recipe.max_tokens,
             batch=self.batch or recipe.batch,

@@ -47,5 +47,6 @@ HUNYUAN = (
     "提取文档图片中正文的所有信息用markdown格式表示，其中页眉、页脚部分忽略，表格用html格式表达，"
     "文档中公式用latex格式表示，按照阅读顺序组织进行解析。"
 )
+HUNYUAN_SPOTTING = "检测并识别图片中的文字，将文本坐标格式化输出。"
 NEMOTRON = "</s><s><predict_bbox><predict_classes><output_markdown><predict_no_text_in_pic>"
 NEMOTRON_1_1 = "</s><s><predict_bbox><predict_classes><output_markdown>"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 # Files that most folders must have. "|" separates alternatives; `processor_config.json:image_processor` is a key in a
 # JSON file.
-TOKENIZER = "tokenizer.json"
+TOKENIZER = "tokenizer.json|tokenizer.model|vocab.json|tekken.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 IMAGE_PROCESSOR = "preprocessor_config.json|processor_config.json:image_processor"
 
@@ -16,6 +16,15 @@ class NgramBlock:
     size: int  # tokens of a sequence that may not be repeated
     window: int | None = None  # how many of the last tokens are looked at; None: all of the page
     exempt: tuple[str, ...] = ()  # tokens that are never forbidden, as text
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Another thing that a model can be asked for. OCR_MLX_OUTPUT chooses it."""
+
+    output: str  # a name in PARSERS
+    prompt: str  # as `Recipe.prompt`
+    max_pixels: int = 0  # as `Recipe.max_pixels`; 0: the recipe's
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,7 @@ class Recipe:
     files: tuple[str, ...] = field(default=(TOKENIZER, TOKENIZER_CONFIG, IMAGE_PROCESSOR), repr=False)  # beside weights
     batch: int = field(default=1, repr=False)  # pages at once; above 1 only where answers were found to stay the same
     runs_code: bool = field(default=False, repr=False)  # mlx-vlm runs the folder's Python code whatever it is told
+    tasks: tuple[Task, ...] = field(default=(), repr=False)  # what else the model can be asked for
     refused: str = field(default="", repr=False)  # why this type cannot be used, and what to use; empty: it can be used
     licence: str = field(default="", repr=False)  # one sentence on the licence of the weights; empty: not known
     experimental: str = field(default="", repr=False)  # what is known to go wrong; empty: nothing

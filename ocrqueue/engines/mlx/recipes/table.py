@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ocrqueue.engines.mlx.recipes import prompts
-from ocrqueue.engines.mlx.recipes.recipe import TOKENIZER, TOKENIZER_CONFIG, NgramBlock, Recipe
+from ocrqueue.engines.mlx.recipes.recipe import TOKENIZER, TOKENIZER_CONFIG, NgramBlock, Recipe, Task
 
 _A4_AT_200_DPI = 4_000_000  # pixels
 _ONE_SIZE = 4_000_000  # pixels; enough for a model whose processor scales every page to one size
@@ -36,7 +36,13 @@ _GLM = Recipe(
     licence=_MIT,
     experimental="mlx-vlm's issue 1021 reports loops on long prose; the published score belongs to layout and model",
 )
-_PADDLE = Recipe("OCR:", "text", max_pixels=1280 * 28 * 28, licence=_APACHE)
+_PADDLE = Recipe(
+    "OCR:",
+    "text",
+    max_pixels=1280 * 28 * 28,
+    tasks=(Task("spotting", "Spotting:", 2048 * 28 * 28),),
+    licence=_APACHE,
+)
 _DEEPSEEK = Recipe(
     "<|grounding|>Convert the document to markdown.",
     "grounded",
@@ -46,6 +52,7 @@ _DEEPSEEK = Recipe(
     buckets=False,
     ngram=NgramBlock(20, 50, ("<td>", "</td>")),
     files=(TOKENIZER, TOKENIZER_CONFIG, "processor_config.json"),
+    tasks=(Task("text", "Free OCR."),),
     licence=_MIT,
 )
 _UNLIMITED = Recipe(
@@ -82,6 +89,7 @@ _DOTS = Recipe(
     max_pixels=_A4_AT_200_DPI,
     max_tokens=16_384,
     temperatures=(0.0, 0.1, 0.8),
+    tasks=(Task("text", "Extract the text content from this image."),),
     licence="MIT, with a supplement of its authors",
 )
 _GOT = Recipe(
@@ -119,6 +127,7 @@ _HUNYUAN = Recipe(
     max_tokens=16_384,
     top_k=1,
     files=_NO_IMAGE_SETTINGS,
+    tasks=(Task("spotting", prompts.HUNYUAN_SPOTTING),),
     licence="Tencent Hunyuan Community License: no use in the European Union, the United Kingdom and South Korea",
 )
 _DOCLING = Recipe(

@@ -1,4 +1,4 @@
-"""The folder of a model: missing and damaged files, code of the model, and its settings."""
+"""The folder of a model: how it is found, missing and damaged files, code of the model, and its settings."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from ocrqueue.engines import Model
+from ocrqueue.engines.mlx.checks import folder_problems, read_config
 from ocrqueue.engines.mlx.engine import MlxVlm
 from ocrqueue.engines.mlx.folder import check_folder, find_model, folder_revision, recipe_of
 from ocrqueue.engines.mlx.settings import mlx_settings
@@ -36,10 +37,10 @@ def test_a_complete_model_is_accepted(folder):
     [
         ("config.json", "config.json is missing"),
         ("model.safetensors", "no weights"),
-        ("tokenizer.json", "no tokenizer"),
+        ("tokenizer.json", "tokenizer.json is missing"),
         ("tokenizer_config.json", "tokenizer_config.json is missing"),
         ("preprocessor_config.json", "preprocessor_config.json is missing"),
-        ("chat_template.jinja", "chat template is missing"),
+        ("chat_template.jinja", "chat_template.jinja is missing"),
     ],
 )
 def test_a_missing_file_is_reported(folder, name, said):
@@ -78,6 +79,83 @@ def test_a_model_with_code_is_refused_unless_it_is_trusted(folder):
     assert check(folder, trusted=(folder.name,)) == folder
 
 
+def as_type(folder, model_type, **config):
+    change(folder / "config.json", model_type=model_type, **config)
+    return folder
+
+
+def test_a_type_whose_code_mlx_vlm_runs_is_refused_unless_it_is_trusted(folder):
+    as_type(folder, "GOT")
+    (folder / "qwen.tiktoken").write_bytes(b"")
+    with pytest.raises(ModelUnavailable, match=r"Python code.*type GOT.*OCR_TRUSTED_MODELS=tiny-ocr-vlm") as caught:
+        check(folder, trusted=("another",))
+    assert caught.value.code == "model_broken"
+    assert check(folder, trusted=(folder.name,)) == folder
+
+
+def test_the_published_folder_of_deepseek_ocr_is_refused_with_a_conversion(folder):
+    as_type(folder, "deepseek_vl_v2", architectures=["DeepseekOCRForCausalLM"])
+    with pytest.raises(ModelUnavailable, match="use a conversion, such as mlx-community/DeepSeek-OCR-8bit"):
+        check(folder)
+    as_type(folder, "deepseek_vl_v2", architectures=["DeepseekVLV2ForCausalLM"])
+    assert check(folder) == folder
+
+
+@pytest.mark.parametrize(
+    ("model_type", "needed", "unneeded"),
+    [
+        ("DeepseekOCR", "processor_config.json", ["preprocessor_config.json", "chat_template.jinja"]),
+        ("unlimited-ocr", None, ["preprocessor_config.json", "processor_config.json", "chat_template.jinja"]),
+        ("nemotron_parse", None, ["preprocessor_config.json", "processor_config.json", "chat_template.jinja"]),
+        ("falcon_ocr", None, ["preprocessor_config.json", "processor_config.json", "chat_template.jinja"]),
+        ("hunyuan_vl", "chat_template.jinja", ["preprocessor_config.json", "processor_config.json"]),
+        ("florence2", "preprocessor_config.json", ["chat_template.jinja", "processor_config.json"]),
+        ("glm_ocr", "preprocessor_config.json", ["processor_config.json"]),
+        ("dots_ocr", "preprocessor_config.json", ["processor_config.json"]),
+    ],
+)
+def test_each_type_has_its_own_files(folder, model_type, needed, unneeded):
+    as_type(folder, model_type)
+    for name in unneeded:
+        (folder / name).unlink(missing_ok=True)
+    if needed == "processor_config.json":
+        (folder / needed).write_text('{"candidate_resolutions": [[1024, 1024]], "patch_size": 16}')
+    assert check(folder) == folder
+    if needed:
+        (folder / needed).unlink()
+        with pytest.raises(ModelUnavailable, match=f"{needed} is missing"):
+            check(folder)
+
+
+def test_image_settings_may_be_in_the_processor_config(folder):
+    (folder / "preprocessor_config.json").unlink()
+    (folder / "processor_config.json").write_text('{"image_processor": {"patch_size": 14}}')
+    assert check(folder) == folder
+    (folder / "processor_config.json").write_text('{"processor_class": "X"}')
+    with pytest.raises(ModelUnavailable, match=r"preprocessor_config\.json is missing"):
+        check(folder)
+
+
+def test_a_tokenizer_of_another_model_is_reported(folder):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"] = dict(list(tokenizer["model"]["vocab"].items())[:3])
+    tokenizer["model"]["merges"], tokenizer["added_tokens"] = [], tokenizer["added_tokens"][:2]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelUnavailable, match=r"tokenizer\.json knows [35] tokens, the weights \d+: it belongs to"):
+        check(folder)
+
+
+def test_all_problems_are_found(folder):
+    for name in ("tokenizer.json", "preprocessor_config.json", "model.safetensors"):
+        (folder / name).unlink()
+    found = list(folder_problems(folder, read_config(folder), recipe_of(Model(folder.name, "1", folder))))
+    assert found == [
+        "tokenizer.json is missing",
+        "preprocessor_config.json is missing",
+        "model.safetensors is missing: it has no weights",
+    ]
+
+
 def test_the_revision_of_a_folder_changes_with_its_files(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     assert folder_revision(folder) == folder_revision(copy)
@@ -107,9 +185,16 @@ def test_a_model_is_found_by_name_or_folder(folder, monkeypatch):
 
 def test_settings_override_the_recipe(folder, monkeypatch):
     monkeypatch.setenv("OCR_MODEL", str(folder))
-    for name, value in {"PROMPT": "Read.", "OUTPUT": "dots", "MAX_PIXELS": "5000", "BATCH": "2"}.items():
+    for name, value in {
+        "PROMPT": "Read.",
+        "OUTPUT": "dots",
+        "MAX_PIXELS": "5000",
+        "MAX_TOKENS": "77",
+        "BATCH": "2",
+    }.items():
         monkeypatch.setenv(f"OCR_MLX_{name}", value)
     engine = MlxVlm()
     engine.default_model()
     assert engine.batch == 2
-    assert (engine._recipe.prompt, engine._recipe.output, engine._recipe.max_pixels) == ("Read.", "dots", 5000)
+    recipe = engine._recipe
+    assert (recipe.prompt, recipe.output, recipe.max_pixels, recipe.max_tokens) == ("Read.", "dots", 5000, 77)

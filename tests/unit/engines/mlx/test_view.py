@@ -57,3 +57,12 @@ def test_without_buckets_a_page_keeps_its_shape():
     image, view = fit_page(Image.new("RGB", (640, 480)), 32, 10_000_000, False)
     assert image.size == (640, 480)
     assert view == View((640, 480), (640, 480))
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"), [((1240, 1754), (911, 1288)), ((2000, 1000), (1288, 644)), ((10, 40), (322, 1288))]
+)
+def test_the_longer_side_has_exactly_the_wanted_length(page, shown):
+    size, view = fit_size(page, 56, 1_000, True, longest=1288)
+    assert size == view.shown == shown
+    assert view.point(*shown) == pytest.approx(page, abs=1.0)

@@ -1,0 +1,60 @@
+"""What the weights files of a model say in their headers: sizes of all tensors. No weight is read."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ocrqueue.models.files.checks import safetensors_problem
+
+_INDEX = "model.safetensors.index.json"
+_UNUSED = "consolidated.safetensors"  # the same weights once more, in another layout; mlx-vlm does not load it
+_EMBEDDINGS = ("embed_tokens", "tok_embeddings", "word_embeddings", "wte", "shared", "embed_in")  # a row for each token
+
+
+def weight_problems(folder: Path) -> Iterator[str]:
+    """What is wrong with the weights: a file is missing, or cut off."""
+    there = {path.name: path for path in folder.glob("*.safetensors")}
+    yield from (f"{name} is missing" for name in sorted(_indexed(folder) - there.keys()))
+    if not there:
+        yield "model.safetensors is missing: it has no weights"
+    for name, path in sorted(there.items()):
+        if problem := safetensors_problem(str(path), path.stat().st_size):
+            yield f"{name}: {problem}"
+
+
+def weight_bytes(folder: Path) -> int:
+    """The bytes of all weights that mlx-vlm loads: of the files in the index, or without an index of all files."""
+    return sum(path.stat().st_size for path in _loaded(folder))
+
+
+def embedding_rows(folder: Path) -> int | None:
+    """The number of tokens that the weights know; None if no tensor is known as the embedding of tokens."""
+    rows = [
+        int(about["shape"][0])
+        for path in _loaded(folder)
+        for name, about in _tensors(path).items()
+        if name.endswith(".weight") and name.split(".")[-2] in _EMBEDDINGS
+    ]
+    return max(rows, default=None)
+
+
+def _loaded(folder: Path) -> list[Path]:
+    named = [folder / name for name in sorted(_indexed(folder))]
+    files = [path for path in named if path.is_file()]
+    return files or [path for path in sorted(folder.glob("*.safetensors")) if path.name != _UNUSED]
+
+
+def _indexed(folder: Path) -> set[str]:
+    try:
+        index = json.loads((folder / _INDEX).read_bytes())
+        return {str(name) for name in index["weight_map"].values()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """The tensors of a safetensors file without problems: name, and what its header says."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return {name: about for name, about in header.items() if name != "__metadata__"}
