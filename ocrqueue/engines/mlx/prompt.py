@@ -10,8 +10,9 @@ _IMAGE = {"type": "image"}
 def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
     """The text that the model gets with one page. `model_type` is the one in config.json, in lower case.
 
-    Without a chat template it is the recipe's words behind its mark for the image; mlx-vlm's processor adds the rest.
-    Raises what the chat template raises.
+    mlx-vlm tells every chat template `enable_thinking=False`; GLM's template then writes `/nothink`, which its authors
+    do not send. Without a chat template the prompt is the recipe's words behind its mark for the image, and mlx-vlm's
+    processor adds the rest. Raises what the chat template raises.
     """
     if not recipe.template:
         return recipe.mark + recipe.prompt
@@ -21,9 +22,9 @@ def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
     messages = apply_chat_template(processor, {"model_type": model_type}, [user], num_images=1, return_messages=True)
     if recipe.system is not None:
         messages = [{"role": "system", "content": recipe.system}, *messages]
-    if recipe.thinking is None:  # mlx-vlm tells every template `enable_thinking`, and GLM's writes `/nothink` then
-        return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    return str(get_chat_template(processor, messages, True, enable_thinking=recipe.thinking))
+    if recipe.no_thinking:
+        return str(get_chat_template(processor, messages, True))
+    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 def _content(recipe: Recipe) -> str | list[dict[str, str]]:

@@ -35,7 +35,7 @@ class Recipe:
     output: str = "text"  # a name in `ocrqueue.engines.mlx.markup.PARSERS`
     system: str | None = None  # the system message; "": an empty one is sent; None: none is sent
     text_first: bool | None = None  # order in the user's message; None: as mlx-vlm does it; False: image first
-    thinking: bool | None = False  # what the chat template is told as `enable_thinking`; None: nothing
+    no_thinking: bool = True  # the chat template is told `enable_thinking=False`; False: it is told nothing
     template: bool = True  # the folder must have a chat template; False: none is used
     mark: str = ""  # stands for the image before the prompt; used where `template` is False
     dpi: int = 150  # resolution at which a PDF page is rendered

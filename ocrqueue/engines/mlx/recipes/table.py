@@ -11,6 +11,7 @@ _A4_AT_200_DPI = 4_000_000  # pixels
 _ONE_SIZE = 4_000_000  # pixels; enough for a model whose processor scales every page to one size
 _NO_IMAGE_SETTINGS = (TOKENIZER, TOKENIZER_CONFIG)  # mlx-vlm's processor reads no image settings from the folder
 _APACHE, _MIT = "Apache 2.0", "MIT"
+_ALIASES = {"inkling_mm_model": "inkling", "moondream1": "moondream2"}  # as in mlx-vlm's MODEL_REMAPPING
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ DEFAULT = Recipe(prompts.PAGE_TO_MARKDOWN, "markdown")
 _GLM = Recipe(
     "Text Recognition:",
     "markdown",
-    thinking=None,
+    no_thinking=False,
     dpi=200,
     max_pixels=_A4_AT_200_DPI,
     top_k=1,
@@ -121,7 +122,7 @@ _HUNYUAN = Recipe(
     prompts.HUNYUAN,
     "markdown",
     system="",
-    thinking=None,
+    no_thinking=False,
     dpi=200,
     max_pixels=2048 * 2048,
     max_tokens=16_384,
@@ -221,15 +222,16 @@ RECIPES: tuple[Known, ...] = (
     Known(("granite_vision", "granite4_vision"), _GRANITE),
     Known(("mistral3",), _LIGHTON, name="lightonocr"),
     Known(
-        ("inkling", "inkling_mm_model", "internvl_chat", "moondream1", "moondream2", "z_image"),
+        ("inkling", "internvl_chat", "moondream2"),
         replace(DEFAULT, runs_code=True),
     ),
 )
 
 
 def normal_type(model_type: str) -> str:
-    """A `model_type` in lower case and with `_` for `-`. mlx-vlm lowers it too, and maps `unlimited-ocr` alike."""
-    return model_type.lower().replace("-", "_")
+    """A `model_type` as mlx-vlm loads it: in lower case, with `_` for `-`, and without aliases."""
+    name = model_type.lower().replace("-", "_")
+    return _ALIASES.get(name, name)
 
 
 def recipe_for(model_type: str, name: str, architectures: Sequence[str] = ()) -> Recipe:

@@ -12,7 +12,7 @@ import pytest
 from ocrqueue.engines.mlx import recipes
 from ocrqueue.engines.mlx.recipes.table import RECIPES
 
-TYPES = sorted({name for types, _, _ in RECIPES for name in types.split()})
+TYPES = sorted({name for model in RECIPES for name in model.types})
 SPELLINGS = {"deepseekocr": "DeepseekOCR", "got": "GOT", "unlimited_ocr": "unlimited-ocr"}  # in real config.json files
 ENGINE = Path(recipes.__file__).parents[1]
 
@@ -26,6 +26,13 @@ def test_mlx_vlm_has_every_type_of_a_recipe(name: str) -> None:
     module = import_module(f"mlx_vlm.models.{found}")
     assert module.Model
     assert module.ModelConfig
+
+
+def test_the_names_that_mlx_vlm_maps_to_a_type_of_a_recipe_are_known() -> None:
+    from mlx_vlm.utils import MODEL_REMAPPING
+
+    mapped = {name: found for name, found in MODEL_REMAPPING.items() if found in TYPES}
+    assert {name: recipes.normal_type(name) for name in mapped} == mapped
 
 
 @pytest.mark.parametrize("name", sorted(set(TYPES) - {"got", "nemotron_parse"}))

@@ -30,6 +30,7 @@ from ocrqueue.engines.mlx.settings import mlx_settings
         ("qwen2_5_vl", "x/Qwen2.5-VL-3B", "markdown"),
         ("granite4_vision", "x", "markdown"),
         ("granite-vision", "x", "markdown"),
+        ("moondream1", "x", "markdown"),
         ("mistral3", "lightonai/LightOnOCR-2-1B", "markdown"),
     ],
 )
@@ -103,7 +104,7 @@ def test_repeated_sequences_are_forbidden_where_the_authors_do_so():
     ("model_type", "field", "value"),
     [
         ("glm_ocr", "repetition_penalty", 1.1),
-        ("glm_ocr", "thinking", None),
+        ("glm_ocr", "no_thinking", False),
         ("nemotron_parse", "repetition_penalty", 1.1),
         ("hunyuan_vl", "system", ""),
         ("got", "runs_code", True),
