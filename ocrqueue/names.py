@@ -99,6 +99,11 @@ def rate_key(key: str, minute: int) -> str:
     return f"{PREFIX}rate:{key}:{minute}"
 
 
+def session_key(token_hash: str) -> str:
+    """The name of the API key of a session of the web UI; `token_hash` is the SHA-256 of its token. Expires."""
+    return f"{PREFIX}session:{token_hash}"
+
+
 def models_queue(directory: str) -> str:
     """The queue of a model directory. Page workers on the machines that have the directory take its messages."""
     return f"models.{directory}"

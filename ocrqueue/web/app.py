@@ -9,10 +9,11 @@ from ocrqueue.web.keys import Keys
 from ocrqueue.web.routes import probes
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import WebSettings, web_settings
+from ocrqueue.web.ui import entrance
 
 PREFIX = "/api/v1"  # of the project's own API
 _OWN: tuple[APIRouter, ...] = ()  # routers of the project's own API, below PREFIX
-_OTHERS: tuple[APIRouter, ...] = (probes.router,)  # routers with paths of their own
+_OTHERS: tuple[APIRouter, ...] = (probes.router, entrance.router)  # routers with paths of their own
 
 
 def create_app(settings: WebSettings | None = None, client: Client | None = None) -> FastAPI:
@@ -25,4 +26,5 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
         app.include_router(router, prefix=PREFIX)
     for router in _OTHERS:
         app.include_router(router)
+    app.mount("/static", entrance.STATIC)
     return app

@@ -11,7 +11,9 @@ from ocrqueue.ledger.connection import reaching
 from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import ApiError
 from ocrqueue.web.service import ServiceOf
+from ocrqueue.web.sessions import COOKIE, HEADER, Sessions, is_change_token
 
+_READING = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
 _MINUTE = 60  # seconds in which the requests of a key are counted
 
 
@@ -26,7 +28,8 @@ def given_key(request: Request) -> str | None:
 def caller(request: Request, service: ServiceOf) -> Key:
     """The key of the caller. Raises ApiError if it is missing or wrong, or has sent too many requests."""
     given = given_key(request)
-    key = service.keys.find(given)
+    token = request.cookies.get(COOKIE)
+    key = _key_of_session(request, service, token) if token and not given else service.keys.find(given)
     if key is None:
         what = "the API key is wrong or revoked" if given else "an API key is required"
         raise ApiError(
@@ -34,6 +37,16 @@ def caller(request: Request, service: ServiceOf) -> Key:
         )
     if key.requests is not None:
         _count(service, key.name, key.requests)
+    return key
+
+
+def _key_of_session(request: Request, service: ServiceOf, token: str) -> Key | None:
+    """The key of a session of the web UI; None if it has ended. Raises ApiError for a change without its token."""
+    with reaching(service.client.settings):
+        name = Sessions(service.client.redis).key(token)
+    key = service.keys.named(name) if name else service.keys.find(None)
+    if key and name and request.method not in _READING and not is_change_token(token, request.headers.get(HEADER)):
+        raise ApiError("session_token", f"the header {HEADER} is missing or wrong: reload the page and try again")
     return key
 
 

@@ -98,6 +98,10 @@ class Keys:
                 found = key
         return found
 
+    def named(self, name: str) -> Key | None:
+        """The key with this name; None if there is none. Raises KeysError if the file is damaged."""
+        return next((key for key in self.all() if key.name == name), None)
+
     def all(self) -> tuple[Key, ...]:
         """Every key, oldest first. Raises KeysError if the file is damaged."""
         with self._lock:

@@ -17,6 +17,7 @@ STATUS = {
     "invalid_request": 422,  # a parameter of the request has a wrong type or value
     "invalid_options": 422,
     "key_missing": 401,  # the request has no API key, or a wrong one
+    "session_token": 403,  # a change in a session of the web UI lacks the token of its page
     "key_rights": 403,  # the API key lacks a right
     "rate_limited": 429,  # the API key sends too many requests
     "unknown_job": 404,
@@ -92,9 +93,16 @@ async def _ocr_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    return problem(error_of(error))
+
+
+def error_of(error: OcrError | RequestValidationError) -> OcrError:
+    """The error as one of this project: an invalid request names the first parameter that is wrong."""
+    if isinstance(error, OcrError):
+        return error
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return problem(ApiError("invalid_request", f"{where}: {first['msg']}"))
+    return ApiError("invalid_request", f"{where}: {first['msg']}")
 
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,30 @@
+"""The texts of the web UI in each language: tables in `messages/`, one per language, with the same names."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from fastapi import Request
+
+FOLDER = Path(__file__).parent / "messages"
+LANGUAGES = ("en", "de")  # the first is used for browsers that want none of them
+COOKIE = "ocr_language"  # of people who have chosen a language
+
+
+@cache
+def texts(language: str) -> Mapping[str, str]:
+    """The table of a language."""
+    table: dict[str, str] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    return table
+
+
+def language_of(request: Request) -> str:
+    """The language of a request: that of the cookie, else the first of Accept-Language that there is a table for."""
+    chosen = request.cookies.get(COOKIE)
+    if chosen in LANGUAGES:
+        return str(chosen)
+    wanted = (
+        part.partition(";")[0].strip().lower()[:2] for part in request.headers.get("Accept-Language", "").split(",")
+    )
+    return next((language for language in wanted if language in LANGUAGES), LANGUAGES[0])

@@ -1,0 +1,82 @@
+"""Logging in to the web UI with an API key, and what a session may do."""
+
+import re
+
+import pytest
+
+from ocrqueue.web.keys import Keys
+from ocrqueue.web.sessions import COOKIE
+from tests.support.harness import running
+from tests.support.web import new_key, start_web
+
+
+@pytest.fixture(scope="module")
+def web():
+    with running() as stack:
+        yield start_web(stack)
+
+
+@pytest.fixture(scope="module")
+def key(web):
+    return new_key(web.stack, "people")
+
+
+def log_in(browser, key, to="/login"):
+    return browser.post("/login", data={"key": key, "to": to})
+
+
+def test_a_session_begins_with_a_key_and_its_cookie_is_no_key(web, key):
+    with web.client() as browser:
+        answer = log_in(browser, key)
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+        cookie = answer.headers["Set-Cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert key not in cookie
+        assert key not in str(web.stack.redis.keys("*"))
+
+
+def test_a_wrong_key_is_refused_with_a_page(web, key):
+    with web.client() as browser:
+        answer = log_in(browser, key[:-1])
+        assert answer.status_code == 401
+        assert "wrong" in answer.text
+        assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\nb"])
+def test_the_log_in_leads_to_no_other_site(web, key, to):
+    with web.client() as browser:
+        assert log_in(browser, key, to).headers["Location"] == "/"
+        assert browser.get("/language/de", params={"to": to}).headers["Location"] == "/"
+
+
+def test_a_page_is_escaped_and_allows_no_foreign_or_inline_script(web):
+    with web.client() as browser:
+        answer = browser.get("/login", params={"to": '/"><script>alert(1)</script>'})
+        assert "<script>alert" not in answer.text
+        policy = answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+
+
+def test_a_page_has_the_language_of_the_browser_or_the_chosen_one(web):
+    with web.client() as browser:
+        assert '<html lang="de">' in browser.get("/login", headers={"Accept-Language": "fr, de-AT;q=0.8"}).text
+        assert '<html lang="en">' in browser.get("/login", headers={"Accept-Language": "fr"}).text
+        browser.get("/language/de")
+        assert '<html lang="de">' in browser.get("/login", headers={"Accept-Language": "en"}).text
+
+
+def test_a_session_ends_with_its_key_and_with_logging_out(web):
+    secret = new_key(web.stack, "guest")
+    with web.client() as browser:
+        log_in(browser, secret)
+        assert browser.cookies.get(COOKIE)
+        token = re.search(r'name="change-token" content="(\w+)"', browser.get("/login").text)
+        assert token
+        assert browser.post("/logout").status_code == 303
+        assert not browser.cookies.get(COOKIE)
+    Keys(web.stack.folder / "data" / "api-keys.json").revoke("guest")
+    with web.client() as browser:
+        assert log_in(browser, secret).status_code == 401

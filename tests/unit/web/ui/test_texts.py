@@ -1,0 +1,41 @@
+"""The tables of texts: the same names and parts in every language, and no name that nothing uses."""
+
+import re
+import string
+
+import pytest
+
+from ocrqueue.web.ui.texts import FOLDER, LANGUAGES, texts
+
+UI = FOLDER.parent
+TEMPLATES = "\n".join(path.read_text() for path in sorted((UI / "templates").glob("*.html")))
+SCRIPTS = "\n".join(path.read_text() for path in sorted((UI / "static").glob("*.js")))
+CODE = "\n".join(path.read_text() for path in sorted(UI.glob("*.py")))
+
+
+def parts(text):
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def test_there_is_a_table_for_each_language():
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_language_has_the_same_names_and_parts(language):
+    first, other = texts(LANGUAGES[0]), texts(language)
+    assert first.keys() == other.keys()
+    assert {name: parts(text) for name, text in first.items()} == {name: parts(text) for name, text in other.items()}
+
+
+def test_every_name_that_is_used_is_in_the_tables():
+    used = {*re.findall(r"\bt\(\s*[\"'](\w+)[\"']", TEMPLATES + SCRIPTS), *re.findall(r"\)\[\"(\w+)\"\]", CODE)}
+    assert len(used) > 5
+    assert used - texts("en").keys() == set()
+
+
+def test_no_text_is_left_over():
+    everything = TEMPLATES + SCRIPTS + CODE
+    unused = [name for name in texts("en") if not re.search(rf"[\"'`]{name}[\"'`]", everything)]
+    prefixes = set(re.findall(r"[\"'](\w+_)[\"']\s*[+~]", everything)) | set(re.findall(r"`(\w+_)\$\{", everything))
+    assert [name for name in unused if not name.startswith(tuple(prefixes or {"\0"}))] == []
