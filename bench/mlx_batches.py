@@ -12,7 +12,9 @@ from pathlib import Path
 from bench.support import table
 from bench.support.engine import mlx_vlm
 from bench.support.stack import machine
-from ocrqueue.engines.mlx.generation import Bounds, generate_batch, generate_one
+from ocrqueue.engines.mlx.answer import Answer, Bounds
+from ocrqueue.engines.mlx.generation import generate_batch, generate_one
+from ocrqueue.engines.mlx.reading import PageReader
 from ocrqueue.process.memory import give_back
 from tests.support import tiny
 
@@ -27,7 +29,8 @@ def measure(folder: Path, pages: int, tokens: int) -> list[tuple[float, float, i
     loaded = engine._loaded
     assert loaded is not None
     bounds = Bounds(tokens, float("inf"), lambda: False)
-    shown = [engine._show(loaded, page, 1_600_000)[0] for page in tiny.pages(tiny.texts(pages))]
+    reader = PageReader(loaded, engine._recipe, bounds)
+    shown = [reader.show(page)[0] for page in tiny.pages(tiny.texts(pages))]
     found = []
     for size in SIZES:
         generate_batch(loaded, shown[:size], bounds)  # compiles the kernels for these shapes
@@ -37,7 +40,7 @@ def measure(folder: Path, pages: int, tokens: int) -> list[tuple[float, float, i
         for first in range(0, pages, size):
             part = shown[first : first + size]
             rows = generate_batch(loaded, part, bounds) if size > 1 else [generate_one(loaded, part[0], bounds)]
-            written += sum(len(row.tokens) for row in rows)
+            written += sum(len(row.tokens) for row in rows if isinstance(row, Answer))
         seconds = time.perf_counter() - started
         found.append((pages / seconds, written / seconds, mx.get_peak_memory()))
     engine.free_resources()

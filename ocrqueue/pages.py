@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ocrqueue.geometry import Point, Quad
 from ocrqueue.states import Origin
 
-__all__ = ["Line", "PageText", "Point", "Quad", "Word"]
+__all__ = ["Line", "PageText", "PageWarning", "Point", "Quad", "Word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class PageWarning:
+    """What is wrong with the text of a page that was read."""
+
+    code: str  # see `WarningCode`
+    message: str  # what is wrong and what to do, one line
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """The text of one page, in the engine's reading order."""
 
     lines: list[Line] = field(default_factory=list)
     text: str | None = None  # None: the texts of the lines, separated by newlines
     markdown: str | None = None  # None: the same as `text`
+    warnings: tuple[PageWarning, ...] = ()  # why the text may not be complete
 
     @property
     def plain(self) -> str:

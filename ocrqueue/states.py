@@ -46,6 +46,13 @@ class Origin(StrEnum):
     MIXED = "mixed"  # of a page: both
 
 
+class WarningCode(StrEnum):
+    """Why the text of a page that was read may not be complete."""
+
+    CUT_OFF = "cut_off"  # the model reached the limit on tokens
+    REPETITION = "repetition"  # the model repeated itself endlessly; the text ends where that began
+
+
 class MessageKind(StrEnum):
     """What a Celery message of the ledger asks for."""
 

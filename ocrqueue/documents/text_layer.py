@@ -80,7 +80,7 @@ class TextLayer:
         own = self._placed(image)
         boxes = [bounds(line.box) for line in own]
         others = [line for line in found.lines if _covered(bounds(line.box), boxes) < _SAME]
-        together = PageText(_inserted(own, others))
+        together = PageText(_inserted(own, others), warnings=found.warnings)
         if found.text is None or others:
             return together
         own_text = self.text.plain

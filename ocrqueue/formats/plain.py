@@ -14,11 +14,11 @@ def write_text(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
 
 
 def write_markdown(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:  # noqa: ARG001
-    """Write each page's Markdown, with a rule between pages; a page without text is a comment with its error code."""
+    """Write each page's Markdown, with a rule between pages. Errors and warnings are comments with their codes."""
     for index, page in enumerate(pages):
         text = (page["markdown"] or page["text"]).strip("\n")
-        if page["error"]:
-            text = f"<!-- page {page['page']}: {page['error']['code']} -->"
+        notes = [note["code"] for note in (page["error"], *page.get("warnings", ())) if note]
+        text = "\n\n".join([text] * bool(text) + [f"<!-- page {page['page']}: {code} -->" for code in notes])
         stream.write("\n---\n\n" * bool(index) + text + "\n" * bool(text))
 
 

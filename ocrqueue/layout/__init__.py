@@ -31,4 +31,5 @@ def arrange(page: PageText, image: "Image | None" = None) -> PageText:
         [piece.line for block in blocks for row in block for piece in row],
         "\n\n".join("\n".join(row_text(row) for row in paragraph.rows) for paragraph in paragraphs),
         markdown(paragraphs),
+        page.warnings,
     )

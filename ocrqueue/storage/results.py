@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO, TypedDict
+from typing import Any, NotRequired, TextIO, TypedDict
 
 from ocrqueue.errors import DamagedFile, PageError
 from ocrqueue.pages import Line, PageText
@@ -54,6 +54,7 @@ class Page(TypedDict):
     markdown: str
     lines: list[ResultLine]
     error: dict[str, str] | None  # code and message; None for a page that is "ok"
+    warnings: NotRequired[list[dict[str, str]]]  # code and message; see `WarningCode`. Older versions write none
 
 
 class Header(TypedDict):
@@ -105,6 +106,7 @@ def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]
         text=text,
         markdown=text if page.markdown is None else clean_text(page.markdown),
         lines=[_line(line) for line in page.lines],
+        warnings=[{"code": warning.code, "message": clean_text(warning.message)} for warning in page.warnings],
     )
 
 
@@ -124,7 +126,7 @@ def is_read_page(value: object, number: int) -> bool:
     """Whether this is the result of page `number`, and the page was read. A newer version may have added keys."""
     return (
         isinstance(value, dict)
-        and value.keys() >= Page.__annotations__.keys()
+        and value.keys() >= Page.__required_keys__
         and (value["page"], value["state"]) == (number, PageState.OK)
     )
 
@@ -221,6 +223,7 @@ def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str,
         "markdown": fields.get("markdown", ""),
         "lines": fields.get("lines", []),
         "error": fields.get("error"),
+        "warnings": fields.get("warnings", []),
     }
 
 

@@ -10,10 +10,12 @@ from unittest.mock import patch
 import pytest
 from PIL import Image
 
+from ocrqueue.engines.mlx.answer import Answer, Bounds
 from ocrqueue.engines.mlx.engine import MlxVlm
-from ocrqueue.engines.mlx.generation import Bounds, generate_batch, generate_one
+from ocrqueue.engines.mlx.generation import generate_batch, generate_one
+from ocrqueue.engines.mlx.reading import PageReader
 from ocrqueue.engines.mlx.settings import mlx_settings
-from ocrqueue.errors import EngineFreed, PageError
+from ocrqueue.errors import EngineFreed
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.process.cancellation import cancellable
@@ -31,6 +33,12 @@ def engine() -> Iterator[MlxVlm]:
     engine.load(engine.default_model())
     yield engine
     engine.free_resources()
+
+
+def reader(engine: MlxVlm) -> PageReader:
+    """The reader of the engine, without limits."""
+    assert engine._loaded is not None
+    return PageReader(engine._loaded, engine._recipe, UNBOUND)
 
 
 def read(engine: MlxVlm, *pages: Image.Image) -> list[str]:
@@ -53,19 +61,20 @@ def test_any_language_is_accepted(engine: MlxVlm) -> None:
 
 
 def test_the_engine_reads_the_same_as_mlx_vlm(engine: MlxVlm) -> None:
-    from mlx_vlm import generate
+    from mlx_vlm import generate, load
 
     assert engine._loaded is not None
-    model, processor, prompt = engine._loaded.model, engine._loaded.processor, engine._loaded.prompt
+    model, processor = load(str(tiny.FOLDER))
+    prompt = engine._loaded.prompt
     for page in tiny.pages(tiny.texts(6)):
-        shown = engine._show(engine._loaded, page, 1_600_000)[0]
+        shown = reader(engine).show(page)[0]
         stock = generate(model, processor, prompt, [shown], max_tokens=60, temperature=0)
         assert read(engine, page) == [stock.text]
 
 
 def test_a_batch_generates_the_same_tokens_as_single_pages(engine: MlxVlm) -> None:
     assert engine._loaded is not None
-    pages = [engine._show(engine._loaded, p, 1_600_000)[0] for p in [*tiny.pages(tiny.texts(22)), tiny.black()]]
+    pages = [reader(engine).show(p)[0] for p in [*tiny.pages(tiny.texts(22)), tiny.black()]]
     pages.append(Image.new("RGB", (96, 48), "white"))
     alone = [generate_one(engine._loaded, page, UNBOUND).tokens for page in pages]
     assert len({page.size for page in pages}) > 3
@@ -75,7 +84,7 @@ def test_a_batch_generates_the_same_tokens_as_single_pages(engine: MlxVlm) -> No
         for start in range(0, len(order), size):
             batch = order[start : start + size]
             together = generate_batch(engine._loaded, [pages[n] for n in batch], UNBOUND)
-            assert [page.tokens for page in together] == [alone[n] for n in batch]
+            assert [page.tokens for page in together if isinstance(page, Answer)] == [alone[n] for n in batch]
 
 
 def test_a_failing_page_does_not_fail_its_batch(engine: MlxVlm) -> None:
@@ -88,23 +97,46 @@ def test_a_failing_page_does_not_fail_its_batch(engine: MlxVlm) -> None:
     assert found == [wanted[0], "engine_error", wanted[1], "engine_error", wanted[2], "degenerate_output"]
 
 
-def test_a_runaway_page_is_stopped_and_generated_once_more(engine: MlxVlm, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_of_repetitions_is_read_again_at_every_temperature(
+    engine: MlxVlm, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
-    (failed,) = engine.read([tiny.black()], Options())
-    assert isinstance(failed, PageError)
-    assert failed.code == "degenerate_output"
-    assert "repeated itself" in failed.message
-    (second_try,) = engine.read([tiny.black(tiny.LOOPS_ONCE)], Options())
-    assert isinstance(second_try, PageText)
-    assert caplog.text.count("a page did not end (runaway after 160 tokens): second try") == 2
+    assert read(engine, tiny.black()) == ["degenerate_output"]
+    tries = [f"a page repeats itself after 160 tokens of try {number}" for number in (1, 2, 3)]
+    assert [message for message in caplog.messages if "repeats" in message] == tries
 
 
-def test_a_page_has_a_token_limit(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warmer_try_may_end(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_recipe", replace(engine._recipe, temperatures=(0.0, 2.0)))
+    (page,) = engine.read([tiny.black(tiny.LOOPS_ONCE)], Options())
+    assert isinstance(page, PageText)
+    assert page.plain
+    assert page.warnings == ()
+
+
+def test_text_before_a_repetition_is_kept(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_recipe", replace(engine._recipe, temperatures=(0.0, 1.5)))
+    (page,) = engine.read([tiny.black(tiny.LOOPS_LATE)], Options())
+    assert isinstance(page, PageText)
+    assert [warning.code for warning in page.warnings] == ["repetition"]
+    assert page.plain
+    assert not page.plain.endswith("NO NO NO NO NO")
+
+
+def test_a_page_that_reaches_the_limit_on_tokens_keeps_its_text(
+    engine: MlxVlm, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     monkeypatch.setattr(engine, "_recipe", replace(engine._recipe, max_tokens=5))
-    short, (long,) = read(engine, tiny.render("ABC")), engine.read([tiny.render("ABCDEFGH")], Options())
-    assert short == ["ABC"]
-    assert isinstance(long, PageError)
-    assert (long.code, "OCR_MLX_MAX_TOKENS" in long.message) == ("degenerate_output", True)
+    for number in (1, 2):  # alone and in a batch
+        pages = engine.read([tiny.render("ABC"), tiny.render("ABCDEFGH")][-number:], Options())
+        long = pages[-1]
+        assert isinstance(long, PageText)
+        assert (long.plain, [warning.code for warning in long.warnings]) == ("ABCDE", ["cut_off"])
+        assert "OCR_MLX_MAX_TOKENS" in long.warnings[0].message
+        assert "repeats" not in caplog.text, "it is not read again"
+    assert isinstance(pages[0], PageText)
+    assert (pages[0].plain, pages[0].warnings) == ("ABC", ())
 
 
 def test_a_page_is_stopped_before_its_child_is_killed(engine: MlxVlm, monkeypatch: pytest.MonkeyPatch) -> None:

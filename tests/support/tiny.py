@@ -15,8 +15,9 @@ FOLDER = Path(__file__).parents[1] / "data" / "tiny-ocr-vlm"
 NAME = FOLDER.name
 PROMPT = "OCR:"
 # Sizes of black images for which the model generates "NO NO NO ..." endlessly:
-LOOPS = (192, 96)  # at both tries
-LOOPS_ONCE = (240, 96)  # at the first try only
+LOOPS = (192, 96)  # at every temperature up to 0.8
+LOOPS_ONCE = (96, 96)  # at temperature 0, and not at 2
+LOOPS_LATE = (288, 96)  # at temperature 0, and after some other text at 1.5
 
 
 def render(*lines: str) -> Image.Image:

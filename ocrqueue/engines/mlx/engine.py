@@ -5,30 +5,20 @@ a model's folder does not run.
 """
 
 import gc
-import logging
 import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ocrqueue.engines import Model, installed
+from ocrqueue.engines.mlx.answer import Bounds
 from ocrqueue.engines.mlx.folder import broken, check_folder, find_model, hold_model, recipe_of
-from ocrqueue.engines.mlx.generation import (
-    GREEDY,
-    Answer,
-    Bounds,
-    LoadedModel,
-    Sampling,
-    Stop,
-    generate_batch,
-    generate_one,
-)
-from ocrqueue.engines.mlx.markup import PARSERS
+from ocrqueue.engines.mlx.generation import LoadedModel
 from ocrqueue.engines.mlx.prompt import finished_prompt
+from ocrqueue.engines.mlx.reading import PageReader, reason
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings, mlx_settings
-from ocrqueue.engines.mlx.view import View, fit_page
 from ocrqueue.errors import EngineFreed, ModelUnavailable, PageError
 from ocrqueue.models import Held
 from ocrqueue.options import Options
@@ -40,12 +30,8 @@ from ocrqueue.process.memory import trim
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-log = logging.getLogger(__name__)
-_SECOND_TRY = Sampling(temperature=0.4, seed=1)
-_SMALLER = 0.6  # share of the first try's pixels that a page has at its second try
 _MARGIN = 0.9  # share of the time limit after which a page is stopped; at the limit its child is killed
 _PACKAGES = ("mlx", "mlx-vlm", "transformers", "tokenizers", "pillow", "numpy")  # their versions decide the text
-_UNIT = 32  # pixels; sides of page images are multiples of it if the processor names no patch size
 
 
 class MlxVlm:
@@ -109,7 +95,7 @@ class MlxVlm:
         except MemoryError:
             raise
         except Exception as e:  # noqa: BLE001 -- mlx-vlm raises many types of error for a damaged model
-            raise broken(model, _reason(e)) from None
+            raise broken(model, reason(e)) from None
 
     def _set_limits(self) -> None:
         import mlx.core as mx
@@ -126,73 +112,9 @@ class MlxVlm:
         import mlx.core as mx
 
         mx.reset_peak_memory()
-        limit = self._settings.page_seconds * _MARGIN * len(pages)
-        bounds = Bounds(self._recipe.max_tokens, time.monotonic() + limit, is_cancelled)
-        found: dict[int, PageText | PageError] = {}
-        shown: dict[int, tuple[Image, View]] = {}
-        for number, page in enumerate(pages):
-            try:
-                shown[number] = self._show(self._loaded, page, self._recipe.max_pixels)
-            except Exception as e:  # noqa: BLE001 -- an error with one image fails its page only
-                found[number] = PageError("engine_error", f"the page cannot be shown to the model: {_reason(e)}")
-        answers = self._generate(self._loaded, [image for image, _ in shown.values()], bounds)
-        for (number, (_, view)), first in zip(shown.items(), answers, strict=True):
-            found[number] = self._finish(self._loaded, pages[number], view, first, bounds)
-        return [found[number] for number in range(len(pages))]
-
-    def _show(self, loaded: LoadedModel, page: "Image", max_pixels: int) -> "tuple[Image, View]":
-        return fit_page(page, _unit(loaded.processor), max_pixels, self._recipe.buckets, self._recipe.longest)
-
-    def _generate(self, loaded: LoadedModel, images: "list[Image]", bounds: Bounds) -> "list[Answer | Exception]":
-        if len(images) > 1 and self.batch > 1:
-            try:
-                return list(generate_batch(loaded, images, bounds))
-            except Exception as e:  # noqa: BLE001 -- an error of one page or of all; each is read alone next
-                log.warning(
-                    "%d pages could not be read in one batch (%s): they are read one by one", len(images), _reason(e)
-                )
-        return [self._generate_one(loaded, image, bounds, GREEDY) for image in images]
-
-    def _generate_one(
-        self, loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling
-    ) -> "Answer | Exception":
-        try:
-            return generate_one(loaded, image, bounds, sampling)
-        except Exception as e:  # noqa: BLE001 -- an error of mlx-vlm fails this page only
-            return e.with_traceback(None)  # a traceback holds the page's arrays
-
-    def _finish(
-        self, loaded: LoadedModel, page: "Image", view: View, answer: "Answer | Exception", bounds: Bounds
-    ) -> PageText | PageError:
-        """The text of a page. If it did not end, a second try uses fewer pixels and other sampling."""
-        if isinstance(answer, Answer) and answer.stopped in (Stop.RUNAWAY, Stop.LENGTH):
-            log.info("a page did not end (%s after %d tokens): second try", answer.stopped, len(answer.tokens))
-            image, view = self._show(loaded, page, round(view.shown[0] * view.shown[1] * _SMALLER))
-            answer = self._generate_one(loaded, image, bounds, _SECOND_TRY)
-        if isinstance(answer, Exception):
-            return PageError("engine_error", _reason(answer))
-        if answer.stopped is None:
-            return self._parse(loaded.text(answer.tokens), view)
-        return self._error(answer)
-
-    def _parse(self, answer: str, view: View) -> PageText:
-        try:
-            return PARSERS[self._recipe.output](answer, view).page
-        except Exception:
-            log.exception("an answer could not be parsed as %s: it is used as plain text", self._recipe.output)
-            return PageText(text=answer.strip())
-
-    def _error(self, answer: Answer) -> PageError:
-        count = len(answer.tokens)
-        if answer.stopped == Stop.CANCELLED:
-            return PageError("cancelled", "the job was cancelled while this page was read")
-        if answer.stopped == Stop.TIMEOUT:
-            return PageError("timeout", f"the page took too long ({count} tokens so far): raise OCR_PAGE_SECONDS")
-        if answer.stopped == Stop.LENGTH:
-            what = f"did not end within {count} tokens, twice: raise OCR_MLX_MAX_TOKENS if the page is that long"
-        else:
-            what = f"repeated itself endlessly, twice (after {count} tokens): use another model or --dpi"
-        return PageError("degenerate_output", f"the model {what}")
+        deadline = time.monotonic() + self._settings.page_seconds * _MARGIN * len(pages)
+        bounds = Bounds(self._recipe.max_tokens, deadline, is_cancelled, self._recipe.stops)
+        return PageReader(self._loaded, self._recipe, bounds).read(pages)
 
     def free_resources(self) -> None:
         """Free the model: memory, the cache of MLX, and the mark that it is in use. `load` loads it again."""
@@ -208,14 +130,3 @@ class MlxVlm:
             gc.collect()
             mlx.clear_cache()
         trim()
-
-
-def _unit(processor: Any) -> int:
-    """The pixels that sides of page images are multiples of: two of the squares that become one token each."""
-    images = getattr(processor, "image_processor", None)
-    patch, merge = getattr(images, "patch_size", None), getattr(images, "merge_size", 1)
-    return 2 * patch * merge if isinstance(patch, int) and isinstance(merge, int) else _UNIT
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -3,26 +3,17 @@
 Several pages are the rows of one batch (mlx-vlm's `BatchGenerator`); a single page uses `stream_generate`.
 """
 
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ocrqueue.engines.mlx.runaway import RunawayGuard
+from ocrqueue.engines.mlx.answer import Answer, Bounds
+from ocrqueue.engines.mlx.logits import NgramBlocker, RepetitionPenalty, Sampler
+from ocrqueue.engines.mlx.recipes import NgramBlock
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-
-class Stop(StrEnum):
-    """Why generating a page was stopped before the model ended it."""
-
-    RUNAWAY = "runaway"  # the model repeats itself
-    LENGTH = "length"  # the limit on tokens was reached
-    TIMEOUT = "timeout"  # the deadline has passed
-    CANCELLED = "cancelled"  # the job was cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +21,33 @@ class Sampling:
     """How the next token is chosen."""
 
     temperature: float = 0.0  # 0: always the likeliest token
+    top_p: float = 1.0  # above temperature 0: only the likeliest tokens with this share of the probability
+    top_k: int = 0  # above temperature 0: only so many of the likeliest tokens; 0: all
+    seed: int = 0  # of the random choice above temperature 0
     repetition_penalty: float | None = None  # None: no penalty
-    seed: int = 0  # of the random choice, which a temperature above 0 makes
+    ngram: NgramBlock | None = None  # None: the model may repeat any sequence of tokens
+
+    def sampler(self) -> Sampler | None:
+        """What chooses a token; None: the likeliest one."""
+        return Sampler(self.temperature, self.top_p, self.top_k, self.seed) if self.temperature > 0 else None
 
 
 GREEDY = Sampling()
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The limits at which generating is stopped although the model has not ended."""
+class NoDetokenizer:
+    """Takes the place of mlx-vlm's detokenizer, which fails for some added tokens; `LoadedModel.decode` is used."""
 
-    max_tokens: int  # per page
-    deadline: float  # in seconds of time.monotonic()
-    is_cancelled: Callable[[], bool]  # asked after every token
+    text = last_segment = ""
 
+    def reset(self) -> None:
+        """Do nothing."""
 
-@dataclass(slots=True)
-class Answer:
-    """What the model has generated for one page."""
+    def add_token(self, token: int, skip_special_token_ids: Sequence[int] = ()) -> None:
+        """Do nothing."""
 
-    tokens: list[int] = field(default_factory=list)  # ids, without the one that ends the page
-    stopped: Stop | None = None  # why generating was stopped; None: the model ended the page
-    guard: RunawayGuard = field(default_factory=RunawayGuard)  # has seen the same tokens
-
-    def take(self, token: int, bounds: Bounds) -> bool:
-        """Add a token. Returns whether the page must be stopped."""
-        self.tokens.append(token)
-        if self.guard.is_runaway(token):
-            self.stopped = Stop.RUNAWAY
-        elif len(self.tokens) >= bounds.max_tokens:
-            self.stopped = Stop.LENGTH
-        return self.stopped is not None
+    def finalize(self) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +55,50 @@ class LoadedModel:
     """A model in memory, as `mlx_vlm.load` returns it."""
 
     model: Any  # vision and language model of mlx-vlm
-    processor: Any  # tokenizer and image processor
+    processor: Any  # tokenizer and image processor; its detokenizer is replaced
     prompt: str  # with the chat template applied
 
-    def text(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, from mlx-vlm's own detokenizer."""
-        detokenizer = self.processor.detokenizer
-        detokenizer.reset()
-        for token in tokens:
-            detokenizer.add_token(token)
-        detokenizer.finalize()
-        text = str(detokenizer.text)
-        detokenizer.reset()
-        return text
+    def __post_init__(self) -> None:
+        self.processor.detokenizer = NoDetokenizer()
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of transformers."""
+        return getattr(self.processor, "tokenizer", self.processor)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens as the model wrote it, special tokens included."""
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def processors(self, sampling: Sampling) -> list[NgramBlocker | RepetitionPenalty]:
+        """New logits processors for a page."""
+        found: list[NgramBlocker | RepetitionPenalty] = []
+        if sampling.repetition_penalty is not None:
+            found.append(RepetitionPenalty(sampling.repetition_penalty))
+        if block := sampling.ngram:
+            words = self.tokenizer.get_vocab() if block.exempt else {}
+            found.append(
+                NgramBlocker(block.size, block.window, [words[token] for token in block.exempt if token in words])
+            )
+        return found
 
 
-def generate_batch(loaded: LoadedModel, images: "Sequence[Image]", bounds: Bounds) -> list[Answer]:
-    """Generate several pages at once, greedily, with the same tokens as one by one. Raises what mlx-vlm raises."""
+def generate_batch(
+    loaded: LoadedModel, images: "Sequence[Image]", bounds: Bounds, sampling: Sampling = GREEDY
+) -> "list[Answer | Exception]":
+    """Generate several pages at once, with the same tokens as one by one. Raises what mlx-vlm raises.
+
+    An error with the tokens of one page is the result of that page.
+    """
     from mlx_vlm.generate.ar import BatchGenerator
 
-    pages = [Answer() for _ in images]
+    pages: list[Answer | Exception] = [Answer(loaded.decode, bounds) for _ in images]
     rows = [_prepare(loaded, image) for image in images]
     with closing(
         BatchGenerator(
             loaded.model.language_model,
             loaded.processor,
+            sampler=sampling.sampler(),
             prefill_batch_size=len(images),
             completion_batch_size=len(images),
             prefill_step_size=None,
@@ -101,21 +106,36 @@ def generate_batch(loaded: LoadedModel, images: "Sequence[Image]", bounds: Bound
         )
     ) as generator:
         uids = generator.insert(
-            [ids for ids, _ in rows], bounds.max_tokens + 1, prompt_kwargs=[kwargs for _, kwargs in rows]
+            [ids for ids, _ in rows],
+            bounds.max_tokens + 1,
+            prompt_kwargs=[kwargs for _, kwargs in rows],
+            logits_processors=[loaded.processors(sampling) for _ in rows],
         )
         del rows
-        by_uid = dict(zip(uids, pages, strict=True))
-        while generator.has_work:
-            for step in generator.next()[1]:
-                if step.finish_reason != "stop" and by_uid[step.uid].take(int(step.token), bounds):
-                    generator.remove(step.uid)
-                if step.finish_reason or by_uid[step.uid].stopped:
-                    by_uid.pop(step.uid)
-            if reason := _interrupted(bounds):
-                for page in by_uid.values():
-                    page.stopped = reason
-                break
+        _step(generator, {uid: number for number, uid in enumerate(uids)}, pages, bounds)
     return pages
+
+
+def _step(generator: Any, rows: dict[int, int], pages: "list[Answer | Exception]", bounds: Bounds) -> None:
+    """Generate until every page has ended. `rows` has the number of the page for each of the generator's ids."""
+    while generator.has_work:
+        for step in generator.next()[1]:
+            page, is_over = pages[rows[step.uid]], step.finish_reason is not None
+            assert isinstance(page, Answer)
+            if step.finish_reason != "stop":
+                try:
+                    is_over |= page.take(int(step.token))
+                except Exception as e:  # noqa: BLE001 -- a token that the tokenizer cannot decode fails its page only
+                    pages[rows[step.uid]], is_over = e.with_traceback(None), True
+            if is_over:
+                rows.pop(step.uid)
+                generator.remove(step.uid)  # does nothing if mlx-vlm has ended the page
+        if reason := bounds.interrupted():
+            for number in rows.values():
+                page = pages[number]
+                assert isinstance(page, Answer)
+                page.stopped = reason
+            return
 
 
 def _prepare(loaded: LoadedModel, image: "Image") -> tuple[list[int], dict[str, Any]]:
@@ -139,38 +159,31 @@ def _prepare(loaded: LoadedModel, image: "Image") -> tuple[list[int], dict[str, 
 
 def generate_one(loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling = GREEDY) -> Answer:
     """Generate one page. Raises what mlx-vlm raises."""
-    page = Answer()
+    page = Answer(loaded.decode, bounds)
     with closing(_stream(loaded, image, bounds, sampling)) as tokens:
         for token in tokens:
-            if page.take(token, bounds):
+            if page.take(token):
                 break
-            if reason := _interrupted(bounds):
+            if reason := bounds.interrupted():
                 page.stopped = reason
                 break
     return page
 
 
 def _stream(loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling) -> Generator[int, None, None]:
-    import mlx.core as mx
     from mlx_vlm import stream_generate
 
-    mx.random.seed(sampling.seed)
     steps = stream_generate(
         loaded.model,
         loaded.processor,
         loaded.prompt,
         image=[image],
         max_tokens=bounds.max_tokens + 1,
-        temperature=sampling.temperature,
-        repetition_penalty=sampling.repetition_penalty,
+        temperature=0,  # `sampler` takes its place
+        sampler=sampling.sampler(),
+        logits_processors=loaded.processors(sampling),
     )
     with closing(steps):
         for step in steps:
             if step.finish_reason is None and step.token is not None:
                 yield int(step.token)
-
-
-def _interrupted(bounds: Bounds) -> Stop | None:
-    if time.monotonic() > bounds.deadline:
-        return Stop.TIMEOUT
-    return Stop.CANCELLED if bounds.is_cancelled() else None

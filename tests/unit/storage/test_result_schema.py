@@ -3,6 +3,7 @@
 from ocrqueue.errors import CODES, PageError
 from ocrqueue.formats import FORMATS
 from ocrqueue.pages import Line, PageText
+from ocrqueue.states import WarningCode
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageFacts
 from tests.support.result_schema import errors, schema
@@ -34,7 +35,12 @@ def test_the_schema_describes_every_field_in_the_order_of_the_result() -> None:
     assert list(described["$defs"]["line"]["properties"]) == list(PAGE["lines"][0])
 
 
-def test_every_field_is_required() -> None:
+def test_every_field_is_required_except_warnings_which_workers_of_older_versions_do_not_write() -> None:
     described = schema()
     for part in (described, *described["$defs"].values()):
-        assert set(part["required"]) == set(part["properties"])
+        assert set(part["required"]) == set(part["properties"]) - {"warnings"}
+
+
+def test_the_codes_of_warnings_are_those_of_the_code() -> None:
+    warning = schema()["$defs"]["page"]["properties"]["warnings"]["items"]
+    assert warning["properties"]["code"]["enum"] == list(WarningCode)

@@ -86,6 +86,7 @@ def test_a_page_has_every_key_in_order() -> None:
             {"text": "x", "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]], "confidence": None, "origin": "ocr"},
         ],
         "error": None,
+        "warnings": [],
     }
 
 
