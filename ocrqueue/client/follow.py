@@ -11,7 +11,7 @@ from redis.client import PubSub
 
 from ocrqueue import names
 from ocrqueue.client.status import JobStatus
-from ocrqueue.errors import JobTimeout, QueueUnavailable
+from ocrqueue.errors import JobTimeout, OcrError, QueueUnavailable
 from ocrqueue.states import JobState
 
 INTERVAL = 2.0  # seconds after which the ledger is read even without an event
@@ -42,7 +42,7 @@ def follow(redis: Redis, jobs: Collection[str], read: Read, timeout: float | Non
             except QueueUnavailable as e:
                 if not known or (deadline is None and time.monotonic() - seen > PATIENCE):
                     raise
-                shown = {job: _unreachable(known[job], e) for job in jobs}
+                shown = {job: unreachable(known[job], e) for job in jobs}
             yield shown
             open_jobs = [job for job in jobs if not known[job].has_ended]
             if not open_jobs:
@@ -54,7 +54,8 @@ def follow(redis: Redis, jobs: Collection[str], read: Read, timeout: float | Non
             due = [job for job in open_jobs if job in woken] or open_jobs
 
 
-def _unreachable(status: JobStatus, error: QueueUnavailable) -> JobStatus:
+def unreachable(status: JobStatus, error: OcrError) -> JobStatus:
+    """The status to show for a job while Redis cannot be reached."""
     return status if status.has_ended else replace(status, waiting_for=f"trying again: {error.message}")
 
 

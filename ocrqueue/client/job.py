@@ -122,11 +122,14 @@ class Job:
         if not has_pages:
             raise self.failure()
 
+    def page_states(self) -> list[PageRecord]:
+        """The state of every page asked for, in order; empty until the document is opened."""
+        with reaching(self._queue.settings):
+            return list(self._queue.ledger.pages(self._queue.ledger.job(self.id)))
+
     def failed_pages(self) -> list[PageRecord]:
         """The pages that failed, each with its error code and message."""
-        with reaching(self._queue.settings):
-            record = self._queue.ledger.job(self.id)
-            return [page for page in self._queue.ledger.pages(record) if page.state == PageState.FAILED]
+        return [page for page in self.page_states() if page.state == PageState.FAILED]
 
     def cancel(self) -> bool:
         """Cancel the pages that no worker has started; pages that were read are kept.

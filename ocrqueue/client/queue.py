@@ -1,7 +1,7 @@
 """A connection to one queue: the status of its jobs, its worker children, and messages to the workers."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from ocrqueue.client import children
 from ocrqueue.client.children import Answer, Child
 from ocrqueue.client.follow import Statuses, follow
 from ocrqueue.client.status import DeadPage, JobStatus, dead_pages, ended_status, status_of
-from ocrqueue.errors import UnknownJob
+from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, NewerRecord, messages, workers
 from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
@@ -40,9 +40,7 @@ class Queue:
 
     def statuses(self, jobs: Collection[str]) -> dict[str, JobStatus]:
         """The status of each job. Raises UnknownJob, QueueUnavailable."""
-        with reaching(self.settings):
-            live = workers.live(self.redis)
-            return {job: status_of(self.ledger.job(job), live) for job in jobs}
+        return self._look(jobs, {})
 
     def jobs(self) -> list[JobStatus]:
         """The status of every job in Redis, oldest first. Raises QueueUnavailable."""
@@ -116,21 +114,32 @@ class Queue:
         return app
 
     def _look(self, jobs: Collection[str], known: Statuses) -> dict[str, JobStatus]:
-        """Like `statuses`, but a job that Redis has lost keeps its `known` status while the spool has its job.json.
-
-        If it ended before, the spool says how; workers do not take it up again.
-        """
+        """Like `statuses`, but a job that Redis has lost keeps its `known` status while the spool has its job.json."""
         with reaching(self.settings):
-            live = workers.live(self.redis)
-            found = {}
-            for job in jobs:
-                try:
-                    found[job] = status_of(self.ledger.job(job), live)
-                except UnknownJob:
-                    if job not in known or not self.spool.exists(job, JOB):
-                        raise
-                    if end := rounds.read_end(self.spool, job):
-                        found[job] = ended_status(known[job], end)
-                    else:
-                        found[job] = replace(known[job], waiting_for=_LOST)
-        return found
+            found = self.statuses_of(self.ledger.records(jobs), known)
+        return {job: _or_raise(status) for job, status in found.items()}
+
+    def statuses_of(self, records: Mapping[str, Record | OcrError], known: Statuses) -> dict[str, JobStatus | OcrError]:
+        """The status of each job of these records, or why it has none. Raises redis.RedisError, StorageError.
+
+        A job that Redis has lost keeps its `known` status while the spool has its job.json. If it ended before, the
+        spool says how; workers do not take it up again.
+        """
+        live = workers.live(self.redis)
+        return {
+            job: self._lost(job, known.get(job), record) if isinstance(record, OcrError) else status_of(record, live)
+            for job, record in records.items()
+        }
+
+    def _lost(self, job: str, known: JobStatus | None, error: OcrError) -> JobStatus | OcrError:
+        """The status of a job whose record cannot be read because of `error`, if the spool still has the job."""
+        if known is None or not isinstance(error, UnknownJob) or not self.spool.exists(job, JOB):
+            return error
+        end = rounds.read_end(self.spool, job)
+        return ended_status(known, end) if end else replace(known, waiting_for=_LOST)
+
+
+def _or_raise(status: JobStatus | OcrError) -> JobStatus:
+    if isinstance(status, OcrError):
+        raise status
+    return status

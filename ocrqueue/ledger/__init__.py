@@ -8,7 +8,7 @@ from typing import Any, cast
 import redis as redis_py
 
 from ocrqueue import names
-from ocrqueue.errors import PageError, QueueFull, UnknownJob, WrongState
+from ocrqueue.errors import OcrError, PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import scripts
 from ocrqueue.ledger.records import (
     NOBODY,
@@ -262,15 +262,20 @@ class Ledger:
     # -- looking -------------------------------------------------------------------------------------------------
     def job(self, job: str) -> Job:
         """The job's record. Raises UnknownJob, NewerRecord."""
+        found = self.records([job])[job]
+        if isinstance(found, OcrError):
+            raise found
+        return found
+
+    def records(self, jobs: Iterable[str]) -> dict[str, Job | OcrError]:
+        """The records of several jobs, read in one round trip; instead of a record, its UnknownJob or NewerRecord."""
+        ids = list(jobs)
         with self.redis.pipeline() as pipe:
-            pipe.hgetall(names.job_key(job))
-            pipe.zscore(names.UNPUBLISHED, job)
-            record, unpublished = pipe.execute()
-        if not record:
-            raise _unknown(job)
-        if int(record["v"]) > names.VERSION:
-            raise _newer(job, int(record["v"]))
-        return Job.parse(job, record, unpublished is not None)
+            for job in ids:
+                pipe.hgetall(names.job_key(job))
+                pipe.zscore(names.UNPUBLISHED, job)
+            read = pipe.execute() if ids else []
+        return {job: _record(job, *read[2 * i : 2 * i + 2]) for i, job in enumerate(ids)}
 
     def pages(self, job: Job) -> Iterator[PageRecord]:
         """The records of all pages asked for, in order. Empty until the document is opened."""
@@ -346,6 +351,15 @@ def _unless_last(reply: dict[str, Any] | None) -> dict[str, Any] | None:
     if reply and reply.get("last"):
         raise LastTry
     return reply
+
+
+def _record(job: str, record: Mapping[str, str], unpublished: object) -> Job | OcrError:
+    """The job of a record as Redis returned it, or why there is none."""
+    if not record:
+        return _unknown(job)
+    if int(record["v"]) > names.VERSION:
+        return _newer(job, int(record["v"]))
+    return Job.parse(job, record, unpublished is not None)
 
 
 def _unknown(job: str) -> UnknownJob:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from redis import Redis, exceptions
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -26,6 +28,17 @@ def connect(settings: Shared) -> Redis:
         )
     except ValueError as e:
         raise QueueUnavailable(f"REDIS_URL is not a usable URL: {e}; it should look like redis://host:6379/0") from e
+
+
+def connect_async(settings: Shared) -> AsyncRedis:
+    """A client for a subscription in an event loop, connected on first use. It tries once; the caller tries again."""
+    return AsyncRedis.from_url(
+        settings.redis_py,
+        decode_responses=True,
+        socket_connect_timeout=TIMEOUT,
+        socket_keepalive=True,
+        retry=AsyncRetry(NoBackoff(), 0),
+    )
 
 
 def address(settings: Shared) -> str:

@@ -1,6 +1,7 @@
 """`python -m ocrqueue.web`: serves the HTTP API, on loopback by default. On any other address it requires API keys."""
 
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -8,6 +9,7 @@ from ocrqueue.settings import SettingsError
 from ocrqueue.web.app import create_app
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.settings import WebSettings, web_settings
+from ocrqueue.web.watch import Watch
 
 _SHUTDOWN_SECONDS = 10  # for requests to end after SIGTERM
 
@@ -29,7 +31,7 @@ def main() -> None:
         app = create_app(settings)
     except SettingsError as e:
         sys.exit(f"ocr: {e.message}")
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.address,
         port=settings.port,
@@ -37,6 +39,20 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
+    _Server(config, app.state.service.watch).run()
+
+
+class _Server(uvicorn.Server):
+    """Ends waiting requests and event streams at the signal, so that the process need not wait for them."""
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        super().__init__(config)
+        self._watch = watch
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; a second signal ends at once."""
+        self._watch.end()
+        super().handle_exit(sig, frame)
 
 
 if __name__ == "__main__":

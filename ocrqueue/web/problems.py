@@ -78,6 +78,12 @@ def problem(error: OcrError) -> JSONResponse:
     return JSONResponse(document(error), status_of(error), headers_of(error), MEDIA_TYPE)
 
 
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The argument `responses` of an endpoint that answers with problem documents of these HTTP statuses."""
+    schema = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": schema} for status in statuses}
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of this application with a problem document."""
     app.add_exception_handler(OcrError, _ocr_error)

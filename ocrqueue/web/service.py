@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from ocrqueue.client import Client
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.settings import WebSettings
+from ocrqueue.web.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Service:
     settings: WebSettings
     client: Client  # for threads; async code uses `anyio.to_thread.run_sync` for calls of it
     keys: Keys
+    watch: Watch  # waits for jobs without threads
 
 
 def service(request: Request) -> Service:

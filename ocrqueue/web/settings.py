@@ -5,6 +5,8 @@ from pathlib import Path
 
 from ocrqueue.settings import env, integer, is_loopback, read, shared, text
 
+PREFIX = "/api/v1"  # of the paths of the project's own API
+
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:

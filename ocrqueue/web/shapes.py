@@ -1,0 +1,78 @@
+"""The JSON objects of the API, and their schemas for the OpenAPI document."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from ocrqueue.client import JobStatus
+from ocrqueue.ledger import PageRecord
+from ocrqueue.states import JobState, PageState
+from ocrqueue.web.settings import PREFIX
+
+
+class Error(BaseModel):
+    """Why a page or a document was not read."""
+
+    code: str = Field(description="one of the error codes", examples=["corrupt_file"])
+    message: str = Field(description="what is wrong, for people", examples=["the page is damaged"])
+
+
+class Links(BaseModel):
+    """Paths of a job's parts."""
+
+    self: str
+    result: str
+    pages: str
+    events: str
+
+
+class JobObject(BaseModel):
+    """A job."""
+
+    job: str = Field(description="its id, a UUID", examples=["0b4c8a2e-5f0e-4c57-9b6e-3f1f7c1f2a10"])
+    name: str = Field(description="of the document, as it was submitted", examples=["scan.pdf"])
+    state: JobState
+    round: int = Field(description="1, increased by each retry")
+    pages: int | None = Field(description="pages asked for; null until the document is opened")
+    missing_pages: str | None = Field(description="pages asked for that the document does not have, such as `12-20`")
+    ok: int = Field(description="pages that were read")
+    failed: int
+    cancelled: int
+    cancelling: bool = Field(description="a cancel was requested")
+    engine: str | None = Field(description="null until the document is opened; so are model and queue")
+    model: str | None
+    queue: str | None
+    created: float = Field(description="seconds since 1970")
+    ended: float | None = Field(description="seconds since 1970")
+    code: str | None = Field(description="error code, if the document could not be opened")
+    message: str | None = Field(description="the error in words")
+    waiting_for: str | None = Field(description="why the job cannot go on, and what to do; null if it can")
+    owner: str | None = Field(description="name of the API key that submitted the job")
+    links: Links
+    page_states: dict[PageState, str] | None = Field(
+        default=None,
+        description="with `?pages=true`: page numbers by state, as ranges",
+        examples=[{"ok": "1-57,60", "claimed": "58-59"}],
+    )
+
+
+class PageStateObject(BaseModel):
+    """The state of one page of a job."""
+
+    page: int = Field(description="its number in the document, from 1")
+    state: PageState
+    attempts: int = Field(description="earlier attempts that were lost because a process died")
+    error: Error | None
+
+
+def job_json(status: JobStatus) -> dict[str, Any]:
+    """The `JobObject` of a job, without the states of its pages."""
+    path = f"{PREFIX}/jobs/{status.id}"
+    parts = {name: f"{path}/{name}" for name in ("result", "pages", "events")}
+    return {**status.to_json(), "links": {"self": path, **parts}}
+
+
+def page_state_json(page: PageRecord) -> dict[str, Any]:
+    """The `PageStateObject` of a page."""
+    error = {"code": page.code, "message": page.message or ""} if page.code else None
+    return {"page": page.number, "state": page.state, "attempts": page.attempts, "error": error}
