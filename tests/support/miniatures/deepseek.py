@@ -28,7 +28,7 @@ def _config(model_type: str, input_dim: int, **vision: Any) -> Any:
                 "moe_intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
                 "n_shared_experts": 1, "n_routed_experts": 4, "num_experts_per_tok": 2, "first_k_dense_replace": 1,
                 "kv_lora_rank": None, "q_lora_rank": None, "qk_nope_head_dim": 0, "qk_rope_head_dim": 0,
-                "v_head_dim": 0, "topk_method": "greedy", "max_position_embeddings": 8192,
+                "v_head_dim": 0, "topk_method": "greedy", "max_position_embeddings": 8192, "sliding_window_size": 8,
             },
             "vision_config": {"model_type": "vision", "image_size": 1024, "mlp_ratio": 3.7362, **vision},
             "projector_config": {"model_type": "mlp_projector", "projector_type": "linear", "input_dim": input_dim,
