@@ -15,7 +15,7 @@ def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
     processor adds the rest. Raises what the chat template raises.
     """
     if not recipe.template:
-        return recipe.mark + recipe.prompt
+        return recipe.mark + recipe.prompt + recipe.tail
     from mlx_vlm.prompt_utils import apply_chat_template, get_chat_template
 
     user = {"role": "user", "content": _content(recipe)}

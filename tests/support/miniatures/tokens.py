@@ -33,10 +33,9 @@ def write_tokenizer(family: Family, folder: Path) -> Mapping[str, int]:
     taken = set(family.places.values())
     vocabulary.update(zip(vocabulary, _free(taken), strict=False))
     specials = _ids(family, vocabulary)
-    written = [text for text in family.answer if text not in specials]
-    free = _free({*taken, *vocabulary.values(), *specials.values()})
-    vocabulary.update(zip(map(byte_level, written), free, strict=False))
     vocabulary.update(specials)  # else `tokenizers` gives added tokens ids of its own
+    written = [text for text in family.answer if text not in specials]
+    vocabulary.update(zip(map(byte_level, written), _free(vocabulary.values()), strict=False))
     vocabulary.update(_fillers(vocabulary))
     content["added_tokens"] = [_added(text, number) for text, number in sorted(specials.items(), key=lambda s: s[1])]
     if family.wrap:
@@ -44,8 +43,7 @@ def write_tokenizer(family: Family, folder: Path) -> Mapping[str, int]:
     (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False))
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8192, **family.tokenizer}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    (last,) = tokenizer.encode(family.last).ids[-1:]
-    return {family.last: last, **{text: vocabulary[byte_level(text)] for text in written}, **specials}
+    return {**{text: vocabulary[byte_level(text)] for text in (*written, family.last)}, **specials}
 
 
 def byte_level(text: str) -> str:

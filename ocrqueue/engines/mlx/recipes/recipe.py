@@ -38,6 +38,7 @@ class Recipe:
     no_thinking: bool = True  # the chat template is told `enable_thinking=False`; False: it is told nothing
     template: bool = True  # the folder must have a chat template; False: none is used
     mark: str = ""  # stands for the image before the prompt; used where `template` is False
+    tail: str = ""  # one token behind the prompt, because mlx-vlm's processor drops the last one; used as `mark`
     dpi: int = 150  # resolution at which a PDF page is rendered
     max_pixels: int = 1_600_000  # of the image that the model sees; larger pages are scaled down
     longest: int | None = (

@@ -49,6 +49,7 @@ _DEEPSEEK = Recipe(
     "grounded",
     template=False,
     mark="<image>\n",
+    tail=" ",
     max_pixels=_ONE_SIZE,
     buckets=False,
     ngram=NgramBlock(20, 50, ("<td>", "</td>")),
