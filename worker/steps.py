@@ -1,6 +1,7 @@
 """Runs one step of a claimed job under its time limit. What goes wrong becomes a step in the ledger."""
 
 import logging
+import time
 
 from redis.exceptions import RedisError
 
@@ -53,8 +54,9 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
 
 def read_pages(claim: Claim, loaded: Loaded) -> Step:
     """Read the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
+    started = time.monotonic()
     results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
-    return ledger().finish(claim, results)
+    return ledger().finish(claim, results, time.monotonic() - started)
 
 
 def _is_cancelled(job: str) -> bool:

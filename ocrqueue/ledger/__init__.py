@@ -10,6 +10,7 @@ import redis as redis_py
 from ocrqueue import names
 from ocrqueue.errors import OcrError, PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import scripts
+from ocrqueue.ledger.figures import Measured
 from ocrqueue.ledger.records import (
     NOBODY,
     Claim,
@@ -36,6 +37,7 @@ __all__ = [
     "Job",
     "LastTry",
     "Ledger",
+    "Measured",
     "Message",
     "NewerRecord",
     "Outcome",
@@ -49,6 +51,7 @@ __all__ = [
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 ATTEMPTS = 3  # lost claims of a page after which it fails
+_AT_ONCE = 500  # jobs that are counted again in one request
 MISSING_TEXT = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
 
 
@@ -174,14 +177,15 @@ class Ledger:
         pages = zip(reply["pages"], reply["lost"], strict=True)
         return Claim(record, token, tuple(ClaimedPage(numbers.number(i), lost) for i, lost in pages))
 
-    def finish(self, claim: Claim, results: Mapping[int, PageError | None]) -> Step:
-        """Count pages as read (None) or failed. If the claim is no longer live, nothing changes."""
+    def finish(self, claim: Claim, results: Mapping[int, Measured | PageError | None], seconds: float = 0.0) -> Step:
+        """Count pages as read, as taken from the cache (None), or as failed.
+
+        `seconds` is the time for which the claim kept its worker child busy. If the claim is no longer live, nothing
+        changes.
+        """
         numbers = claim.job.numbers
-        encoded = {
-            str(numbers.index(n)): ["ok"] if error is None else ["failed", error.code, _clean(error.message)]
-            for n, error in results.items()
-        }
-        return self._step("finish", claim.job.id, claim.token, json.dumps(encoded))
+        encoded = {str(numbers.index(n)): _encoded(result) for n, result in results.items()}
+        return self._step("finish", claim.job.id, claim.token, json.dumps(encoded), round(seconds * 1000))
 
     def return_claim(self, job: str, token: str, reason: Return, error: PageError | None = None) -> Step:
         """End a claim without a result; its pages, or its document, are open again or fail.
@@ -258,6 +262,17 @@ class Ledger:
     def confirm_end(self, job: str, round: int) -> None:
         """Record that nothing is left to do to publish the end of a round; until then the reconciler tries again."""
         self._run("confirm_end", job, round)
+
+    # -- figures ---------------------------------------------------------------------------------------------------
+    def recount(self) -> None:
+        """Count all jobs again in `names.COUNTS` and `names.WAITING`, where workers of older versions count nothing."""
+        jobs = self.jobs()
+        for start in range(0, len(jobs), _AT_ONCE):
+            with self.redis.pipeline(transaction=False) as pipe:
+                for job in jobs[start : start + _AT_ONCE]:
+                    self._scripts["settle"](keys=scripts.keys(job), args=self._argv(job, []), client=pipe)
+                pipe.execute()
+        self._run("recount", "")
 
     # -- looking -------------------------------------------------------------------------------------------------
     def job(self, job: str) -> Job:
@@ -338,6 +353,15 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def _encoded(result: Measured | PageError | None) -> list[object]:
+    """The result of a page as the script `finish` takes it."""
+    if isinstance(result, PageError):
+        return ["failed", result.code, _clean(result.message)]
+    if result is None:
+        return ["ok"]
+    return ["ok", result.seconds, -1 if result.confidence is None else result.confidence]
+
+
 def _decode(job: str, raw: object) -> dict[str, Any] | None:
     if raw is None:
         return None
@@ -355,11 +379,9 @@ def _unless_last(reply: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _record(job: str, record: Mapping[str, str], unpublished: object) -> Job | OcrError:
     """The job of a record as Redis returned it, or why there is none."""
-    if not record:
-        return _unknown(job)
-    if int(record["v"]) > names.VERSION:
+    if record and int(record["v"]) > names.VERSION:
         return _newer(job, int(record["v"]))
-    return Job.parse(job, record, unpublished is not None)
+    return Job.parse(job, record, unpublished is not None) if record else _unknown(job)
 
 
 def _unknown(job: str) -> UnknownJob:

@@ -7,20 +7,29 @@ from redis import Redis
 from redis.commands.core import Script
 
 from ocrqueue import names
+from ocrqueue.ledger.figures import BOUNDS, MINUTES
 
 # Scripts that Redis refuses at its memory limit; all others finish jobs, and must run then too.
 _MAKES = frozenset({"create"})
+_WITHOUT_JOB = frozenset({"create", "recount"})  # scripts that run although the job does not exist
 NAMES = [
     *("create", "begin", "open", "refuse", "claim", "renew", "finish", "return_claim", "cancel", "retry", "outcome"),
-    *("end", "publish", "confirm_end", "drop", "mend"),
+    *("end", "publish", "confirm_end", "drop", "mend", "settle", "recount"),
 ]
 
 
 def source(name: str) -> str:
-    """The text of a script: flags, the common prelude, its own part."""
+    """The text of a script: flags, constants, the common prelude, its own part."""
     folder = files("ocrqueue.ledger") / "lua"
-    head = "#!lua\nlocal CREATES = true\n" if name in _MAKES else "#!lua flags=allow-oom\nlocal CREATES = false\n"
+    flags = "#!lua\n" if name in _MAKES else "#!lua flags=allow-oom\n"
+    head = flags + f"local NEEDS_JOB = {str(name not in _WITHOUT_JOB).lower()}\n" + _constants()
     return head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+
+
+def _constants() -> str:
+    """The constants of the figures as lines of Lua."""
+    bounds = {f"{name.upper()}_BOUNDS": ", ".join(f"'{bound:g}'" for bound in found) for name, found in BOUNDS.items()}
+    return "".join(f"local {name} = {{{items}}}\n" for name, items in bounds.items()) + f"local MINUTES = {MINUTES}\n"
 
 
 def load(redis: "Redis[Any] | Redis") -> dict[str, Script]:  # type: ignore[type-arg]
@@ -40,4 +49,8 @@ def keys(job: str) -> list[str]:
         names.UNPUBLISHED,
         names.BACKLOG,
         names.celery_result_key(job),
+        names.COUNTS,
+        names.FIGURES,
+        names.MINUTES,
+        names.WAITING,
     ]

@@ -10,7 +10,7 @@ from ocrqueue.documents.text_layer import TextLayer
 from ocrqueue.engines.holder import Loaded
 from ocrqueue.errors import OcrError, PageError, StorageError
 from ocrqueue.layout import arrange
-from ocrqueue.ledger import Claim, ClaimedPage
+from ocrqueue.ledger import Claim, ClaimedPage, Measured
 from ocrqueue.limits import Limits
 from ocrqueue.pages import PageText
 from ocrqueue.process.cancellation import cancellable
@@ -24,7 +24,7 @@ from ocrqueue.storage.spool import Spool
 from ocrqueue.upright import turned_to, upright
 
 log = logging.getLogger(__name__)
-Results = dict[int, PageError | None]  # by page number; None: the page was read and stored
+Results = dict[int, Measured | PageError | None]  # by page number; None: the page was taken from the page cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class _Reader:
         )
         result = page_result(page.number, reading.text, facts)
         three_tries(lambda: self.spool.write_page(job.id, page.number, result))
-        self.results[page.number] = None
+        self.results[page.number] = Measured(reading.seconds, result["confidence"])
         if key is not None and not result["warnings"]:
             self.cache.keep(key, page.number, result)
         log.info(

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ocrqueue import names
 from ocrqueue.errors import OcrError
-from ocrqueue.ledger import Ledger, Message, NewerRecord, Source, Submitter
+from ocrqueue.ledger import Ledger, Message, NewerRecord, Source, Submitter, figures
 from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.options import Options
 from ocrqueue.states import MessageKind, Return
@@ -46,6 +46,8 @@ class Reconciler:
         messages += self._mend(workers)
         messages += self._unpublished(now)
         messages += self._forgotten(now)
+        if not figures.are_whole(self.ledger.redis):
+            self.ledger.recount()
         return messages
 
     def _may_free(self, now: float) -> bool:

@@ -334,5 +334,6 @@ def test_nothing_of_a_dropped_job_remains(ledger: Ledger, redis: "redis_py.Redis
     ledger.cancel(JOB)
     assembled(ledger, missing=(1,))
     ledger.drop(JOB)
-    assert redis.keys() == [names.BACKLOG]
+    assert set(redis.keys()) == {names.BACKLOG, names.COUNTS, names.FIGURES, names.MINUTES}
+    assert set(redis.hgetall(names.COUNTS).values()) == {"0"}
     assert (ledger.backlog(), ledger.jobs(), ledger.dead()) == (0, [], [])

@@ -274,6 +274,12 @@ class LedgerMachine(LedgerPair):
     def reconcile(self, data: st.DataObject, wanted: int, idle: bool, documents_idle: bool, patience: int) -> None:
         self.mend(self.some_job(data), wanted, idle, documents_idle, patience)
 
+    @rule(lost=st.booleans())
+    def the_jobs_are_counted_again(self, lost: bool) -> None:
+        if lost:
+            self.redis.delete(names.COUNTS)
+        self.ledger.recount()
+
     # -- and in the end ------------------------------------------------------------------------------------------------
     def teardown(self) -> None:
         """All messages are lost and all owners dead; the reconciler and healthy workers bring every job to its end."""
@@ -295,8 +301,10 @@ class LedgerMachine(LedgerPair):
         assert all(job.has_ended for job in self.plain.jobs.values()), "a job is stuck"
         for job in self.plain.jobs:
             self.ledger.drop(job)
-        self.redis.delete("somewhere")
-        assert dump(self.redis) == ({names.BACKLOG: "0"} if self.plain.made else {})
+        self.redis.delete("somewhere", names.FIGURES, names.MINUTES)
+        left = dump(self.redis)
+        assert set(left.pop(names.COUNTS, {}).values()) <= {"0"}
+        assert left == ({names.BACKLOG: "0"} if self.plain.made else {})
 
     def heal(self, queue: list[Mail], step: Callable[[], None]) -> None:
         before = len(self.mail)

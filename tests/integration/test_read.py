@@ -73,7 +73,7 @@ class Reader:
         engine.load(Model("none", "1"))
         loaded = Loaded(engine, engine.default_model(), 0)
         results = read_claim(self.claim, loaded, self.spool, self.cache, Limits())
-        return {number: error and error.code for number, error in sorted(results.items())}
+        return {number: getattr(result, "code", None) for number, result in sorted(results.items())}
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, LastTry, Ledger, Outcome, Publication, Source, Step
+from ocrqueue.ledger import Claim, LastTry, Ledger, Measured, Outcome, Publication, Source, Step
 from ocrqueue.options import Options, select_pages
 from ocrqueue.states import MessageKind, Return
+from tests.support.ledger_counts import Counts
 from tests.support.ledger_model import PlainLedger
 from tests.support.ledger_steps import START, dump
 from tests.support.plain_job import PlainJob, Sent
@@ -36,6 +37,7 @@ class LedgerPair(RuleBasedStateMachine):
         self.tokens = 0
         self.results: dict[str, str] = {}  # by job: the result that was published in this round
         self.sent_messages: list[str] = []  # that publishing an end has sent
+        self.counted = Counts()
 
     # -- helpers ---------------------------------------------------------------------------------------------------
     def token(self) -> str:
@@ -51,6 +53,7 @@ class LedgerPair(RuleBasedStateMachine):
 
     def same(self, job: str, step: Step, expected: Sent | None) -> None:
         """The step did what the model did, and asks for the same messages."""
+        self.counted.look(self.plain)
         assert step.done == (expected is not None)
         assert [(m.kind, *m.args) for m in step.messages] == (expected or [])
         for message in step.messages:
@@ -91,7 +94,7 @@ class LedgerPair(RuleBasedStateMachine):
         numbers = select_pages(self.options[job].pages, total)
         known = sorted(i for i in read if i <= len(numbers))
         expected = self.plain.open(job, token, numbers, lanes, [numbers[i - 1] for i in known])
-        record = {"total": total, "queue": "pages.rapidocr"}
+        record = {"total": total, "engine": "rapidocr", "queue": "pages.rapidocr"}
         with self.nothing_changes(expected is None):
             step = self.ledger.open(job, token, len(numbers), lanes, record, known)
         self.same(job, step, expected)
@@ -125,14 +128,15 @@ class LedgerPair(RuleBasedStateMachine):
         with self.nothing_changes(not expected):
             claim = self.ledger.claim(*ticket, alone=last)
         assert [(p.number, p.attempts) for p in (claim.pages if claim else ())] == expected
+        self.counted.look(self.plain)
         if claim:
             self.claims.append((job, token, claim))
 
     def finish(self, job: str, claim: Claim, results: dict[int, str | None]) -> None:
         expected = self.plain.finish(job, claim.token, results)
-        errors = {n: PageError(code, "it is so") if code else None for n, code in results.items()}
+        found = {n: PageError(code, "it is so") if code else Measured(2.0, 0.9) for n, code in results.items()}
         with self.nothing_changes(expected is None):
-            step = self.ledger.finish(claim, errors)
+            step = self.ledger.finish(claim, found)
         self.same(job, step, expected)
 
     def return_claim(self, job: str, token: str, how: str) -> None:
@@ -191,7 +195,9 @@ class LedgerPair(RuleBasedStateMachine):
         results = {names.celery_result_key(name) for name in self.results} | {"somewhere"}
         keys = {names.job_key(n) for n in plains} | {names.pages_key(n) for n in plains}
         shared = {names.OPEN, names.JOBS, names.CLAIMS, names.DEAD, names.UNPUBLISHED, names.BACKLOG}
+        shared |= {names.COUNTS, names.FIGURES, names.MINUTES, names.WAITING}
         assert set(self.redis.keys()) <= keys | shared | results
+        self.counted.check(self.redis, self.plain, self.options)
 
     def check_job(self, name: str, plain: PlainJob) -> None:
         job = self.ledger.job(name)

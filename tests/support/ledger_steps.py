@@ -78,7 +78,7 @@ def dump(redis: "redis_py.Redis") -> dict[str, Any]:
     keys = sorted(redis.keys())
     with redis.pipeline() as pipe:
         for key in keys:
-            if key.startswith(names.job_key("")):
+            if key.startswith(names.job_key("")) or key in (names.COUNTS, names.FIGURES, names.MINUTES):
                 pipe.hgetall(key)
             elif key == names.BACKLOG or key.startswith(names.celery_result_key("")):
                 pipe.get(key)

@@ -46,8 +46,14 @@ if num('reopened') > 0 then
     if alone then full = true end
   end
 end
+local again = #got
 while not full and num('cursor') < num('top') do
   take(add('cursor', 1), 0, '')
+end
+if #got > again then -- the first claim of a page ends its wait
+  local since = tonumber(redis.call('ZSCORE', waiting, id) or get('created'))
+  observe('wait ' .. (get('engine') or 'unknown') .. ' ' .. num('priority'), WAIT_BOUNDS, math.max(0, now - since),
+    #got - again)
 end
 
 if #got > 0 then

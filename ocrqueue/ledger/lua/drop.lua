@@ -1,5 +1,6 @@
 -- Removes a job that has ended.
 if not has_ended() then return cjson.encode({dropped = false, state = get('state')}) end
+forget()
 local all = redis.call('HKEYS', pages)
 for _, n in ipairs(all) do redis.call('ZREM', dead, member(n)) end
 redis.call('ZREM', dead, member(0))

@@ -1,12 +1,24 @@
 -- Counts the pages of a live claim as read or failed. Pages without a result are open again.
--- arg: token, JSON object of results: page -> ["ok"] or ["failed", code, message].
+-- arg: token, JSON object of results: page -> ["failed", code, message], ["ok"] for a page from the cache, or ["ok",
+-- seconds of the engine, confidence or -1]; then for how many milliseconds the claim kept its worker child busy.
 local results = cjson.decode(arg(2)) -- first, because a script that fails later does not undo its writes
-local function counts()
+local function answer()
   return reply({ok = num('ok'), failed = num('failed'), cancelled = num('cancelled'), n = num('n')})
 end
-if answer_again(arg(1), 'finish') then return counts() end
+if answer_again(arg(1), 'finish') then return answer() end
 local kind, lane, numbers = let_go(arg(1), 'finish', 'page')
 if not kind then return reply({stale = true}) end
+local engine, ended = get('engine') or 'unknown', 0
+
+local function measure(seconds, confidence)
+  if not seconds then
+    redis.call('HINCRBY', figures, 'cached ' .. engine, 1)
+    return
+  end
+  observe('seconds ' .. engine, SECONDS_BOUNDS, seconds, 1)
+  if confidence >= 0 then observe('confidence ' .. engine, CONFIDENCE_BOUNDS, confidence, 1) end
+end
+
 for _, n in ipairs(numbers) do
   local lost = claimed(n)
   local result = results[tostring(n)]
@@ -15,12 +27,18 @@ for _, n in ipairs(numbers) do
   elseif result[1] == 'ok' then
     redis.call('HDEL', pages, n)
     add('ok', 1)
+    measure(result[2], result[3])
   else
     fail_page(n, lost, result[2], result[3])
   end
+  if result then ended = ended + 1 end
 end
+local minute, slot = math.floor(now / 60), engine .. ' ' .. math.floor(now / 60) % MINUTES
+local of, done, busy = (redis.call('HGET', minutes, slot) or ''):match('^(%d+) (%d+) (%d+)$')
+if tonumber(of) ~= minute then done, busy = 0, 0 end
+redis.call('HSET', minutes, slot, string.format('%d %d %d', minute, done + ended, busy + tonumber(arg(3))))
 assemble_if_finished()
 next_ticket(lane)
 settle()
 tell({pages = numbers})
-return counts()
+return answer()

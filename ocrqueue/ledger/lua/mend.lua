@@ -3,6 +3,7 @@
 -- queue is empty, seconds after which pages that no worker serves fail.
 local wanted, patience = tonumber(arg(1)), tonumber(arg(4))
 local state = get('state')
+settle() -- a worker of an older version may have done a step without counting it
 
 local function due(sent, wait, empty)
   return now - sent >= (empty == '1' and EMPTY_WAIT or wait)

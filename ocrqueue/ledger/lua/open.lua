@@ -19,6 +19,7 @@ else
     set('cursor', page)
   end
   set('ok', #read)
+  if #read > 0 then redis.call('HINCRBY', figures, 'cached ' .. get('engine'), #read) end
 end
 assemble_if_finished()
 if open_count() > 0 then

@@ -19,11 +19,14 @@
 --   published   the last round whose end has been published
 --   owner       name of the API key that submitted the job; missing for other clients
 --   webhook     JSON object: the URL that is called about the job, its events and secret; missing for most jobs
+--   counted     "<state> <engine> <priority> <open> <ok> <failed> <cancelled>": what ocr:counts and ocr:figures contain
+--               of this job
 -- The hash of pages holds only pages up to `cursor` that are not ok:
 --   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
 local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local claims, dead, unpublished, backlog, result = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local counts, figures, minutes, waiting = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
 local VERSION = 1
@@ -70,19 +73,83 @@ local function has_ended()
   return state ~= 'queued' and state ~= 'running'
 end
 
--- adds the change in this job's open pages to ocr:backlog; a job that is not opened yet counts as ten pages
+-- adds `value`, observed `times` times, to a histogram of ocr:figures; `bounds` are ascending, as text
+local function observe(name, bounds, value, times)
+  local i = 1
+  while bounds[i] and value > tonumber(bounds[i]) do i = i + 1 end
+  redis.call('HINCRBY', figures, name .. ' ' .. (bounds[i] or 'more'), times)
+  redis.call('HINCRBY', figures, name .. ' sum', math.floor(value * times * 1000 + 0.5))
+end
+
+-- counts the job in ocr:counts with `more` in the field `after`, no longer with `less` in the field `before`
+local function count(before, less, after, more)
+  if before == after then before, less, more = nil, 0, more - less end
+  if less ~= 0 then redis.call('HINCRBY', counts, before, -less) end
+  if more ~= 0 then redis.call('HINCRBY', counts, after, more) end
+end
+
+-- the state, engine, priority and numbers (open, ok, failed, cancelled) in the field `counted`; empty if it is missing
+local function parse_counted(text)
+  local state, engine, priority, rest = (text or ''):match('^(%S+) (%S+) (%S+) (.*)$')
+  local numbers = {}
+  for number in (rest or ''):gmatch('%d+') do numbers[#numbers + 1] = tonumber(number) end
+  return {
+    jobs = state and 'jobs ' .. state, known = state and 1 or 0, pages = state and 'open ' .. engine .. ' ' .. priority,
+    open = numbers[1] or 0, ok = numbers[2] or 0, failed = numbers[3] or 0, cancelled = numbers[4] or 0,
+  }
+end
+
+-- Brings ocr:counts, ocr:waiting and the pages in ocr:figures up to date with this job. `before` is the field
+-- `counted`, which says what they contain of it. So a step also counts what a worker of an older version did before it.
+-- The pages of a job that ended before anybody counted it stay uncounted.
+local function account(before, state, engine, priority, open, ok, failed, cancelled, since)
+  local text = string.format('%s %s %d %d %d %d %d', state, engine, priority, open, ok, failed, cancelled)
+  if text == before then return end
+  local old, new = parse_counted(before), parse_counted(text)
+  count(old.jobs, old.known, new.jobs, 1)
+  count(old.pages, old.open, new.pages, open)
+  for _, ended in ipairs({'ok', 'failed', 'cancelled'}) do
+    local more = new[ended] - old[ended]
+    if more > 0 and (before or not has_ended()) then
+      redis.call('HINCRBY', figures, 'pages ' .. engine .. ' ' .. ended, more)
+    end
+  end
+  if open == 0 then
+    redis.call('ZREM', waiting, id)
+  elseif old.open == 0 then
+    redis.call('ZADD', waiting, 'NX', since, id)
+  end
+  set('counted', text)
+end
+
+-- takes this job out of ocr:counts and ocr:waiting
+local function forget()
+  local old = parse_counted(get('counted'))
+  count(old.jobs, old.known, nil, 0)
+  count(old.pages, old.open, nil, 0)
+  redis.call('ZREM', waiting, id)
+end
+
+-- Adds the change in this job's open pages to ocr:backlog, and the job's change to the figures. A job that is not
+-- opened yet counts as ten pages. An ended job needs no weight; beyond 32 fields its hash's table doubles.
 local function settle()
-  local state, weight = get('state'), 0
+  local field = redis.call('HMGET', job, 'n', 'ok', 'failed', 'cancelled', 'weight', 'counted', 'engine', 'priority',
+    'created', 'state')
+  local ok, failed, cancelled = tonumber(field[2] or 0), tonumber(field[3] or 0), tonumber(field[4] or 0)
+  local state, weight = field[10], 0
   if state == 'queued' then
     weight = 10
   elseif state == 'running' then
-    weight = num('n') - num('ok') - num('failed') - num('cancelled')
+    weight = tonumber(field[1]) - ok - failed - cancelled
   end
-  local before = num('weight')
+  local before = tonumber(field[5] or 0)
   if weight ~= before then
     redis.call('INCRBY', backlog, weight - before)
     set('weight', weight, 'moved', stamp(now))
   end
+  if has_ended() then redis.call('HDEL', job, 'weight', 'moved') end
+  local since = field[6] and stamp(now) or field[9]
+  account(field[6], state, field[7] or 'unknown', field[8] or 6, weight, ok, failed, cancelled, since)
 end
 
 local function open_count() return num('reopened') + num('top') - num('cursor') end
@@ -250,7 +317,7 @@ local function fail_job(code, message)
 end
 
 if redis.call('EXISTS', job) == 0 then
-  if not CREATES then return nil end
+  if NEEDS_JOB then return nil end
 elseif num('v') > VERSION then
   return cjson.encode({newer = num('v')})
 end
