@@ -54,6 +54,11 @@ def pages_key(job: str) -> str:
     return f"{PREFIX}job:{job}:pages"
 
 
+def taking_key(job: str) -> str:
+    """The lock of a `web` process that receives a document with an idempotency key; expires."""
+    return f"{PREFIX}taking:{job}"
+
+
 def owner_key(owner: str) -> str:
     """The sorted set of the jobs that one API key submitted, by time of creation."""
     return f"{PREFIX}owner:{owner}"

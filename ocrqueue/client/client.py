@@ -87,7 +87,7 @@ class Client(Queue):
             if order.key is not None and self._is_known(job, upload, order):
                 self._restore(job, upload, order)
             else:
-                self._check_room()
+                self.check_room()
                 self._put(job, upload, order)
         return Job(job, self)
 
@@ -107,6 +107,20 @@ class Client(Queue):
                 return self.spool.exists(job, JOB)
         return False
 
+    def check_room(self) -> None:
+        """Raise QueueFull if the queue has too many pages or Redis has too little memory left."""
+        waiting, limit = self.ledger.backlog(), self.settings.max_queued_pages
+        if waiting >= limit:
+            raise QueueFull(
+                f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
+            )
+        memory = cast("Mapping[str, int]", self.redis.info("memory"))
+        if memory["maxmemory"] and memory["used_memory"] >= MEMORY_SHARE * memory["maxmemory"]:
+            raise QueueFull(
+                f"Redis uses {memory['used_memory'] / memory['maxmemory']:.0%} of its memory limit; "
+                "wait until the queue has drained, or raise its maxmemory"
+            )
+
     # -- submitting ------------------------------------------------------------------------------------------------
     def _is_known(self, job: str, upload: Upload, order: Order) -> bool:
         """Whether the key's job exists. Raises InvalidOptions if that job has another document or other options."""
@@ -122,7 +136,7 @@ class Client(Queue):
         with suppress(UnknownJob, NewerRecord):
             record = self.ledger.job(job)
             file = record.source.file
-            if upload.stream is not None and file is not None and not self.spool.exists(job, file):
+            if upload.url is None and file is not None and not self.spool.exists(job, file):
                 self._store(job, upload, replace(order, submitter=record.submitter))
 
     def _other(self, job: str, order: Order) -> InvalidOptions:
@@ -132,20 +146,6 @@ class Client(Queue):
         differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         what = f"other options ({', '.join(differing)})" if differing else f"another document ({record.source.name})"
         return InvalidOptions(f"the key {order.key!r} belongs to job {record.id} with {what}; use another key")
-
-    def _check_room(self) -> None:
-        """Raise QueueFull if the queue has too many pages or Redis has too little memory left."""
-        waiting, limit = self.ledger.backlog(), self.settings.max_queued_pages
-        if waiting >= limit:
-            raise QueueFull(
-                f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
-            )
-        memory = cast("Mapping[str, int]", self.redis.info("memory"))
-        if memory["maxmemory"] and memory["used_memory"] >= MEMORY_SHARE * memory["maxmemory"]:
-            raise QueueFull(
-                f"Redis uses {memory['used_memory'] / memory['maxmemory']:.0%} of its memory limit; "
-                "wait until the queue has drained, or raise its maxmemory"
-            )
 
     def _put(self, job: str, upload: Upload, order: Order) -> None:
         """Store the document, then create the record, then send the message.
@@ -175,12 +175,7 @@ class Client(Queue):
 
     def _store(self, job: str, upload: Upload, order: Order) -> Source:
         """Write the job's folder. job.json is last, because the reconciler creates a job for each job.json."""
-        if upload.stream is None:
-            source = upload.as_source()
-            self.spool.check()
-        else:
-            stored = self.spool.put_source(job, upload.stream, self.settings.max_bytes)
-            source = Source(upload.name, stored.file, stored.sha256, stored.bytes)
+        source = upload.store(self.spool, job, self.settings.max_bytes)
         if order.password:
             self.spool.put_password(job, order.password)
         self.spool.write_json(job, JOB, job_note(job, source, order.options, time.time(), order.submitter))

@@ -16,9 +16,24 @@ from uuid import UUID, uuid4, uuid5
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.ledger import NOBODY, Source, Submitter
 from ocrqueue.options import Options
+from ocrqueue.storage.spool import Spool
 from ocrqueue.webhooks.parameters import WebhookParameters, parse_webhook
 
-AnySource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A complete file that the submission may take: it moves into a local spool, and is copied to object storage.
+
+    It must lie in `Spool.uploads_folder`.
+    """
+
+    name: str  # of the document
+    path: Path
+    sha256: str  # of its bytes, in hexadecimal
+    bytes: int  # length
+
+
+AnySource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Received
 _KEYS = UUID("6f1f3a52-0d0b-5a3e-9c55-1b8c6f0f6a10")  # namespace of the job ids that are made from keys
 _CHUNK = 1 << 20
 _LONGEST_OWNER = 100  # characters
@@ -71,18 +86,32 @@ class Upload:
     """A source that is open and ready to be stored in the spool."""
 
     name: str  # of the document
-    stream: BinaryIO | None  # its bytes; None: the worker downloads it from `url`
-    url: str | None = None
+    stream: BinaryIO | None = None  # its bytes, if the document is neither at `url` nor `received`
+    url: str | None = None  # from which the worker downloads it
+    received: Received | None = None
 
     def as_source(self) -> Source:
         """The ledger's description of this source, without a file in the spool.
 
         Reads the stream to its end and goes back to where it was.
         """
+        if self.received:
+            return Source(self.name, sha256=self.received.sha256, bytes=self.received.bytes)
         if self.stream is None:
             return Source(self.name, spec={"url": self.url or ""})
         digest, size = _digest(self.stream)
         return Source(self.name, sha256=digest, bytes=size)
+
+    def store(self, spool: Spool, job: str, limit: int) -> Source:
+        """Put the document into the job's folder; a URL stays one. Raises DocumentError, StorageError."""
+        if self.received:
+            stored = spool.adopt_source(job, self.received.path, self.received.sha256, self.received.bytes)
+        elif self.stream is not None:
+            stored = spool.put_source(job, self.stream, limit)
+        else:
+            spool.check()
+            return self.as_source()
+        return Source(self.name, stored.file, stored.sha256, stored.bytes)
 
 
 def is_url(source: object) -> bool:
@@ -104,7 +133,10 @@ def opened(source: AnySource, name: str | None, seekable: bool) -> Iterator[Uplo
     """
     with ExitStack() as stack:
         if isinstance(source, str) and is_url(source):
-            yield Upload(_plain(name or url_name(source)), None, source)
+            yield Upload(_plain(name or url_name(source)), url=source)
+            return
+        if isinstance(source, Received):
+            yield Upload(_plain(name or source.name), received=source)
             return
         if isinstance(source, bytes | bytearray | memoryview):
             stream: BinaryIO = io.BytesIO(source)

@@ -56,6 +56,13 @@ class Storage(Protocol):
         """
         ...
 
+    def adopt(self, file: Path, folder: str, name: str) -> None:
+        """Move a complete file of this machine into `folder`, which is created if it does not exist. It is durable.
+
+        The file may stay where it was; its owner removes it then.
+        """
+        ...
+
     def reading(self, path: str) -> BinaryIO:
         """Open an object for reading. Raises FileNotFoundError."""
         ...

@@ -18,15 +18,15 @@ class LocalStorage:
 
     def __init__(self, root: Path, group: str | None = None) -> None:
         self.url = str(root)
-        self._root = root
+        self.root = root
         self._gid = _group_id(group) if group else None
         self._folder_mode, self._file_mode = (0o2770, 0o660) if group else (0o700, 0o600)
 
     def prepare(self) -> None:
         """Create the root and the folders above it if they do not exist."""
         try:
-            self._root.parent.mkdir(parents=True, exist_ok=True)
-            self._mkdir(self._root)
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            self._mkdir(self.root)
         except OSError as error:
             fail(self.url, error)
 
@@ -47,24 +47,39 @@ class LocalStorage:
             self._own(draft.file.fileno(), self._file_mode)
             if durable:
                 os.fsync(draft.file.fileno())
-            temporary.replace(self._root / folder / draft.name)
+            temporary.replace(self.root / folder / draft.name)
             if durable:
-                for changed in (self._root / folder, *made):
+                for changed in (self.root / folder, *made):
                     sync_folder(changed)
 
         try:
-            with drafted(self._root / folder, shown, name, commit) as draft:
+            with drafted(self.root / folder, shown, name, commit) as draft:
                 yield draft
         except BaseException:
             if create:
                 with suppress(OSError):
-                    (self._root / folder).rmdir()  # fails if it is not empty
+                    (self.root / folder).rmdir()  # fails if it is not empty
             raise
+
+    def adopt(self, file: Path, folder: str, name: str) -> None:
+        """Move a file of the same file system into `folder`: its bytes, then its name reach the disk."""
+        made = self._make(folder, create=True)
+        try:
+            with file.open("rb") as content:
+                self._own(content.fileno(), self._file_mode)
+                os.fsync(content.fileno())
+            file.replace(self.root / folder / name)
+            for changed in (self.root / folder, *made):
+                sync_folder(changed)
+        except OSError as error:
+            with suppress(OSError):
+                (self.root / folder).rmdir()  # fails if it is not empty
+            fail(f"{folder}/{name}", error)
 
     def reading(self, path: str) -> BinaryIO:
         """Open a file for reading. Raises FileNotFoundError."""
         try:
-            return (self._root / path).open("rb")
+            return (self.root / path).open("rb")
         except FileNotFoundError:
             self._there()
             raise missing(path) from None
@@ -75,12 +90,12 @@ class LocalStorage:
     def local(self, path: str) -> Iterator[Path]:
         """The file itself. Raises FileNotFoundError."""
         self.reading(path).close()
-        yield self._root / path
+        yield self.root / path
 
     def exists(self, path: str) -> bool:
         """Whether a file exists."""
         try:
-            (self._root / path).stat()
+            (self.root / path).stat()
         except FileNotFoundError:
             self._there()
             return False
@@ -91,7 +106,7 @@ class LocalStorage:
     def names(self, folder: str) -> list[str]:
         """Sorted names in a folder, without files that are still being written."""
         try:
-            with os.scandir(self._root / folder) as entries:
+            with os.scandir(self.root / folder) as entries:
                 return sorted(e.name for e in entries if not e.name.startswith("."))
         except FileNotFoundError:
             self._there()
@@ -102,7 +117,7 @@ class LocalStorage:
     def newest(self, folder: str) -> float | None:
         """The last change of a folder or of anything below it, in seconds since 1970; None if it does not exist."""
         try:
-            paths = [self._root / folder, *(self._root / folder).rglob("*")]
+            paths = [self.root / folder, *(self.root / folder).rglob("*")]
             return max(path.lstat().st_mtime for path in paths)
         except FileNotFoundError:
             self._there()
@@ -115,9 +130,9 @@ class LocalStorage:
         found = []
         for name in self.names(folder):
             try:
-                with os.scandir(self._root / folder / name) as entries:
+                with os.scandir(self.root / folder / name) as entries:
                     taken = sum(size(entry.stat().st_size) for entry in entries)
-                found.append(Usage(name, taken, (self._root / folder / name).stat().st_mtime))
+                found.append(Usage(name, taken, (self.root / folder / name).stat().st_mtime))
             except (FileNotFoundError, NotADirectoryError):  # removed since it was listed; a file instead of a folder
                 continue
             except OSError as error:
@@ -127,7 +142,7 @@ class LocalStorage:
     def touch(self, folder: str) -> None:
         """Set the last change of a folder to now. Does nothing if the folder does not exist."""
         try:
-            os.utime(self._root / folder)
+            os.utime(self.root / folder)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -136,7 +151,7 @@ class LocalStorage:
     def remove(self, path: str) -> None:
         """Remove a file. Does nothing if it does not exist."""
         try:
-            (self._root / path).unlink(missing_ok=True)
+            (self.root / path).unlink(missing_ok=True)
         except OSError as error:
             fail(path, error)
 
@@ -144,9 +159,9 @@ class LocalStorage:
         """Remove a folder with its content, also if another process adds a file meanwhile."""
         for last in (False, False, True):
             try:
-                shutil.rmtree(self._root / folder)
+                shutil.rmtree(self.root / folder)
             except FileNotFoundError:
-                if not (self._root / folder).exists():
+                if not (self.root / folder).exists():
                     return
             except OSError as error:
                 if last:
@@ -156,7 +171,7 @@ class LocalStorage:
 
     def _there(self) -> None:
         """Raise StorageError if the root does not exist: a spool that is not mounted must not look empty."""
-        if not self._root.is_dir():
+        if not self.root.is_dir():
             raise StorageError(f"the spool {self.url} is not there: mount or create it, or set OCR_SPOOL_URL")
 
     def _make(self, folder: str, create: bool) -> list[Path]:
@@ -166,7 +181,7 @@ class LocalStorage:
         """
         self._there()
         parts = [p for p in reversed(Path(folder).parents) if p != Path()] + [Path(folder)] if folder else []
-        paths = [self._root / part for part in (parts if create else parts[2:])]
+        paths = [self.root / part for part in (parts if create else parts[2:])]
         try:
             return [path.parent for path in paths if self._mkdir(path)]
         except OSError as error:

@@ -54,6 +54,11 @@ class ObjectStorage:
         with drafted(None, folder, name, commit) as draft:
             yield draft
 
+    def adopt(self, file: Path, folder: str, name: str) -> None:
+        """Upload a file of this machine in one step."""
+        with self._errors(f"{folder}/{name}") as (fs, root):
+            fs.put_file(str(file), f"{root}/{folder}/{name}")
+
     def reading(self, path: str) -> BinaryIO:
         """Open an object for reading. Raises FileNotFoundError."""
         with self._errors(path) as (fs, root):

@@ -6,9 +6,10 @@
                result-<round>.json, output-<round>.<extension>
                end.json            the job has ended: its end in a few fields
                password            of an encrypted document
+    uploads/                       documents that `web` processes are receiving; see `uploads.py`
 
-Only `put_source`, `put_password` and `write_json` of job.json create a job's folder. So a late page of a dropped job
-fails with StorageError and leaves nothing behind.
+Only `put_source`, `adopt_source`, `put_password` and `write_json` of job.json create a job's folder. So a late page of
+a dropped job fails with StorageError and leaves nothing behind.
 """
 
 import hashlib
@@ -86,9 +87,24 @@ class Spool:
                 digest.update(chunk)
                 draft.file.write(chunk)
             if not length:
-                raise DocumentError("the document is empty (0 bytes): send another file", "empty_file")
+                raise _empty()
             draft.name = f"source-{digest.hexdigest()}"
         return StoredSource(draft.name, digest.hexdigest(), length)
+
+    def adopt_source(self, job: str, file: Path, sha256: str, length: int) -> StoredSource:
+        """Take a complete document of this machine, which `uploads_folder` holds, into the job's folder.
+
+        A local spool moves the file; object storage copies it. Raises DocumentError.
+        """
+        if not length:
+            raise _empty()
+        name = f"source-{sha256}"
+        self._storage.adopt(file, _folder(job), name)
+        return StoredSource(name, sha256, length)
+
+    def uploads_folder(self, data_dir: Path) -> Path:
+        """The folder for documents that arrive: in a local spool, so that a job can take one by moving it."""
+        return (self._storage.root if isinstance(self._storage, LocalStorage) else data_dir) / "uploads"
 
     def local_source(self, job: str, file: str) -> AbstractContextManager[Path]:
         """The source as a file of this machine, until the block ends. Raises FileNotFoundError on entry."""
@@ -235,6 +251,10 @@ def result_name(round: int) -> str:
 def output_name(extension: str, round: int) -> str:
     """The file of a format made from a round's result. `extension` begins with a dot."""
     return f"output-{round}{extension}"
+
+
+def _empty() -> DocumentError:
+    return DocumentError("the document is empty (0 bytes): send another file", "empty_file")
 
 
 def _encode(value: dict[str, Any]) -> bytes:

@@ -1,10 +1,12 @@
 """`python -m ocrqueue.web`: serves the HTTP API, on loopback by default. On any other address it requires API keys."""
 
+import socket
 import sys
 from types import FrameType
 
 import uvicorn
 
+from ocrqueue.errors import OcrError
 from ocrqueue.settings import SettingsError
 from ocrqueue.web.app import create_app
 from ocrqueue.web.keys import Keys
@@ -23,23 +25,38 @@ def check(settings: WebSettings) -> None:
         )
 
 
+def listen(settings: WebSettings) -> socket.socket:
+    """A socket that listens. Raises SettingsError if the address or port cannot be used."""
+    try:
+        found = socket.getaddrinfo(settings.address, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, address = found[0][0], found[0][4]
+        return socket.create_server((str(address[0]), settings.port), family=family)
+    except OSError as e:
+        raise SettingsError(
+            f"the HTTP API cannot listen on {settings.address} port {settings.port} ({e.strerror}): "
+            "stop what uses the port, or set another OCR_HTTP_PORT or OCR_HTTP_ADDRESS"
+        ) from e
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     try:
         settings = web_settings()
         check(settings)
         app = create_app(settings)
-    except SettingsError as e:
+        listening = listen(settings)
+    except OcrError as e:
         sys.exit(f"ocr: {e.message}")
     config = uvicorn.Config(
         app,
-        host=settings.address,
-        port=settings.port,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+        root_path=settings.root_path,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    _Server(config, app.state.service.watch).run()
+    _Server(config, app.state.service.watch).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

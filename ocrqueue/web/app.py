@@ -1,29 +1,38 @@
 """Makes the application: its endpoints, its errors, and what they use."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
 
 from ocrqueue import __version__
 from ocrqueue.client import Client
+from ocrqueue.errors import StorageError
+from ocrqueue.storage.uploads import Uploads
 from ocrqueue.web import problems
+from ocrqueue.web.intake.middleware import EarlyAnswer, Guard
+from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
-from ocrqueue.web.routes import events, jobs, probes
+from ocrqueue.web.routes import events, jobs, original, probes, submit
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import PREFIX, WebSettings, web_settings
 from ocrqueue.web.ui import entrance
 from ocrqueue.web.watch import Watch
 
-_OWN: tuple[APIRouter, ...] = (jobs.router, events.router)  # routers of the project's own API, below PREFIX
-_OTHERS: tuple[APIRouter, ...] = (probes.router, entrance.router)  # routers with paths of their own
+log = logging.getLogger(__name__)
+# routers of the project's own API, below PREFIX
+_OWN: tuple[APIRouter, ...] = (submit.router, jobs.router, events.router)
+# routers with paths of their own
+_OTHERS: tuple[APIRouter, ...] = (probes.router, original.router, entrance.router)
 
 
 def create_app(settings: WebSettings | None = None, client: Client | None = None) -> FastAPI:
     """The application. Without arguments it reads its settings from the environment."""
     settings = settings or web_settings()
     client = client or Client()
-    service = Service(settings, client, Keys(settings.keys), Watch(client))
+    service = Service(settings, client, Keys(settings.keys), Watch(client), _receiver(client, settings))
     app = FastAPI(
         title="OCR Queue",
         version=__version__,
@@ -33,6 +42,8 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
         lifespan=_lifespan,
     )
     app.state.service = service
+    app.add_middleware(Guard, service=service)
+    app.add_middleware(EarlyAnswer)  # around the guard
     problems.add_handlers(app)
     for router in _OWN:
         app.include_router(router, prefix=PREFIX)
@@ -44,5 +55,21 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    await run_sync(_tidy, service)
     yield
-    await app.state.service.watch.close()
+    await service.watch.close()
+
+
+def _receiver(client: Client, settings: WebSettings) -> Receiver:
+    uploads = Uploads(client.spool.uploads_folder(client.settings.data_dir))
+    return Receiver(uploads, client.settings.max_bytes, settings.uploads, settings.stall_seconds)
+
+
+def _tidy(service: Service) -> None:
+    """Remove what killed processes left. An error is logged: uploads fail then, and everything else works."""
+    try:
+        service.client.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        service.receiver.uploads.sweep()
+    except (OSError, StorageError) as e:
+        log.warning("the uploads of earlier processes cannot be removed: %s", e)

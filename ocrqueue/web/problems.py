@@ -16,6 +16,12 @@ RETRY_SECONDS = 5  # the Retry-After of an answer 503
 STATUS = {
     "invalid_request": 422,  # a parameter of the request has a wrong type or value
     "invalid_options": 422,
+    "incomplete_request": 400,  # the body is damaged, or ended too early
+    "upload_stalled": 408,
+    "key_in_use": 409,  # another request with the same idempotency key is still being taken
+    "too_many_open_pages": 429,  # the jobs of the API key have as many as it allows
+    "busy": 503,  # the process receives as many uploads as OCR_HTTP_UPLOADS allows
+    "origin_not_allowed": 403,  # a web page sent the request, or the name in Host is not allowed
     "key_missing": 401,  # the request has no API key, or a wrong one
     "session_token": 403,  # a change in a session of the web UI lacks the token of its page
     "key_rights": 403,  # the API key lacks a right

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ocrqueue.client import Client
+from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.settings import WebSettings
 from ocrqueue.web.watch import Watch
@@ -19,6 +20,7 @@ class Service:
     client: Client  # for threads; async code uses `anyio.to_thread.run_sync` for calls of it
     keys: Keys
     watch: Watch  # waits for jobs without threads
+    receiver: Receiver  # of uploads
 
 
 def service(request: Request) -> Service:

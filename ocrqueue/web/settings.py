@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocrqueue.settings import env, integer, is_loopback, read, shared, text
+from ocrqueue.settings import env, integer, is_loopback, number, read, shared, text, words
 
 PREFIX = "/api/v1"  # of the paths of the project's own API
 
@@ -15,6 +15,11 @@ class WebSettings:
     address: str  # OCR_HTTP_ADDRESS: address of this machine on which it listens
     port: int  # OCR_HTTP_PORT
     keys: Path  # OCR_API_KEYS: the file with the hashes of the API keys; without the file no key is asked for
+    hosts: tuple[str, ...]  # OCR_HTTP_HOSTS: names besides those of loopback under which it is reached without keys
+    proxies: tuple[str, ...]  # OCR_HTTP_PROXIES: addresses of reverse proxies whose X-Forwarded-* headers are believed
+    root_path: str  # OCR_HTTP_ROOT_PATH: path below which a reverse proxy shows the API, and which it removes
+    uploads: int  # OCR_HTTP_UPLOADS: uploads at a time
+    stall_seconds: float  # OCR_HTTP_STALL_SECONDS: an upload in which nothing arrives for this time is refused
 
     @property
     def is_private(self) -> bool:
@@ -24,8 +29,14 @@ class WebSettings:
 
 def web_settings() -> WebSettings:
     """Read the settings. Raises SettingsError if one is invalid."""
+    name, path = r"[\w.:-]+", r"(/[\w.~-]+)*"
     return WebSettings(
-        address=text("OCR_HTTP_ADDRESS", "127.0.0.1", r"[\w.:-]+", "an address of this machine"),
+        address=text("OCR_HTTP_ADDRESS", "127.0.0.1", name, "an address of this machine"),
         port=integer("OCR_HTTP_PORT", 8000, 1, 65535),
         keys=read(env.path, "OCR_API_KEYS", shared().data_dir / "api-keys.json", "a file").expanduser(),
+        hosts=words("OCR_HTTP_HOSTS", (), name, "names of hosts, separated by commas"),
+        proxies=words("OCR_HTTP_PROXIES", (), r"[\w.:/-]+", "addresses or networks, separated by commas"),
+        root_path=text("OCR_HTTP_ROOT_PATH", "", path, "a path such as /ocr"),
+        uploads=integer("OCR_HTTP_UPLOADS", 32, 1, 1000),
+        stall_seconds=number("OCR_HTTP_STALL_SECONDS", 30, 1),
     )

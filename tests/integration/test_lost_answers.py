@@ -125,13 +125,13 @@ def test_without_any_answer_the_bytes_stay_and_the_error_names_the_job(
 
 def test_a_submission_that_redis_refuses_leaves_no_job(client: Client, redis: Redis) -> None:
     """Redis reaches its memory limit after the client has checked it."""
-    check = client._check_room
+    check = client.check_room
 
     def check_and_fill() -> None:
         check()
         redis.config_set("maxmemory", 1)
 
-    client._check_room = check_and_fill  # type: ignore[method-assign]
+    client.check_room = check_and_fill  # type: ignore[method-assign]
     try:
         for key in (None, KEY):
             with pytest.raises(QueueFull):
@@ -219,13 +219,13 @@ def test_a_key_whose_bytes_are_gone_stores_them_again(client: Client) -> None:
 
 def test_a_key_that_two_submissions_use_at_once_keeps_the_first_ones_job(client: Client) -> None:
     other = Client(client.settings)
-    check = client._check_room
+    check = client.check_room
 
     def check_and_be_overtaken() -> None:
         check()
         other.submit(b"abc", key=KEY)
 
-    client._check_room = check_and_be_overtaken  # type: ignore[method-assign]
+    client.check_room = check_and_be_overtaken  # type: ignore[method-assign]
     with pytest.raises(InvalidOptions, match="belongs to job"):
         client.submit(b"abcd", key=KEY)
     assert_alive(client, job_id(KEY))

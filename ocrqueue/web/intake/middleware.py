@@ -1,0 +1,99 @@
+"""What happens to every request before an endpoint gets it: the guard of a service without keys, and early answers."""
+
+from urllib.parse import urlsplit
+
+import anyio
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ocrqueue.settings import is_loopback
+from ocrqueue.web.problems import ApiError, problem
+from ocrqueue.web.service import Service
+
+_DRAIN_SECONDS = 5.0
+
+
+class Guard:
+    """Refuses requests from web pages while no key is asked for: any page that the user's browser shows could send one.
+
+    The name in `Host` must be one of loopback, or of OCR_HTTP_HOSTS. So a page whose name is made to point to this
+    machine (DNS rebinding) is refused. A request of another origin says so in `Origin` or `Sec-Fetch-Site`.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, or pass it on."""
+        if scope["type"] == "http" and not self._service.keys.are_required:
+            refusal = self._refusal(scope["method"], Headers(scope=scope))
+            if refusal:
+                await problem(ApiError("origin_not_allowed", refusal))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, method: str, headers: Headers) -> str | None:
+        """Why a request is refused; None if it is not."""
+        host = headers.get("Host", "")
+        name = _name(host)
+        if not (is_loopback(name) or name.endswith(".localhost") or name in self._service.settings.hosts):
+            return (
+                f"without API keys, the name {name[:80]!r} is not allowed: use 127.0.0.1 or localhost, name it in "
+                "OCR_HTTP_HOSTS, or make a key with `submit.py keys new`"
+            )
+        origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site", "none")
+        opens_page = (
+            method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
+        )  # a link, whose target it cannot read
+        is_foreign = urlsplit(origin).netloc != host if origin is not None else site not in ("none", "same-origin")
+        if is_foreign and not opens_page:
+            return "requests of other web pages are not allowed without API keys: make a key with `submit.py keys new`"
+        return None
+
+
+class EarlyAnswer:
+    """Lets a client read an answer that was sent before its request was complete, such as a refused upload.
+
+    Many clients read no answer until they have sent everything, and lose it if the connection is closed meanwhile. So
+    the rest of the request is read and forgotten for some seconds, and then the connection is closed.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        if headers.get("Content-Length", "0") == "0" and "Transfer-Encoding" not in headers:
+            await self._app(scope, receive, send)
+            return
+        is_complete = False
+
+        async def receiving() -> Message:
+            nonlocal is_complete
+            message = await receive()
+            is_complete = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_complete:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            if message["type"] != "http.response.body" or message.get("more_body", False) or is_complete:
+                await send(message)
+                return
+            await send({**message, "more_body": True})
+            with anyio.move_on_after(_DRAIN_SECONDS):
+                while not is_complete:
+                    await receiving()
+            await send({"type": "http.response.body"})
+
+        await self._app(scope, receiving, sending)
+
+
+def _name(host: str) -> str:
+    """The name or address in the value of the header Host, without the port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""

@@ -1,0 +1,173 @@
+"""Receives the bodies of requests: documents to files of the uploads folder, everything else to memory.
+
+A body is limited in size, speed and number at a time. No thread waits for a client; threads only write to the disk.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from urllib.parse import unquote
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import Request
+
+from ocrqueue.client.submission import Received
+from ocrqueue.storage.uploads import Upload, Uploads
+from ocrqueue.web.intake.multipart import FormParser, Part, last_part
+from ocrqueue.web.problems import RETRY_SECONDS, ApiError
+
+FIELD_BYTES = 1 << 20  # of a body besides its documents: form fields, headers of parts, a JSON object
+_PIECE = 1 << 18  # bytes that are written to the disk at a time
+_WRITERS = 4  # threads that write to the disk
+_LEAST_BYTES = 16_384  # that must arrive in each period of `stall_seconds`
+_PATIENCE = 10.0  # seconds that a request waits for its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What a request brought."""
+
+    fields: list[tuple[str, str]] = field(default_factory=list)  # of a form, in order; a name may come several times
+    files: list[Received] = field(default_factory=list)  # complete; those that no job takes are removed
+
+
+class Receiver:
+    """Receives the requests of one process."""
+
+    def __init__(self, uploads: Uploads, max_bytes: int, at_a_time: int, stall_seconds: float) -> None:
+        self.max_bytes = max_bytes  # of all documents of a request together
+        self.uploads = uploads
+        self._stall_seconds = stall_seconds
+        self._turns = asyncio.Semaphore(at_a_time)
+        self._writers = anyio.CapacityLimiter(_WRITERS)
+
+    @asynccontextmanager
+    async def form(self, request: Request, file_fields: Sequence[str]) -> AsyncIterator[Arrived]:
+        """The fields and documents of a multipart body. Documents that no job has taken are removed at the end.
+
+        Raises ApiError, also for a file in a field that is not one of `file_fields`, and StorageError.
+        """
+        parser = FormParser(request.headers.get("Content-Type", ""), file_fields)
+        uploads: dict[Part, Upload] = {}
+        try:
+            async with self._turn():
+                async for piece in self._pieces(request, self.max_bytes + FIELD_BYTES):
+                    for part in parser.feed(piece):
+                        await self._store(part, uploads)
+                parser.finish()
+                for part in parser.files:
+                    await self._store(part, uploads)
+            yield Arrived(parser.fields, [_received(part.name, uploads[part]) for part in parser.files])
+        finally:
+            await self._discard(uploads.values())
+
+    @asynccontextmanager
+    async def document(self, request: Request) -> AsyncIterator[Received]:
+        """The body as one document, named by a header. It is removed at the end unless a job has taken it.
+
+        Raises ApiError, StorageError.
+        """
+        part, uploads = Part(document_name(request) or "document"), dict[Part, Upload]()
+        try:
+            async with self._turn():
+                async for piece in self._pieces(request, self.max_bytes):
+                    part.waiting += piece
+                    await self._store(part, uploads)
+                part.is_complete = True
+                await self._store(part, uploads)
+            yield _received(part.name, uploads[part])
+        finally:
+            await self._discard(uploads.values())
+
+    @asynccontextmanager
+    async def content(self, content: bytes, name: str) -> AsyncIterator[Received]:
+        """Bytes in memory as a document. It is removed at the end unless a job has taken it. Raises StorageError."""
+        part, uploads = Part(name, waiting=bytearray(content), is_complete=True), dict[Part, Upload]()
+        try:
+            await self._store(part, uploads)
+            yield _received(name, uploads[part])
+        finally:
+            await self._discard(uploads.values())
+
+    async def text(self, request: Request, limit: int = FIELD_BYTES) -> bytes:
+        """A short body, whole. Raises ApiError if it has more than `limit` bytes."""
+        return b"".join([piece async for piece in self._pieces(request, limit)])
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until fewer uploads arrive than allowed. Raises ApiError if that takes too long."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise ApiError(
+                "busy",
+                "this process receives as many uploads as OCR_HTTP_UPLOADS allows: try again",
+                {"Retry-After": str(RETRY_SECONDS)},
+            ) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _pieces(self, request: Request, limit: int) -> AsyncIterator[bytes]:
+        """The body as it arrives. Raises ApiError if it is too large, too slow or incomplete."""
+        announced = request.headers.get("Content-Length", "")
+        if announced.isdigit() and int(announced) > limit:
+            raise _too_large(limit)
+        received, due, expected = 0, 0.0, 0
+        while True:
+            if received >= expected:  # enough has come: a new period begins
+                due, expected = time.monotonic() + self._stall_seconds, received + _LEAST_BYTES
+            try:
+                async with asyncio.timeout(due - time.monotonic()):
+                    message = await request.receive()
+            except TimeoutError:
+                raise ApiError(
+                    "upload_stalled",
+                    f"less than {_LEAST_BYTES:,} bytes arrived in {self._stall_seconds:g} s: send the request again",
+                ) from None
+            if message["type"] != "http.request":
+                raise ApiError("incomplete_request", "the client went away before its request was complete")
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise _too_large(limit)
+            yield message.get("body", b"")
+            if not message.get("more_body", False):
+                return
+
+    async def _store(self, part: Part, uploads: dict[Part, Upload]) -> None:
+        """Write what has arrived of a document, if it is enough for a write or the rest."""
+        if part not in uploads:
+            uploads[part] = await run_sync(self.uploads.open, limiter=self._writers)
+        if part.waiting and (part.is_complete or len(part.waiting) >= _PIECE):
+            piece, part.waiting = part.waiting, bytearray()
+            await run_sync(uploads[part].write, piece, limiter=self._writers)
+
+    async def _discard(self, uploads: Iterable[Upload]) -> None:
+        with anyio.CancelScope(shield=True):
+            for upload in uploads:
+                await run_sync(upload.discard, limiter=self._writers)
+
+
+def document_name(request: Request) -> str | None:
+    """The name of the document that is the body: of the header X-Filename, URL-quoted, or Content-Disposition."""
+    if given := request.headers.get("X-Filename"):
+        return last_part(unquote(given))
+    disposition = Message()
+    disposition["Content-Disposition"] = request.headers.get("Content-Disposition", "")
+    return last_part(disposition.get_filename() or "") or None
+
+
+def _received(name: str, upload: Upload) -> Received:
+    return Received(name, upload.path, upload.sha256, upload.bytes)
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(
+        "too_large", f"the request has more than {limit:,} bytes: send smaller or fewer documents, or raise OCR_MAX_MB"
+    )

@@ -1,0 +1,148 @@
+"""Submitting documents."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from ocrqueue.client.submission import Parameters, Received, is_url
+from ocrqueue.errors import InvalidOptions, OcrError, QueueUnavailable
+from ocrqueue.web.callers import Submitter
+from ocrqueue.web.intake.parameters import from_json, from_texts, merged
+from ocrqueue.web.intake.submitting import Taken, submit, taking
+from ocrqueue.web.intake.waiting import wait_for
+from ocrqueue.web.keys import Key
+from ocrqueue.web.problems import document, problem
+from ocrqueue.web.routes.jobs import MAX_WAIT, Wait
+from ocrqueue.web.service import Service, ServiceOf
+from ocrqueue.web.shapes import job_json
+
+router = APIRouter(tags=["jobs"])
+FILE_FIELDS = ("file",)
+_POLL_SECONDS = 2  # the Retry-After of an answer 202
+_OUTSIDE = frozenset({"wait"})  # parameters of the query that are no options of the job
+
+Source = Received | str  # a document, or the URL of one
+
+
+@router.post("/jobs", status_code=202)
+async def post_jobs(
+    request: Request,
+    service: ServiceOf,
+    caller: Submitter,
+    wait: Wait = 0,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Submit documents: as a form with files, as the body itself, or as a URL that workers read.
+
+    Answers 202 with the job, or 200 if a job with this key exists already. With `wait`, answers 200 when the job has
+    ended, or after that time as without `wait`.
+    """
+    query = from_texts(pair for pair in request.query_params.multi_items() if pair[0] not in _OUTSIDE)
+    if "password" in query:
+        raise InvalidOptions("a password in a URL appears in the logs of proxies: send it as a form field")
+    key = _same_key(_unquoted(idempotency_key), query.get("key"))
+    async with taking(service, caller, key), _arriving(request, service) as (sources, given):
+        parameters = merged(query, given)
+        if named := _same_key(key, parameters.get("key")):
+            parameters["key"] = named
+        if named == key:
+            taken = await _submit_all(service, caller, sources, parameters)
+        else:  # the form names the key
+            async with taking(service, caller, named):
+                taken = await _submit_all(service, caller, sources, parameters)
+    jobs = [one.job.id for one in taken if isinstance(one, Taken)]
+    if wait and jobs:
+        statuses = await wait_for(request, service, jobs, min(wait, MAX_WAIT), keyed=named is not None)
+        taken = [
+            replace(one, job=statuses.get(one.job.id, one.job)) if isinstance(one, Taken) else one for one in taken
+        ]
+    return _answer(request, sources, taken)
+
+
+@asynccontextmanager
+async def _arriving(request: Request, service: Service) -> AsyncIterator[tuple[Sequence[Source], Parameters]]:
+    """The documents of a request, and the options in its body. Raises ApiError, InvalidOptions, StorageError."""
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        async with service.receiver.form(request, FILE_FIELDS) as arrived:
+            if not arrived.files:
+                raise InvalidOptions("the form has no document: send one in the field file, as curl -F file=@scan.pdf")
+            yield arrived.files, from_texts(arrived.fields)
+    elif kind == "application/json":
+        yield _url_of(await service.receiver.text(request))
+    else:
+        async with service.receiver.document(request) as received:
+            yield [received], {}
+
+
+def _url_of(body: bytes) -> tuple[list[Source], Parameters]:
+    """The URL and the options of a JSON object. Raises InvalidOptions."""
+    try:
+        given = json.loads(body)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict) or not is_url(given.get("url")):
+        raise InvalidOptions('the JSON must be an object with a "url" that begins with http:// or https://')
+    return [given.pop("url")], from_json(given)
+
+
+async def _submit_all(
+    service: Service, caller: Key, sources: Sequence[Source], parameters: Parameters
+) -> list[Taken | OcrError]:
+    """Submit the documents of a request in order. After an error of the queue the others are not tried."""
+    if len(sources) == 1:
+        return [await submit(service, caller, sources[0], parameters)]
+    if "name" in parameters:
+        raise InvalidOptions("option name is for one document: leave it out")
+    found: list[Taken | OcrError] = []
+    for number, source in enumerate(sources, 1):
+        if found and isinstance(found[-1], QueueUnavailable):
+            found.append(found[-1])
+            continue
+        key = parameters.get("key")
+        own: Parameters = parameters if key is None else {**parameters, "key": f"{key}/{number}"}
+        try:
+            found.append(await submit(service, caller, source, own))
+        except OcrError as e:
+            found.append(e)
+    return found
+
+
+def _answer(request: Request, sources: Sequence[Source], taken: Sequence[Taken | OcrError]) -> Response:
+    """202 if a job is new and has not ended, else 200; the problem of the first document if none was taken."""
+    jobs = [one for one in taken if isinstance(one, Taken)]
+    if not jobs:
+        (error,) = [one for one in taken[:1] if isinstance(one, OcrError)]
+        return problem(error)
+    status = 202 if any(one.is_new and not one.job.has_ended for one in jobs) else 200
+    headers = {"Retry-After": str(_POLL_SECONDS)} if status == 202 else {}
+    if len(sources) == 1:
+        job = job_json(jobs[0].job)
+        path = request.scope.get("root_path", "") + job["links"]["self"]
+        return JSONResponse(job, status, {"Location": path, **headers})
+    items = [
+        job_json(one.job) if isinstance(one, Taken) else {**document(one), "name": _name(source)}
+        for source, one in zip(sources, taken, strict=True)
+    ]
+    return JSONResponse({"jobs": items}, status, headers)
+
+
+def _name(source: Source) -> str:
+    return source.name if isinstance(source, Received) else source
+
+
+def _unquoted(key: str | None) -> str | None:
+    """The value of Idempotency-Key, which is a text in quotes; most clients leave the quotes out."""
+    return key[1:-1] if key and len(key) > 2 and key[0] == key[-1] == '"' else key
+
+
+def _same_key(one: str | None, other: str | None) -> str | None:
+    """The key of a request, which may name it twice. Raises InvalidOptions if the two differ."""
+    if one is not None and other is not None and one != other:
+        raise InvalidOptions("Idempotency-Key and the option key differ: leave one out")
+    return from_texts([("key", found)])["key"] if (found := one if one is not None else other) is not None else None

@@ -1,0 +1,77 @@
+"""The guard of a service without keys: programs of this machine pass, web pages of other origins do not."""
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from ocrqueue.client import Client
+from ocrqueue.settings import Shared
+from ocrqueue.web.app import create_app
+from ocrqueue.web.keys import Key, Keys, Right
+from ocrqueue.web.settings import web_settings
+
+HERE = "127.0.0.1:8000"
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    monkeypatch.setenv("OCR_API_KEYS", str(tmp_path / "keys.json"))
+    monkeypatch.setenv("OCR_HTTP_HOSTS", "scans.example.org")
+    settings = Shared(tmp_path, "redis://127.0.0.1:1/0", False, str(tmp_path / "spool"), None, 100, 1000)
+    return TestClient(create_app(web_settings(), Client(settings)))
+
+
+@pytest.mark.parametrize(
+    "host", [HERE, "localhost", "localhost:8000", "127.0.0.5", "[::1]:8000", "a.localhost", "scans.example.org"]
+)
+def test_names_of_loopback_and_of_the_setting_pass(client: TestClient, host: str) -> None:
+    assert client.get("/livez", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "192.168.1.5:8000", "127.0.0.1.evil.example", "localhost.evil", "[bad"]
+)
+def test_other_names_are_refused(client: TestClient, host: str) -> None:
+    answer = client.get("/livez", headers={"Host": host})
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "origin_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": f"http://{HERE}"},
+        {"Origin": f"https://{HERE}"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_pages_of_this_origin_and_links_pass(client: TestClient, headers: dict[str, str]) -> None:
+    assert client.get("/livez", headers={"Host": HERE, **headers}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GET", {"Origin": "http://evil.example"}),
+        ("GET", {"Origin": "null"}),
+        ("GET", {"Origin": "http://127.0.0.1:9000"}),
+        ("GET", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}),
+        ("GET", {"Sec-Fetch-Site": "same-site"}),
+        ("POST", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}),
+        ("POST", {"Origin": "http://evil.example", "Sec-Fetch-Mode": "navigate"}),
+    ],
+)
+def test_pages_of_other_origins_are_refused(client: TestClient, method: str, headers: dict[str, str]) -> None:
+    answer = client.request(method, "/api/v1/jobs", headers={"Host": HERE, **headers})
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "origin_not_allowed"
+
+
+def test_a_service_with_keys_needs_no_guard(client: TestClient, tmp_path: Path) -> None:
+    Keys(tmp_path / "keys.json").add(Key("anna", frozenset({Right.READ})))
+    headers = {"Host": "evil.example", "Origin": "http://evil.example"}
+    assert client.get("/livez", headers=headers).status_code == 200
+    assert client.post("/api/v1/jobs", content=b"x", headers=headers).status_code == 401

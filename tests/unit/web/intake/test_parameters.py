@@ -1,0 +1,75 @@
+"""Parameters over HTTP: texts and JSON become the parameters of the client; what the client refuses is refused."""
+
+import pytest
+
+from ocrqueue.errors import InvalidOptions
+from ocrqueue.web.intake.parameters import from_json, from_texts, merged
+
+
+def test_texts_become_values() -> None:
+    given = [("dpi", "200"), ("text-layer", "ignore"), ("fresh", "true"), ("format", "pdf"), ("formats", "alto, hocr")]
+    assert from_texts(given) == {
+        "dpi": 200,
+        "text_layer": "ignore",
+        "fresh": True,
+        "formats": ["pdf", "alto", "hocr"],
+    }
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("", True), ("no", False), ("False", False)])
+def test_a_flag_is_true_or_false(text: str, value: bool) -> None:
+    assert from_texts([("fresh", text)]) == {"fresh": value}
+
+
+def test_json_has_the_same_names() -> None:
+    given = {"text-layer": "use", "format": "pdf", "dpi": 100, "webhook": {"url": "https://example.org/"}}
+    expected = {"text_layer": "use", "formats": ["pdf"], "dpi": 100, "webhook": {"url": "https://example.org/"}}
+    assert from_json(given) == expected
+
+
+def test_a_webhook_is_a_url_or_an_object() -> None:
+    assert from_texts([("webhook", "https://example.org/")]) == {"webhook": "https://example.org/"}
+    given = '{"url": "https://example.org/", "events": ["job.*"]}'
+    assert from_texts([("webhook", given)]) == {"webhook": {"url": "https://example.org/", "events": ["job.*"]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("colour", "red"),
+        ("notify", "task"),
+        ("owner", "anna"),
+        ("dpi", "many"),
+        ("dpi", "99999999999999"),
+        ("fresh", "perhaps"),
+        ("formats", "docx"),
+        ("pages", "3-1"),
+        ("key", ""),
+        ("name", "x" * 1001),
+        ("webhook", "{broken"),
+    ],
+)
+def test_wrong_texts_are_refused(name: str, text: str) -> None:
+    with pytest.raises(InvalidOptions, match=name):
+        from_texts([(name, text)])
+
+
+@pytest.mark.parametrize("given", [{"dpi": "200"}, {"fresh": 1}, {"name": 7}, {"key": ["a"]}, {"formats": "docx"}])
+def test_wrong_json_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(InvalidOptions):
+        from_json(given)
+
+
+def test_a_password_is_a_text() -> None:
+    with pytest.raises(InvalidOptions, match="password"):
+        from_json({"password": 1234})
+
+
+def test_nothing_is_given_twice() -> None:
+    with pytest.raises(InvalidOptions, match="lang is given twice"):
+        from_texts([("lang", "de"), ("lang", "en")])
+    with pytest.raises(InvalidOptions, match="text_layer is given twice"):
+        from_json({"text-layer": "use", "text_layer": "use"})
+    with pytest.raises(InvalidOptions, match="lang is given twice, in the query and in the body"):
+        merged({"lang": "de"}, {"lang": "de"})
+    assert merged({"lang": "de"}, {"dpi": 100}) == {"lang": "de", "dpi": 100}
