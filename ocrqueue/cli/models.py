@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ocrqueue.cli.report import DONE, FAILED, complain, say
-from ocrqueue.errors import QueueUnavailable
+from ocrqueue.cli.vision import inspection_lines
+from ocrqueue.errors import ModelUnavailable, QueueUnavailable
 
 if TYPE_CHECKING:
     from ocrqueue.models import ModelStore
@@ -52,6 +54,38 @@ def path(name: str) -> int:
     """Print the absolute path of the folder with a model's files."""
     click.echo(os.fsencode(_store().get_local_path(name)))
     return DONE
+
+
+@models.command()
+@click.argument("name", metavar="NAME|FOLDER")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(name: str, as_json: bool) -> int:
+    """Say what a vision-language model needs and how it will be asked, without loading its weights."""
+    from ocrqueue.engines import Model
+    from ocrqueue.engines.mlx.inspection import inspect_model
+    from ocrqueue.engines.mlx.settings import mlx_settings
+
+    folder = _folder(name)
+    if folder is not None and not folder.is_dir():
+        raise ModelUnavailable(
+            f"there is no folder {folder}: name an existing one, or a model of `submit.py models list`"
+        )
+    label, _, revision = (folder.name if folder else name).partition("@")
+    found = inspect_model(Model(label, revision, folder or _store().get_local_path(name)), mlx_settings())
+    if as_json:
+        print(json.dumps(found.to_json()))
+    else:
+        _print(inspection_lines(found, str(folder or name)))
+    repair = f"`submit.py models pull {name}` fetches it again"
+    for problem in (*(f"{problem}; {repair}" for problem in found.damage), *found.refused):
+        complain(problem, name)
+    return DONE if found.usable else FAILED
+
+
+def _folder(given: str) -> Path | None:
+    """The absolute path of a model's folder if that is given, not a name in the model directory."""
+    folder = Path(given)
+    return folder.resolve() if folder.is_absolute() or (folder / "config.json").is_file() else None
 
 
 @models.command()

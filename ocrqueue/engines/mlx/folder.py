@@ -9,7 +9,7 @@ from typing import Any
 
 from ocrqueue.engines import Model
 from ocrqueue.engines.mlx.checks import folder_problems, read_config
-from ocrqueue.engines.mlx.recipes import Recipe, recipe_for
+from ocrqueue.engines.mlx.recipes import DEFAULT, Known, Recipe, find_known
 from ocrqueue.engines.mlx.settings import MlxSettings
 from ocrqueue.errors import ModelDirectoryError, ModelUnavailable
 from ocrqueue.models import Held, ModelStore
@@ -70,13 +70,15 @@ def _folder_revision(folder: Path, files: tuple[tuple[str, int, int], ...]) -> s
 
 def recipe_of(model: Model) -> Recipe:
     """The recipe for a model, by the type in its config.json. Raises ModelUnavailable if that cannot be read."""
-    return recipe_by(read_config(folder_of(model)), model.name)
+    known = known_by(read_config(folder_of(model)), model.name)
+    return known.recipe if known else DEFAULT
 
 
-def recipe_by(config: dict[str, Any], name: str) -> Recipe:
-    """The recipe for a model with this config.json and name."""
-    architectures = config.get("architectures")
-    return recipe_for(str(config.get("model_type", "")), name, architectures if isinstance(architectures, list) else ())
+def known_by(config: dict[str, Any], name: str) -> Known | None:
+    """The entry of the table of recipes for a model with this config.json and name; None if there is none."""
+    named = config.get("architectures")
+    architectures = [str(one) for one in named] if isinstance(named, list) else []
+    return find_known(str(config.get("model_type", "")), name, architectures)
 
 
 def check_folder(model: Model, recipe: Recipe, trusted: tuple[str, ...]) -> Path:

@@ -23,6 +23,11 @@ class Known:
     name: str = ""  # regular expression that the model's name contains, in any case; "": any name
     architecture: str = ""  # regular expression that one of `architectures` in config.json contains; "": any
 
+    @property
+    def label(self) -> str:
+        """The types and the part of the name that lead to this recipe."""
+        return ", ".join(self.types) + (f" with {self.name} in the name" if self.name else "")
+
 
 DEFAULT = Recipe(prompts.PAGE_TO_MARKDOWN, "markdown")
 _GLM = Recipe(
@@ -237,10 +242,16 @@ def normal_type(model_type: str) -> str:
 
 def recipe_for(model_type: str, name: str, architectures: Sequence[str] = ()) -> Recipe:
     """The recipe for a model with this name, and `model_type` and `architectures` in its config.json, else DEFAULT."""
+    known = find_known(model_type, name, architectures)
+    return known.recipe if known else DEFAULT
+
+
+def find_known(model_type: str, name: str, architectures: Sequence[str] = ()) -> Known | None:
+    """The entry of `RECIPES` for such a model; None if there is none."""
     wanted = normal_type(model_type)
     for known in RECIPES:
         if wanted not in known.types or not re.search(known.name, name, re.IGNORECASE):
             continue
         if not known.architecture or any(re.search(known.architecture, text) for text in architectures):
-            return known.recipe
-    return DEFAULT
+            return known
+    return None
