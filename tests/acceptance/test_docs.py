@@ -29,6 +29,8 @@ NOT_RUN = {
     ("docs/writing-an-engine.md", "export PYTHONPATH=/path/to/folder"): "the fixture `stack` does the same",
     ("docs/models.md", "make demo-mlx"):
         "needs a Mac and the network; tests/acceptance/test_mlx_stack.py reads with the small model",
+    ("docs/models.md", ".venv/bin/python submit.py models check mlx-community/LightOnOCR-2-1B-bf16"):
+        "needs a model of the hub; tests/acceptance/test_mlx_check.py checks the small model",
     ("docs/contributing.md", "make test"): BUILDS,
     ("docs/contributing.md", ".venv/bin/python -m pytest tests/unit/test_options.py"): BUILDS,
     ("docs/benchmarks.md", ".venv/bin/python -m bench.accuracy FOLDER --limit 10"): MEASURES,
