@@ -20,12 +20,14 @@ from ocrqueue.cli.report import (
     report,
     report_missing,
     report_pages,
+    report_warnings,
     say,
     worst,
 )
 from ocrqueue.client import Client, Job, JobStatus
 from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.states import JobState
+from ocrqueue.storage.results import PageNote
 
 _jobs = click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object per line.")
@@ -48,15 +50,16 @@ def _each(jobs: Sequence[str], action: Callable[[Job], int]) -> int:
 @_as_json
 def status(jobs: tuple[str, ...], as_json: bool) -> int:
     """Print the progress of jobs, and what they wait for."""
-    return _each(jobs, lambda job: _show(job.status(), as_json))
+    return _each(jobs, lambda job: _show(job.status(), as_json, job.warnings()))
 
 
-def _show(found: JobStatus, as_json: bool) -> int:
+def _show(found: JobStatus, as_json: bool, warnings: Sequence[PageNote] | None = None) -> int:
     if as_json:
-        print(json.dumps(found.to_json()))
+        print(json.dumps(found.to_json() | ({} if warnings is None else {"warnings": warnings})))
     else:
         say(f"{found.id}  {found.name}: {progress_of(found)}", sys.stdout)
         report_missing(found.name, found)
+        report_warnings(found.name, warnings or ())
     return code_of_state(found.state)
 
 
@@ -85,6 +88,7 @@ def _ended(job: Job, found: JobStatus) -> int:
     elif found.failed:
         report_pages(found.name, job.failed_pages())
     report_missing(found.name, found)
+    report_warnings(found.name, job.warnings())
     return code_of_state(found.state)
 
 
@@ -110,6 +114,7 @@ def result(job: str, format_name: str, file: Path | None) -> int:
         to_stdout(partial(handle.write, format_name), format_name)
     report_pages(found.name, handle.failed_pages() if found.failed else [])
     report_missing(found.name, found)
+    report_warnings(found.name, handle.warnings())
     return code_of_state(found.state)
 
 

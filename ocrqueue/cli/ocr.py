@@ -21,6 +21,7 @@ from ocrqueue.cli.report import (
     report,
     report_missing,
     report_pages,
+    report_warnings,
     say,
     worst,
 )
@@ -30,6 +31,7 @@ from ocrqueue.client.submission import Parameters, job_id, parse
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
 from ocrqueue.states import JobState
+from ocrqueue.storage.results import PageNote
 
 _COUNTS = ("state", "pages", "missing_pages", "ok", "failed", "cancelled")
 
@@ -43,6 +45,7 @@ class Reading:
     job: Job | None = None  # None: it could not be submitted
     error: dict[str, str] | None = None  # code and message
     written: list[str] = field(default_factory=list)
+    warnings: list[PageNote] = field(default_factory=list)  # of pages whose text may not be complete
 
     def failed(self, error: OcrError) -> int:
         """Store an error and print it; returns the exit code."""
@@ -54,7 +57,14 @@ class Reading:
         """The object that `--json` prints for this document."""
         counts = {name: getattr(status, name, None) for name in _COUNTS}
         job = self.job.id if self.job else None
-        return {"source": self.entry.shown, "job": job, **counts, "files": self.written, "error": self.error}
+        return {
+            "source": self.entry.shown,
+            "job": job,
+            **counts,
+            "files": self.written,
+            "warnings": self.warnings,
+            "error": self.error,
+        }
 
 
 @click.command()
@@ -201,6 +211,8 @@ def _deliver(reading: Reading, status: JobStatus) -> int:
             return reading.failed(OcrFailed(f"cancelled: {status.ok} of {status.pages} pages were read; retry the job"))
         report_pages(name, job.failed_pages() if status.failed else [])
         report_missing(name, status)
+        reading.warnings = job.warnings()
+        report_warnings(name, reading.warnings)
         if unmade:
             return reading.failed(unmade[0])
     except OcrError as e:

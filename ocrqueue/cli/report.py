@@ -1,7 +1,7 @@
 """Messages and exit codes of the command line. Only this module turns errors into exit codes."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from ocrqueue.cli.terminal import for_terminal
@@ -10,11 +10,12 @@ from ocrqueue.errors import InvalidOptions, JobTimeout, OcrError, OcrFailed, Que
 from ocrqueue.ledger import PageRecord
 from ocrqueue.settings import SettingsError
 from ocrqueue.states import JobState
+from ocrqueue.storage.results import PageNote
 
 DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 _WORST_FIRST = (QUEUE, FAILED, PARTIAL, TIMED_OUT, DONE)
 _BY_STATE = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED, JobState.CANCELLED: FAILED}
-_PAGES_SHOWN = 20  # failed pages of a job that get a line each
+_PAGES_SHOWN = 20  # failed pages, and warnings, of a job that get a line each
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -68,6 +69,14 @@ def report_missing(name: str, status: JobStatus) -> None:
     """Print a line if the document lacks pages that were asked for."""
     if status.missing_pages:
         say(f"warning: {name}: the document has no page {status.missing_pages}; the other pages were read")
+
+
+def report_warnings(name: str, warnings: Sequence[PageNote]) -> None:
+    """Print a line for each warning of a page, up to a limit."""
+    for found in warnings[:_PAGES_SHOWN]:
+        say(f"warning: {name}: page {found['page']}: {found['code']}: {found['message']}")
+    if len(warnings) > _PAGES_SHOWN:
+        say(f"warning: {name}: {len(warnings) - _PAGES_SHOWN} more pages have warnings; `-f json` lists them")
 
 
 def progress_of(status: JobStatus) -> str:

@@ -18,7 +18,7 @@ from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.finished import FinishedPages
 from ocrqueue.states import JobState, PageState
 from ocrqueue.storage import results
-from ocrqueue.storage.results import PageFacts
+from ocrqueue.storage.results import PageFacts, PageNote
 from ocrqueue.storage.rounds import begin_round
 from ocrqueue.storage.spool import result_name
 
@@ -130,6 +130,17 @@ class Job:
     def failed_pages(self) -> list[PageRecord]:
         """The pages that failed, each with its error code and message."""
         return [page for page in self.page_states() if page.state == PageState.FAILED]
+
+    def warnings(self) -> list[PageNote]:
+        """Why the text of pages that were read may not be complete, in order; empty until the job has ended."""
+        status = self.status()
+        if not status.has_ended or not status.ok:
+            return []
+        try:
+            with self._queue.spool.open_read(self.id, result_name(status.round)) as file:
+                return results.read_warnings(file)
+        except FileNotFoundError:  # the spool has lost the result; `write` says so
+            return []
 
     def cancel(self) -> bool:
         """Cancel the pages that no worker has started; pages that were read are kept.

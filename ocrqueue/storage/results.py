@@ -57,6 +57,14 @@ class Page(TypedDict):
     warnings: NotRequired[list[dict[str, str]]]  # code and message; see `WarningCode`. Older versions write none
 
 
+class PageNote(TypedDict):
+    """A warning of a page."""
+
+    page: int  # number in the document, from 1
+    code: str  # see `WarningCode`
+    message: str  # what is wrong and what to do, one line
+
+
 class Header(TypedDict):
     """All fields of a result except its pages."""
 
@@ -173,16 +181,27 @@ def read_header(stream: TextIO) -> dict[str, Any]:
     return _parse(first[:-2] + "}")
 
 
-def read_pages(stream: TextIO) -> Iterator[dict[str, Any]]:
-    """The pages of a result, one after another. The stream is at its beginning. Raises DamagedFile."""
+def read_pages(stream: TextIO, containing: str = "") -> Iterator[dict[str, Any]]:
+    """The pages of a result, one after another. The stream is at its beginning. Raises DamagedFile.
+
+    Pages whose JSON does not contain the text `containing` are left out, and not parsed.
+    """
     read_header(stream)
     if stream.readline() != '"pages": [\n':
         raise _damaged()
     for line in stream:
         if line == "]}\n":
             return
-        yield _parse(line.rstrip("\n").removesuffix(","))
+        if containing in line:
+            yield _parse(line.rstrip("\n").removesuffix(","))
     raise _damaged()  # the last line is missing
+
+
+def read_warnings(stream: TextIO) -> list[PageNote]:
+    """The warnings of all pages of a result, in order. The stream is at its beginning. Raises DamagedFile."""
+    pages = read_pages(stream, '"warnings": [{')  # quotes inside of a text have a backslash before them
+    found = ((page["page"], warning) for page in pages for warning in page["warnings"])
+    return [PageNote(page=page, code=warning["code"], message=warning["message"]) for page, warning in found]
 
 
 def dump(value: Mapping[str, Any]) -> str:

@@ -47,7 +47,10 @@ def client(redis: Redis, redis_server: Path, tmp_path: Path, monkeypatch: pytest
 
 @contextmanager
 def working(client: Client, pages: int = 3) -> Iterator[None]:
-    """Read every job until the block ends. A document named "broken" fails; page 2 of one named "partial" fails."""
+    """Read every job until the block ends.
+
+    A document named "broken" fails; page 2 of one named "partial" fails; all pages of one named "long" are cut off.
+    """
     over = threading.Event()
 
     def work() -> None:
@@ -61,7 +64,7 @@ def working(client: Client, pages: int = 3) -> Iterator[None]:
                     reader.refuse(PageError("corrupt_file", "it is torn; send another"))
                     continue
                 reader.open(pages)
-                reader.read(failing=[2] if "partial" in name else [])
+                reader.read([2] if "partial" in name else [], range(1, pages + 1) if "long" in name else [])
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -145,6 +148,29 @@ def test_pages_that_do_not_exist_are_named(client: Client, capsys: Output) -> No
         assert "no page 99" in capsys.readouterr().err
     assert main(["status", job, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["missing_pages"] == "99"
+
+
+def test_pages_whose_text_was_cut_off_are_named(client: Client, capsys: Output) -> None:
+    Path("long.pdf").write_bytes(b"abc")
+    with working(client, pages=22):
+        assert main(["ocr", "long.pdf", "-f", "markdown", "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)["warnings"]
+    assert (len(found), found[1]) == (22, {"page": 2, "code": "cut_off", "message": "the text was cut off"})
+    assert "warning: long.pdf: page 20: cut_off: the text was cut off\n" in err
+    assert "page 21" not in err
+    assert "warning: long.pdf: 2 more pages have warnings; `-f json` lists them\n" in err
+    assert "page 3\n\n<!-- page 3: cut_off -->\n\n---\n" in Path("long.md").read_text()
+    (job,) = client.ledger.jobs()
+    for command in ("status", "wait", "result"):
+        assert main([command, job]) == 0
+        assert "page 20: cut_off" in capsys.readouterr().err
+    assert main(["status", job, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == found
+    assert client.job(job).warnings() == found
+    with working(client):
+        assert main(["ocr", "scan.pdf"]) == 0
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_standard_input_is_a_document(client: Client, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 from ocrqueue.engines import Model
 from ocrqueue.errors import ModelUnavailable, PageError
 from ocrqueue.options import Options
-from ocrqueue.pages import Line, PageText
+from ocrqueue.pages import Line, PageText, PageWarning
+from ocrqueue.states import WarningCode
 from tests.support import numbered
 
 
@@ -59,7 +60,8 @@ class Numbered:
         _behave(behaviour)
         width, height = page.size
         box = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
-        return PageText([Line(numbered.text(number), box, 0.9)])
+        warnings = (PageWarning(WarningCode.CUT_OFF, "the test"),) * (behaviour == numbered.WARN)
+        return PageText([Line(numbered.text(number), box, 0.9)], warnings=warnings)
 
 
 class Slow(Numbered):

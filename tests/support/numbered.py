@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STRIPE, BITS = 8, 16
-NORMAL, SLOW, RAISE, KILL_CHILD, HANG_IN_C, MEMORY_ERROR, KILL_WORKER, GROW, SLEEP_FOREVER = range(9)
+NORMAL, SLOW, RAISE, KILL_CHILD, HANG_IN_C, MEMORY_ERROR, KILL_WORKER, GROW, SLEEP_FOREVER, WARN = range(10)
 
 
 def page_image(number: int, behaviour: int = NORMAL) -> Image.Image:

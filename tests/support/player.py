@@ -7,13 +7,15 @@ from uuid import uuid4
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Message, Publication
-from ocrqueue.pages import Line, PageText
+from ocrqueue.pages import Line, PageText, PageWarning
+from ocrqueue.states import WarningCode
 from ocrqueue.steps.assemble import assemble
 from ocrqueue.steps.end import publish_end, record_end
 from ocrqueue.storage import results
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 FAILED = PageError("engine_error", "the engine failed; see the worker log")
+CUT_OFF = PageWarning(WarningCode.CUT_OFF, "the text was cut off")
 RECORD: dict[str, object] = {"engine": "rapidocr", "model": "tiny", "revision": "1", "queue": "pages.rapidocr"}
 
 
@@ -35,17 +37,18 @@ class Reader:
         self.ledger.refuse(self.id, token, error)
         self.publish()
 
-    def read(self, failing: Sequence[int] = ()) -> None:
-        """Read all open pages (those in `failing` fail), and assemble the result."""
+    def read(self, failing: Sequence[int] = (), warned: Sequence[int] = ()) -> None:
+        """Read all open pages (those in `failing` fail, those in `warned` are cut off), and assemble the result."""
         while self.tickets:
-            self.step(failing)
+            self.step(failing, warned)
 
-    def step(self, failing: Sequence[int] = ()) -> None:
+    def step(self, failing: Sequence[int] = (), warned: Sequence[int] = ()) -> None:
         ticket, token = self.tickets.pop(0), str(uuid4())
         if ticket.kind == "page" and (claim := self.ledger.claim(self.id, *ticket.args, token)):
             (page,) = claim.pages
             if page.number not in failing:
-                text = PageText([Line(f"page {page.number}", BOX, 0.9)])
+                warnings = (CUT_OFF,) * (page.number in warned)
+                text = PageText([Line(f"page {page.number}", BOX, 0.9)], warnings=warnings)
                 self.spool.write_page(self.id, page.number, results.page_result(page.number, text, results.PageFacts()))
             error = FAILED if page.number in failing else None
             self.tickets += self.ledger.finish(claim, {page.number: error}).messages

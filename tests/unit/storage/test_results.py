@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ocrqueue.errors import PageError, StorageError
-from ocrqueue.pages import Line, PageText
+from ocrqueue.pages import Line, PageText, PageWarning
 from ocrqueue.storage.results import (
     Page,
     PageFacts,
@@ -18,9 +18,11 @@ from ocrqueue.storage.results import (
     cancelled_page,
     clean_text,
     failed_page,
+    is_read_page,
     page_result,
     read_header,
     read_pages,
+    read_warnings,
     result_header,
     write_result,
 )
@@ -177,3 +179,12 @@ def test_a_result_that_was_cut_short_is_damaged() -> None:
     for end in range(0, len(text) - 1, 7):
         with pytest.raises(StorageError, match="damaged"):
             list(read_pages(io.StringIO(text[:end])))
+
+
+def test_warnings_are_found_in_a_result() -> None:
+    tricky = page_result(1, PageText(text='"warnings": [{"code": 1}]'), FACTS)
+    cut = page_result(2, PageText(text="two", warnings=(PageWarning("cut_off", "too\x00long"),)), FACTS)
+    old = {key: value for key, value in page_result(3, PageText(text="three"), FACTS).items() if key != "warnings"}
+    result = written([tricky, cut, old])
+    assert read_warnings(io.StringIO(result)) == [{"page": 2, "code": "cut_off", "message": "toolong"}]
+    assert is_read_page(old, 3), "a page that a worker of an older version has stored"
