@@ -22,6 +22,7 @@ class Worker:
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # model, revision, batch, queue, reads_as
     children: int = 1  # number of child processes
     started: float = 0.0  # seconds since 1970
+    memory: tuple[int, ...] = ()  # resident memory of each child, bytes; older versions announce none
 
 
 def announce(redis: Redis, worker: Worker, seconds: float) -> None:
@@ -62,7 +63,8 @@ def serving(workers: Iterable[Worker], queue: str) -> list[Worker]:
 def _worker(worker: str, record: Mapping[str, Any]) -> Worker:
     """The worker of an announcement. Fields that this version does not know, of a newer worker, are ignored."""
     known = {f.name for f in fields(Worker)} & record.keys()
-    values = {name: record[name] for name in known} | {"queues": tuple(record.get("queues", ()))}
+    values = {name: record[name] for name in known}
+    values |= {name: tuple(record.get(name, ())) for name in ("queues", "memory")}
     return Worker(id=worker, **values)
 
 

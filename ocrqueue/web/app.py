@@ -15,6 +15,8 @@ from ocrqueue.web import problems
 from ocrqueue.web.intake.middleware import EarlyAnswer, Guard
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
+from ocrqueue.web.monitoring.readiness import Readiness
+from ocrqueue.web.monitoring.requests import CountRequests, Requests
 from ocrqueue.web.routes import events, jobs, original, probes, submit
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import PREFIX, WebSettings, web_settings
@@ -44,6 +46,9 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
     app.state.service = service
     app.add_middleware(Guard, service=service)
     app.add_middleware(EarlyAnswer)  # around the guard
+    app.state.readiness = Readiness(client)
+    app.state.requests = Requests()
+    app.add_middleware(CountRequests, requests=app.state.requests, redis=client.redis)
     problems.add_handlers(app)
     for router in _OWN:
         app.include_router(router, prefix=PREFIX)

@@ -84,4 +84,5 @@ def having(right: Right) -> Callable[[Key], Key]:
 
 Submitter = Annotated[Key, Depends(having(Right.SUBMIT))]
 Reader = Annotated[Key, Depends(having(Right.READ))]
+Overseer = Annotated[Key, Depends(having(Right.READ_ALL))]
 Operator = Annotated[Key, Depends(having(Right.OPERATE))]

@@ -43,6 +43,7 @@ class Announcer:
             engines=engines,
             children=self._consumer.pool.num_processes,
             started=self._since,
+            memory=tuple(warden.memory(self._consumer.pool)),
         )
         announce(redis, row, SECONDS)
         for pid in warden.children(self._consumer.pool):

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -64,6 +65,13 @@ class Warden(threading.Thread):
 def children(pool: Any) -> list[int]:
     """Process ids of a prefork pool's children; none for any other pool."""
     return [p.pid for p in list(getattr(getattr(pool, "_pool", None), "_pool", None) or ()) if p.pid]
+
+
+def memory(pool: Any) -> Iterator[int]:
+    """Resident memory of each child of a prefork pool, in bytes."""
+    for pid in children(pool):
+        with suppress(psutil.Error):
+            yield int(psutil.Process(pid).memory_info().rss)
 
 
 warden: Warden | None = None  # of this process, if it is a worker's parent

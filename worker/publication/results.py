@@ -8,10 +8,10 @@ from celery.exceptions import TaskRevokedError
 from redis.exceptions import RedisError
 
 from ocrqueue.errors import OcrError, OcrFailed
-from ocrqueue.ledger import Job
+from ocrqueue.ledger import Job, figures
 from ocrqueue.states import JobState
 from worker.app import app
-from worker.context import worker_name
+from worker.context import redis, worker_name
 
 
 def encode_result(job: Job, summary: dict[str, Any]) -> str:
@@ -55,6 +55,7 @@ def turn_away(job: str, why: OcrError) -> None:
     """Store an error under the id of a message for which no job is made, so that its sender gets an answer."""
     error = OcrFailed(f"{why.code}: {why.message}")
     with suppress(RedisError):  # Redis may be full
+        figures.count(redis(), "refused", why.code)
         app.backend.store_result(job, error, states.FAILURE)
         _send_event("task-failed", job, exception=repr(error), traceback="")
 

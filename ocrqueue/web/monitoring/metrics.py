@@ -1,0 +1,107 @@
+"""The metrics of the queue for Prometheus: the figures of all workers and clients, read from Redis at each request."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from ocrqueue import names
+from ocrqueue.ledger.figures import Figures, Histogram, Labels
+from ocrqueue.ledger.workers import Worker, serving
+
+_PREFIX = "ocrqueue_"
+
+
+def families(figures: Figures, workers: Iterable[Worker]) -> Iterator[Metric]:
+    """The metrics of these figures and live workers. No label has values that grow with the number of jobs."""
+    live = list(workers)
+    yield from _counts(figures)
+    yield from _histograms(figures)
+    yield from _events(figures.events)
+    yield from _workers(live)
+
+
+def _counts(figures: Figures) -> Iterator[Metric]:
+    states: dict[Labels, int] = {(state.value,): number for state, number in figures.jobs.items()}
+    yield _gauges("jobs", "Jobs that are kept in Redis.", ["state"], states)
+    text = "Pages that are not finished. A document that is not opened yet counts as ten pages, of engine unknown."
+    yield _gauges("pages_open", text, ["engine", "priority"], figures.pages_open)
+    text = "Seconds since the oldest open page was submitted or retried; 0 if no page is open."
+    yield _gauge("oldest_open_page_seconds", text, figures.oldest)
+    yield _gauge("dead_pages", "Failed pages that a retry may read.", figures.dead)
+    yield _counters("pages", "Pages that ended. A page that is retried ends again.", ["engine", "state"], figures.pages)
+    text = "Pages that were taken from the page cache; they are among ocrqueue_pages_total."
+    yield _counters("pages_cached", text, ["engine"], figures.cached)
+
+
+def _histograms(figures: Figures) -> Iterator[Metric]:
+    engine, priority = "engine", "priority"
+    text = "Seconds of the engine for a page that was read."
+    yield _histogram("page_seconds", text, [engine], figures.seconds)
+    text = "Seconds from the submission of a page, or its retry, until a worker took it for the first time."
+    yield _histogram("page_wait_seconds", text, [engine, priority], figures.wait)
+    text = "Mean confidence of a page's lines, 0 to 1."
+    yield _histogram("page_confidence", text, [engine], figures.confidence)
+
+
+def _events(events: Mapping[Labels, int]) -> Iterator[Metric]:
+    """The events that `ocrqueue.ledger.figures.count` counted."""
+    by_kind: dict[str, dict[Labels, int]] = defaultdict(dict)
+    for (kind, what), number in events.items():
+        by_kind[kind][(what,)] = number
+    yield _counters("refused", "Submissions and requests that were refused.", ["reason"], by_kind["refused"])
+    text = "Attempts to call the webhook of a job."
+    yield _counters("webhook_deliveries", text, ["outcome"], by_kind["webhook"])
+
+
+def _workers(live: list[Worker]) -> Iterator[Metric]:
+    def by_engine(value: Callable[[Worker], int]) -> dict[Labels, int]:
+        found: dict[Labels, int] = defaultdict(int)
+        for worker in live:
+            for engine in worker.engines:
+                found[(engine,)] += value(worker)
+        return found
+
+    yield _gauges("workers", "Live workers that read pages with an engine.", ["engine"], by_engine(lambda _: 1))
+    text = "Child processes of live workers that read pages with an engine."
+    yield _gauges("children", text, ["engine"], by_engine(lambda worker: worker.children))
+    documents = len(serving(live, names.DOCUMENTS_QUEUE))
+    yield _gauge("document_workers", "Live workers that open documents and put results together.", documents)
+    text = "Resident memory of a worker's child process, a few seconds ago. Children of a host count from 0."
+    yield _gauges("child_rss_bytes", text, ["host", "child"], _memory(live))
+
+
+def _memory(live: list[Worker]) -> dict[Labels, int]:
+    by_host: dict[str, list[int]] = defaultdict(list)
+    for worker in live:
+        by_host[worker.host] += worker.memory
+    return {(host, str(i)): rss for host, found in by_host.items() for i, rss in enumerate(found)}
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(_PREFIX + name, text, value=value)
+
+
+def _gauges(name: str, text: str, labels: list[str], values: Mapping[Labels, int]) -> Metric:
+    family = GaugeMetricFamily(_PREFIX + name, text, labels=labels)
+    for found, value in sorted(values.items()):
+        family.add_metric(found, value)
+    return family
+
+
+def _counters(name: str, text: str, labels: list[str], values: Mapping[Labels, int]) -> Metric:
+    family = CounterMetricFamily(_PREFIX + name, text, labels=labels)
+    for found, value in sorted(values.items()):
+        family.add_metric(found, value)
+    return family
+
+
+def _histogram(name: str, text: str, labels: list[str], values: Mapping[Labels, Histogram]) -> Metric:
+    family = HistogramMetricFamily(_PREFIX + name, text, labels=labels)
+    for found, histogram in sorted(values.items()):
+        total, buckets = 0, []
+        for bound, number in histogram.buckets.items():
+            total += number
+            buckets.append((f"{bound:g}", total))
+        family.add_metric(found, [*buckets, ("+Inf", total + histogram.more)], histogram.sum)
+    return family

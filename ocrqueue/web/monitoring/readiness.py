@@ -1,0 +1,53 @@
+"""Whether a page that is submitted now would be read."""
+
+import time
+from threading import Lock
+
+from ocrqueue import names
+from ocrqueue.client import Client
+from ocrqueue.errors import QueueUnavailable, StorageError
+from ocrqueue.ledger.connection import reaching
+from ocrqueue.ledger.workers import live, serving
+
+_SECONDS = 1.0  # for which an answer is used again
+
+
+class Readiness:
+    """Looks at Redis, the spool and the workers, at most once a second, however many callers ask. Safe for threads."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._looking = Lock()
+        self._found: tuple[str, ...] = ("the first check has not ended",)
+        self._until = 0.0  # monotonic time at which the answer is too old
+
+    def missing(self) -> tuple[str, ...]:
+        """What is missing, in words without addresses; empty if the queue is ready.
+
+        While another thread looks, the answer is the last one: a Redis that hangs must not hold every caller.
+        """
+        if time.monotonic() >= self._until and self._looking.acquire(blocking=not self._until):
+            try:
+                if time.monotonic() >= self._until:
+                    self._found = tuple(self._look())
+                    self._until = time.monotonic() + _SECONDS
+            finally:
+                self._looking.release()
+        return self._found
+
+    def _look(self) -> list[str]:
+        try:
+            with reaching(self._client.settings):
+                workers = live(self._client.redis)
+        except QueueUnavailable:
+            return ["Redis does not answer"]
+        found = []
+        if not serving(workers, names.DOCUMENTS_QUEUE):
+            found.append("no worker opens documents")
+        if not any(worker.engines for worker in workers):
+            found.append("no worker reads pages")
+        try:
+            self._client.spool.check()
+        except StorageError:
+            found.append("the spool cannot be written")
+        return found
