@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 _REQUIREMENTS = Path(__file__).parents[2] / "requirements-mlx.txt"
-_NEEDING = ("test_mlx_", "test_model_types")  # how the names of their files begin
+_NEEDING = ("test_miniatures", "test_mlx_", "test_model_types")  # how the names of their files begin
 
 
 def left_out() -> str | None:

@@ -22,7 +22,7 @@ class MlxSettings:
     output: str  # OCR_MLX_OUTPUT: a name in PARSERS, by which answers are parsed; empty: the recipe's
     max_pixels: int  # OCR_MLX_MAX_PIXELS: size of the image that the model sees; 0: the recipe's
     max_tokens: int  # OCR_MLX_MAX_TOKENS: per page; generating is stopped at this number; 0: the recipe's
-    batch: int  # OCR_MLX_BATCH: pages read at once; 0: the recipe's
+    batch: int  # OCR_MLX_BATCH: pages read at once, where the recipe allows more than one; 0: the recipe's
     cache_mb: int | None  # OCR_MLX_CACHE_MB: freed memory that MLX may keep for reuse; None: MLX's limit
     wired_mb: int | None  # OCR_MLX_WIRED_MB: memory that MLX may wire (macOS 15 or later); None: MLX's limit
     page_seconds: int  # OCR_PAGE_SECONDS: time limit of a page, after which the child is killed
@@ -43,7 +43,7 @@ class MlxSettings:
             max_pixels=self.max_pixels or max_pixels or recipe.max_pixels,
             longest=None if self.max_pixels else recipe.longest,
             max_tokens=self.max_tokens or recipe.max_tokens,
-            batch=self.batch or recipe.batch,
+            batch=(self.batch or recipe.batch) if recipe.batch > 1 else 1,
         )
 
 

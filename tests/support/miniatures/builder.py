@@ -7,29 +7,40 @@ answer. So the model writes a known answer after every prompt, and ends it with 
 
 import json
 from collections.abc import Mapping
+from enum import Enum
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from tests.support.miniatures.family import Family
+from tests.support.miniatures.shrink import shrink
 from tests.support.miniatures.tokens import write_tokenizer
 
-_SCALE = 0.05  # standard deviation of random weights
-_STRONG = 1.0  # of embeddings
+_SCALE = 0.2  # standard deviation of random weights other than embeddings
 _LARGE = 1_000_000  # numbers in a tensor that is stored as float16
 
 
-def build(family: Family, folder: Path, scripted: bool = True) -> Path:
-    """Write the model into a folder, and return the folder. Not scripted: all weights are random."""
+class Script(Enum):
+    """What the model writes after every prompt."""
+
+    ANSWER = "answer"  # the family's answer, and its stop token
+    LOOP = "loop"  # the answer again and again; the stop token is always the second choice
+    NONE = "none"  # all weights are random
+
+
+def build(family: Family, folder: Path, script: Script = Script.ANSWER) -> Path:
+    """Write the model into a new folder, and return the folder."""
     folder.mkdir(parents=True)
     ids = write_tokenizer(family, folder)
-    size = max(number for number in _all_ids(folder)) + 1
-    config = family.config(lambda text: ids[text], size)
+    config = family.config(ids.__getitem__, max(_all_ids(folder)) + 1)
     for name, content in {"config.json": config, **family.files}.items():
         (folder / name).write_text(json.dumps(content))
     if family.template is not None:
         (folder / "chat_template.jinja").write_text(family.template)
-    _write_weights(family, folder, ids if scripted else None)
+    weights = _weights(json.loads((folder / "config.json").read_text()))
+    if script != Script.NONE:
+        _follow(script, family, weights, ids)
+    _save(weights, folder)
     return folder
 
 
@@ -38,17 +49,19 @@ def _all_ids(folder: Path) -> list[int]:
     return [*content["model"]["vocab"].values(), *(token["id"] for token in content["added_tokens"])]
 
 
-def _write_weights(family: Family, folder: Path, ids: Mapping[str, int] | None) -> None:
+def _weights(config: dict[str, Any]) -> dict[str, Any]:
+    """Random weights for a config.json, by name."""
     import mlx.core as mx
     from mlx.utils import tree_flatten
 
+    shrink()
     mx.random.seed(7)
-    network = _network(json.loads((folder / "config.json").read_text()))
-    weights = dict(tree_flatten(network.parameters()))
-    for name, value in weights.items():
-        weights[name] = _random(name, value)
-    if ids is not None:
-        _script(family, weights, ids)
+    return {name: _random(name, value) for name, value in tree_flatten(_network(config).parameters())}
+
+
+def _save(weights: dict[str, Any], folder: Path) -> None:
+    import mlx.core as mx
+
     mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
 
 
@@ -72,21 +85,31 @@ def _random(name: str, value: Any) -> Any:
         return value
     if not mx.issubdtype(value.dtype, mx.floating):
         return value
-    scale = _STRONG if "embed_tokens" in name else _SCALE
+    scale = 1.0 if "embed_tokens" in name else _SCALE
     return (mx.random.normal(value.shape) * scale).astype(mx.float16 if value.size > _LARGE else value.dtype)
 
 
-def _script(family: Family, weights: dict[str, Any], ids: Mapping[str, int]) -> None:
-    """Change the weights such that the model writes the answer, and then stops."""
+def _follow(script: Script, family: Family, weights: dict[str, Any], ids: Mapping[str, int]) -> None:
+    """Change the weights such that each token of the answer has the next one as the likeliest successor.
+
+    The k-th of these tokens is embedded as the k-th unit vector, and the head of its successor is the same vector.
+    """
     import mlx.core as mx
 
     for name, value in weights.items():
         if name.startswith(family.decoder) and any(f".{part}." in name for part in family.residual):
             weights[name] = mx.zeros_like(value)
     embedding = weights[family.embedding]
-    head, width = mx.zeros_like(embedding), embedding.shape[-1]
-    chain = [ids[text] for text in (family.last, *family.answer, family.ends)]
-    assert len(set(chain[:-1])) == len(chain) - 1, "a token has one successor only"
-    for number, (given, wanted) in enumerate(pairwise(chain)):
-        embedding[given] = head[wanted] = mx.arange(width) == number
+    given = [ids[text] for text in (family.last, *family.answer)]
+    assert len(set(given)) == len(given) <= embedding.shape[-1], "a token has one successor only"
+    units = mx.eye(embedding.shape[-1], dtype=embedding.dtype)
+    head = mx.zeros_like(embedding)
+    for place, (token, following) in enumerate(pairwise(given)):
+        embedding[token] = head[following] = units[place]
+    embedding[given[-1]] = units[len(given) - 1]
+    if script == Script.LOOP:
+        head[given[1]] += units[len(given) - 1]
+        head[ids[family.ends]] = units[1 : len(given)].sum(axis=0) / 4
+    else:
+        head[ids[family.ends]] = units[len(given) - 1]
     weights[family.head] = head

@@ -18,7 +18,7 @@ class Miniature(MlxVlm):
     family = ""  # name of the model
 
     def __init__(self, **changes: object) -> None:
-        settings = replace(mlx_settings(), model=self.family, trusted=(self.family,), **changes)  # type: ignore[arg-type]
+        settings = replace(mlx_settings(), model=self.family, **{"trusted": (self.family,), **changes})  # type: ignore[arg-type]
         super().__init__(settings)
 
     def load(self, model: Model) -> None:

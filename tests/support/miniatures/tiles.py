@@ -149,6 +149,7 @@ GRANITE4 = Family(
     },
     template=_ROLES,
     tokenizer={"eos_token": "<|end_of_text|>", "pad_token": "<|end_of_text|>"},
+    residual=("o_proj", "output_linear"),
 )  # fmt: skip
 
 

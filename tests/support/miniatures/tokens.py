@@ -43,7 +43,8 @@ def write_tokenizer(family: Family, folder: Path) -> Mapping[str, int]:
     (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False))
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 8192, **family.tokenizer}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    return {**{text: vocabulary[byte_level(text)] for text in (*written, family.last)}, **specials}
+    words = {*written, family.last} - specials.keys()
+    return {**{text: vocabulary[byte_level(text)] for text in words}, **specials}
 
 
 def byte_level(text: str) -> str:

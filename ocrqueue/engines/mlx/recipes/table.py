@@ -194,7 +194,7 @@ _LIGHTON = Recipe(
     licence=_APACHE,
 )
 _QWEN = replace(DEFAULT, batch=4)
-_GRANITE = replace(DEFAULT, max_pixels=_ONE_SIZE, buckets=False, licence=_APACHE)
+_GRANITE = replace(DEFAULT, text_first=False, max_pixels=_ONE_SIZE, buckets=False, licence=_APACHE)
 _DEEPSEEK_AS_PUBLISHED = replace(
     _DEEPSEEK,
     refused="mlx-vlm loads this folder as DeepSeek-VL2, another model: use a conversion, such as "
@@ -223,9 +223,16 @@ RECIPES: tuple[Known, ...] = (
     ),
     Known(("qwen2_vl", "qwen2_5_vl"), replace(_OLMOCR, prompt=prompts.OLMOCR_2025_07), name="olmocr.*0825"),
     Known(("qwen2_vl", "qwen2_5_vl"), _OLMOCR, name="olmocr"),
-    Known(("qwen2_vl", "qwen2_5_vl", "qwen3_vl"), _NANONETS, name="nanonets"),
+    Known(("qwen2_vl", "qwen2_5_vl"), _NANONETS, name="nanonets"),
+    Known(("qwen3_vl",), replace(_NANONETS, batch=1), name="nanonets"),
     Known(("qwen2_vl", "qwen2_5_vl"), _QWEN),
-    Known(("granite_vision", "granite4_vision"), _GRANITE),
+    Known(
+        ("granite_vision",),
+        replace(
+            _GRANITE, experimental="mlx-vlm gives it the tiles of a page in another order than it was trained with"
+        ),
+    ),
+    Known(("granite4_vision",), _GRANITE),
     Known(("mistral3",), _LIGHTON, name="lightonocr"),
     Known(
         ("inkling", "internvl_chat", "moondream2"),

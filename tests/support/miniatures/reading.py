@@ -1,0 +1,75 @@
+"""Reads one page with a miniature, and keeps what the model got."""
+
+import gc
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ocrqueue.errors import PageError
+from ocrqueue.options import Options
+from ocrqueue.pages import PageText
+from tests.support.miniatures.engine import Miniature, engine_for
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What happened from loading a miniature to freeing it."""
+
+    prompt: str  # what the model got, decoded; `<token>×N` is a token N times
+    tokens: int  # of the prompt, image tokens included
+    embedded: int  # vectors that the decoder, or its encoder, got for them
+    page: PageText | PageError
+    active: tuple[int, int, int]  # bytes that MLX uses before loading, with the model, and after freeing
+    cache: int  # bytes that MLX keeps after freeing
+
+
+def read_once(name: str, directory: Path, size: tuple[int, int]) -> Reading:
+    """Load a miniature from a model directory, read a white page of this size in pixels, and free everything."""
+    import mlx.core as mx
+
+    gc.collect()
+    before = mx.get_active_memory()
+    engine = opened(name, directory)
+    loaded = mx.get_active_memory()
+    given: list[tuple[list[int], int]] = []
+    _listen(engine, given)
+    (page,) = engine.read([Image.new("RGB", size, "white")], Options())
+    ((ids, embedded),) = given
+    prompt = collapsed(decode(engine, ids))
+    engine.free_resources()
+    return Reading(prompt, len(ids), embedded, page, (before, loaded, mx.get_active_memory()), mx.get_cache_memory())
+
+
+def opened(name: str, directory: Path, **changes: object) -> Miniature:
+    """An engine that has loaded a miniature. `changes`: settings."""
+    engine = engine_for(name)(model_dir=directory, **changes)
+    engine.load(engine.default_model())
+    return engine
+
+
+def decode(engine: Miniature, ids: list[int]) -> str:
+    """The text of tokens, special ones included."""
+    assert engine._loaded is not None
+    return engine._loaded.decode(ids)
+
+
+def collapsed(text: str) -> str:
+    """A text with `<token>×N` for a token in angle brackets that stands there N times, one after another."""
+    return re.sub(r"(<[^<>]+>)\1+", lambda found: f"{found[1]}×{len(found[0]) // len(found[1])}", text)
+
+
+def _listen(engine: Miniature, given: list[tuple[list[int], int]]) -> None:
+    """Record token ids and number of embeddings whenever the model gets a page."""
+    assert engine._loaded is not None
+    network = engine._loaded.model
+    embed = network.get_input_embeddings
+
+    def recorded(input_ids: Any = None, *args: Any, **more: Any) -> Any:
+        found = embed(input_ids, *args, **more)
+        given.append((input_ids.tolist()[0], found.inputs_embeds.shape[1]))
+        return found
+
+    network.get_input_embeddings = recorded
