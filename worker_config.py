@@ -17,6 +17,7 @@ from ocrqueue.limits import Limits
 from ocrqueue.models.settings import model_settings
 from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, text, words
 from ocrqueue.web.settings import web_settings
+from ocrqueue.webhooks.settings import webhook_settings
 
 START_METHODS = ("spawn",) if sys.platform == "darwin" else ("fork", "spawn")
 MACHINE_MB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
@@ -80,6 +81,9 @@ OCR_ALLOWED_SOURCES = words(
 )
 # Tasks that a job may have sent at its end (option `notify`).
 OCR_NOTIFY_TASKS = words("OCR_NOTIFY_TASKS", (), r"[\w.]+", "names of tasks, separated by commas")
+
+# -- webhooks -------------------------------------------------------------------------------------------------------
+WEBHOOKS = webhook_settings()  # OCR_WEBHOOK_URLS, OCR_WEBHOOK_SECRET, OCR_WEBHOOK_SECONDS: see ocrqueue/webhooks
 
 # -- how long things are kept, and repairs --------------------------------------------------------------------------
 OCR_KEEP_JOBS_DAYS = integer("OCR_KEEP_JOBS_DAYS", 30, 1)  # after its end a job is removed, with its result

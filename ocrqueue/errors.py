@@ -107,6 +107,12 @@ class UnknownJob(OcrError):
     code = "unknown_job"
 
 
+class UnknownDelivery(OcrError):
+    """No delivery of a webhook has this id."""
+
+    code = "unknown_delivery"
+
+
 class WrongState(OcrError):
     """The job is not in a state in which this can be done."""
 

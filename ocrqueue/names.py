@@ -20,6 +20,9 @@ WORKERS = PREFIX + "workers"  # sorted set: ids of live workers, by the time the
 CHILD = PREFIX + "child:"  # beginning of the keys of children
 CACHE = PREFIX + "cache"  # hash: size of the page cache in bytes, and when it was last counted
 CACHE_LOCK = PREFIX + "cache:lock"  # lock of the process that removes old entries from the page cache; expires
+DELIVERIES = PREFIX + "deliveries"  # sorted set: ids of all deliveries of webhooks, by time of creation
+DUE = PREFIX + "deliveries:due"  # sorted set: "<delivery> <host>" of pending ones, by next try or end of the claim
+SENDER = PREFIX + "deliveries:sender"  # lock of the process that sends deliveries; expires
 RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, and until when it frees no claim
 
 # Celery's remote control
@@ -35,6 +38,7 @@ FORMAT = "ocr.format"
 RECONCILE = "ocr.reconcile"
 AUDIT = "ocr.audit"
 TRIM = "ocr.trim"
+DELIVER = "ocr.deliver"
 
 # Queues
 DOCUMENTS_QUEUE = "documents"
@@ -57,6 +61,11 @@ def pages_key(job: str) -> str:
 def taking_key(job: str) -> str:
     """The lock of a `web` process that receives a document with an idempotency key; expires."""
     return f"{PREFIX}taking:{job}"
+
+
+def deliveries_key(job: str) -> str:
+    """The hash of the deliveries of a job's webhook; see `ledger/lua/prelude.lua`."""
+    return f"{PREFIX}job:{job}:deliveries"
 
 
 def owner_key(owner: str) -> str:

@@ -61,6 +61,7 @@ class MessageKind(StrEnum):
     ASSEMBLE = "assemble"  # put the pages together and end the job
     ENDED = "ended"  # publish the end of the job
     FORMAT = "format"  # make one output format
+    DELIVER = "deliver"  # send the deliveries of webhooks that are due
 
 
 class WebhookEvent(StrEnum):
@@ -71,6 +72,15 @@ class WebhookEvent(StrEnum):
     JOB_FAILED = "job.failed"
     JOB_CANCELLED = "job.cancelled"
     PAGE_FINISHED = "page.finished"  # a page was read, or failed
+
+
+class DeliveryState(StrEnum):
+    """The state of the delivery of a webhook's event."""
+
+    PENDING = "pending"  # not sent yet, or to be tried again
+    DELIVERED = "delivered"  # answered with 2xx
+    FAILED = "failed"  # given up after the last try, or the URL is not allowed
+    GONE = "gone"  # the URL answered 410, to this delivery or to another one of its job
 
 
 class FormatName(StrEnum):

@@ -25,6 +25,7 @@ app = Celery(
         "tasks.reconcile",
         "tasks.audit",
         "tasks.trim",
+        "tasks.deliver",
     ],
 )
 app.config_from_object("worker_config")  # by name: a spawned child gets the application, not the module

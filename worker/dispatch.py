@@ -13,6 +13,7 @@ from ocrqueue.ledger import Job, Message, Publication
 from ocrqueue.ledger.messages import Sender, send, send_format
 from ocrqueue.states import JobState, MessageKind
 from ocrqueue.steps.end import publish_end, record_end
+from ocrqueue.webhooks.events import end_data, end_event
 from worker.app import app
 from worker.context import ledger, spool
 from worker.publication.outbox import entries_of
@@ -43,6 +44,7 @@ def _publish(job: str) -> None:
         return
     if end.first:  # before the spool, which may fail: a later call is not the first
         show_end(end.job, end.summary)
+        send(app, end.messages)
     record_end(end, ledger(), spool())
     record = end.job
     log.info(
@@ -66,4 +68,10 @@ def _encode(job: Job, summary: dict[str, Any]) -> Publication:
             outbox.send_task(notify[0], args=[summary], queue=notify[1], ignore_result=True)
 
     entries = entries_of(send_all) if formats or notify else []
-    return Publication(encode_result(job, summary), int(app.backend.expires), entries)
+    return Publication(
+        encode_result(job, summary),
+        int(app.backend.expires),
+        entries,
+        event=end_event(job.state),
+        data=end_data(job, summary),
+    )

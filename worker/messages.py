@@ -94,9 +94,11 @@ def _check_exists(job: str) -> None:
 def _accept(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:
     wrong: OcrError
     try:
-        if args or given.keys() - {"source", "options"}:
-            raise InvalidOptions(f"arguments that are not source, options and version: {[*args, *given]!r}"[:300])
-        is_new = accept(job, given.get("source"), given.get("options"), ledger(), config.SHARED.max_queued_pages)
+        if args or given.keys() - {"source", "options", "webhook"}:
+            wrong_names = f"{[*args, *given]!r}"[:200]
+            raise InvalidOptions(f"arguments that are not source, options, webhook and version: {wrong_names}")
+        source, options, webhook = (given.get(name) for name in ("source", "options", "webhook"))
+        is_new = accept(job, source, options, webhook, ledger(), config.SHARED.max_queued_pages)
     except InvalidOptions as e:
         wrong = e
     except (OcrError, RedisError):

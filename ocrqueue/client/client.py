@@ -37,6 +37,7 @@ from ocrqueue.errors import (
 )
 from ocrqueue.ledger import Message, NewerRecord, Source, Step, fingerprint
 from ocrqueue.ledger.connection import reaching
+from ocrqueue.ledger.deliveries import MAX_PENDING
 from ocrqueue.ledger.records import job_note
 from ocrqueue.settings import Shared, shared
 from ocrqueue.states import MessageKind
@@ -87,7 +88,7 @@ class Client(Queue):
             if order.key is not None and self._is_known(job, upload, order):
                 self._restore(job, upload, order)
             else:
-                self.check_room()
+                self.check_room(order.submitter.webhook is not None)
                 self._put(job, upload, order)
         return Job(job, self)
 
@@ -107,13 +108,15 @@ class Client(Queue):
                 return self.spool.exists(job, JOB)
         return False
 
-    def check_room(self) -> None:
-        """Raise QueueFull if the queue has too many pages or Redis has too little memory left."""
+    def check_room(self, with_webhook: bool = False) -> None:
+        """Raise QueueFull if the queue has too many pages or calls of webhooks, or Redis has too little memory left."""
         waiting, limit = self.ledger.backlog(), self.settings.max_queued_pages
         if waiting >= limit:
             raise QueueFull(
                 f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
             )
+        if with_webhook and self.deliveries.pending() >= MAX_PENDING:
+            raise QueueFull(f"{MAX_PENDING:,} calls of webhooks are pending, the limit; wait, or leave out the webhook")
         memory = cast("Mapping[str, int]", self.redis.info("memory"))
         if memory["maxmemory"] and memory["used_memory"] >= MEMORY_SHARE * memory["maxmemory"]:
             raise QueueFull(

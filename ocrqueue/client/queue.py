@@ -18,6 +18,7 @@ from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, NewerRecord, messages, workers
 from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
+from ocrqueue.ledger.deliveries import Deliveries
 from ocrqueue.settings import Shared, shared
 from ocrqueue.storage import rounds
 from ocrqueue.storage.spool import JOB, Spool
@@ -36,6 +37,7 @@ class Queue:
         self.settings = settings or shared()
         self.redis = connect(self.settings)
         self.ledger = Ledger(self.redis)
+        self.deliveries = Deliveries(self.ledger)
         self.spool = Spool(self.settings.spool, self.settings.spool_group)
 
     def statuses(self, jobs: Collection[str]) -> dict[str, JobStatus]:
@@ -56,6 +58,14 @@ class Queue:
         """All failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
         with reaching(self.settings):
             return dead_pages(self.ledger)
+
+    def repeat(self, delivery: str) -> None:
+        """Send the delivery of a webhook with this id again, from the first try on.
+
+        Raises UnknownDelivery, QueueUnavailable.
+        """
+        with reaching(self.settings):
+            self.send(self.deliveries.repeat(delivery))
 
     def follow(self, jobs: Collection[str], timeout: float | None = None) -> Iterator[Statuses]:
         """Yield the statuses of these jobs at every change, and at least every two seconds, until all jobs have ended.

@@ -4,10 +4,7 @@ import contextlib
 import http.client
 import os
 import re
-import socket
-import ssl
 import stat
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +14,12 @@ from urllib.parse import unquote, urljoin
 
 from ocrqueue.errors import DocumentError, StorageError
 from ocrqueue.fetching.addresses import Url, parse_url, resolve
+from ocrqueue.fetching.connection import connected
 from ocrqueue.limits import Limits
 
 _CHUNK = 256 * 1024
-_CONNECT_SECONDS = 10.0
 _SHARE = 0.75  # of the time to open a document is for fetching it
 _MAX_REDIRECTS = 5
-_TOO_LONG = "it took too long"
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -165,28 +161,16 @@ def _download(url: Url, target: BinaryIO, allowed: Sequence[Url], limits: Limits
 
 def _request(url: Url, target: BinaryIO, limits: Limits, deadline: float) -> str | None:
     """Send one request and write the body to `target`. Returns the URL of a redirect, which it does not follow."""
-    sock = None
-    late = threading.Event()
     try:
-        sock = _connected(url, deadline)
-        with _ended_at(deadline, sock, late), contextlib.closing(_connection(url, sock)) as connection:
+        with connected(url, resolve(url), deadline) as connection:
             connection.request("GET", url.target, headers={"User-Agent": "ocr-queue", "Accept-Encoding": "identity"})
             with connection.getresponse() as response:
                 if response.status in _REDIRECTS and (location := response.getheader("Location")):
                     return urljoin(f"{url.scheme}://{_netloc(url)}{url.target}", location)
                 _receive(response, target, limits)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise _unreachable(url.host, _why(error, late)) from error
-    finally:
-        if sock is not None:
-            sock.close()
-    if late.is_set():
-        raise _unreachable(url.host, _TOO_LONG)
+        raise _unreachable(url.host, str(error) or type(error).__name__) from error
     return None
-
-
-def _why(error: Exception, late: threading.Event) -> str:
-    return _TOO_LONG if late.is_set() else str(error) or type(error).__name__
 
 
 def _receive(response: http.client.HTTPResponse, target: BinaryIO, limits: Limits) -> None:
@@ -197,55 +181,6 @@ def _receive(response: http.client.HTTPResponse, target: BinaryIO, limits: Limit
     _copy(response.read, target, limits)
     if response.length:
         raise ValueError("the connection was closed before the end")
-
-
-def _connected(url: Url, deadline: float) -> socket.socket:
-    """A connection to one of the checked addresses. TLS is verified for the name of the host."""
-    failure: OSError = TimeoutError(_TOO_LONG)
-    for address in resolve(url):
-        seconds = min(_CONNECT_SECONDS, deadline - time.monotonic())
-        if seconds <= 0:
-            break
-        try:
-            sock = socket.create_connection((str(address), url.port), seconds)
-        except OSError as error:
-            failure = error
-            continue
-        try:
-            if url.scheme == "https":
-                sock = ssl.create_default_context().wrap_socket(sock, server_hostname=url.host)
-            sock.settimeout(max(0.001, deadline - time.monotonic()))
-            return sock
-        except BaseException:
-            sock.close()
-            raise
-    raise failure
-
-
-def _connection(url: Url, sock: socket.socket) -> http.client.HTTPConnection:
-    """http.client with a connected socket. It uses no proxy, cookies or credentials."""
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = kind(url.host, url.port)
-    connection.sock = sock
-    return connection
-
-
-@contextlib.contextmanager
-def _ended_at(deadline: float, sock: socket.socket, late: threading.Event) -> Iterator[None]:
-    """Close the connection at the deadline. A socket timeout would not stop a server that sends a byte now and then."""
-
-    def cut() -> None:
-        late.set()
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _netloc(url: Url) -> str:

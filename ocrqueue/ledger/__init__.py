@@ -81,12 +81,13 @@ class Ledger:
     def _argv(self, job: str, args: Sequence[object]) -> list[Any]:
         return [job, "" if self.clock is None else self.clock, self.lease, self.attempts, *args]
 
-    def _run(self, script: str, job: str, *args: object) -> dict[str, Any] | None:
+    def run(self, script: str, job: str, *args: object) -> dict[str, Any] | None:
+        """Run a script of the folder `lua` for a job; None if the job is unknown. Raises NewerRecord."""
         raw = self._scripts[script](keys=scripts.keys(job), args=self._argv(job, args))
         return _decode(job, raw)
 
     def _step(self, script: str, job: str, *args: object) -> Step:
-        reply = self._run(script, job, *args)
+        reply = self.run(script, job, *args)
         if reply is None:
             return Step(False)
         return Step(not reply.get("stale", False), _messages(job, reply), reply)
@@ -122,7 +123,7 @@ class Ledger:
 
         `alone` says that the caller's worker does nothing else meanwhile. Raises LastTry if it must be True.
         """
-        reply = _unless_last(self._run("begin", job, what, round, token, int(alone)))
+        reply = _unless_last(self.run("begin", job, what, round, token, int(alone)))
         return self.job(job) if reply and reply["claimed"] else None
 
     def open(
@@ -150,7 +151,7 @@ class Ledger:
 
         Raises UnknownJob, NewerRecord.
         """
-        reply = self._run("outcome", job, self._indices(job, missing))
+        reply = self.run("outcome", job, self._indices(job, missing))
         if reply is None:
             raise _unknown(job)
         return Outcome(JobState(reply["state"]), reply["ok"], reply["failed"], reply["cancelled"])
@@ -169,7 +170,7 @@ class Ledger:
         `children` live child processes share the open pages. `alone` says that the caller's worker reads nothing else
         meanwhile. Raises LastTry if it must be True.
         """
-        reply = _unless_last(self._run("claim", job, lane, serial, token, batch, children, int(alone)))
+        reply = _unless_last(self.run("claim", job, lane, serial, token, batch, children, int(alone)))
         if not reply or not reply["pages"]:
             return None
         record = self.job(job)
@@ -245,7 +246,7 @@ class Ledger:
         return self._step("mend", job, lanes, int(queue_empty), int(documents_empty), patience)
 
     def _known(self, script: str, job: str, *args: object) -> Step:
-        reply = self._run(script, job, *args)
+        reply = self.run(script, job, *args)
         if reply is None:
             raise _unknown(job)
         return Step(True, _messages(job, reply), reply)
@@ -257,11 +258,11 @@ class Ledger:
         `reply["published"]` is False if the end was published before; then nothing changes.
         """
         entries = [item for entry in end.messages for item in entry]
-        return self._step("publish", job, round, end.result, end.seconds, *entries)
+        return self._step("publish", job, round, end.result, end.seconds, end.event, end.data, *entries)
 
     def confirm_end(self, job: str, round: int) -> None:
         """Record that nothing is left to do to publish the end of a round; until then the reconciler tries again."""
-        self._run("confirm_end", job, round)
+        self.run("confirm_end", job, round)
 
     # -- figures ---------------------------------------------------------------------------------------------------
     def recount(self) -> None:

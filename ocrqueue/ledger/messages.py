@@ -10,6 +10,8 @@ from ocrqueue import names
 from ocrqueue.ledger import Job, Message
 from ocrqueue.states import MessageKind
 
+_EXPIRES = 60  # seconds after which a worker ignores a message about deliveries; the reconciler sends more
+
 
 class Sender(Protocol):
     """The part of a Celery application that this module uses."""
@@ -31,6 +33,8 @@ def send(app: Sender, messages: Iterable[Message]) -> None:
         elif message.kind == MessageKind.ASSEMBLE:
             args = [message.job, *message.args]
             _send(app, names.ASSEMBLE, message, args, names.DOCUMENTS_QUEUE, f"({message.name})", ignore_result=True)
+        elif message.kind == MessageKind.DELIVER:
+            _send(app, names.DELIVER, message, [], names.MAINTENANCE_QUEUE, "()", ignore_result=True, expires=_EXPIRES)
 
 
 def send_format(app: Sender, job: Job, format: str) -> None:

@@ -252,6 +252,8 @@ class Publication:
     result: str  # Celery's result, as its backend stores it
     seconds: int  # for which the result is kept
     messages: Sequence[tuple[str, str]] = ()  # to tasks: Redis list and entry, as kombu writes them
+    event: str = ""  # type of the webhook's event, from `states.WebhookEvent`
+    data: str = ""  # its data, JSON
 
 
 @dataclass(frozen=True, slots=True)

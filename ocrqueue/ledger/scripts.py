@@ -15,6 +15,7 @@ _WITHOUT_JOB = frozenset({"create", "recount"})  # scripts that run although the
 NAMES = [
     *("create", "begin", "open", "refuse", "claim", "renew", "finish", "return_claim", "cancel", "retry", "outcome"),
     *("end", "publish", "confirm_end", "drop", "mend", "settle", "recount"),
+    *("claim_delivery", "settle_delivery", "repeat_delivery"),
 ]
 
 
@@ -53,4 +54,7 @@ def keys(job: str) -> list[str]:
         names.FIGURES,
         names.MINUTES,
         names.WAITING,
+        names.deliveries_key(job),
+        names.DELIVERIES,
+        names.DUE,
     ]

@@ -4,19 +4,21 @@ import re
 
 from ocrqueue import names
 from ocrqueue.errors import InvalidOptions, QueueFull
-from ocrqueue.ledger import Ledger, Source
+from ocrqueue.ledger import NOBODY, Ledger, Source, Submitter, Webhook
 from ocrqueue.options import Options
+from ocrqueue.webhooks.parameters import parse_webhook
 
 
-def accept(job: str, source: object, options: object, ledger: Ledger, max_queued_pages: int) -> bool:
+def accept(job: str, source: object, options: object, webhook: object, ledger: Ledger, max_queued_pages: int) -> bool:
     """Create the job of a plain message. Returns whether the job is new.
 
     Raises InvalidOptions if the message is malformed, and QueueFull if the job is new and the queue is full.
     """
     what = parse_source(source), Options.parse(options if options is not None else {})
+    submitter = Submitter(webhook=parse_plain_webhook(webhook)) if webhook is not None else NOBODY
     if ledger.backlog() >= max_queued_pages and not ledger.redis.exists(names.job_key(job)):
         raise QueueFull(f"{max_queued_pages:,} pages are waiting, the limit; send it again later")
-    return bool(ledger.create(job, *what).reply["created"])
+    return bool(ledger.create(job, *what, submitter=submitter).reply["created"])
 
 
 def parse_source(source: object) -> Source:
@@ -34,3 +36,16 @@ def parse_source(source: object) -> Source:
     if kind not in ("path", "url"):
         raise InvalidOptions(f"a source has the key path, url or spool, not {kind!r}")
     return Source(name=value.rstrip("/").rpartition("/")[2] or value, spec={kind: value})
+
+
+def parse_plain_webhook(given: object) -> Webhook:
+    """The webhook in a plain message: a URL or {"url": ..., "events": [...]}. Raises InvalidOptions.
+
+    It has no secret, because Flower and every worker's log may show the arguments of a message.
+    """
+    webhook = parse_webhook(given)
+    if webhook.secret is not None:
+        raise InvalidOptions(
+            "a message must not have the secret of its webhook: set OCR_WEBHOOK_SECRET for the workers"
+        )
+    return webhook

@@ -11,7 +11,7 @@ from typing import Any
 
 from ocrqueue.errors import UnknownJob
 from ocrqueue.formats import FORMATS
-from ocrqueue.ledger import Job, Ledger, Publication
+from ocrqueue.ledger import Job, Ledger, Message, Publication
 from ocrqueue.states import JobState, PageState
 from ocrqueue.storage import rounds
 from ocrqueue.storage.spool import JOB, Spool
@@ -27,6 +27,7 @@ class End:
     job: Job
     summary: Summary
     first: bool  # False: an earlier call published it, and may not have come to `record_end`
+    messages: list[Message]  # to be sent by the caller
 
 
 def publish_end(job: str, ledger: Ledger, encode: Encode) -> End | None:
@@ -42,7 +43,7 @@ def publish_end(job: str, ledger: Ledger, encode: Encode) -> End | None:
         return None
     summary = summarise(record, ledger)
     step = ledger.publish(job, record.round, encode(record, summary))
-    return End(record, summary, step.reply["published"]) if step.done else None
+    return End(record, summary, step.reply["published"], step.messages) if step.done else None
 
 
 def record_end(end: End, ledger: Ledger, spool: Spool) -> None:

@@ -48,6 +48,7 @@ class Reconciler:
         messages += self._forgotten(now)
         if not figures.are_whole(self.ledger.redis):
             self.ledger.recount()
+        messages += self._deliveries(now)
         return messages
 
     def _may_free(self, now: float) -> bool:
@@ -125,6 +126,10 @@ class Reconciler:
             "list[str]", self.ledger.redis.zrange(names.UNPUBLISHED, "-inf", str(now - self.tick), byscore=True)
         )
         return [Message(MessageKind.ENDED, job) for job in late]
+
+    def _deliveries(self, now: float) -> list[Message]:
+        """A message for the deliveries of webhooks, if one is due."""
+        return [Message(MessageKind.DELIVER, "")] if self.ledger.redis.zcount(names.DUE, "-inf", now) else []
 
     def _forgotten(self, now: float) -> list[Message]:
         """Create jobs again that are in the spool and have not ended, but that Redis has lost."""

@@ -27,6 +27,7 @@ STATUS = {
     "key_rights": 403,  # the API key lacks a right
     "rate_limited": 429,  # the API key sends too many requests
     "unknown_job": 404,
+    "unknown_delivery": 404,
     "not_found": 404,  # no such path, page or format
     "not_allowed": 405,  # the path has other methods
     "wrong_state": 409,

@@ -171,7 +171,7 @@ def test_the_same_message_twice_is_one_job(stack: Stack, inbox: Path) -> None:
         ({"source": {"path": "/a"}, "options": {"formats": None}}, "invalid_options: option formats=None is"),
         ({"source": {"path": "/a"}, "options": {"engine": None}}, "invalid_options: option engine=None is not allowed"),
         ({"source": {"path": "/a"}, "options": ["fresh"]}, "invalid_options: options must be an object"),
-        ({"sauce": {"path": "/a"}}, "invalid_options: arguments that are not source, options and version"),
+        ({"sauce": {"path": "/a"}}, "invalid_options: arguments that are not source, options, webhook and version"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_answered_with_an_error(

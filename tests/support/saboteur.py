@@ -38,6 +38,8 @@ POINTS = {
     "encoded": "ocrqueue.ledger:Ledger.publish",  # the job has ended; its result is encoded and not yet published
     "published": "worker.dispatch:record_end",  # clients see the end; the job's folder does not say so
     "recorded": "ocrqueue.ledger:Ledger.confirm_end",  # the folder says so; the end still counts as unpublished
+    "calling": "ocrqueue.webhooks.sender:call",  # a delivery is claimed; it has not been sent
+    "called": "ocrqueue.ledger.deliveries:Deliveries.settle",  # it has been sent; the ledger does not know
     "read": "tasks.page:dispatch",  # a page is counted; the lane's next ticket has not been sent
 }
 _CHECK = "if not kind then return reply({stale = true}) end"

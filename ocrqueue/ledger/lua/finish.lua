@@ -28,6 +28,7 @@ for _, n in ipairs(numbers) do
     redis.call('HDEL', pages, n)
     add('ok', 1)
     measure(result[2], result[3])
+    page_finished(n, 'ok')
   else
     fail_page(n, lost, result[2], result[3])
   end

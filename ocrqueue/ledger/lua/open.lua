@@ -20,6 +20,7 @@ else
   end
   set('ok', #read)
   if #read > 0 then redis.call('HINCRBY', figures, 'cached ' .. get('engine'), #read) end
+  for _, page in ipairs(read) do page_finished(page, 'ok') end
 end
 assemble_if_finished()
 if open_count() > 0 then

@@ -21,12 +21,17 @@
 --   webhook     JSON object: the URL that is called about the job, its events and secret; missing for most jobs
 --   counted     "<state> <engine> <priority> <open> <ok> <failed> <cancelled>": what ocr:counts and ocr:figures contain
 --               of this job
+--   webhook_gone  set once the URL answered 410: it is not called again
 -- The hash of pages holds only pages up to `cursor` that are not ok:
 --   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
+-- The hash of deliveries: "<round>" for the end of a round, "<round>-<page>" for a page: JSON object with
+--   event, created, data (JSON text), state, tries, next (try), token (of the claim), status and error (of the last
+--   try), ended
 local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local claims, dead, unpublished, backlog, result = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local counts, figures, minutes, waiting = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local job_deliveries, deliveries, due = KEYS[14], KEYS[15], KEYS[16]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
 local VERSION = 1
@@ -40,6 +45,7 @@ if not now then
 end
 
 local messages = {} -- for the caller to send
+local delivering = false -- whether they ask for a sender of deliveries
 
 local function get(field) return redis.call('HGET', job, field) end
 local function num(field) return tonumber(get(field) or 0) end
@@ -255,9 +261,37 @@ local function cut(text, most)
   return text:sub(1, most)
 end
 
+-- the member of `due` of a delivery: its id and the host that is called, so that the sender sees who waits for whom
+local function due_member(name)
+  return id .. '-' .. name .. ' ' .. cjson.decode(get('webhook')).url:match('^%a+://([^/?]+)'):lower()
+end
+
+-- stores a delivery of the job's webhook, due at once, if the webhook wants the event; a stored one stays as it is
+local function deliver(name, event, data)
+  local webhook = get('webhook')
+  if not webhook or get('webhook_gone') or redis.call('HEXISTS', job_deliveries, name) == 1 then return end
+  local wanted = false
+  for _, other in ipairs(cjson.decode(webhook).events) do wanted = wanted or other == event end
+  if not wanted then return end
+  local delivery = {event = event, created = stamp(now), data = data, state = 'pending', tries = 0}
+  redis.call('HSET', job_deliveries, name, cjson.encode(delivery))
+  redis.call('ZADD', deliveries, stamp(now), id .. '-' .. name)
+  redis.call('ZADD', due, stamp(now), due_member(name))
+  if not delivering then send('deliver') end
+  delivering = true
+end
+
+-- stores the delivery of a page that was read, or failed
+local function page_finished(n, state, code, message)
+  if not get('webhook') then return end
+  deliver(num('round') .. '-' .. n, 'page.finished', cjson.encode({page = tonumber(n), state = state, code = code,
+    message = message, pages = num('n'), ok = num('ok'), failed = num('failed'), cancelled = num('cancelled')}))
+end
+
 local function fail_page(n, lost, code, message)
   redis.call('HSET', pages, n, 'f' .. lost .. ' ' .. code .. ' ' .. cut(message, 300))
   add('failed', 1)
+  page_finished(n, 'failed', code, cut(message, 300))
   if not OF_THE_DOCUMENT[code] then redis.call('ZADD', dead, stamp(now), member(n)) end
 end
 

@@ -7,7 +7,7 @@ import pytest
 from ocrqueue import errors, names
 from ocrqueue.ledger import scripts
 from ocrqueue.ledger.records import PAGE_LETTERS
-from ocrqueue.states import JobState, MessageKind, PageState, Return
+from ocrqueue.states import DeliveryState, JobState, MessageKind, PageState, Return, WebhookEvent
 
 LUA = "\n".join(scripts.source(name) for name in scripts.NAMES)
 CODE = re.sub(r"--.*", "", LUA)  # without comments
@@ -19,7 +19,14 @@ def found(*patterns: str) -> set[str]:
 
 
 def test_the_scripts_use_every_job_state_and_no_other() -> None:
-    assert found(r"\bstate\s*[~=]?=\s*'(\w+)'", r"'state', '(\w+)'", r"end_job\('(\w+)'") == set(JobState)
+    states = found(r"\bstate\s*[~=]?=\s*'(\w+)'", r"'state', '(\w+)'", r"end_job\('(\w+)'")
+    assert states == {*JobState, DeliveryState.PENDING}
+
+
+def test_the_scripts_use_events_and_states_of_deliveries_that_exist() -> None:
+    assert found(r"deliver\([^,]+, '([\w.]+)'") == {WebhookEvent.PAGE_FINISHED}
+    assert found(r"arg\(3\) == '(\w+)'") >= {DeliveryState.GONE}
+    assert found(r"page_finished\(\w+, '(\w+)'") == {PageState.OK, PageState.FAILED}
 
 
 def test_the_scripts_know_which_states_are_final() -> None:
@@ -61,6 +68,7 @@ def test_the_scripts_use_known_error_codes() -> None:
 def test_the_scripts_have_the_version_and_the_channel_of_the_names() -> None:
     assert found(r"local VERSION = (\d+)") == {str(names.VERSION)}
     assert found(r"PUBLISH', '([^']+)' \.\. id") == {names.events_channel("")}
+    assert found(r"and '([^']+)' \.\. owner") == {names.owner_key("")}
 
 
 @pytest.mark.parametrize("name", scripts.NAMES)
