@@ -273,7 +273,7 @@ class Ledger:
                 for job in jobs[start : start + _AT_ONCE]:
                     self._scripts["settle"](keys=scripts.keys(job), args=self._argv(job, []), client=pipe)
                 pipe.execute()
-        self._run("recount", "")
+        self.run("recount", "")
 
     # -- looking -------------------------------------------------------------------------------------------------
     def job(self, job: str) -> Job:
