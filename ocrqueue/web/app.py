@@ -12,6 +12,7 @@ from ocrqueue.client import Client
 from ocrqueue.errors import StorageError
 from ocrqueue.storage.uploads import Uploads
 from ocrqueue.web import problems
+from ocrqueue.web.compat import azure, docling, mistral, open_webui
 from ocrqueue.web.intake.middleware import EarlyAnswer, Guard
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
@@ -27,7 +28,15 @@ log = logging.getLogger(__name__)
 # routers of the project's own API, below PREFIX
 _OWN: tuple[APIRouter, ...] = (submit.router, jobs.router, events.router)
 # routers with paths of their own
-_OTHERS: tuple[APIRouter, ...] = (probes.router, original.router, entrance.router)
+_OTHERS: tuple[APIRouter, ...] = (
+    probes.router,
+    original.router,
+    docling.router,
+    mistral.router,
+    azure.router,
+    open_webui.router,
+    entrance.router,
+)
 
 
 def create_app(settings: WebSettings | None = None, client: Client | None = None) -> FastAPI:

@@ -1,0 +1,231 @@
+"""The API of docling-serve (https://github.com/docling-project/docling-serve): one document in each request.
+
+Clients choose what they get with `to_formats`. Options that this project does not have are accepted and have no effect.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from ocrqueue.client import JobStatus
+from ocrqueue.client.submission import Parameters
+from ocrqueue.errors import OcrError, OcrFailed, UnknownJob
+from ocrqueue.states import FormatName, JobState
+from ocrqueue.web.callers import Reader, Submitter
+from ocrqueue.web.compat import conversion
+from ocrqueue.web.compat.docling_document import docling_document
+from ocrqueue.web.keys import Key
+from ocrqueue.web.problems import ApiError, headers_of, status_of
+from ocrqueue.web.service import Service, ServiceOf
+from ocrqueue.web.shaped import answering
+
+LIMIT = 120.0  # seconds that a synchronous request waits: docling-serve's default
+_FILE_FIELDS = ("files", "file")
+_DEFAULT_FORMATS = ("md",)
+_CONTENTS = {"md": FormatName.MARKDOWN, "text": FormatName.TEXT}  # to_formats that are formats of ours
+_TASKS = {
+    JobState.QUEUED: "pending",
+    JobState.RUNNING: "started",
+    JobState.FAILED: "failure",
+    JobState.CANCELLED: "failure",
+}  # of a task; a job that ended with text is a success, also if pages are missing
+_DOCUMENTS = {JobState.DONE: "success", JobState.PARTIAL: "partial_success", JobState.CANCELLED: "partial_success"}
+
+
+def _error(_request: Request, error: OcrError) -> Response:
+    """An error in docling-serve's shape: its clients show `detail`."""
+    headers = headers_of(error)
+    if isinstance(error, UnknownJob):
+        return JSONResponse({"detail": "Task not found."}, 404, headers)
+    return JSONResponse({"detail": error.message, "code": error.code}, status_of(error), headers)
+
+
+router = APIRouter(tags=["docling-serve"], route_class=answering(_error))
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.post("/v1/convert/file")
+async def convert_file(request: Request, service: ServiceOf, caller: Submitter) -> Response:
+    """Read a document and answer with its contents."""
+    started = time.monotonic()
+    job, options = await _submit_file(service, caller, request)
+    return await _converted(service, job, _formats_of(options), started)
+
+
+@router.post("/v1/convert/file/async")
+async def convert_file_later(request: Request, service: ServiceOf, caller: Submitter) -> Response:
+    """Submit a document. The answer has the id of its task, which is the id of the job."""
+    job, _ = await _submit_file(service, caller, request)
+    return _task(await conversion.status_of_job(service, caller, job))
+
+
+@router.post("/v1/convert/source")
+async def convert_source(request: Request, service: ServiceOf, caller: Submitter) -> Response:
+    """Read a document that is in the JSON body or at a URL, and answer with its contents."""
+    started = time.monotonic()
+    job, options = await _submit_source(service, caller, request)
+    return await _converted(service, job, _formats_of(options), started)
+
+
+@router.post("/v1/convert/source/async")
+async def convert_source_later(request: Request, service: ServiceOf, caller: Submitter) -> Response:
+    """Submit a document that is in the JSON body or at a URL."""
+    job, _ = await _submit_source(service, caller, request)
+    return _task(await conversion.status_of_job(service, caller, job))
+
+
+@router.get("/v1/status/poll/{task}")
+async def poll(task: str, service: ServiceOf, caller: Reader, wait: Annotated[float, Query(ge=0)] = 0) -> Response:
+    """The state of a task, at once or when it has ended, after `wait` seconds at the latest."""
+    status = await conversion.status_of_job(service, caller, task)
+    if wait and not status.has_ended:
+        status = await service.watch.wait(status.id, min(wait, LIMIT))
+    return _task(status)
+
+
+@router.get("/v1/result/{task}")
+async def result(task: str, service: ServiceOf, caller: Reader) -> Response:
+    """The contents of a document whose task has ended, in every format that a client may have asked for."""
+    status = await conversion.status_of_job(service, caller, task)
+    if not status.has_ended:
+        return JSONResponse({"detail": "Task result not found. Please wait for a completion status."}, 404)
+    return await _converted(service, status.id, (*_CONTENTS, "json"), None)
+
+
+async def _submit_file(service: Service, caller: Key, request: Request) -> tuple[str, dict[str, Any]]:
+    """Submit the document of a form. Returns the job's id, and docling's options."""
+    async with service.receiver.form(request, _FILE_FIELDS) as arrived:
+        options: dict[str, Any] = {}
+        for name, value in arrived.fields:
+            if name in ("to_formats", "ocr_lang", "page_range"):
+                options.setdefault(name, []).extend(_items(value))
+            else:
+                options[name] = value
+        _check_target(options.get("target_type", "inbody"))
+        if len(arrived.files) != 1:
+            raise ApiError("invalid_request", "send one document in each request, in the field files")
+        return await conversion.submit_source(service, caller, arrived.files[0], _parameters(options)), options
+
+
+async def _submit_source(service: Service, caller: Key, request: Request) -> tuple[str, dict[str, Any]]:
+    """Submit the document of a JSON body. Returns the job's id, and docling's options."""
+    body = await conversion.body_of(service, request)
+    options, sources, target = body.get("options") or {}, body.get("sources"), body.get("target") or {}
+    if not (isinstance(options, dict) and isinstance(sources, list) and isinstance(target, dict)):
+        raise ApiError("invalid_request", "options and target must be objects, and sources a list")
+    _check_target(target.get("kind", "inbody"))
+    if len(sources) != 1 or not isinstance(sources[0], dict):
+        raise ApiError("invalid_request", "send one document in each request, as the only item of sources")
+    source, parameters = sources[0], _parameters(options)
+    if source.get("kind") == "http" and isinstance(source.get("url"), str):
+        return await conversion.submit_source(service, caller, source["url"], parameters), options
+    if source.get("kind") == "file":
+        content = conversion.decoded(source.get("base64_string"), "sources.0.base64_string")
+        name = next(iter(conversion.texts_in(source, "filename")), "document")
+        return await conversion.submit_content(service, caller, content, name, parameters), options
+    raise ApiError("invalid_request", "sources.0 must have the kind http with a url, or file with a base64_string")
+
+
+def _check_target(kind: object) -> None:
+    if kind != "inbody":
+        # clients fall back to the answer itself when they read these words
+        raise ApiError("invalid_request", f"target kind {kind!r}: input should be 'inbody' (presigned_url is not kept)")
+
+
+def _parameters(options: Mapping[str, Any]) -> Parameters:
+    """Our parameters for docling's options."""
+    found: Parameters = {}
+    languages = options.get("ocr_lang") or []
+    if isinstance(languages, list) and len(languages) == 1:
+        found["lang"] = str(languages[0])
+    if str(options.get("force_ocr", "")).lower() == "true":
+        found["text_layer"] = "ignore"
+    pages = options.get("page_range") or []
+    if pages:
+        try:
+            first, last = (int(page) for page in pages)
+        except (TypeError, ValueError):
+            raise ApiError("invalid_request", "page_range must be two numbers: the first and the last page") from None
+        if (ranges := conversion.page_ranges(first, last)) is not None:
+            found["pages"] = ranges
+    return found
+
+
+def _items(value: str) -> list[Any]:
+    """The items of a form field: one, several separated by commas, or a JSON list."""
+    try:
+        items = json.loads(value)
+    except ValueError:
+        items = value.split(",")
+    return items if isinstance(items, list) else [items]
+
+
+def _formats_of(options: Mapping[str, Any]) -> tuple[str, ...]:
+    given = options.get("to_formats") or _DEFAULT_FORMATS
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
+
+
+def _task(status: JobStatus) -> JSONResponse:
+    """The state of a job as docling-serve's task. Always with the status 200."""
+    has_text = status.has_ended and status.ok > 0
+    name = "success" if has_text else _TASKS.get(status.state, "success")
+    outcome = _DOCUMENTS.get(status.state) if has_text else None
+    body = {
+        "task_id": status.id,
+        "task_type": "convert",
+        "task_status": name,
+        "task_position": None,
+        "task_meta": {
+            "num_docs": 1,
+            "num_processed": int(status.has_ended),
+            "num_succeeded": int(outcome == "success"),
+            "num_partially_succeeded": int(outcome == "partial_success"),
+            "num_failed": int(name == "failure"),
+        },
+        "error_message": f"{status.code}: {status.message}" if status.code else None,
+    }
+    return JSONResponse(body)
+
+
+async def _converted(service: Service, job: str, formats: tuple[str, ...], started: float | None) -> Response:
+    """Docling's answer for a job, when it has ended. `started` is in seconds of time.monotonic()."""
+    status = await conversion.ended(service, job, LIMIT)
+    document: dict[str, Any] = dict.fromkeys(f"{name}_content" for name in ("md", "json", "html", "text", "doctags"))
+    document["filename"] = status.name
+    errors, outcome = [], _DOCUMENTS.get(status.state, "failure")
+    try:
+        whole = await conversion.result_of(service, job)
+    except OcrFailed as e:
+        errors.append(_item(e.message, None))
+        outcome = "failure"
+    else:
+        errors += [
+            _item(f"{p['error']['code']}: {p['error']['message']}", p["page"]) for p in whole["pages"] if p["error"]
+        ]
+        for name in formats:
+            if name == "json":
+                document["json_content"] = docling_document(whole)
+            elif name in _CONTENTS:
+                document[f"{name}_content"] = await conversion.result_of(service, job, _CONTENTS[name])
+    seconds = time.monotonic() - started if started is not None else (status.ended or 0) - status.created
+    answer = {
+        "document": document,
+        "status": outcome,
+        "errors": errors,
+        "processing_time": round(max(seconds, 0.0), 3),
+        "timings": {},
+    }
+    return JSONResponse(answer)
+
+
+def _item(message: str, page: int | None) -> dict[str, Any]:
+    return {"component_type": "pipeline", "module_name": "ocrqueue", "error_message": message, "page_no": page}

@@ -1,0 +1,144 @@
+"""Mistral's OCR API (https://docs.mistral.ai/api/endpoint/ocr), as LibreChat, LiteLLM and Mistral's own client use it.
+
+A file that is uploaded becomes a job at once; its id is the id of the job. The field `model` has no effect.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from ocrqueue.client.submission import Parameters, is_url
+from ocrqueue.errors import OcrError
+from ocrqueue.web.callers import Reader, Submitter
+from ocrqueue.web.compat import conversion
+from ocrqueue.web.compat.mistral_result import ocr_response
+from ocrqueue.web.keys import Key
+from ocrqueue.web.problems import ApiError, headers_of, status_of
+from ocrqueue.web.service import Service, ServiceOf
+from ocrqueue.web.shaped import answering
+
+_FILES = "/v1/files/"
+_INVALID = 422  # the status of a request with a wrong value
+
+
+def _error(_request: Request, error: OcrError) -> Response:
+    """An error in Mistral's shape: its clients show `message` or `detail`, which is a list if a request is invalid."""
+    status = status_of(error)
+    detail = [{"loc": [], "msg": error.message, "type": error.code}] if status == _INVALID else error.message
+    body = {"object": "error", "message": error.message, "detail": detail, "type": error.code, "code": error.code}
+    return JSONResponse(body, status, headers_of(error))
+
+
+router = APIRouter(tags=["Mistral OCR"], route_class=answering(_error))
+
+
+@router.post("/v1/files")
+async def upload(request: Request, service: ServiceOf, caller: Submitter) -> Response:
+    """Take a document. It is read from now on, before the client asks for its text."""
+    async with service.receiver.form(request, ("file",)) as arrived:
+        if len(arrived.files) != 1:
+            raise ApiError("invalid_request", "send one document in the field file")
+        file = arrived.files[0]
+        job = await conversion.submit_source(service, caller, file, {})
+    status = await conversion.status_of_job(service, caller, job)
+    return JSONResponse(
+        {
+            "id": job,
+            "object": "file",
+            "bytes": file.bytes,
+            "created_at": int(status.created),
+            "filename": file.name,
+            "purpose": "ocr",
+            "sample_type": "ocr_input",
+            "source": "upload",
+        }
+    )
+
+
+@router.get("/v1/files/{file}/url")
+async def url(file: str, request: Request, service: ServiceOf, caller: Reader) -> Response:
+    """The URL by which `POST /v1/ocr` finds the file. It needs the same API key as everything else."""
+    status = await conversion.status_of_job(service, caller, file)
+    return JSONResponse({"url": f"{str(request.base_url).rstrip('/')}{_FILES}{status.id}"})
+
+
+@router.delete("/v1/files/{file}")
+async def delete(file: str, service: ServiceOf, caller: Reader) -> Response:
+    """Remove a file and its job. Pages that a worker reads at the moment are given up."""
+    await conversion.remove(service, caller, file)
+    return JSONResponse({"id": file, "object": "file", "deleted": True})
+
+
+@router.post("/v1/ocr")
+async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Response:
+    """Read a document and answer with the Markdown of its pages."""
+    body = await conversion.body_of(service, request)
+    pages = _pages(body.get("pages"))
+    job, is_upload = await _job_of(service, caller, request, body, pages)
+    status = await conversion.ended(service, job, conversion.WAIT_SECONDS)
+    result = await conversion.result_of(service, job)
+    if is_upload and pages is not None:  # the whole file was read when it was uploaded
+        result = {**result, "pages": [page for page in result["pages"] if page["page"] - 1 in pages]}
+    with_confidence = body.get("confidence_scores_granularity") is not None
+    with_blocks = body.get("include_blocks") is True
+    return JSONResponse(
+        ocr_response(result, status.model or status.engine or "ocr-queue", with_blocks, with_confidence)
+    )
+
+
+async def _job_of(
+    service: Service, caller: Key, request: Request, body: Mapping[str, Any], pages: frozenset[int] | None
+) -> tuple[str, bool]:
+    """The job of the document that a request names, and whether it is that of an uploaded file."""
+    document = body.get("document")
+    if not isinstance(document, dict):
+        raise ApiError("invalid_request", "document must be an object with document_url, image_url or file_id")
+    address = document.get("document_url") or document.get("image_url") or document.get("file_id")
+    if isinstance(address, dict):  # {"image_url": {"url": ...}}
+        address = address.get("url")
+    if not isinstance(address, str):
+        raise ApiError("invalid_request", "document needs a document_url, an image_url or a file_id")
+    if (file := _file_of(address, request, document.get("type") == "file" or "file_id" in document)) is not None:
+        return (await conversion.status_of_job(service, caller, file)).id, True
+    parameters: Parameters = {} if pages is None else {"pages": ",".join(str(page + 1) for page in sorted(pages))}
+    if address[:5].lower() == "data:":
+        name = conversion.texts_in(document, "document_name") or ["document"]
+        return await conversion.submit_content(service, caller, _data(address), name[0], parameters), False
+    if not is_url(address):
+        raise ApiError("invalid_request", "the document's URL must begin with http://, https:// or data:")
+    return await conversion.submit_source(service, caller, address, parameters), False
+
+
+def _file_of(address: str, request: Request, is_id: bool) -> str | None:
+    """The id of the uploaded file that an address names; None if it names something else."""
+    if is_id:
+        return address
+    parts, own = urlsplit(address), request.base_url
+    path = parts.path.removeprefix(own.path.rstrip("/"))
+    return path.removeprefix(_FILES) if parts.netloc == own.netloc and path.startswith(_FILES) else None
+
+
+def _data(address: str) -> bytes:
+    """The bytes of a `data:` URL (RFC 2397). Raises ApiError."""
+    head, comma, content = address.partition(",")
+    if not comma:
+        raise ApiError("invalid_request", "the data: URL has no comma")
+    return conversion.decoded(content, "the data: URL") if head.endswith(";base64") else unquote_to_bytes(content)
+
+
+def _pages(given: object) -> frozenset[int] | None:
+    """The indices of pages, which count from 0: a list, or a text such as "0,2-4"; None for all. Raises ApiError."""
+    if given is None or given == [] or given == "":
+        return None
+    parts = given if isinstance(given, list) else str(given).replace(" ", "").split(",")
+    found: set[int] = set()
+    for part in parts:
+        match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", str(part))
+        if not match or isinstance(part, bool):
+            raise ApiError("invalid_request", 'pages must be numbers from 0, such as [0, 1] or "0,2-4"')
+        found |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return frozenset(found)

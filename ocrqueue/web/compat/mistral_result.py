@@ -1,0 +1,48 @@
+"""A result as the answer of Mistral's OCR endpoint (https://docs.mistral.ai/api/endpoint/ocr)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ocrqueue.web.compat.paragraphs import around, paragraphs
+
+_DPI = 72  # of a page whose resolution is not known
+
+
+def ocr_response(result: Mapping[str, Any], model: str, with_blocks: bool, with_confidence: bool) -> dict[str, Any]:
+    """The answer for a result. Page indices count from 0; boxes are in pixels of the page image."""
+    read = [page for page in result["pages"] if page["state"] == "ok"]
+    return {
+        "pages": [_page(page, with_blocks, with_confidence) for page in result["pages"]],
+        "model": model,
+        "document_annotation": None,
+        "usage_info": {"pages_processed": len(read), "doc_size_bytes": result["source"]["bytes"]},
+    }
+
+
+def _page(page: Mapping[str, Any], with_blocks: bool, with_confidence: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "index": page["page"] - 1,
+        "markdown": page["markdown"],
+        "images": [],
+        "dimensions": {"dpi": page["dpi"] or _DPI, "height": page["height"] or 0, "width": page["width"] or 0},
+    }
+    if with_blocks:
+        found["blocks"] = [
+            {"type": "text", "content": text, **_corners(box)} for text, box in _boxes(page) if box is not None
+        ]
+    confidences = [line["confidence"] for line in page["lines"] if line["confidence"] is not None]
+    if with_confidence and confidences:
+        found["confidence_scores"] = {
+            "average_page_confidence_score": page["confidence"],
+            "minimum_page_confidence_score": min(confidences),
+        }
+    return found
+
+
+def _boxes(page: Mapping[str, Any]) -> list[tuple[str, tuple[float, float, float, float] | None]]:
+    return [(text, around(lines)) for text, lines in paragraphs(page)]
+
+
+def _corners(box: tuple[float, float, float, float]) -> dict[str, int]:
+    names = ("top_left_x", "top_left_y", "bottom_right_x", "bottom_right_y")
+    return {name: round(value) for name, value in zip(names, box, strict=True)}

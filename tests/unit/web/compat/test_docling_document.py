@@ -1,0 +1,26 @@
+from docling_core.types.doc import DoclingDocument
+
+from ocrqueue.web.compat.docling_document import docling_document
+from tests.support.two_pages import READ, RESULT
+
+
+def test_docling_core_reads_the_document_and_finds_the_text():
+    document = DoclingDocument.model_validate(docling_document(RESULT))
+    assert [item.text for item in document.texts] == ["Annual report", "The year was\ngood."]
+    assert document.export_to_markdown().split() == "Annual report The year was good.".split()
+    assert {number: (page.size.width, page.size.height) for number, page in document.pages.items()} == {1: (400, 600)}
+
+
+def test_a_paragraph_has_the_box_around_its_lines():
+    document = DoclingDocument.model_validate(docling_document(RESULT))
+    boxes = [item.prov[0].bbox.as_tuple() for item in document.texts]
+    assert boxes == [(10, 10, 200, 30), (10, 60, 180, 110)]
+
+
+def test_text_without_places_has_the_box_of_the_page():
+    document = DoclingDocument.model_validate(docling_document({**RESULT, "pages": [{**READ, "lines": []}]}))
+    assert {item.prov[0].bbox.as_tuple() for item in document.texts} == {(0, 0, 400, 600)}
+
+
+def test_a_result_without_pages_is_an_empty_document():
+    assert DoclingDocument.model_validate(docling_document({**RESULT, "pages": []})).texts == []
