@@ -1,59 +1,137 @@
 """The parser for DocTags, the notation of Granite-Docling and SmolDocling."""
 
 import re
+from dataclasses import dataclass, field
 
 from ocrqueue.engines.mlx.markup.boxes import box_of
-from ocrqueue.engines.mlx.markup.marks import after_marks, before_marks
-from ocrqueue.engines.mlx.markup.parsed import Parsed, joined, page_of
-from ocrqueue.engines.mlx.markup.plain import plain
-from ocrqueue.engines.mlx.markup.tables import otsl
+from ocrqueue.engines.mlx.markup.formulas import block
+from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
+from ocrqueue.engines.mlx.markup.tables.from_otsl import has_otsl, with_tables, without_tags
 from ocrqueue.engines.mlx.view import View
-from ocrqueue.pages import Line
 
 _GRID = 500  # docling-core's locations are parts of 500
-
-_DOCTAGS = (
-    "doctag text paragraph title caption footnote formula code list_item page_footer page_header picture chart table "
-    "otsl document_index inline reference form key_value_region checkbox_selected checkbox_unselected page_break "
-    r"smiles ordered_list unordered_list section_header_level_\d loc_\d+ _[^<>]+_"  # the last is the language of code
+_KINDS = (
+    "text paragraph title caption footnote formula code list_item page_footer page_header picture chart table otsl "
+    "document_index inline reference form key_value_region checkbox_selected checkbox_unselected smiles "
+    r"handwritten_text section_header_level_\d (?:key|value)_\d+"
 )
-_DOCTAG = re.compile(rf"</?(?:{_DOCTAGS.replace(' ', '|')})>")
+_WITHOUT_MEANING = (
+    r"</?(?:doctag|ordered_list|unordered_list)>|<(?:page_break|end_of_utterance|\|end_of_text\||link_\d+)>"
+)
+_TOKEN = re.compile(rf"<(/?)({_KINDS.replace(' ', '|')})>|<loc_(\d+)/?>|{_WITHOUT_MEANING}")
+_LANGUAGE = re.compile(r"\A\s*<_[^<>\s]+_>")  # of code
+_CLASS = re.compile(r"\A\s*<(?!(?:[flux]cel|ecel|[cr]hed|srow|nl)>)[a-z_]+>")  # what a picture shows
+_CELLS = ("otsl", "document_index", "table")
+_APART = ("caption", "list_item", "page_header", "page_footer", "picture", "chart", *_CELLS)
+_AROUND = {
+    "title": "# {}", "list_item": "- {}", "code": "```\n{}\n```",
+    "checkbox_selected": "- [x] {}", "checkbox_unselected": "- [ ] {}",
+}  # fmt: skip
+_DEEPEST = 20  # levels of elements; further ones belong to the element around them, so that no answer takes long
 
 
 def doctags(answer: str, view: View) -> Parsed:
     """Granite-Docling and SmolDocling: `<kind><loc_l><loc_t><loc_r><loc_b>text</kind>`; places on a grid of 500.
 
-    The names are those of docling-core's `DocumentToken`. Places are optional; lists and `inline` contain elements.
+    The names are those of docling-core's `DocumentToken`. Places are optional, and elements contain others. The page
+    ends with the first `</doctag>`; a model that goes on writes about no page.
     """
-    answer = re.sub(r"</?doctag>|</?(?:un)?ordered_list>|<page_break>|<end_of_utterance>|<\|end_of_text\|>", "", answer)
-    tag = re.compile(r"<([a-z_]+\d?)>((?:<loc_\d+>)*)(.*?)</\1>", re.DOTALL)
-    lines, parts = [], []
-    for before, found in [*before_marks(tag, answer), (after_marks(tag, answer), None)]:
-        parts.append(_DOCTAG.sub("", before))  # text outside of elements, or cut off
-        if found is None or not (content := _doctag(found[1], re.sub(r"<loc_\d+>", "", found[3]))):
-            continue
-        parts.append(content)
-        if box := box_of(re.findall(r"\d+", found[2]), view, _GRID):
-            lines.append(Line(plain(content), box))
-    return page_of(lines, joined(parts))
+    answer = answer.partition("</doctag>")[0]
+    reader, end = _Reader(view), 0
+    for found in _TOKEN.finditer(answer):
+        reader.text(answer[end : found.start()])
+        end = found.end()
+        if found[2] and found[1]:
+            reader.end(found[2])
+        elif found[2]:
+            reader.start(found[2])
+        elif found[3]:
+            reader.place(found[3])
+    reader.text(answer[end:])
+    return page_of(reader.finish())
 
 
-def _doctag(kind: str, body: str) -> str:
-    """An element of a page as Markdown."""
+@dataclass(slots=True)
+class _Element:
+    """An element that is not closed yet."""
+
+    kind: str  # empty: the page
+    places: list[str] = field(default_factory=list)  # left, top, right, bottom
+    texts: list[str] = field(default_factory=list)
+
+
+class _Reader:
+    """Takes texts and tags in order, and makes the blocks of the page."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._blocks: list[Block] = []
+        self._open = [_Element("")]
+
+    def text(self, text: str) -> None:
+        self._open[-1].texts.append(text)
+
+    def place(self, number: str) -> None:
+        element = self._open[-1]
+        if len(element.places) < 4:  # more are those of cells
+            element.places.append(number)
+
+    def start(self, kind: str) -> None:
+        parent = self._open[-1]
+        if len(self._open) > _DEEPEST:
+            return
+        if not _goes_on(parent.kind, kind) and parent.kind not in (*_CELLS, "picture", "chart"):
+            self._flush(parent)
+        self._open.append(_Element(kind))
+
+    def end(self, kind: str) -> None:
+        """End the innermost element of a kind, and all inside it."""
+        if any(element.kind == kind for element in self._open):
+            while self._pop().kind != kind:
+                pass
+
+    def finish(self) -> list[Block]:
+        while len(self._open) > 1:
+            self._pop()
+        self._flush(self._open[0])
+        return self._blocks
+
+    def _pop(self) -> _Element:
+        element, parent = self._open.pop(), self._open[-1]
+        if _goes_on(parent.kind, element.kind):
+            parent.texts.append(f" {_in_line(element.kind, ''.join(element.texts))} ")
+        else:
+            self._flush(element)
+        return element
+
+    def _flush(self, element: _Element) -> None:
+        content = _markdown(element.kind, "".join(element.texts))
+        element.texts.clear()
+        self._blocks.append(Block(content, box_of(element.places, self._view, _GRID)))
+
+
+def _goes_on(parent: str, kind: str) -> bool:
+    """Whether an element belongs to the text of the one around it."""
+    return (parent in _CELLS and kind != "caption") or (parent in ("inline", "list_item") and kind not in _APART)
+
+
+def _in_line(kind: str, body: str) -> str:
+    """An element inside of a text, as Markdown."""
+    content = " ".join(without_tags(_LANGUAGE.sub("", body, count=1) if kind == "code" else body).split())
+    return f"\\({content}\\)" if kind == "formula" and "$" not in content and "\\" + "(" not in content else content
+
+
+def _markdown(kind: str, body: str) -> str:
+    """An element of a page as Markdown; empty if it has no text."""
     if kind in ("picture", "chart"):
-        caption = re.search(r"<caption>(.*?)</caption>", body, re.DOTALL)
-        return _DOCTAG.sub("", caption[1]).strip() if caption else ""
-    if kind in ("otsl", "document_index"):
-        return otsl(body)
-    content = _DOCTAG.sub("", body).strip()
-    if kind == "inline" or "<inline>" in body:
+        body = _CLASS.sub("", body, count=1)
+    if has_otsl(body):
+        return with_tables(body)
+    content = (_LANGUAGE.sub("", body, count=1) if kind == "code" else body).strip()
+    if not content or kind == "formula":
+        return block(content)
+    if kind in ("inline", "list_item", "title") or kind.startswith("section_header"):
         content = " ".join(content.split())
-    if not content:
-        return ""
-    if kind.startswith("section_header_level_"):
-        return "#" * (int(kind[-1]) + 1) + " " + content
-    around = {
-        "title": "# {}", "list_item": "- {}", "formula": "$$\n{}\n$$", "code": "```\n{}\n```",
-        "checkbox_selected": "- [x] {}", "checkbox_unselected": "- [ ] {}",
-    }  # fmt: skip
-    return around.get(kind, "{}").format(content.removeprefix("- ") if kind == "list_item" else content)
+    if kind.startswith("section_header"):
+        return "#" * min(6, int(kind[-1]) + 1) + " " + content
+    return _AROUND.get(kind, "{}").format(content.removeprefix("- ") if kind == "list_item" else content)

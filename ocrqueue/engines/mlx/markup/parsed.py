@@ -1,10 +1,14 @@
-"""What a parser returns, and how it puts a page together."""
+"""What a parser returns, and how a page is put together from blocks of Markdown."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ocrqueue.engines.mlx.markup.fences import outside_code
+from ocrqueue.engines.mlx.markup.formulas import bare, dollars
 from ocrqueue.engines.mlx.markup.plain import plain
+from ocrqueue.engines.mlx.markup.tables.from_latex import with_html_tables
 from ocrqueue.engines.mlx.view import View
+from ocrqueue.geometry import Quad
 from ocrqueue.pages import Line, PageText
 
 
@@ -19,11 +23,29 @@ class Parsed:
 Parser = Callable[[str, View], Parsed]
 
 
-def page_of(lines: list[Line], content: str) -> Parsed:
-    """A page whose text is Markdown."""
-    return Parsed(PageText(lines, text=plain(content), markdown=content))
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a page, such as a paragraph or a table."""
+
+    markdown: str  # formulas and tables may be in LaTeX
+    box: Quad | None = None  # in pixels of the page image; None: the model gave none, or none that makes sense
 
 
-def joined(parts: Iterable[str]) -> str:
-    """Parts of a page as one text, with an empty line between them."""
-    return "\n\n".join(part for part in (p.strip() for p in parts) if part)
+def page_of(blocks: Iterable[Block]) -> Parsed:
+    """A page of blocks, in their order. A block with a box is a line of the page, too."""
+    found = [(content, block.box) for block in blocks if (content := _normal(block.markdown))]
+    lines = [Line(bare(words), box) for content, box in found if box and (words := plain(content))]
+    markdown = "\n\n".join(content for content, _ in found)
+    return Parsed(PageText(lines, text=plain(markdown), markdown=markdown))
+
+
+def _normal(markdown: str) -> str:
+    """Markdown with tables of LaTeX as HTML, and with formulas between dollars."""
+    return outside_code(markdown, lambda text: dollars(with_html_tables(text))).strip()
+
+
+def lines_of(found: Iterable[tuple[str, Quad | None]]) -> Parsed:
+    """A page of lines, in their order. A text without a box is in the text of the page only."""
+    texts = [(content.strip(), box) for content, box in found if content.strip()]
+    lines = [Line(content, box) for content, box in texts if box]
+    return Parsed(PageText(lines, text="\n".join(content for content, _ in texts)))

@@ -1,20 +1,27 @@
 """Parsers for lines of text that are each followed by their place."""
 
 import re
+from collections.abc import Iterator
 
-from ocrqueue.engines.mlx.markup.boxes import THOUSANDTHS, box_of, share
-from ocrqueue.engines.mlx.markup.marks import before_marks
-from ocrqueue.engines.mlx.markup.parsed import Parsed
-from ocrqueue.engines.mlx.markup.prose import text
+from ocrqueue.engines.mlx.markup.boxes import NUMBER, THOUSANDTHS, box_of, numbers_in, quad_of
+from ocrqueue.engines.mlx.markup.parsed import Parsed, lines_of
 from ocrqueue.engines.mlx.view import View
-from ocrqueue.pages import Line, PageText
+
+_FLORENCE = re.compile(r"(?:<loc_-?\d+>)+")
+_FLORENCE_MARKS = re.compile(r"</?s>|<pad>")
+_PADDLE = re.compile(r"(?:<\|LOC_-?\d+\|>)+")
+_PADDLE_MARKS = re.compile(r"<\|(?:TEXT_START|TEXT_END|LOC_BEGIN|LOC_END|LOC_SEP)\|>")
+_POINT = rf"\(\s*{NUMBER}\s*,\s*{NUMBER}\s*\)"
+_HUNYUAN = re.compile(rf"{_POINT}\s*,\s*{_POINT}")
 
 
 def florence(answer: str, view: View) -> Parsed:
-    """Florence-2: a text and then eight `<loc_n>`: four corners in thousandths of width and height."""
-    answer = re.sub(r"</?s>|<pad>", "", answer)
-    lines = _quadrangles(r"(?:<loc_\d+>){8}", answer, view)
-    return Parsed(PageText(lines)) if lines else text(re.sub(r"<loc_\d+>", "", answer), view)
+    """Florence-2: a text and then eight `<loc_n>`: four corners in bins, 1000 for the width and 1000 for the height.
+
+    A corner is in the middle of its bin, as `dequantize` of the authors' processor says.
+    """
+    answer = _FLORENCE_MARKS.sub("", answer)
+    return lines_of((text, quad_of([n + 0.5 for n in at], view, THOUSANDTHS)) for text, at in _lines(_FLORENCE, answer))
 
 
 def spotting(answer: str, view: View) -> Parsed:
@@ -23,25 +30,16 @@ def spotting(answer: str, view: View) -> Parsed:
     HunyuanOCR writes `text(x1,y1),(x2,y2)`; PaddleOCR-VL, asked for `Spotting:`, the text and then eight `<|LOC_n|>`
     (four corners), with or without `<|TEXT_START|>`, `<|TEXT_END|>`, `<|LOC_BEGIN|>` and `<|LOC_END|>` around them.
     """
-    if "<|LOC_" in answer:
-        answer = re.sub(r"<\|(?:TEXT_START|TEXT_END|LOC_BEGIN|LOC_END|LOC_SEP)\|>", "", answer)
-        lines = _quadrangles(r"(?:<\|LOC_\d+\|>){8}", answer, view)
-        return Parsed(PageText(lines)) if lines else text(re.sub(r"<\|LOC_\d+\|>", "", answer), view)
-    pattern = r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*,\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)"
-    lines = [
-        Line(content.strip(" \n,;"), box)
-        for content, place in before_marks(pattern, answer)
-        if content.strip(" \n,;") and (box := box_of(place.groups(), view, THOUSANDTHS))
-    ]
-    return Parsed(PageText(lines)) if lines else text(answer, view)
+    if "<|LOC_" in answer or "<|TEXT_" in answer:
+        answer = _PADDLE_MARKS.sub("", answer)
+        return lines_of((text, quad_of(at, view, THOUSANDTHS)) for text, at in _lines(_PADDLE, answer))
+    return lines_of((text.strip(" \n,;"), box_of(at, view, THOUSANDTHS)) for text, at in _lines(_HUNYUAN, answer))
 
 
-def _quadrangles(mark: str, answer: str, view: View) -> list[Line]:
-    """Lines that are each followed by eight numbers: four corners in thousandths of width and height."""
-    lines = []
-    for content, place in before_marks(mark, answer):
-        numbers = [int(n) for n in re.findall(r"\d+", place[0])]
-        points = [share(x, y, view, THOUSANDTHS) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
-        if content.strip():
-            lines.append(Line(content.strip(), (points[0], points[1], points[2], points[3])))
-    return lines
+def _lines(mark: "re.Pattern[str]", answer: str) -> Iterator[tuple[str, list[float]]]:
+    """Each text with the numbers of the mark after it; the last may have none."""
+    end = 0
+    for found in mark.finditer(answer):
+        yield answer[end : found.start()], numbers_in(found[0])
+        end = found.end()
+    yield answer[end:], []

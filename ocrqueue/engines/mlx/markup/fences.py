@@ -1,0 +1,37 @@
+"""Code blocks between fences of three backticks, in which nothing is a mark of another notation."""
+
+import re
+from collections.abc import Callable
+
+_FENCE = re.compile(r"(?m)^( {0,3}```[^\n`]*(?:\n|\Z))")
+_LANGUAGE = re.compile(r"\s*```[A-Za-z+#.-]*\s*")
+_WRAPPERS = ("```markdown", "```md", "```html", "```json", "```text")  # first lines around whole answers
+
+
+def outside_code(content: str, change: Callable[[str], str]) -> str:
+    """Markdown after `change` of what is outside of its code blocks."""
+    parts = _FENCE.split(content)  # text, fence, code, fence, text ...
+    parts[::4] = map(change, parts[::4])
+    return "".join(parts)
+
+
+def without_fences(content: str) -> str:
+    """Markdown without its fences. Words after a fence stay if they do not look like the name of a language."""
+    parts = _FENCE.split(content)
+    parts[1::2] = ("" if _LANGUAGE.fullmatch(fence) else fence.lstrip(" `") for fence in parts[1::2])
+    return "".join(parts)
+
+
+def unfenced(answer: str) -> str:
+    """An answer without the fences around the whole of it. The closing one may be missing, as in a cut answer."""
+    content = answer.strip()
+    first, _, rest = content.partition("\n")
+    fences = list(_FENCE.finditer(rest))
+    last = fences[-1] if fences and fences[-1][0].strip() == "```" else None  # it can only close
+    if first.strip() in _WRAPPERS:
+        if last and len(fences) % 2:
+            rest = rest[: last.start()] + rest[last.end() :]
+        return rest.strip()
+    if first.strip() == "```" and (not fences or (last and len(fences) == 1 and last.end() == len(rest))):
+        return rest[: last.start()].strip() if last else rest.strip()
+    return content
