@@ -66,11 +66,11 @@ def start_web(stack: Stack, name: str = "web", **env: str) -> Web:
     return web
 
 
-def new_key(stack: Stack, name: str, *rights: Right, **limits: int) -> str:
-    """Add an API key to the file of a stack, and return it. Default: submit and read its own jobs.
+def new_key(stack: Stack, name: str, *rights: Right, keys: Path | None = None, **limits: int) -> str:
+    """Add an API key to the file of a stack, or to the file `keys`, and return it.
 
-    `limits`: `requests` a minute, `open_pages`.
+    `rights`: by default, to submit, and to read its own jobs. `limits`: `requests` a minute, `open_pages`.
     """
-    file = Path(stack.env.get("OCR_API_KEYS", os.fspath(stack.folder / "data" / "api-keys.json")))
+    file = keys or Path(stack.env.get("OCR_API_KEYS", os.fspath(stack.folder / "data" / "api-keys.json")))
     chosen = frozenset(rights or (Right.SUBMIT, Right.READ))
     return Keys(file).add(Key(name, chosen, **limits))

@@ -24,7 +24,7 @@ FIELD_BYTES = 1 << 20  # of a body besides its documents: form fields, headers o
 _PIECE = 1 << 18  # bytes that are written to the disk at a time
 _WRITERS = 4  # threads that write to the disk
 _LEAST_BYTES = 16_384  # that must arrive in each period of `stall_seconds`
-_PATIENCE = 10.0  # seconds that a request waits for its turn
+_PATIENCE = 5.0  # seconds that a request waits for its turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from ocrqueue.web.problems import RETRY_SECONDS, ApiError
 from ocrqueue.web.service import Service
 
 T = TypeVar("T")
-_LOCK_SECONDS = 30.0  # after which the lock of a process that was killed is free
+_LOCK_SECONDS = 5.0  # after which the lock of a process that was killed is free
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,58 @@
 """Two endpoints of the service that this project replaces; its clients go on unchanged."""
 
-from fastapi import APIRouter
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
-router = APIRouter(tags=["original"])
+from ocrqueue.client.children import Outcome
+from ocrqueue.errors import DOCUMENT_CODES, OcrError
+from ocrqueue.web.callers import Operator, Submitter
+from ocrqueue.web.intake.parameters import from_texts
+from ocrqueue.web.intake.submitting import submit, taking
+from ocrqueue.web.intake.waiting import wait_for
+from ocrqueue.web.problems import STATUS, ApiError, headers_of
+from ocrqueue.web.service import ServiceOf
+from ocrqueue.web.settings import PREFIX
+from ocrqueue.web.shaped import answering
+
+MAX_WAIT = 300.0  # seconds that a request waits for the text
+_UNLOAD_SECONDS = 60.0  # for the worker children to free their models; a child that reads a page may take longer
+_FIELDS = ("image", "file")
+_unloading = CapacityLimiter(1)  # threads that wait for worker children
+
+
+def _failed(_request: Request, error: OcrError) -> Response:
+    """An error as these endpoints show it."""
+    status = STATUS.get(error.code, 422 if error.code in DOCUMENT_CODES else 500)
+    return JSONResponse({"success": False, "error": error.message}, status, headers_of(error))
+
+
+router = APIRouter(tags=["original"], route_class=answering(_failed))
+
+
+@router.post("/api/ocr")
+async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Response:
+    """Read an image or document, sent as the form field `image` or `file`, and answer with its text."""
+    async with taking(service, caller, None), service.receiver.form(request, _FIELDS) as arrived:
+        if len(arrived.files) != 1:
+            raise ApiError("invalid_request", "send one document, in the form field image or file")
+        parameters = from_texts(arrived.fields)
+        taken = await submit(service, caller, arrived.files[0], parameters)
+    job = taken.job.id
+    status = (await wait_for(request, service, [job], MAX_WAIT, keyed="key" in parameters)).get(job, taken.job)
+    if not status.has_ended:
+        raise ApiError(
+            "wait_timeout", f"no text within {MAX_WAIT:.0f} s; the job goes on, and {PREFIX}/jobs/{job} shows it"
+        )
+    text = await run_sync(service.client.job(job).text)
+    return JSONResponse({"success": True, "text": text, "job": job})
+
+
+@router.post("/api/unload-model")
+async def unload_model(service: ServiceOf, _caller: Operator) -> Response:
+    """Let all worker children free their models."""
+    answers = await run_sync(lambda: list(service.client.unload(_UNLOAD_SECONDS)), limiter=_unloading)
+    busy = sum(answer.outcome == Outcome.BUSY for answer in answers)
+    said = f"{len(answers) - busy} of {len(answers)} worker children have freed their models"
+    return JSONResponse({"success": True, "message": said + (f"; {busy} are still reading a page" if busy else "")})
