@@ -148,6 +148,19 @@ def test_a_spawned_child_reads(stack: Stack) -> None:
     read(stack, tiny.texts(2))
 
 
+def test_a_page_that_is_too_long_keeps_its_text_with_a_warning_and_is_not_cached(stack: Stack) -> None:
+    start(stack, OCR_MLX_MAX_TOKENS="16", OCR_CACHE_MAX_GB="1")
+    document = tiny.document(tiny.pages(["ABC 123", "ABCDEFGH\n12345678\nABCDEFGH"]))
+    for is_again in (False, True):
+        job = stack.client().submit(document, engine="mlx-vlm")
+        assert job.wait(timeout=60).state == "done"
+        short, long = job.result()["pages"]
+        assert (short["text"], short["warnings"], short["cached"]) == ("ABC 123", [], is_again)
+        assert (long["text"], long["cached"]) == ("ABCDEFGH\n1234567", False)
+        assert [warning["code"] for warning in long["warnings"]] == ["cut_off"]
+    assert "page 2: cut_off: the text was cut off after 16 tokens" in stack.submit("status", job.id).stderr
+
+
 def cancellation_checks(stack: Stack) -> int:
     """How often a worker has asked Redis whether a job is cancelled, since the statistics were reset."""
     return int(stack.redis.info("commandstats").get("cmdstat_hexists", {"calls": 0})["calls"])

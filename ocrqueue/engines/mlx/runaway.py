@@ -18,7 +18,9 @@ _TIMES = 8  # repetitions that are required in addition
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MOST_NUMBERS = 32  # numbers in the longest phrase with numbers that is detected
-_NUMBERED_TIMES = 200  # repetitions of a phrase with numbers; no page has so many rows that differ in a count only
+_NUMBERED_TIMES = 200  # repetitions of a phrase with one or two numbers; answer sheets have fewer
+_ROW_NUMBERS = 3  # numbers in a phrase that is a row of a table, a date or a box
+_ROW_TIMES = 120  # repetitions of a phrase with more numbers; a page has fewer rows
 _REGULAR = 0.9  # share of the steps from one number to the next that must be alike; dates and columns begin anew
 _JITTER = 2.0  # largest difference of alike steps between whole numbers: boxes move by nearly the same distance
 _FRACTION_JITTER = 0.002  # the same between decimal numbers: boxes in shares of the page
@@ -72,8 +74,8 @@ class RunawayGuard:
 def numbered_loop(text: str) -> Loop | None:
     """The repetition with changing numbers with which a text ends, in characters; None if there is none.
 
-    The text between numbers must be the same 200 times, and each number must change by nearly the same step every
-    time. Numbers that follow no rule are the rows of a table, however many.
+    The text between numbers must be the same 200 times (120 times with three numbers or more), and each number must
+    change by nearly the same step every time. Numbers that follow no rule are the rows of a table, however many.
     """
     numbers = list(_NUMBER.finditer(text))
     between = [text[one.end() : other.start()] for one, other in pairwise(numbers)]
@@ -82,7 +84,7 @@ def numbered_loop(text: str) -> Loop | None:
         while first > period and between[first - 1] == between[first - 1 - period]:
             first -= 1
         first -= period
-        if len(between) - first < _NUMBERED_TIMES * period:
+        if len(between) - first < (_NUMBERED_TIMES if period < _ROW_NUMBERS else _ROW_TIMES) * period:
             continue
         values = [number[0] for number in numbers[first : len(between)]]
         if all(_is_regular(values[slot::period]) for slot in range(period)):
