@@ -130,3 +130,11 @@ class OcrFailed(OcrError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, message.partition(":")[0])
+
+
+def unserved(model: str) -> str:
+    """What to do if no worker serves a model."""
+    return (
+        f"no worker serves the model {model}: check it with `submit.py models check {model}`, then start a worker with "
+        f"OCR_MODEL={model}"
+    )

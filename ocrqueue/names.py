@@ -128,6 +128,11 @@ def pages_queue(engine: str, model: str | None = None) -> str:
     return f"pages.{engine}.{model}" if model else f"pages.{engine}"
 
 
+def model_of(queue: str) -> str:
+    """The model whose pages are in a queue; "" if it is not a queue of one model."""
+    return queue.split(".", 2)[2] if engine_of(queue) and queue.count(".") > 1 else ""
+
+
 def engine_of(queue: str) -> str:
     """The engine whose pages are in a queue; "" if it is not a queue of pages."""
     kind, _, rest = queue.partition(".")

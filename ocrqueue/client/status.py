@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.errors import UnknownJob
+from ocrqueue.errors import UnknownJob, unserved
 from ocrqueue.ledger import Job, Ledger, NewerRecord
 from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.options import missing_pages
@@ -144,6 +144,8 @@ def _waiting_for(job: Job, workers: Sequence[Worker]) -> str | None:
     if job.state == JobState.RUNNING and job.queue and job.finished < (job.pages or 0):
         if serving(workers, job.queue):
             return None
+        if model := names.model_of(job.queue):
+            return unserved(model)
         return f"no worker reads {job.queue}; start one with `make up` or `celery -A tasks.app worker`"
     if serving(workers, names.DOCUMENTS_QUEUE):
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ocrqueue import names
 from ocrqueue.engines import engine_class
-from ocrqueue.errors import DocumentError, InvalidOptions
+from ocrqueue.errors import DocumentError, InvalidOptions, unserved
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
@@ -67,7 +67,10 @@ def _not_served(
     if engine == "mlx-vlm" and options.model:
         return Offer(engine, options.model, "", names.pages_queue(engine, options.model))
     if engine == "mlx-vlm":
-        raise DocumentError("no worker reads with mlx-vlm: start one with OCR_MODEL, or name a model", "model_missing")
+        raise DocumentError(
+            "no worker reads with mlx-vlm: set OCR_MODEL to one that `submit.py models list` shows, and start a worker",
+            "model_missing",
+        )
     if offers:
         offer = offers[0]
     else:
@@ -75,6 +78,8 @@ def _not_served(
         model = reader.default_model()
         queue = names.pages_queue(engine)
         offer = Offer(engine, model.name, model.revision, queue, reads_as(reader, model, limits))
-    if options.model not in (None, offer.model):
-        raise DocumentError(f"the engine {engine} reads with {offer.model}, not with {options.model}", "model_missing")
+    if options.model and options.model != offer.model:
+        raise DocumentError(
+            f"{unserved(options.model)}; the engine {engine} reads with {offer.model} only", "model_missing"
+        )
     return offer

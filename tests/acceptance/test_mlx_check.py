@@ -99,7 +99,7 @@ def test_each_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
             {"model_type": "deepseek_vl_v2", "architectures": ["DeepseekOCRForCausalLM"]},
             "use a conversion, such as mlx-community/DeepSeek-OCR-8bit",
         ),
-        ({"model_type": "brand_new"}, "does not know its type: update mlx-vlm, or use another model"),
+        ({"model_type": "brand_new"}, "does not know the type brand_new: update mlx-vlm, or use another model"),
     ],
 )
 def test_a_model_that_cannot_be_used_fails_with_the_next_step(

@@ -58,3 +58,14 @@ def test_a_model_in_use_is_listed_as_used(mlx: Stack) -> None:
     done = mlx.submit("models", "list", "--json")
     (model,) = [json.loads(row) for row in done.stdout.splitlines()]
     assert (model["name"], model["status"]) == (tiny.NAME, "IN_USE")
+
+
+def test_a_model_that_no_worker_serves_is_waited_for_with_the_next_step(mlx: Stack, tmp_path: Path) -> None:
+    image = tmp_path / "page.png"
+    tiny.render("WAIT").save(image)
+    done = mlx.submit("ocr", str(image), "--model", "org/nothing", "--timeout", "3")
+    assert done.returncode == 5, done.stderr
+    assert (
+        "check it with `submit.py models check org/nothing`, then start a worker with OCR_MODEL=org/nothing"
+        in done.stderr
+    )

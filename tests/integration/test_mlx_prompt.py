@@ -34,7 +34,11 @@ def finish() -> Callable[[str, Recipe], str]:
     [
         ("glm_ocr", "GLM-OCR", "(user)[image]Text Recognition:"),
         ("paddleocr_vl", "PaddleOCR-VL", "(user)[image]OCR:/nothink"),
-        ("deepseekocr", "x", "<image>\n<|grounding|>Convert the document to markdown."),
+        (
+            "deepseekocr",
+            "x",
+            "<image>\n<|grounding|>Convert the document to markdown. ",
+        ),  # mlx-vlm drops the last character
         ("unlimited-ocr", "x", "<image>document parsing."),
         (
             "nemotron_parse",

@@ -74,6 +74,16 @@ def test_every_type_for_which_mlx_vlm_forces_trust_is_refused() -> None:
     assert {kind for kind in forced - _ONLY_IF_ASKED if not recipe_for(kind, "").runs_code} == set()
 
 
+def test_a_type_that_mlx_vlm_does_not_know_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tiny.copy_to(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "brand_new"}))
+    monkeypatch.setenv("OCR_MODEL", str(folder))
+    with pytest.raises(ModelUnavailable, match="does not know the type brand_new: update mlx-vlm") as caught:
+        MlxVlm().load(Model(folder.name, "1", folder))
+    assert caught.value.code == "model_broken"
+
+
 def _models() -> Path:
     spec = importlib.util.find_spec("mlx_vlm")
     assert spec is not None

@@ -201,7 +201,12 @@ def test_a_broken_model_is_reported_and_its_pages_wait_for_another_worker(stack:
     folder = tiny.copy_to(tmp_path)
     (folder / "chat_template.jinja").unlink()
     stack.start_worker("sick", engines="mlx-vlm", OCR_MODEL=str(folder))
-    eventually(lambda: "model_broken: the model tiny-ocr-vlm cannot be loaded: its chat template" in stack.text("sick"))
+    eventually(
+        lambda: (
+            "model_broken: the model tiny-ocr-vlm cannot be loaded: chat_template.jinja is missing"
+            in stack.text("sick")
+        )
+    )
     job = stack.client().submit(tiny.document(tiny.pages(["ABC"])), engine="mlx-vlm", fresh=True)
     eventually(lambda: "no pages for this engine here for 60 s" in stack.text("sick"), 20)
     start(stack)

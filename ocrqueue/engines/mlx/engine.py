@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ocrqueue.engines import Model, installed
 from ocrqueue.engines.mlx.answer import Bounds
-from ocrqueue.engines.mlx.folder import broken, check_folder, find_model, hold_model, recipe_of
+from ocrqueue.engines.mlx.checks import read_config
+from ocrqueue.engines.mlx.folder import broken, check_folder, find_model, hold_model, recipe_of, unknown_type
 from ocrqueue.engines.mlx.generation import LoadedModel
 from ocrqueue.engines.mlx.prompt import finished_prompt
 from ocrqueue.engines.mlx.reading import PageReader, reason
@@ -87,6 +88,8 @@ class MlxVlm:
             raise ModelUnavailable(
                 f'mlx-vlm cannot be imported ({e}): `make setup MLX=1`, or pip install "ocrqueue[mlx]"'
             ) from e
+        if unknown := unknown_type(read_config(folder)):
+            raise ModelUnavailable(f"the model {model.name} cannot be loaded: {unknown}", "model_broken")
         self._set_limits()
         try:
             network, processor = mlx_vlm.load(str(folder), trust_remote_code=model.name in self._settings.trusted)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ocrqueue.engines import Model
+from ocrqueue.engines import Model, installed
 from ocrqueue.engines.mlx.checks import folder_problems, read_config
 from ocrqueue.engines.mlx.recipes import DEFAULT, Known, Recipe, find_known
 from ocrqueue.engines.mlx.settings import MlxSettings
@@ -114,9 +114,24 @@ def refusal(name: str, config: dict[str, Any], recipe: Recipe, trusted: tuple[st
     return ""
 
 
+def unknown_type(config: dict[str, Any]) -> str:
+    """Why mlx-vlm cannot load this type of model, and what to do; empty if it can. Raises ImportError without it."""
+    from mlx_vlm.utils import get_model_and_args
+
+    try:
+        get_model_and_args(config)
+    except (ValueError, ImportError):
+        kind, version = config.get("model_type"), installed("mlx-vlm")
+        return f"mlx-vlm {version} does not know the type {kind}: update mlx-vlm, or use another model"
+    return ""
+
+
 def broken(model: Model, problem: str) -> ModelUnavailable:
     """The error for a model that cannot be loaded, with the command that repairs it."""
-    advice = f"fetch it again with `submit.py models pull {model.name}`, or put the whole folder in its place"
+    advice = (
+        f"fetch it again with `submit.py models pull {model.name}`, or put the whole folder in its place; "
+        f"`submit.py models check {model.path}` checks it"
+    )
     return ModelUnavailable(f"the model {model.name} cannot be loaded: {problem}; {advice}", "model_broken")
 
 

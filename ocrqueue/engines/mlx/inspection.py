@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ocrqueue.engines import Model, installed
+from ocrqueue.engines import Model
 from ocrqueue.engines.mlx.checks import folder_problems, read_config
-from ocrqueue.engines.mlx.folder import known_by, refusal
+from ocrqueue.engines.mlx.folder import known_by, refusal, unknown_type
 from ocrqueue.engines.mlx.prompt import finished_prompt
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings
@@ -88,15 +88,12 @@ def _prompt(model: Model, config: dict[str, Any], recipe: Recipe, trust: bool) -
     """(finished prompt, why there is none, why the model cannot be used)."""
     os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
     try:
-        from mlx_vlm.utils import get_model_and_args, load_processor
+        from mlx_vlm.utils import load_processor
     except ImportError as e:
         return None, f"mlx-vlm cannot be imported here ({e}): `make setup MLX=1`", ""
     with _quiet():
-        try:
-            get_model_and_args(config)
-        except (ValueError, ImportError):
-            version = installed("mlx-vlm")
-            return None, "", f"mlx-vlm {version} does not know its type: update mlx-vlm, or use another model"
+        if reason := unknown_type(config):
+            return None, "", reason
         try:
             processor = load_processor(model.path, False, trust_remote_code=trust)
             return finished_prompt(processor, str(config["model_type"]).lower(), recipe), "", ""

@@ -22,6 +22,10 @@ def test_the_status_names_the_missing_worker() -> None:
     reading = job("running", pages=3, ok=1, queue="pages.rapidocr", engine="rapidocr")
     assert "no worker reads pages.rapidocr; start one" in str(status_of(reading, [worker("documents")]).waiting_for)
     assert status_of(reading, [worker("pages.rapidocr")]).waiting_for is None
+    with_model = job("running", pages=3, ok=1, queue="pages.mlx-vlm.org/dots.mocr", engine="mlx-vlm")
+    waiting_for = str(status_of(with_model, [worker("pages.rapidocr")]).waiting_for)
+    assert "check it with `submit.py models check org/dots.mocr`" in waiting_for
+    assert "start a worker with OCR_MODEL=org/dots.mocr" in waiting_for
     assert "no worker opens documents" in str(status_of(job("queued"), [worker("pages.rapidocr")]).waiting_for)
     assert status_of(job("queued"), [worker("documents")]).waiting_for is None
     read = job("running", pages=3, ok=3, queue="pages.rapidocr", engine="rapidocr")

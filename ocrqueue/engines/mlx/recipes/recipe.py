@@ -41,9 +41,7 @@ class Recipe:
     tail: str = ""  # one token behind the prompt, because mlx-vlm's processor drops the last one; used as `mark`
     dpi: int = 150  # resolution at which a PDF page is rendered
     max_pixels: int = 1_600_000  # of the image that the model sees; larger pages are scaled down
-    longest: int | None = (
-        None  # pixels of the longer side, to which every page is scaled; None: only `max_pixels` limits
-    )
+    longest: int | None = None  # pixels of the longer side of every page; None: only `max_pixels` limits
     buckets: bool = True  # pad pages to a few sizes; False: the model's processor itself scales every page to one size
     max_tokens: int = 8192  # per page; generating is stopped at this number
     stops: tuple[str, ...] = ()  # texts that end a page although the model goes on
