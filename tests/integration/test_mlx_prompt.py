@@ -6,12 +6,18 @@ The expected prompts are those of the models' authors; the template stands for t
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from mlx_vlm.utils import get_model_and_args, load_config, load_processor
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
 
-from ocrqueue.engines.mlx.prompt import finished_prompt
+from ocrqueue.engines.mlx.prompt import finished_prompt, prepare_tokenizer
 from ocrqueue.engines.mlx.recipes import Recipe, prompts, recipe_for
 from tests.support import tiny
 
@@ -71,6 +77,20 @@ def test_the_finished_prompt_is_that_of_the_authors(
     finish: Callable[[str, Recipe], str], model_type: str, name: str, wanted: str
 ) -> None:
     assert finish(model_type.lower(), recipe_for(model_type, name)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("model_type", "ids"),
+    [("nemotron_parse", [1, 0, 2]), ("glm_ocr", [1, 0, 2]), ("florence2", [0, 1, 0, 2, 1])],
+)
+def test_special_tokens_are_not_added_to_a_prompt_that_has_them(model_type: str, ids: list[int]) -> None:
+    backend = Tokenizer(WordLevel({"<s>": 0, "</s>": 1, "OCR": 2, "?": 3}, unk_token="?"))
+    backend.pre_tokenizer = Whitespace()
+    backend.add_special_tokens(["<s>", "</s>"])
+    backend.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
+    processor = SimpleNamespace(tokenizer=PreTrainedTokenizerFast(tokenizer_object=backend))
+    prepare_tokenizer(processor, recipe_for(model_type, ""))
+    assert processor.tokenizer("</s><s>OCR", add_special_tokens=True)["input_ids"] == ids
 
 
 def test_the_folder_has_the_template_that_is_used(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ocrqueue.engines.mlx.answer import Bounds
 from ocrqueue.engines.mlx.checks import read_config
 from ocrqueue.engines.mlx.folder import broken, check_folder, find_model, hold_model, recipe_of, unknown_type
 from ocrqueue.engines.mlx.generation import LoadedModel
-from ocrqueue.engines.mlx.prompt import finished_prompt
+from ocrqueue.engines.mlx.prompt import finished_prompt, prepare_tokenizer
 from ocrqueue.engines.mlx.reading import PageReader, reason
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings, mlx_settings
@@ -93,6 +93,7 @@ class MlxVlm:
         self._set_limits()
         try:
             network, processor = mlx_vlm.load(str(folder), trust_remote_code=model.name in self._settings.trusted)
+            prepare_tokenizer(processor, self._recipe)
             prompt = finished_prompt(processor, str(network.config.model_type).lower(), self._recipe)
             self._loaded = LoadedModel(network, processor, prompt)
         except MemoryError:

@@ -27,6 +27,21 @@ def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
     return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
+def prepare_tokenizer(processor: Any, recipe: Recipe) -> None:
+    """Keep the tokenizer from adding special tokens around a prompt that has them already.
+
+    mlx-vlm asks tokenizers of nearly all types to add them. A post-processor that adds nothing takes the place of the
+    tokenizer's own.
+    """
+    if recipe.adds_tokens:
+        return
+    from tokenizers.processors import TemplateProcessing
+
+    backend = getattr(getattr(processor, "tokenizer", processor), "backend_tokenizer", None)
+    if backend is not None:  # tokenizers in Python have none
+        backend.post_processor = TemplateProcessing(single="$A")
+
+
 def _content(recipe: Recipe) -> str | list[dict[str, str]]:
     """The user's message: the words alone where mlx-vlm puts the image in, else words and image in order."""
     if not recipe.prompt:

@@ -36,6 +36,7 @@ class Recipe:
     system: str | None = None  # the system message; "": an empty one is sent; None: none is sent
     text_first: bool | None = None  # order in the user's message; None: as mlx-vlm does it; False: image first
     no_thinking: bool = True  # the chat template is told `enable_thinking=False`; False: it is told nothing
+    adds_tokens: bool = True  # the tokenizer adds its own begin and end; False: the prompt has all special tokens
     template: bool = True  # the folder must have a chat template; False: none is used
     mark: str = ""  # stands for the image before the prompt; used where `template` is False
     tail: str = ""  # one token behind the prompt, because mlx-vlm's processor drops the last one; used as `mark`

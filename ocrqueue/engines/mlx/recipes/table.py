@@ -34,6 +34,7 @@ _GLM = Recipe(
     "Text Recognition:",
     "markdown",
     no_thinking=False,
+    adds_tokens=False,
     dpi=200,
     max_pixels=_A4_AT_200_DPI,
     top_k=1,
@@ -45,6 +46,7 @@ _GLM = Recipe(
 _PADDLE = Recipe(
     "OCR:",
     "text",
+    adds_tokens=False,
     max_pixels=1280 * 28 * 28,
     tasks=(Task("spotting", "Spotting:", 2048 * 28 * 28),),
     licence=_APACHE,
@@ -79,6 +81,7 @@ _UNLIMITED = Recipe(
 _NEMOTRON = Recipe(
     prompts.NEMOTRON,
     "nemotron",
+    adds_tokens=False,
     template=False,
     max_pixels=_ONE_SIZE,
     buckets=False,
@@ -92,6 +95,7 @@ _NEMOTRON = Recipe(
 _DOTS = Recipe(
     prompts.DOTS,
     "dots",
+    adds_tokens=False,
     dpi=200,
     max_pixels=_A4_AT_200_DPI,
     max_tokens=16_384,
@@ -129,6 +133,7 @@ _HUNYUAN = Recipe(
     "markdown",
     system="",
     no_thinking=False,
+    adds_tokens=False,
     dpi=200,
     max_pixels=2048 * 2048,
     max_tokens=16_384,
