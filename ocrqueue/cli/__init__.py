@@ -12,6 +12,7 @@ from ocrqueue.cli.keys import keys
 from ocrqueue.cli.models import models
 from ocrqueue.cli.ocr import ocr
 from ocrqueue.cli.report import DONE, INTERRUPTED, USAGE, complain, report
+from ocrqueue.cli.webhooks import webhooks
 from ocrqueue.errors import OcrError
 
 
@@ -25,7 +26,7 @@ def cli() -> None:
 
 
 _OF_JOBS = (jobs.status, jobs.wait, jobs.result, jobs.cancel, jobs.retry, jobs.drop, jobs.list_jobs, jobs.dead)
-for command in (ocr, *_OF_JOBS, models, keys, jobs.doctor):
+for command in (ocr, *_OF_JOBS, models, keys, webhooks, jobs.doctor):
     cli.add_command(command)
 for command in (memory.unload, memory.memory):
     models.add_command(command)

@@ -32,6 +32,7 @@ from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
 from ocrqueue.states import JobState
 from ocrqueue.storage.results import PageNote
+from ocrqueue.webhooks.parameters import WebhookParameters, parse_webhook
 
 _COUNTS = ("state", "pages", "missing_pages", "ok", "failed", "cancelled")
 
@@ -83,6 +84,11 @@ class Reading:
 @click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE", help="Holds the document's password.")
 @click.option("--priority", default="normal", metavar="low|normal|high", help="Default: normal.")
 @click.option("--key", help="Submissions with the same key are the same job.")
+@click.option("--webhook", metavar="URL", help="URL that is called when the job ends.")
+@click.option("--webhook-event", "webhook_events", multiple=True, metavar="EVENT",
+              help="Events that call it: job.*, page.*, or a type; may be repeated. Default: job.*")  # fmt: skip
+@click.option("--webhook-secret-file", type=click.Path(path_type=Path), metavar="FILE",
+              help="Holds the secret that signs the calls. Default: OCR_WEBHOOK_SECRET of the workers.")  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Read the pages again, even if the page cache has them.")
 @click.option("--no-wait", is_flag=True, help="Print the job's id and exit at once.")
 @click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
@@ -122,11 +128,30 @@ def _parameters(given: dict[str, Any], formats: Sequence[str]) -> Parameters:
     options["key"] = given["key"]
     parameters: Parameters = {**parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item, arg-type]
     if file := given["password_file"]:
-        try:
-            parameters["password"] = file.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
-        except OSError as e:
-            raise click.UsageError(f"--password-file {file} cannot be read ({e.strerror}); give another") from e
+        parameters["password"] = _secret(file, "--password-file")
+    if given["webhook"] is not None:
+        parameters["webhook"] = _webhook(given)
+        parse_webhook(parameters["webhook"])
+    elif given["webhook_events"] or given["webhook_secret_file"]:
+        raise click.UsageError("--webhook-event and --webhook-secret-file belong to --webhook URL: name the URL")
     return parameters
+
+
+def _webhook(given: dict[str, Any]) -> WebhookParameters:
+    webhook: WebhookParameters = {"url": given["webhook"]}
+    if given["webhook_events"]:
+        webhook["events"] = given["webhook_events"]
+    if file := given["webhook_secret_file"]:
+        webhook["secret"] = _secret(file, "--webhook-secret-file").decode("utf-8", "replace")
+    return webhook
+
+
+def _secret(file: Path, option: str) -> bytes:
+    """The content of a file without the end of its line. Raises click.UsageError."""
+    try:
+        return file.read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+    except OSError as e:
+        raise click.UsageError(f"{option} {file} cannot be read ({e.strerror}); give another") from e
 
 
 def _submit(client: Client, readings: list[Reading], parameters: Parameters) -> int:

@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.errors import UnknownDelivery, UnknownJob
-from ocrqueue.ledger import Job, Ledger, Message, NewerRecord
+from ocrqueue.ledger import Job, Ledger, Message, NewerRecord, Submitter
 from ocrqueue.states import DeliveryState, MessageKind
 
 MAX_PENDING = 100_000  # submissions that name a webhook are refused while so many deliveries are pending
@@ -28,6 +29,8 @@ class Delivery:
 
     id: str  # the header webhook-id, the same for all tries
     job: str  # id
+    owner: str | None  # of the job
+    host: str  # host and port of the URL
     event: str  # from `states.WebhookEvent`
     created: float  # when the event happened, seconds since 1970
     state: DeliveryState
@@ -89,8 +92,10 @@ class Deliveries:
         try:
             reply = self.ledger.run("claim_delivery", job, name, token, seconds)
             if reply is not None and reply["claimed"]:
-                delivery = _delivery(due.id, reply["delivery"])
-                return ClaimedDelivery(delivery, self.ledger.job(job), token, reply["gone"])
+                record = self.ledger.job(job)
+                return ClaimedDelivery(
+                    _delivery(due.id, reply["delivery"], record.submitter), record, token, reply["gone"]
+                )
         except NewerRecord:  # a sender of the newer version sends it
             return None
         except UnknownJob:
@@ -154,11 +159,13 @@ class Deliveries:
         ids = [f"{job}-{name}" for name in cast("list[str]", self.redis.hkeys(names.deliveries_key(job)))]
         return sorted(self._read(ids), key=lambda delivery: (delivery.created, delivery.id), reverse=True)
 
-    def newest_first(self, after: str | None = None) -> Iterator[Delivery]:
-        """All deliveries, newest first, or those older than the one with the id `after`. Raises UnknownDelivery."""
-        rank = cast("int | None", self.redis.zrevrank(names.DELIVERIES, after)) if after is not None else -1
-        if rank is None:
-            raise _unknown(str(after))
+    def newest_first(self, after: tuple[float, str] | None = None) -> Iterator[Delivery]:
+        """All deliveries, newest first, or those that come `after` the one with this time of creation and this id."""
+        rank = -1
+        if after is not None:
+            created, id = after
+            found = cast("int | None", self.redis.zrevrank(names.DELIVERIES, id))
+            rank = self.redis.zcount(names.DELIVERIES, f"({created}", "+inf") - 1 if found is None else found
         while ids := cast("list[str]", self.redis.zrevrange(names.DELIVERIES, rank + 1, rank + _CHUNK)):
             yield from self._read(ids)
             rank += len(ids)
@@ -178,10 +185,11 @@ class Deliveries:
             for id in wanted:
                 job, name = _parts(id)
                 pipe.hget(names.deliveries_key(job), name)
-            values = pipe.execute()
-        for id, value in zip(wanted, values, strict=True):
-            if value is not None:
-                yield _delivery(id, value)
+                pipe.hmget(names.job_key(job), "owner", "webhook")
+            values = iter(pipe.execute())
+        for id, value, (owner, webhook) in zip(wanted, values, values, strict=True):
+            if value is not None and webhook is not None:
+                yield _delivery(id, value, Submitter.from_json({"owner": owner, "webhook": json.loads(webhook)}))
 
 
 def _parts(id: str) -> tuple[str, str]:
@@ -189,13 +197,15 @@ def _parts(id: str) -> tuple[str, str]:
     return id[:_JOB], id[_JOB + 1 :]
 
 
-def _delivery(id: str, value: str) -> Delivery:
+def _delivery(id: str, value: str, submitter: Submitter) -> Delivery:
     stored = json.loads(value)
     created = float(stored["created"])
     pending = stored["state"] == DeliveryState.PENDING
     return Delivery(
         id=id,
         job=_parts(id)[0],
+        owner=submitter.owner,
+        host=urlsplit(submitter.webhook.url).netloc if submitter.webhook else "",
         event=stored["event"],
         created=created,
         state=DeliveryState(stored["state"]),

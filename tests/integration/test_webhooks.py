@@ -239,7 +239,7 @@ def test_a_second_try_can_succeed(ledger: Ledger, receiver: Receiver) -> None:
     later(ledger, 6)
     send(ledger)
     assert (only(ledger).state, only(ledger).tries) == ("delivered", 2)
-    assert figures.read(ledger.redis).events == {("webhook", "delivered"): 1}
+    assert figures.read(ledger.redis).events == {("webhook", "retried"): 1, ("webhook", "delivered"): 1}
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -483,10 +483,13 @@ def test_deliveries_are_listed_newest_first(ledger: Ledger, receiver: Receiver) 
         later(ledger, 1)
     deliveries = Deliveries(ledger)
     assert [d.job for d in deliveries.newest_first()] == jobs(3)[::-1]
-    assert [d.job for d in deliveries.newest_first(f"{jobs(3)[1]}-1")] == jobs(1)
-    assert [d.id for d in deliveries.of_job(jobs(3)[1])] == [f"{jobs(3)[1]}-1"]
+    second = deliveries.get(f"{jobs(3)[1]}-1")
+    assert [d.job for d in deliveries.newest_first((second.created, second.id))] == jobs(1)
+    ledger.drop(second.job)
+    assert [d.job for d in deliveries.newest_first((second.created, second.id))] == jobs(1), "it is gone meanwhile"
+    assert [d.id for d in deliveries.of_job(jobs(3)[2])] == [f"{jobs(3)[2]}-1"]
     with pytest.raises(UnknownDelivery):
-        list(deliveries.newest_first("nonsense"))
+        deliveries.get(second.id)
 
 
 def test_the_number_of_stored_deliveries_is_bounded(ledger: Ledger, receiver: Receiver) -> None:

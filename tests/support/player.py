@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import PageError
+from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Message, Publication
 from ocrqueue.pages import Line, PageText, PageWarning
 from ocrqueue.states import WarningCode
 from ocrqueue.steps.assemble import assemble
 from ocrqueue.steps.end import publish_end, record_end
 from ocrqueue.storage import results
+from ocrqueue.webhooks.events import end_data, end_event
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 FAILED = PageError("engine_error", "the engine failed; see the worker log")
@@ -58,7 +61,12 @@ class Reader:
 
     def publish(self) -> None:
         """Publish the end of the job; until then clients see it as running."""
-        end = publish_end(self.id, self.ledger, lambda _, summary: Publication(json.dumps(summary), seconds=60))
+
+        def encode(job: Record, summary: dict[str, Any]) -> Publication:
+            end = {"event": end_event(job.state), "data": end_data(job, summary)}
+            return Publication(json.dumps(summary), seconds=60, **end)
+
+        end = publish_end(self.id, self.ledger, encode)
         assert end
         record_end(end, self.ledger, self.spool)
 
