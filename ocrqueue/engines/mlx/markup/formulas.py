@@ -11,7 +11,7 @@ _CLOSER = {r"\(": r"\)", r"\[": r"\]"}
 
 
 def dollars(content: str) -> str:
-    r"""Text in which `\(...\)` is `$...$`, and `\[...\]` is `$$...$$`. An opener without its closer stays."""
+    r"""Text in which `\(...\)` is `$...$`, and `\[...\]` is `$$...$$`. One delimiter alone stays."""
     pieces: list[str] = []
     opened, opener, end = -1, "", 0  # index of the piece that opens a formula; its text; end of the last delimiter
     for found in _DELIMITER.finditer(content):
@@ -21,7 +21,7 @@ def dollars(content: str) -> str:
             opened, opener = len(pieces), found[0]
         elif opened >= 0 and found[0] == _CLOSER[opener]:
             formula = "".join(pieces[opened + 1 :])
-            if formula.strip() and "$" not in formula:
+            if formula.strip() and "$" not in formula and "\n\n" not in formula:
                 before = pieces[opened - 1] if opened else ""
                 alone = opener == r"\[" and _starts_line(before, opened == 1) and _ends_line(content, end)
                 pieces[opened:] = [_delimited(formula.strip(), opener, alone)]

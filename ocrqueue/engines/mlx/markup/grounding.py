@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ocrqueue.engines.mlx.markup.boxes import around, box_of, numbers_in
+from ocrqueue.engines.mlx.markup.formulas import block
 from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
 from ocrqueue.engines.mlx.view import View
 
@@ -14,6 +15,7 @@ _KINDS = frozenset(
     "equation equation_number formula formula_number list list_item code algorithm header footer page_number "
     "page_header page_footer page_footnote footnote reference references seal chart aside_text abstract".split()
 )
+_FORMULAS = ("equation", "formula")
 _HEADINGS = {"title": "# ", "sub_title": "## "}
 _INSIDE = r"((?:[^<]|<(?!\|))*+)"
 _MARK = re.compile(rf"<\|ref\|>{_INSIDE}<\|/ref\|>\s*(?:<\|det\|>{_INSIDE}<\|/det\|>)?|<\|det\|>{_INSIDE}<\|/det\|>")
@@ -65,6 +67,8 @@ def _parts(answer: str) -> Iterator[_Part]:
 def _block(part: _Part, is_located: bool, view: View) -> Block:
     is_kind = part.label in _KINDS or (bool(part.body) and re.fullmatch("[a-z_]*", part.label) is not None)
     content = part.body if is_kind and not (is_located and not part.body) else f"{part.label}\n{part.body}".strip()
-    if is_kind and part.body and not content.startswith("#"):
+    if is_kind and part.label in _FORMULAS:
+        content = block(content)
+    elif is_kind and part.body and not content.startswith("#"):
         content = _HEADINGS.get(part.label, "") + content
     return Block(content, box_of(around(numbers_in(part.coordinates)), view, _GRID))

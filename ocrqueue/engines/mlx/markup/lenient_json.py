@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 # A quote ends a string only if punctuation of JSON follows, so that quotes inside that are not escaped do not end it.
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\(?:.|\Z)|"(?!\s*+(?:[,:}\]]|\Z)))*+"?|[{}\[\],:]|[^"{}\[\],:]+', re.DOTALL)
+_TOKEN = re.compile(  # with the blanks before it
+    r'\s*+(?:"(?:[^"\\]++|\\(?:.|\Z)|"(?!\s*+(?:[,:}\]]|\Z)))*+"?|[{}\[\],:]|[^\s"{}\[\],:][^"{}\[\],:]*)', re.DOTALL
+)
 _KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9-]*")
 _CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})')
@@ -64,21 +66,22 @@ class _Open:
 
 def read_records(answer: str, keys: Collection[str]) -> Iterator[Record | str]:
     """The objects in a text, each where it ends, and the text around them. `keys` are those that may be cut off."""
-    parts = [part for part in _TOKEN.findall(answer) if not part.isspace()]
+    found = _TOKEN.findall(answer)
+    parts = [part.strip() for part in found]
     opened: list[_Open] = []
     outside: list[str] = []
-    for part, following in zip(parts, [*parts[1:], ""], strict=False):
+    for whole, part, following in zip(found, parts, [*parts[1:], ""], strict=False):
         if part == "{":
             if not opened:
                 yield "".join(outside)
                 outside = []
             opened.append(_Open(keys))
         elif not opened:
-            outside.append(part)
+            outside.append(whole)
         elif part == "}":
             yield opened.pop().record
         else:
-            opened[-1].take(part.strip(), following)
+            opened[-1].take(part, following)
     while opened:
         yield opened.pop().record
     yield "".join(outside)

@@ -22,6 +22,7 @@ from ocrqueue.engines.mlx.markup.formulas import bare, block, dollars
         (r"twice \( opened \( x \)", r"twice \( opened $x$"),
         (r"\(\text{cost in $}\)", r"\(\text{cost in $}\)"),
         (r"\(\)", r"\(\)"),
+        ("\\( one\n\nparagraph later \\)", "\\( one\n\nparagraph later \\)"),
         ("$x$ stays, and 5 $ too", "$x$ stays, and 5 $ too"),
     ],
 )

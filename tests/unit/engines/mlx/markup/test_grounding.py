@@ -51,6 +51,12 @@ def test_texts_that_were_located():
     assert (texts(page), boxes(page)[0]) == (["Hello < you", "text"], (0, 0, 1000, 2000))
 
 
+@pytest.mark.parametrize("formula", [r"\[a^2\]", "a^2"])
+def test_an_equation_is_a_block(formula):
+    page = parse("grounded", f"<|det|>equation [0, 0, 99, 99]<|/det|>{formula}")
+    assert (page.markdown, texts(page)) == ("$$\na^2\n$$", ["a^2"])
+
+
 def test_a_kind_without_text_is_no_text():
     assert parse("grounded", "<|ref|>text<|/ref|><|det|>[[0, 0, 99, 99]]<|/det|>\n").plain == ""
 
