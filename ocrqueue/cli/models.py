@@ -23,7 +23,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON 
 
 @click.group()
 def models() -> None:
-    """Manage the models of this machine (OCR_MODEL_DIR)."""
+    """Manage the models of this machine (OCR_MODEL_DIR). docs/models.md says which model fits which memory."""
 
 
 def _store() -> "ModelStore":

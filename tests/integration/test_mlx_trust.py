@@ -24,6 +24,7 @@ _MAPS = {
     "tokenizer_config.json": {"AutoTokenizer": ["evil.Evil", "evil.Evil"], "AutoProcessor": "evil.Evil"},
     "preprocessor_config.json": {"AutoImageProcessor": "evil.Evil", "AutoProcessor": "evil.Evil"},
     "processor_config.json": {"AutoProcessor": "evil.Evil"},
+    "video_preprocessor_config.json": {"AutoVideoProcessor": "evil.Evil"},
 }
 
 

@@ -101,7 +101,7 @@ _DOTS = Recipe(
     max_tokens=16_384,
     temperatures=(0.0, 0.1, 0.8),
     tasks=(Task("text", "Extract the text content from this image."),),
-    licence="MIT, with a supplement of its authors",
+    licence="its authors' own: the dots.ocr license agreement",
 )
 _GOT = Recipe(
     "OCR: ",
@@ -125,7 +125,7 @@ _FALCON = Recipe(
     buckets=False,
     max_tokens=4096,
     files=_NO_IMAGE_SETTINGS,
-    licence="Falcon licence",
+    licence=_APACHE,
     experimental="small print is lost: it sees 1024 pixels on the longer side; its authors cut dense pages first",
 )
 _HUNYUAN = Recipe(
