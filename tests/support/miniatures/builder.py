@@ -17,6 +17,7 @@ from tests.support.miniatures.shrink import shrink
 from tests.support.miniatures.tokens import write_tokenizer
 
 _SCALE = 0.2  # standard deviation of random weights other than embeddings
+_SURE = 4  # factor of the head, so that random choices at high temperatures follow the script too
 _LARGE = 1_000_000  # numbers in a tensor that is stored as float16
 
 
@@ -24,7 +25,7 @@ class Script(Enum):
     """What the model writes after every prompt."""
 
     ANSWER = "answer"  # the family's answer, and its stop token
-    LOOP = "loop"  # the answer again and again; the stop token is always the second choice
+    LOOP = "loop"  # the answer, then all of it but its first token again and again; the second choice is to stop
     NONE = "none"  # all weights are random
 
 
@@ -108,8 +109,8 @@ def _follow(script: Script, family: Family, weights: dict[str, Any], ids: Mappin
         embedding[token] = head[following] = units[place]
     embedding[given[-1]] = units[len(given) - 1]
     if script == Script.LOOP:
-        head[given[1]] += units[len(given) - 1]
+        head[given[2]] += units[len(given) - 1]
         head[ids[family.ends]] = units[1 : len(given)].sum(axis=0) / 4
     else:
         head[ids[family.ends]] = units[len(given) - 1]
-    weights[family.head] = head
+    weights[family.head] = _SURE * head

@@ -44,12 +44,12 @@ NEMOTRON = Family(
     "NVIDIA-Nemotron-Parse-v1.2-8bit",
     _nemotron,
     (
-        "<predict_bbox>", "<predict_classes>", "<output_markdown>", "<predict_no_text_in_pic>", "<x_0.1>", "<y_0.1>",
-        "<x_0.9>", "<y_0.2>", "<class_Title>",
+        "<predict_bbox>", "<predict_classes>", "<output_markdown>", "<predict_no_text_in_pic>", "<x_0.48>",
+        "<y_0.44>", "<x_0.52>", "<y_0.47>", "<class_Title>",
     ),
-    answer=(
-        "<x_0.1>", "<y_0.1>", "# A heading", "<x_0.9>", "<y_0.2>", "<class_Title>",
-        "<x_0.1><y_0.3>Some words of text.<x_0.9><y_0.4><class_Text>",
+    answer=(  # on a small page in the middle of 1664 x 2048 pixels
+        "<x_0.48>", "<y_0.44>", "# A heading", "<x_0.52>", "<y_0.47>", "<class_Title>",
+        "<x_0.48><y_0.49>Some words of text.<x_0.52><y_0.55><class_Text>",
     ),
     last="<predict_no_text_in_pic>",
     **_BART,
@@ -87,6 +87,7 @@ FLORENCE = Family(
         "Some words", *(f"<loc_{number}>" for number in (100, 101, 500, 102, 501, 200, 103, 201)),
         "of text.", *(f"<loc_{number}>" for number in (110, 301, 510, 302, 511, 400, 113, 401)),
     ),
+    plain="Some words\nof text.",
     last="</s>",
     files={
         "preprocessor_config.json": {
@@ -121,6 +122,7 @@ GOT = Family(
     (),
     ends="<|im_end|>",
     answer=("Some words", " of text.", "\nA second line"),
+    plain="Some words of text.\nA second line",
     last="\n",
     # The real folder has its tokenizer as Python code beside this file; the miniature has tokenizer.json.
     files={"qwen.tiktoken": {}},
@@ -155,6 +157,7 @@ FALCON = Family(
     ),
     ends="<|end_of_text|>",
     answer=("Some words", " of text.", "\nA second line"),
+    plain="Some words of text.\nA second line",
     last="<|OCR_PLAIN|>",
     tokenizer={"eos_token": "<|end_of_text|>", "pad_token": "<|end_of_text|>"},
     residual=("wo", "w2"),

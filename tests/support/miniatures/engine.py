@@ -31,7 +31,7 @@ class Miniature(MlxVlm):
 @cache
 def engine_for(family: str) -> type[Miniature]:
     """The engine's class for a model."""
-    return type("Miniature", (Miniature,), {"family": family})
+    return type("Miniature", (Miniature,), {"family": family, "name": engine_name(family)})
 
 
 def engine_name(family: str) -> str:

@@ -17,6 +17,7 @@ class Family:
     ends: str  # the special token with which an answer ends
     answer: tuple[str, ...]  # texts of the tokens that the model writes, one after another
     last: str  # the last token of the finished prompt, after which the answer begins
+    plain: str = "A heading\n\nSome words of text."  # the text of the page that this answer stands for
     files: Mapping[str, Any] = field(default_factory=dict)  # name -> content as JSON, besides config and tokenizer
     template: str | None = None  # the chat template; None: the family has none
     wrap: tuple[str, str] | None = None  # special tokens that the tokenizer puts around every text

@@ -82,6 +82,7 @@ PADDLE = Family(
     ),
     ends="</s>",
     answer=("Some words", " of text.", "\nA second line"),
+    plain="Some words of text.\nA second line",
     last="\n",
     files={
         "preprocessor_config.json": {
