@@ -32,11 +32,12 @@ def connect(settings: Shared) -> Redis:
 
 def connect_async(settings: Shared) -> AsyncRedis:
     """A client for a subscription in an event loop, connected on first use. It tries once; the caller tries again."""
+    keepalive = {} if settings.redis_py.startswith("unix:") else {"socket_keepalive": True}  # a Unix socket has none
     return AsyncRedis.from_url(
         settings.redis_py,
         decode_responses=True,
         socket_connect_timeout=TIMEOUT,
-        socket_keepalive=True,
+        **keepalive,
         retry=AsyncRetry(NoBackoff(), 0),
     )
 

@@ -1,5 +1,6 @@
 """`python -m ocrqueue.web`: serves the HTTP API, on loopback by default. On any other address it requires API keys."""
 
+import os
 import socket
 import sys
 from types import FrameType
@@ -32,8 +33,9 @@ def listen(settings: WebSettings) -> socket.socket:
         family, address = found[0][0], found[0][4]
         return socket.create_server((str(address[0]), settings.port), family=family)
     except OSError as e:
+        reason = os.strerror(e.errno) if e.errno and e.errno > 0 else e.strerror  # negative: of the name's look-up
         raise SettingsError(
-            f"the HTTP API cannot listen on {settings.address} port {settings.port} ({e.strerror}): "
+            f"the HTTP API cannot listen on {settings.address} port {settings.port} ({reason}): "
             "stop what uses the port, or set another OCR_HTTP_PORT or OCR_HTTP_ADDRESS"
         ) from e
 

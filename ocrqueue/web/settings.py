@@ -19,6 +19,7 @@ class WebSettings:
     proxies: tuple[str, ...]  # OCR_HTTP_PROXIES: addresses of reverse proxies whose X-Forwarded-* headers are believed
     root_path: str  # OCR_HTTP_ROOT_PATH: path below which a reverse proxy shows the API, and which it removes
     uploads: int  # OCR_HTTP_UPLOADS: uploads at a time
+    queue_seconds: int  # OCR_HTTP_QUEUE_SECONDS: submissions are refused while the open pages need longer; 0: never
     stall_seconds: float  # OCR_HTTP_STALL_SECONDS: an upload in which nothing arrives for this time is refused
 
     @property
@@ -38,5 +39,6 @@ def web_settings() -> WebSettings:
         proxies=words("OCR_HTTP_PROXIES", (), r"[\w.:/-]+", "addresses or networks, separated by commas"),
         root_path=text("OCR_HTTP_ROOT_PATH", "", path, "a path such as /ocr"),
         uploads=integer("OCR_HTTP_UPLOADS", 32, 1, 1000),
+        queue_seconds=integer("OCR_HTTP_QUEUE_SECONDS", 0, 0),
         stall_seconds=number("OCR_HTTP_STALL_SECONDS", 30, 1),
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.documentation import Block, blocks, pages
-from tests.support.harness import PROJECT, Stack, running
+from tests.support.harness import PROJECT, Stack, free_port, running
+from tests.support.web import start_web
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -56,12 +57,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (folder / str(engine.title)).write_text(engine.code)
     path = os.pathsep.join([str(PROJECT), str(folder)])
     with running(
-        OCR_PAGE_SECONDS="120", PYTHONPATH=path, OCR_ALLOWED_SOURCES=str(folder.parent), OCR_CACHE_MAX_GB="1"
+        OCR_PAGE_SECONDS="120",
+        PYTHONPATH=path,
+        OCR_ALLOWED_SOURCES=str(folder.parent),
+        OCR_CACHE_MAX_GB="1",
+        OCR_HTTP_PORT=str(free_port()),
     ) as stack:
         engines = "rapidocr,rows=rows:Rows"
         stack.start_documents(OCR_WORKER_ENGINES=engines)
         stack.start_worker(engines=engines, children=2)
         stack.start_beat()
+        start_web(stack, port=int(stack.env["OCR_HTTP_PORT"]))
         yield stack
 
 
@@ -75,6 +81,10 @@ def user_folder(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     programs.mkdir(parents=True)
     _program(programs / "python", f'exec {sys.executable} "$@"')
     _program(programs / "submit.py", f'exec {sys.executable} {PROJECT / "submit.py"} "$@"')
+    # the API of this stack instead of the one on the default port; an error of HTTP is a failure
+    curl = f"exec {shutil.which('curl')} --fail-with-body -sS"
+    port = stack.env["OCR_HTTP_PORT"]
+    _program(programs / "curl", f'{curl} "${{@//127.0.0.1:8000/127.0.0.1:{port}}}"')
     (folder / "folder").mkdir()
     for scan in (folder / "scan.pdf", folder / "folder" / "scan.pdf"):
         shutil.copy(PROJECT / "tests" / "data" / "scan.pdf", scan)
@@ -82,13 +92,14 @@ def user_folder(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _program(path: Path, line: str) -> None:
-    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.write_text(f"#!/bin/bash\n{line}\n")
     path.chmod(0o755)
 
 
 def run(stack: Stack, user_folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     env = {**stack.env, "PATH": f"{user_folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     env["CELERY_BROKER_URL"] = stack.client().settings.redis
+    env["OCR_API_KEYS"] = str(user_folder / "api-keys.json")  # not the file of the stack's API, which asks for no key
     return subprocess.run(command, cwd=user_folder, env=env, capture_output=True, text=True, timeout=500)
 
 

@@ -49,9 +49,12 @@ class Web:
         self.stack.kill(self.name, number)
 
 
-def start_web(stack: Stack, name: str = "web", **env: str) -> Web:
-    """Start the API on a free port of loopback; returns once it answers. Several may run beside one stack."""
-    port = free_port()
+def start_web(stack: Stack, name: str = "web", port: int | None = None, **env: str) -> Web:
+    """Start the API on a port of loopback, by default any free one; returns once it answers.
+
+    Several may run beside one stack.
+    """
+    port = port or free_port()
     process = stack.spawn(name, [sys.executable, "-m", "ocrqueue.web"], OCR_HTTP_PORT=str(port), **env)
     web = Web(stack, name, port)
 
