@@ -14,6 +14,7 @@ from ocrqueue.cli.vision import inspection_lines
 from ocrqueue.errors import ModelUnavailable, QueueUnavailable
 
 if TYPE_CHECKING:
+    from ocrqueue.engines import Model
     from ocrqueue.models import ModelStore
     from ocrqueue.models.pruning.audit import Needed
 
@@ -61,31 +62,53 @@ def path(name: str) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(name: str, as_json: bool) -> int:
     """Say what a vision-language model needs and how it will be asked, without loading its weights."""
-    from ocrqueue.engines import Model
     from ocrqueue.engines.mlx.inspection import inspect_model
     from ocrqueue.engines.mlx.settings import mlx_settings
 
     folder = _folder(name)
-    if folder is not None and not folder.is_dir():
-        raise ModelUnavailable(
-            f"there is no folder {folder}: name an existing one, or a model of `submit.py models list`"
-        )
-    label, _, revision = (folder.name if folder else name).partition("@")
-    found = inspect_model(Model(label, revision, folder or _store().get_local_path(name)), mlx_settings())
+    model, damage = _in_folder(folder) if folder else _in_directory(name)
+    found = inspect_model(model, mlx_settings())
     if as_json:
-        print(json.dumps(found.to_json()))
+        print(json.dumps({**found.to_json(), "usable": found.usable and damage is None}))
     else:
         _print(inspection_lines(found, str(folder or name)))
+    if damage:
+        complain(damage)
     repair = f"`submit.py models pull {name}` fetches it again"
     for problem in (*(f"{problem}; {repair}" for problem in found.damage), *found.refused):
         complain(problem, name)
-    return DONE if found.usable else FAILED
+    return DONE if found.usable and damage is None else FAILED
 
 
 def _folder(given: str) -> Path | None:
     """The absolute path of a model's folder if that is given, not a name in the model directory."""
     folder = Path(given)
     return folder.resolve() if folder.is_absolute() or (folder / "config.json").is_file() else None
+
+
+def _in_folder(folder: Path) -> "tuple[Model, None]":
+    """The model in a folder. Raises ModelUnavailable if there is no such folder."""
+    from ocrqueue.engines import Model
+
+    if not folder.is_dir():
+        raise ModelUnavailable(
+            f"there is no folder {folder}: name an existing one, or a model of `submit.py models list`"
+        )
+    return Model(folder.name, "", folder), None
+
+
+def _in_directory(given: str) -> "tuple[Model, str | None]":
+    """(a model of the model directory, what is wrong with its files). Raises ModelUnavailable if it is not there."""
+    from ocrqueue.engines import Model
+
+    store, (name, _, revision) = _store(), given.partition("@")
+    try:
+        return Model(name, revision, store.get_local_path(given)), None
+    except ModelUnavailable as e:
+        damaged = [model for model in store.list_local() if model.name == name and model.problems]
+        if not damaged:
+            raise
+        return Model(name, revision, Path(damaged[0].path)), e.message
 
 
 @models.command()

@@ -90,6 +90,20 @@ def test_each_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert all("`submit.py models pull" in line for line in printed.err.splitlines())
 
 
+def test_all_damage_of_a_model_in_the_directory_is_named(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tiny.copy_to(directory)
+    (folder / "preprocessor_config.json").unlink()
+    (folder / "model.safetensors").write_bytes(b"cut off")
+    assert main(["models", "check", tiny.NAME, "--json"]) == 4
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["damage"] == [
+        "preprocessor_config.json is missing",
+        "model.safetensors: it has no safetensors header",
+    ]
+    assert json.loads(printed.out)["usable"] is False
+    assert f"`submit.py models pull {tiny.NAME}` repairs models from the hub" in printed.err
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
