@@ -78,6 +78,11 @@ def format_id(job: str, round: int, format: str) -> str:
     return str(uuid5(UUID(job), f"{round} {format}"))
 
 
+def asked_key(task: str) -> str:
+    """Set when a worker is asked to run a task that makes a file, so that many who want it ask once; expires."""
+    return f"{PREFIX}asked:{task}"
+
+
 def celery_result_key(task: str) -> str:
     """Celery's key for the result of a task. The id of a job's first task is the job's id."""
     return f"celery-task-meta-{task}"

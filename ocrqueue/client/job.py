@@ -8,7 +8,7 @@ from shutil import copyfileobj
 from typing import IO, Any, TextIO, cast
 
 from ocrqueue import formats
-from ocrqueue.client.format_wait import wait_for_format
+from ocrqueue.client.making import Making, making_format
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import OcrFailed, PageError, StorageError
@@ -97,12 +97,18 @@ class Job:
         return status
 
     def _copy_made(self, format: str, stream: IO[bytes], end: float | None) -> None:
-        queue, left = self._queue, None if end is None else max(0.0, end - time.monotonic())
+        making = self.making(format)
+        with reaching(self._queue.settings):
+            making.wait(None if end is None else max(0.0, end - time.monotonic()))
+        with self._queue.spool.open_read_bytes(self.id, making.file) as file:
+            copyfileobj(file, stream, 1 << 20)
+
+    def making(self, format: str) -> Making:
+        """The making of a binary format of a job that has ended, for callers that wait for it in their own way."""
+        queue = self._queue
         with reaching(queue.settings):
             record = queue.ledger.job(self.id)
-            name = wait_for_format(queue.redis, queue.spool, record, format, lambda: queue.ask(record, format), left)
-        with queue.spool.open_read_bytes(self.id, name) as file:
-            copyfileobj(file, stream, 1 << 20)
+        return making_format(queue.redis, queue.spool, record, format, lambda: queue.ask(record, format))
 
     def pages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """Yield each page as soon as it has finished, as a dict of the result's schema.

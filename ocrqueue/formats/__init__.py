@@ -35,6 +35,7 @@ class Format:
     """An output format. A text format needs the result only; a binary format needs the source file, too."""
 
     extension: str  # of its files, with the dot
+    media_type: str  # of its files, for HTTP
     write: Writer | None  # (stream, header, pages): writes a text format page by page; None: a binary format
     make: Maker | None = None  # (stream, source, pages): writes a binary format page by page; only workers call it
 
@@ -46,13 +47,13 @@ def _make_pdf(stream: BinaryIO, source: SourceFile, pages: Pages) -> None:
 
 
 FORMATS: Mapping[str, Format] = {
-    FormatName.TEXT: Format(".txt", plain.write_text),
-    FormatName.MARKDOWN: Format(".md", plain.write_markdown),
-    FormatName.JSON: Format(".json", plain.write_json),
-    FormatName.JSONL: Format(".jsonl", plain.write_jsonl),
-    FormatName.HOCR: Format(".hocr", hocr.write_hocr),
-    FormatName.ALTO: Format(".alto.xml", alto.write_alto),
-    FormatName.PDF: Format(".ocr.pdf", None, _make_pdf),
+    FormatName.TEXT: Format(".txt", "text/plain; charset=utf-8", plain.write_text),
+    FormatName.MARKDOWN: Format(".md", "text/markdown; charset=utf-8", plain.write_markdown),
+    FormatName.JSON: Format(".json", "application/json", plain.write_json),
+    FormatName.JSONL: Format(".jsonl", "application/jsonl", plain.write_jsonl),
+    FormatName.HOCR: Format(".hocr", "text/vnd.hocr+html; charset=utf-8", hocr.write_hocr),
+    FormatName.ALTO: Format(".alto.xml", "application/xml", alto.write_alto),
+    FormatName.PDF: Format(".ocr.pdf", "application/pdf", None, _make_pdf),
 }
 
 

@@ -21,23 +21,38 @@ def make_format(job: Job, format: str, spool: Spool, limits: Limits) -> str:
         raise OcrError(f"job {job.id} has not ended: formats are made from its result", "wrong_state")
     wanted, result = formats.find(format), result_name(job.round)
     name = output_name(wanted.extension, job.round)
+    if wanted.write:
+        return write_text_format(job.id, job.round, format, spool)
     try:
         if spool.exists(job.id, name):
             return name
-        if wanted.write:
-            _write_text(job, format, spool, result, name)
-        elif wanted.make:
+        if wanted.make:
             _make_binary(job, wanted.make, spool, limits, result, name)
     except FileNotFoundError as e:
-        raise StorageError(f"{e.filename} is no longer in the spool; submit the document again") from e
+        raise _lost(e) from e
     return name
 
 
-def _write_text(job: Job, format: str, spool: Spool, result: str, name: str) -> None:
-    with spool.open_read(job.id, result) as stream:
-        header = results.read_header(stream)
-    with spool.open_read(job.id, result) as stream, spool.open_write(job.id, name) as output:
-        formats.write(format, results.read_pages(stream), header, output)
+def write_text_format(job: str, round: int, format: str, spool: Spool) -> str:
+    """Write a text format of a round's result, if that was not done. Returns the name of its file in the job's folder.
+
+    It needs the result only, so any process may do it. Raises StorageError.
+    """
+    name, result = output_name(formats.find(format).extension, round), result_name(round)
+    if spool.exists(job, name):
+        return name
+    try:
+        with spool.open_read(job, result) as stream:
+            header = results.read_header(stream)
+        with spool.open_read(job, result) as stream, spool.open_write(job, name) as output:
+            formats.write(format, results.read_pages(stream), header, output)
+    except FileNotFoundError as e:
+        raise _lost(e) from e
+    return name
+
+
+def _lost(error: FileNotFoundError) -> StorageError:
+    return StorageError(f"{error.filename} is no longer in the spool; submit the document again")
 
 
 def _make_binary(job: Job, make: Maker, spool: Spool, limits: Limits, result: str, name: str) -> None:

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ocrqueue.errors import OcrError, Unconfirmed
+from ocrqueue.errors import OcrError, OcrFailed, Unconfirmed
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5  # the Retry-After of an answer 503
@@ -32,6 +32,7 @@ STATUS = {
     "not_allowed": 405,  # the path has other methods
     "wrong_state": 409,
     "not_ready": 409,  # the job has not ended
+    "range_not_satisfiable": 416,  # the file has no such bytes
     "too_large": 413,
     "empty_file": 422,
     "unsupported_format": 415,
@@ -54,6 +55,8 @@ class ApiError(OcrError):
 
 def status_of(error: OcrError) -> int:
     """The HTTP status of an error."""
+    if isinstance(error, OcrFailed):  # the job, not the request, has failed
+        return HTTPStatus.UNPROCESSABLE_ENTITY
     return STATUS.get(error.code, 500)
 
 

@@ -16,10 +16,10 @@ from ocrqueue.errors import OcrError
 from ocrqueue.ledger import PageRecord
 from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader
+from ocrqueue.web.content.seen import Seen
+from ocrqueue.web.content.shapes import job_json, page_state_json
 from ocrqueue.web.problems import answers
-from ocrqueue.web.seen import Seen
 from ocrqueue.web.service import ServiceOf
-from ocrqueue.web.shapes import job_json, page_state_json
 from ocrqueue.web.watch import Watch
 
 router = APIRouter(tags=["jobs"])

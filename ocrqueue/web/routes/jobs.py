@@ -12,10 +12,10 @@ from ocrqueue.ledger import PageRecord
 from ocrqueue.page_set import PageSet
 from ocrqueue.web.access import own_job, seen_job
 from ocrqueue.web.callers import Reader
+from ocrqueue.web.content.shapes import JobObject, job_json
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import answers
 from ocrqueue.web.service import Service, ServiceOf
-from ocrqueue.web.shapes import JobObject, job_json
 
 router = APIRouter(tags=["jobs"])
 MAX_WAIT = 60.0  # seconds that a request waits at most

@@ -4,8 +4,8 @@ import pytest
 
 from ocrqueue.ledger import PageRecord
 from ocrqueue.states import PageState
+from ocrqueue.web.content.seen import Seen
 from ocrqueue.web.problems import ApiError
-from ocrqueue.web.seen import Seen
 
 
 def page(number: int, state: PageState = PageState.OK) -> PageRecord:

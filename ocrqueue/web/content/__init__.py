@@ -1,0 +1,1 @@
+"""What answers contain: JSON objects, files and event ids, and their description in OpenAPI."""

@@ -1,0 +1,116 @@
+"""Answers with a file of the spool: all of it or a part, and nothing if the client has it (RFC 9110)."""
+
+import io
+import os
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import BinaryIO
+from urllib.parse import quote
+
+from anyio.to_thread import run_sync
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+
+from ocrqueue.storage.spool import Spool
+from ocrqueue.web.problems import ApiError
+
+_CHUNK = 256 * 1024  # bytes that are read at a time
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_NAME = 120  # characters of a file's name that a client is offered
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolFile:
+    """A file in a job's folder, as a client gets it."""
+
+    spool: Spool
+    job: str  # id
+    name: str  # in the job's folder
+    media_type: str
+    download: str  # the name under which a browser stores it
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to a request for it. Raises FileNotFoundError, StorageError, ApiError."""
+        size, etag = await run_sync(self._describe)
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+        if _is_known(request.headers.get("If-None-Match"), etag):
+            return Response(status_code=304, headers=headers)
+        wanted = request.headers.get("Range")
+        if wanted and request.headers.get("If-Range", etag) != etag:
+            wanted = None
+        part = _part(wanted, size)
+        headers |= {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(self.download)}
+        status, first, last = 200, 0, size - 1
+        if part is not None:
+            status, first, last = 206, *part
+            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+        headers["Content-Length"] = str(last - first + 1)
+        return StreamingResponse(self._chunks(first, last - first + 1), status, headers, self.media_type)
+
+    def _describe(self) -> tuple[int, str]:
+        """The size, and a tag that is another if the content is."""
+        with self._open() as file:
+            size = file.seek(0, os.SEEK_END)
+            try:
+                written = os.fstat(file.fileno()).st_mtime_ns
+            except (OSError, AttributeError, io.UnsupportedOperation):  # object storage
+                written = 0
+        return size, f'"{self.name}-{size:x}-{written:x}"'
+
+    async def _chunks(self, first: int, length: int) -> AsyncIterator[bytes]:
+        """So many bytes of the file from `first` on."""
+        file = await run_sync(self._open)
+        try:
+            await run_sync(file.seek, first)
+            while length and (chunk := await run_sync(file.read, min(_CHUNK, length))):
+                length -= len(chunk)
+                yield chunk
+        finally:
+            file.close()
+
+    def _open(self) -> BinaryIO:
+        return self.spool.open_read_bytes(self.job, self.name)
+
+
+def _is_known(header: str | None, etag: str) -> bool:
+    """Whether If-None-Match has the tag."""
+    if header is None:
+        return False
+    return header.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in header.split(",")]
+
+
+def _part(header: str | None, size: int) -> tuple[int, int] | None:
+    """The first and last byte that Range asks for; None for the whole file, also if it asks for several parts.
+
+    Raises ApiError if the file has no such bytes.
+    """
+    match = _RANGE.fullmatch(header.replace(" ", "")) if header else None
+    if not match or match[0] == "bytes=-":
+        return None
+    if not match[1]:
+        first, last = max(0, size - int(match[2])), size - 1
+    else:
+        first, last = int(match[1]), min(size - 1, int(match[2] or size - 1))
+        if match[2] and int(match[2]) < first:
+            return None  # not a valid range: to be ignored
+    if first > last or first >= size:
+        raise ApiError(
+            "range_not_satisfiable",
+            f"the file has {size:,} bytes: ask for some of them",
+            {"Content-Range": f"bytes */{size}"},
+        )
+    return first, last
+
+
+def _disposition(name: str) -> str:
+    """The header Content-Disposition (RFC 6266) for any name."""
+    name = re.sub(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]', "_", name).strip(". ") or "result"
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name.encode('utf-8', 'replace'), safe='')}"
+
+
+def download_name(document: str, extension: str) -> str:
+    """The name of a result of a document. `extension` begins with a dot."""
+    stem = document.rpartition(".")[0] or document
+    return stem[:_NAME] + extension

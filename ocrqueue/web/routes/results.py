@@ -1,0 +1,51 @@
+"""The results of jobs."""
+
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request, Response
+
+from ocrqueue.errors import StorageError
+from ocrqueue.formats import FORMATS
+from ocrqueue.states import FormatName
+from ocrqueue.web.access import seen_job
+from ocrqueue.web.callers import Reader
+from ocrqueue.web.content.files import SpoolFile, download_name
+from ocrqueue.web.problems import answers
+from ocrqueue.web.results import stored_result
+from ocrqueue.web.routes.jobs import MAX_WAIT, Wait
+from ocrqueue.web.service import ServiceOf
+
+router = APIRouter(tags=["jobs"])
+_CONTENT: dict[str, dict[str, str]] = {kind.media_type.partition(";")[0]: {} for kind in FORMATS.values()}
+_ANSWERS = {
+    **answers(404, 409, 416),
+    200: {"description": "The result", "content": _CONTENT},
+    206: {"description": "The part of it that `Range` asks for", "content": _CONTENT},
+    304: {"description": "The client has it already, as `If-None-Match` says"},
+}
+
+
+@router.get("/jobs/{job}/result", response_class=Response, responses=_ANSWERS)
+async def result(
+    job: str,
+    request: Request,
+    service: ServiceOf,
+    key: Reader,
+    format: Annotated[FormatName, Query(description="the output format")] = FormatName.JSON,
+    wait: Wait = 0,
+) -> Response:
+    """The result of a job that has ended, in any format; `ETag`, `If-None-Match` and `Range` are supported.
+
+    A format that a worker makes from the document, such as `pdf`, is waited for up to a minute.
+    """
+    handle, status = await run_sync(seen_job, service, key, job)
+    if wait and not status.has_ended:
+        status = await service.watch.wait(handle.id, min(wait, MAX_WAIT))
+    file = await stored_result(service, handle, status, format, MAX_WAIT)
+    kind = FORMATS[format]
+    name = download_name(status.name, kind.extension)
+    try:
+        return await SpoolFile(service.client.spool, handle.id, file, kind.media_type, name).answer(request)
+    except FileNotFoundError:
+        raise StorageError(f"the spool has lost the result of job {handle.id}; submit the document again") from None
