@@ -133,6 +133,13 @@ class Job:
         with reaching(self._queue.settings):
             return list(self._queue.ledger.pages(self._queue.ledger.job(self.id)))
 
+    def page(self, number: int) -> dict[str, Any] | None:
+        """A page that has finished, as a dict of the result's schema; None if it has not, or was not asked for."""
+        with reaching(self._queue.settings):
+            record = self._queue.ledger.job(self.id)
+            page = self._queue.ledger.page(record, number)
+        return self._page(record, page) if page and page.has_finished else None
+
     def failed_pages(self) -> list[PageRecord]:
         """The pages that failed, each with its error code and message."""
         return [page for page in self.page_states() if page.state == PageState.FAILED]

@@ -1,8 +1,7 @@
 """A connection to one queue: the status of its jobs, its worker children, and messages to the workers."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 from redis.exceptions import RedisError
 
 from ocrqueue import names
-from ocrqueue.client import children
+from ocrqueue.client import children, listing
 from ocrqueue.client.children import Answer, Child
 from ocrqueue.client.follow import Statuses, follow
-from ocrqueue.client.status import DeadPage, JobStatus, dead_pages, ended_status, status_of
+from ocrqueue.client.listing import JobFilter, Part
+from ocrqueue.client.status import DeadPage, JobStatus, ended_status, status_of
 from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
-from ocrqueue.ledger import Ledger, Message, NewerRecord, messages, workers
+from ocrqueue.ledger import Ledger, Message, messages, workers
 from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
 from ocrqueue.ledger.deliveries import Deliveries
 from ocrqueue.settings import Shared, shared
@@ -46,18 +46,33 @@ class Queue:
 
     def jobs(self) -> list[JobStatus]:
         """The status of every job in Redis, oldest first. Raises QueueUnavailable."""
-        found = []
         with reaching(self.settings):
-            live = workers.live(self.redis)
-            for job in self.ledger.jobs():
-                with suppress(UnknownJob, NewerRecord):  # dropped a moment ago, or written by a newer version
-                    found.append(status_of(self.ledger.job(job), live))
-        return found
+            found = self._read(self.ledger.jobs())
+        return [status for status in found.values() if isinstance(status, JobStatus)]  # others were dropped meanwhile
+
+    def jobs_part(self, wanted: JobFilter, limit: int, cursor: str | None = None) -> Part[JobStatus]:
+        """At most `limit` jobs after a cursor, newest first.
+
+        Raises InvalidOptions for a wrong cursor, QueueUnavailable.
+        """
+        with reaching(self.settings):
+            return listing.jobs_part(self.redis, self._read, wanted, limit, cursor)
 
     def dead(self) -> list[DeadPage]:
         """All failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
         with reaching(self.settings):
-            return dead_pages(self.ledger)
+            return list(listing.all_dead(self.ledger))
+
+    def dead_part(self, limit: int, cursor: str | None = None, owner: str | None = None) -> Part[DeadPage]:
+        """At most `limit` of these pages after a cursor, of all jobs or of one owner's.
+
+        Raises InvalidOptions for a wrong cursor, QueueUnavailable.
+        """
+        with reaching(self.settings):
+            return listing.dead_part(self.ledger, limit, cursor, owner)
+
+    def _read(self, jobs: Sequence[str]) -> dict[str, JobStatus | OcrError]:
+        return self.statuses_of(self.ledger.records(jobs), {})
 
     def repeat(self, delivery: str) -> None:
         """Send the delivery of a webhook with this id again, from the first try on.

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.errors import UnknownJob, unserved
-from ocrqueue.ledger import Job, Ledger, NewerRecord
+from ocrqueue.errors import unserved
+from ocrqueue.ledger import Job
 from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.options import missing_pages
 from ocrqueue.states import JobState
@@ -65,24 +65,6 @@ class DeadPage:
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
         return asdict(self)
-
-
-def dead_pages(ledger: Ledger) -> list[DeadPage]:
-    """All failed pages that a retry may read, oldest first."""
-    by_job: dict[str, list[int]] = {}
-    for job, page in ledger.dead():
-        by_job.setdefault(job, []).append(page)
-    found = []
-    for job, numbers in by_job.items():
-        try:
-            record = ledger.job(job)
-        except (UnknownJob, NewerRecord):  # dropped meanwhile; of a newer version
-            continue
-        errors = {page.number: (page.code, page.message) for page in ledger.pages(record)}
-        errors[0] = (record.code, record.message)
-        failures = ((number, errors.get(number, (None, None))) for number in numbers)
-        found += [DeadPage(job, n, code or "", message or "", record.source.name) for n, (code, message) in failures]
-    return found
 
 
 def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:

@@ -9,7 +9,7 @@ import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.errors import OcrError, PageError, QueueFull, UnknownJob, WrongState
-from ocrqueue.ledger import scripts
+from ocrqueue.ledger import page_records, scripts
 from ocrqueue.ledger.figures import Measured
 from ocrqueue.ledger.records import (
     NOBODY,
@@ -27,7 +27,7 @@ from ocrqueue.ledger.records import (
     Webhook,
 )
 from ocrqueue.options import Options
-from ocrqueue.states import JobState, MessageKind, PageState, Return
+from ocrqueue.states import JobState, MessageKind, Return
 
 __all__ = [
     "MISSING_TEXT",
@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
+_AT_ONCE = 200  # records that are read in one transaction, in which Redis does nothing else
 ATTEMPTS = 3  # lost claims of a page after which it fails
 _AT_ONCE = 500  # jobs that are counted again in one request
 MISSING_TEXT = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
@@ -284,32 +285,26 @@ class Ledger:
         return found
 
     def records(self, jobs: Iterable[str]) -> dict[str, Job | OcrError]:
-        """The records of several jobs, read in one round trip; instead of a record, its UnknownJob or NewerRecord."""
-        ids = list(jobs)
-        with self.redis.pipeline() as pipe:
-            for job in ids:
-                pipe.hgetall(names.job_key(job))
-                pipe.zscore(names.UNPUBLISHED, job)
-            read = pipe.execute() if ids else []
-        return {job: _record(job, *read[2 * i : 2 * i + 2]) for i, job in enumerate(ids)}
+        """The records of several jobs, read in few round trips; instead of a record, its UnknownJob or NewerRecord."""
+        found: dict[str, Job | OcrError] = {}
+        every = list(jobs)
+        for start in range(0, len(every), _AT_ONCE):
+            ids = every[start : start + _AT_ONCE]
+            with self.redis.pipeline() as pipe:
+                for job in ids:
+                    pipe.hgetall(names.job_key(job))
+                    pipe.zscore(names.UNPUBLISHED, job)
+                read = pipe.execute()
+            found |= {job: _record(job, *read[2 * i : 2 * i + 2]) for i, job in enumerate(ids)}
+        return found
 
     def pages(self, job: Job) -> Iterator[PageRecord]:
         """The records of all pages asked for, in order. Empty until the document is opened."""
-        with self.redis.pipeline() as pipe:
-            pipe.hmget(names.job_key(job.id), "cursor", "top", "n", "total")
-            pipe.hgetall(names.pages_key(job.id))
-            (cursor, top, asked, total), special = pipe.execute()
-        if asked is None:
-            return
-        numbers = PageNumbers(job.options.pages, int(total or 0))  # `job` may have been read before it was opened
-        for i in range(1, int(asked) + 1):
-            known = special.get(str(i))
-            if known is not None:
-                yield PageRecord.parse(numbers.number(i), known)
-            else:
-                read, waits = i <= int(cursor), i <= int(top)
-                state = PageState.OK if read else PageState.OPEN if waits else PageState.CANCELLED
-                yield PageRecord(numbers.number(i), state)
+        return page_records.every(self.redis, job)
+
+    def page(self, job: Job, number: int) -> PageRecord | None:
+        """The record of one page; None if it was not asked for, or the document is not opened yet."""
+        return page_records.one(self.redis, job, number)
 
     def jobs(self, owner: str | None = None) -> list[str]:
         """The ids of all jobs, or of one owner's, oldest first."""

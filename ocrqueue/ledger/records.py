@@ -182,8 +182,13 @@ class PageNumbers:
     def __init__(self, pages: str | None, total: int) -> None:
         """`pages` is the job's option, such as "1-3,8"; `total` is the number of pages of the document."""
         self._all = pages is None
+        self._total = total
         self._chosen = [] if pages is None or not total else select_pages(pages, total)
         self._index = {number: i for i, number in enumerate(self._chosen, 1)}
+
+    def __contains__(self, number: int) -> bool:
+        """Whether this page number was asked for. False before the document is opened."""
+        return 1 <= number <= self._total if self._all else number in self._index
 
     def number(self, index: int) -> int:
         """The page number of the `index`-th page asked for; `index` counts from 1."""
@@ -220,6 +225,11 @@ class PageRecord:
     attempts: int = 0  # how many claims of this page were lost
     code: str | None = None  # error code of a failed page
     message: str | None = None  # error text of a failed page
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether the page is ok, failed or cancelled."""
+        return self.state not in (PageState.OPEN, PageState.CLAIMED)
 
     @classmethod
     def parse(cls, number: int, value: str) -> "PageRecord":

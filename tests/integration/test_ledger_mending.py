@@ -6,7 +6,7 @@ import pytest
 import redis as redis_py
 
 from ocrqueue import names
-from ocrqueue.client.status import dead_pages
+from ocrqueue.client.listing import all_dead
 from ocrqueue.errors import PageError, QueueFull
 from ocrqueue.ledger import Claim, Ledger, NewerRecord, Source
 from ocrqueue.options import Options
@@ -209,7 +209,7 @@ def test_a_record_of_a_newer_version_is_left_out_of_the_dead_pages(ledger: Ledge
     assert set(ledger.dead()) == {("newer", 2), (JOB, 2)}
     redis.hset(names.job_key("newer"), "v", names.VERSION + 1)
     assert ledger.dead() == [(JOB, 2)]
-    assert [(page.job, page.page, page.code) for page in dead_pages(ledger)] == [(JOB, 2, "engine_error")]
+    assert [(page.job, page.page, page.code) for page in all_dead(ledger)] == [(JOB, 2, "engine_error")]
 
 
 def test_a_full_redis_takes_no_job_but_lets_the_others_end(ledger: Ledger, redis: "redis_py.Redis") -> None:

@@ -65,6 +65,37 @@ class PageStateObject(BaseModel):
     error: Error | None
 
 
+class JobList(BaseModel):
+    """A part of the list of jobs, newest first."""
+
+    items: list[JobObject]
+    next_cursor: str | None = Field(description="for the next part; null: this is the last one")
+
+
+class DeadObject(BaseModel):
+    """A page that failed and that a retry may read."""
+
+    job: str
+    page: int = Field(description="its number in the document; 0: the document itself")
+    code: str
+    message: str
+    name: str = Field(description="of the document")
+
+
+class DeadList(BaseModel):
+    """A part of the list of failed pages, oldest first."""
+
+    items: list[DeadObject]
+    next_cursor: str | None = Field(description="for the next part; null: this is the last one")
+
+
+class PageList(BaseModel):
+    """A part of the list of a job's pages."""
+
+    items: list[PageStateObject]
+    next_cursor: str | None = Field(description="for the next part; null: this is the last one")
+
+
 def job_json(status: JobStatus) -> dict[str, Any]:
     """The `JobObject` of a job, without the states of its pages."""
     path = f"{PREFIX}/jobs/{status.id}"

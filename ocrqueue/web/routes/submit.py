@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from ocrqueue.client.submission import Parameters, Received, is_url
 from ocrqueue.errors import InvalidOptions, OcrError, QueueUnavailable
 from ocrqueue.web.callers import Submitter
+from ocrqueue.web.content.shapes import job_json
 from ocrqueue.web.intake.parameters import from_json, from_texts, merged
 from ocrqueue.web.intake.submitting import Taken, submit, taking
 from ocrqueue.web.intake.waiting import wait_for
@@ -19,7 +20,6 @@ from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import document, problem
 from ocrqueue.web.routes.jobs import MAX_WAIT, Wait
 from ocrqueue.web.service import Service, ServiceOf
-from ocrqueue.web.shapes import job_json
 
 router = APIRouter(tags=["jobs"])
 FILE_FIELDS = ("file",)

@@ -1,0 +1,63 @@
+"""The pages of a job: their states, and each page as the result has it."""
+
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
+
+from ocrqueue.client import Job
+from ocrqueue.states import PageState
+from ocrqueue.web.access import seen_job
+from ocrqueue.web.callers import Reader
+from ocrqueue.web.content.shapes import PageList, page_state_json
+from ocrqueue.web.problems import ApiError, answers
+from ocrqueue.web.results import not_ready
+from ocrqueue.web.service import ServiceOf
+
+router = APIRouter(tags=["jobs"])
+Number = Annotated[int, Path(ge=1, le=1_000_000, description="number of the page in the document")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="items at most")]
+After = Annotated[str | None, Query(alias="cursor", pattern=r"^\d{1,7}$", description="the `next_cursor` before")]
+
+
+@router.get("/jobs/{job}/pages", response_model=PageList, responses=answers(404))
+def pages(
+    job: str,
+    service: ServiceOf,
+    key: Reader,
+    state: Annotated[PageState | None, Query(description="only pages in this state")] = None,
+    limit: Limit = 200,
+    cursor: After = None,
+) -> dict[str, Any]:
+    """The states of a job's pages, in the order of their numbers. Empty until the document is opened."""
+    handle, _ = seen_job(service, key, job)
+    after = int(cursor or 0)
+    found = [page for page in handle.page_states() if page.number > after and state in (None, page.state)]
+    shown = found[:limit]
+    more = str(shown[-1].number) if len(found) > limit else None
+    return {"items": [page_state_json(page) for page in shown], "next_cursor": more}
+
+
+@router.get(
+    "/jobs/{job}/pages/{number}",
+    response_class=JSONResponse,
+    responses={**answers(404, 409), 200: {"description": "The page, as in the result (`pages` of result.schema.json)"}},
+)
+async def page(job: str, number: Number, service: ServiceOf, key: Reader) -> Response:
+    """A page that has finished, also before the job ends. A page that failed has an `error`."""
+    handle, _ = await run_sync(seen_job, service, key, job)
+    return JSONResponse(await run_sync(finished_page, handle, number))
+
+
+def finished_page(job: Job, number: int) -> dict[str, Any]:
+    """A page as in the result. Raises ApiError if it has not finished, or was not asked for."""
+    found = job.page(number)
+    if found is not None:
+        return found
+    status = job.status()
+    if status.pages is None and not status.has_ended:
+        raise not_ready(f"the document of job {job.id} is not opened yet")
+    if number in (page.number for page in job.page_states()):
+        raise not_ready(f"page {number} of job {job.id} is not read yet; follow `events`")
+    raise ApiError("not_found", f"job {job.id} has no page {number}")
