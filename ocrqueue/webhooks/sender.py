@@ -30,7 +30,8 @@ SCHEDULE = (0, 5, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600
 _JITTER = 0.1  # share by which a pause is longer at random, so that not all tries come at once
 _THREADS = 32
 _PER_HOST = 4  # calls at the same time
-_DEAD = 3  # calls without an answer after which a host is not called again in the same run
+_DEAD = 3  # calls without an answer after which a host is not called for `_SILENCE` seconds
+_SILENCE = 3  # less than the pause before a second try, so that a receiver that restarts gets it
 _LOCK_SECONDS = 15  # that the lock of a killed sender remains
 _CLAIM_MARGIN = 10  # seconds that a claim lasts longer than a try
 _NEAR = 6  # seconds: a run waits for a delivery that is due so soon
@@ -45,6 +46,7 @@ class _Host:
     waiting: "deque[DueDelivery]" = field(default_factory=deque)
     lanes: int = 0  # calls at the moment
     silent: int = 0  # calls without an answer since the last answer
+    since: float = 0.0  # time.monotonic of the last call
 
 
 class Sender:
@@ -143,7 +145,9 @@ class Sender:
         if claimed.gone or webhook is None:
             return Answer(GONE, "the URL answered 410 to another delivery of this job")
         if host.silent >= _DEAD:
-            return Answer(error=f"not called: the host did not answer {_DEAD} calls a moment ago")
+            if time.monotonic() - host.since < _SILENCE:
+                return Answer(error=f"not called: the host did not answer {_DEAD} calls a moment ago")
+            host.silent = _DEAD - 1  # if this call has no answer either, the others wait again
         secrets = webhook.secret or self._settings.secret
         if not secrets:
             return Answer(error="there is no secret to sign with: name one, or set OCR_WEBHOOK_SECRET", final=True)
@@ -151,6 +155,7 @@ class Sender:
         headers = signed(secrets, claimed.delivery.id, int(time.time()), content)
         answer = call(webhook.url, content, headers, self._settings.urls, self._settings.seconds)
         host.silent = 0 if answer.status or answer.final else host.silent + 1
+        host.since = time.monotonic()
         return answer
 
     def _settle(self, claimed: ClaimedDelivery, answer: Answer) -> None:

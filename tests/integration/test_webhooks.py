@@ -362,6 +362,23 @@ def test_a_host_that_does_not_answer_is_called_a_few_times_in_a_run(ledger: Ledg
     assert sum("did not answer 3 calls" in str(d.error) for d in found) >= 42
 
 
+def test_a_receiver_that_restarts_gets_the_second_try(redis: "redis_py.Redis") -> None:
+    ledger = Ledger(redis)  # with the server's clock
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    for job in jobs(12):
+        ended(ledger, f"http://127.0.0.1:{port}/", job)
+    running = threading.Thread(target=sender(ledger, schedule=(0, 4, 1000)).run, args=(8,))
+    running.start()
+    end = time.monotonic() + 20
+    while any(not d.tries for d in Deliveries(ledger).newest_first()) and time.monotonic() < end:
+        time.sleep(0.05)
+    with receiving(port=port) as receiver:
+        running.join(20)
+        assert sorted(call.data["job"] for call in receiver.calls) == jobs(12)
+    assert {(d.state, d.tries) for d in Deliveries(ledger).newest_first()} == {("delivered", 2)}
+
+
 # -- several senders -------------------------------------------------------------------------------------------------
 def test_two_senders_send_each_delivery_once(ledger: Ledger, receiver: Receiver) -> None:
     for job in jobs(40):

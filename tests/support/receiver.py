@@ -45,11 +45,11 @@ Answer = Callable[[Call], int]  # the HTTP status; may wait
 class Receiver:
     """The server. `answer` may be replaced at any time."""
 
-    def __init__(self, answer: Answer = lambda _: 204) -> None:
+    def __init__(self, answer: Answer = lambda _: 204, port: int = 0) -> None:
         self.calls: list[Call] = []
         self.answer = answer
         self.location = "/elsewhere"  # of redirects
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -95,9 +95,9 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def receiving(answer: Answer = lambda _: 204) -> Iterator[Receiver]:
-    """A receiver that runs."""
-    receiver = Receiver(answer)
+def receiving(answer: Answer = lambda _: 204, port: int = 0) -> Iterator[Receiver]:
+    """A receiver that runs, on this port or a free one."""
+    receiver = Receiver(answer, port)
     try:
         yield receiver
     finally:
