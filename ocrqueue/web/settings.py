@@ -1,9 +1,10 @@
 """The settings of the HTTP API, read from the environment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ocrqueue.settings import env, integer, is_loopback, number, read, shared, text, words
+from ocrqueue.webhooks.settings import WebhookSettings, webhook_settings
 
 PREFIX = "/api/v1"  # of the paths of the project's own API
 
@@ -21,6 +22,7 @@ class WebSettings:
     uploads: int  # OCR_HTTP_UPLOADS: uploads at a time
     queue_seconds: int  # OCR_HTTP_QUEUE_SECONDS: submissions are refused while the open pages need longer; 0: never
     stall_seconds: float  # OCR_HTTP_STALL_SECONDS: an upload in which nothing arrives for this time is refused
+    webhooks: WebhookSettings = field(default_factory=webhook_settings)  # OCR_WEBHOOK_...: as for the workers
 
     @property
     def is_private(self) -> bool:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from ocrqueue.errors import DocumentError
+from ocrqueue.errors import DocumentError, InvalidOptions
 from ocrqueue.fetching.addresses import Address, Url, is_public, parse_url, resolve
+from ocrqueue.ledger import Webhook
 from ocrqueue.settings import SettingsError, env, integer, read, words
 from ocrqueue.webhooks.signing import keys_of
 
@@ -23,11 +24,18 @@ class AllowedUrls:
 
         Raises DocumentError: `source_not_allowed`, `source_unreachable`.
         """
+        self.check(url)
+        return resolve(url)
+
+    def check(self, url: Url) -> None:
+        """Raise DocumentError, `source_not_allowed`, for a URL that is not allowed.
+
+        The address of a name is checked when it is called.
+        """
         named = any(prefix.covers(url) for prefix in self.prefixes)
         if not named and not (self.public and (url.literal is None or is_public(url.literal))):
             hint = "ask the operator to add it to OCR_WEBHOOK_URLS"
             raise DocumentError(f"{url.scheme}://{url.host}:{url.port} may not be called: {hint}", "source_not_allowed")
-        return resolve(url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,12 @@ class WebhookSettings:
     urls: AllowedUrls  # OCR_WEBHOOK_URLS
     secret: str | None = field(repr=False)  # OCR_WEBHOOK_SECRET: for jobs without a secret of their own
     seconds: int  # OCR_WEBHOOK_SECONDS: for one try
+
+    def check(self, webhook: Webhook) -> None:
+        """Raise DocumentError for a webhook that is never called: its URL is not allowed, or there is no secret."""
+        self.urls.check(parse_url(webhook.url))
+        if not (webhook.secret or self.secret):
+            raise InvalidOptions("the webhook needs a secret: give one, or ask the operator to set OCR_WEBHOOK_SECRET")
 
 
 def webhook_settings() -> WebhookSettings:

@@ -9,6 +9,7 @@ import pytest
 
 from ocrqueue.client import Client, Job
 from ocrqueue.fetching.addresses import parse_url
+from ocrqueue.ledger import Submitter, Webhook
 from ocrqueue.web.keys import Right
 from ocrqueue.webhooks.sender import Sender
 from ocrqueue.webhooks.settings import AllowedUrls, WebhookSettings
@@ -155,6 +156,36 @@ def test_a_wrong_query_is_refused(
 def test_an_unknown_delivery_cannot_be_repeated(web: Web, keys: dict[str, str], id: str) -> None:
     answer = post(web, keys["operator"], id)
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_delivery")
+
+
+@pytest.mark.parametrize(
+    ("webhook", "code"),
+    [
+        ({"url": "http://10.0.0.7/", "secret": SECRET}, "source_not_allowed"),
+        ({"url": "https://example.org/"}, "invalid_options"),
+        ({"url": "https://example.org/", "secret": "hunter2"}, "invalid_options"),
+        ({"url": "https://example.org/", "secret": SECRET, "events": ["x"]}, "invalid_options"),
+    ],
+)
+def test_a_webhook_that_is_never_called_is_refused_at_once(
+    web: Web, keys: dict[str, str], client: Client, webhook: dict[str, Any], code: str
+) -> None:
+    before = client.ledger.jobs()
+    with web.client(keys["invoices"]) as http:
+        answer = http.post("/api/v1/jobs", params={"webhook": json.dumps(webhook)}, content=b"abc")
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert "hunter2" not in answer.text
+    assert client.ledger.jobs() == before
+
+
+def test_a_webhook_is_submitted_over_http(web: Web, keys: dict[str, str], client: Client) -> None:
+    webhook = {"url": "https://example.org/", "secret": SECRET, "events": ["page.*"]}
+    with web.client(keys["invoices"]) as http:
+        answer = http.post("/api/v1/jobs", params={"webhook": json.dumps(webhook)}, content=b"abc")
+    assert answer.status_code == 202
+    assert SECRET not in answer.text
+    submitter = client.ledger.job(answer.json()["job"]).submitter
+    assert submitter == Submitter("invoices", Webhook("https://example.org/", ("page.finished",), SECRET))
 
 
 def test_the_command_line_lists_and_repeats(

@@ -20,6 +20,7 @@ from ocrqueue.web.intake.admission import admit, check_share
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import RETRY_SECONDS, ApiError
 from ocrqueue.web.service import Service
+from ocrqueue.webhooks.parameters import parse_webhook
 
 T = TypeVar("T")
 _LOCK_SECONDS = 5.0  # after which the lock of a process that was killed is free
@@ -84,6 +85,8 @@ def _submit(service: Service, caller: Key, source: Received | str, parameters: P
     is_new = key is None or not _exists(service, job)
     if is_new:
         check_share(service, caller)
+        if (webhook := parameters.get("webhook")) is not None:
+            service.settings.webhooks.check(parse_webhook(webhook))
     given: Parameters = {**parameters, "owner": caller.name or None}
     service.client.submit_as(job, source, **given)
     try:
