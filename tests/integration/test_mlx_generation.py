@@ -20,7 +20,7 @@ from ocrqueue.engines.mlx.markup.parsed import Parsed, Parser
 from ocrqueue.engines.mlx.reading import PageReader
 from ocrqueue.engines.mlx.recipes import NgramBlock, Recipe
 from ocrqueue.engines.mlx.view import View
-from ocrqueue.errors import PageError
+from ocrqueue.errors import ModelUnavailable, PageError
 from ocrqueue.options import Options
 from ocrqueue.pages import Line, PageText
 from tests.support import tiny
@@ -234,3 +234,26 @@ def test_the_time_limit_covers_all_tries(loaded: LoadedModel, monkeypatch: pytes
     reader = PageReader(loaded, Recipe(""), replace(SHORT, max_tokens=1000, deadline=160 * tries - 80))
     assert [page.code for page in reader.read([tiny.black()]) if isinstance(page, PageError)] == ["timeout"]
     assert next(ticks) == 160 * tries - 78
+
+
+def test_the_error_of_a_type_s_own_processor_is_shown(tmp_path: Path) -> None:
+    from mlx_vlm import load
+    from mlx_vlm.models.qwen2_vl.processing_qwen2_vl import Qwen2VLProcessor
+
+    folder = tiny.copy_to(tmp_path)
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "min_pixels": None, "size": 5}))
+    with pytest.raises(AttributeError, match="no attribute 'get'") as own:
+        Qwen2VLProcessor.from_pretrained(str(folder))
+    with pytest.raises(TypeError, match="item assignment"):  # what mlx-vlm shows instead
+        load(str(folder), trust_remote_code=False)
+    with pytest.raises(ModelUnavailable, match=f"AttributeError: {own.value}; fetch it again"):
+        loaded_from(folder)
+
+
+def test_other_errors_are_shown_as_they_are(tmp_path: Path) -> None:
+    folder = tiny.copy_to(tmp_path)
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "hidden_size": 64}))
+    with pytest.raises(ModelUnavailable, match="ValueError: Expected shape"):
+        loaded_from(folder)

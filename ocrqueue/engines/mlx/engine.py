@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from ocrqueue.engines import Model, installed
 from ocrqueue.engines.mlx.answer import Bounds
 from ocrqueue.engines.mlx.checks import read_config
-from ocrqueue.engines.mlx.folder import broken, check_folder, find_model, hold_model, recipe_of, unknown_type
+from ocrqueue.engines.mlx.folder import (
+    broken,
+    check_folder,
+    find_model,
+    hold_model,
+    load_error,
+    recipe_of,
+    unknown_type,
+)
 from ocrqueue.engines.mlx.generation import LoadedModel
 from ocrqueue.engines.mlx.prompt import finished_prompt, prepare_tokenizer
 from ocrqueue.engines.mlx.reading import PageReader, reason
@@ -91,15 +99,16 @@ class MlxVlm:
         if unknown := unknown_type(read_config(folder)):
             raise ModelUnavailable(f"the model {model.name} cannot be loaded: {unknown}", "model_broken")
         self._set_limits()
+        trust = model.name in self._settings.trusted
         try:
-            network, processor = mlx_vlm.load(str(folder), trust_remote_code=model.name in self._settings.trusted)
+            network, processor = mlx_vlm.load(str(folder), trust_remote_code=trust)
             prepare_tokenizer(processor, self._recipe)
             prompt = finished_prompt(processor, str(network.config.model_type).lower(), self._recipe)
             self._loaded = LoadedModel(network, processor, prompt)
         except MemoryError:
             raise
         except Exception as e:  # noqa: BLE001 -- mlx-vlm raises many types of error for a damaged model
-            raise broken(model, reason(e)) from None
+            raise broken(model, reason(load_error(e, folder, trust))) from None
 
     def _set_limits(self) -> None:
         import mlx.core as mx

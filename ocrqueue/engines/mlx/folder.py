@@ -3,6 +3,9 @@
 """
 
 import hashlib
+import re
+import sys
+import traceback
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -133,6 +136,36 @@ def broken(model: Model, problem: str) -> ModelUnavailable:
         f"`submit.py models check {model.path}` checks it"
     )
     return ModelUnavailable(f"the model {model.name} cannot be loaded: {problem}; {advice}", "model_broken")
+
+
+def load_error(error: Exception, folder: Path, trust: bool) -> Exception:
+    """Why mlx-vlm could not load a folder, if it raised `error`. `trust`: code in the folder may run.
+
+    If the processor of a type fails, mlx-vlm drops its error, tries transformers' `AutoProcessor`, and raises what that
+    says. So the type's own processor is tried again.
+    """
+    if "load_processor" not in {frame.name for frame in traceback.extract_tb(error.__traceback__)}:
+        return error
+    for processor in _own_processors(folder):
+        try:
+            processor.from_pretrained(str(folder), trust_remote_code=trust)
+        except Exception as e:  # noqa: BLE001 -- processors of many types raise many types of error
+            return e
+    return error
+
+
+def _own_processors(folder: Path) -> list[Any]:
+    """The processors that mlx-vlm defines for the type of a folder; it has imported them."""
+    from mlx_vlm.utils import get_model_and_args
+
+    package = get_model_and_args(read_config(folder))[0].__name__
+    modules = [module for name, module in sys.modules.items() if name.startswith(f"{package}.")]
+    return [
+        found
+        for module in modules
+        for name, found in vars(module).items()
+        if re.search("(?<!Image)(?<!Video)Processor$", name) and found.__module__ == module.__name__
+    ]
 
 
 def folder_of(model: Model) -> Path:

@@ -12,8 +12,9 @@ from typing import Any
 
 from ocrqueue.engines import Model
 from ocrqueue.engines.mlx.checks import folder_problems, read_config
-from ocrqueue.engines.mlx.folder import known_by, refusal, unknown_type
+from ocrqueue.engines.mlx.folder import folder_of, known_by, load_error, refusal, unknown_type
 from ocrqueue.engines.mlx.prompt import finished_prompt
+from ocrqueue.engines.mlx.reading import reason
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings
 from ocrqueue.engines.mlx.weights import weight_bytes
@@ -92,14 +93,14 @@ def _prompt(model: Model, config: dict[str, Any], recipe: Recipe, trust: bool) -
     except ImportError as e:
         return None, f"mlx-vlm cannot be imported here ({e}): `make setup MLX=1`", ""
     with _quiet():
-        if reason := unknown_type(config):
-            return None, "", reason
+        if unknown := unknown_type(config):
+            return None, "", unknown
         try:
             processor = load_processor(model.path, False, trust_remote_code=trust)
             return finished_prompt(processor, str(config["model_type"]).lower(), recipe), "", ""
         except Exception as e:  # noqa: BLE001 -- processors of many types raise many types of error
-            reason = f"{type(e).__name__}: {' '.join(str(e).split())[:300]}"
-            return None, "", f"its processor cannot be loaded ({reason}): fetch the model again, or use another one"
+            cause = reason(load_error(e, folder_of(model), trust))
+            return None, "", f"its processor cannot be loaded ({cause}): fetch the model again, or use another one"
 
 
 @contextlib.contextmanager
