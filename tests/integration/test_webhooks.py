@@ -162,6 +162,16 @@ def test_pages_of_the_cache_and_lost_pages_are_sent_too(ledger: Ledger, receiver
     ]
 
 
+def test_a_page_whose_text_is_lost_is_not_sent_again(ledger: Ledger, receiver: Receiver) -> None:
+    submitted(ledger, receiver.url, ALL)
+    read(ledger, None, None, None)
+    send(ledger)
+    assembled(ledger, missing=(2,))
+    publish(ledger)
+    send(ledger)
+    assert sorted(receiver.events) == ["job.partial", *["page.finished"] * 3]
+
+
 def test_only_the_events_that_were_asked_for_are_sent(ledger: Ledger, receiver: Receiver) -> None:
     ended(ledger, receiver.url, events=("job.failed",))
     send(ledger)
@@ -509,17 +519,23 @@ def test_deliveries_are_listed_newest_first(ledger: Ledger, receiver: Receiver) 
         deliveries.get(second.id)
 
 
-def test_the_number_of_stored_deliveries_is_bounded(ledger: Ledger, receiver: Receiver) -> None:
+@pytest.mark.parametrize("chunk", [1, 2, 1000])
+def test_the_number_of_stored_deliveries_is_bounded(
+    ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr("ocrqueue.ledger.deliveries._CHUNK", chunk)
+    ended(ledger, "http://127.0.0.1:1/", "8" * 8 + JOB[8:])  # pending, and the oldest of all
     for job in jobs(6):
         ended(ledger, receiver.url, job)
         later(ledger, 1)
     ended(ledger, "http://127.0.0.1:1/", "9" * 8 + JOB[8:])
     send(ledger)
     deliveries = Deliveries(ledger)
-    assert deliveries.trim(4) == 3
-    assert [d.job for d in deliveries.newest_first()] == ["9" * 8 + JOB[8:], *jobs(6)[:2:-1]]
-    assert deliveries.trim(0) == 3
-    assert [d.state for d in deliveries.newest_first()] == ["pending"], "what is pending stays"
+    assert deliveries.trim(4) == 4
+    pending = ["9" * 8 + JOB[8:], "8" * 8 + JOB[8:]]
+    assert [d.job for d in deliveries.newest_first()] == [pending[0], *jobs(6)[:3:-1], pending[1]]
+    assert deliveries.trim(0) == 2
+    assert [d.job for d in deliveries.newest_first()] == pending, "what is pending stays"
 
 
 def test_a_dropped_job_leaves_no_delivery(ledger: Ledger, redis: "redis_py.Redis") -> None:

@@ -9,7 +9,8 @@ from ocrqueue.errors import InvalidOptions
 
 # `notify` is missing: it sends a message to any task, which only users of the broker may do.
 NAMES = ("pages", "lang", "engine", "model", "dpi", "text_layer", "priority", "formats", "fresh",
-         "password", "key", "name", "webhook")  # fmt: skip
+         "password", "key", "name", "webhook", "webhook_secret", "webhook_events")  # fmt: skip
+_LISTS = frozenset({"formats", "webhook_events"})  # of words separated by commas; may be repeated
 _LONGEST = 1000  # characters of a name or key
 _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "": True,
           "false": False, "0": False, "no": False, "off": False}  # fmt: skip
@@ -20,8 +21,8 @@ def from_texts(pairs: Iterable[tuple[str, str]]) -> Parameters:
     values: dict[str, Any] = {}
     for given, text in pairs:
         name = _known(given)
-        if name == "formats":
-            values.setdefault("formats", []).extend(word.strip() for word in text.split(",") if word.strip())
+        if name in _LISTS:
+            values.setdefault(name, []).extend(word.strip() for word in text.split(",") if word.strip())
         elif name in values:
             raise InvalidOptions(f"option {name} is given twice: give it once")
         else:
@@ -36,7 +37,7 @@ def from_json(given: Mapping[str, Any]) -> Parameters:
         name = _known(key)
         if name in values:
             raise InvalidOptions(f"option {name} is given twice: give it once")
-        values[name] = [value] if name == "formats" and isinstance(value, str) else value
+        values[name] = [value] if name in _LISTS and isinstance(value, str) else value
     return _checked(values)
 
 
@@ -76,6 +77,22 @@ def _checked(values: dict[str, Any]) -> Parameters:
             raise InvalidOptions(f"the {name} must be a text of 1 to {_LONGEST} characters")
     if not isinstance(values.get("password"), str | None):
         raise InvalidOptions("the password must be a text")
+    _put_webhook_together(values)
     parameters = cast("Parameters", values)
     Order.parse(parameters)
     return parameters
+
+
+def _put_webhook_together(values: dict[str, Any]) -> None:
+    """Make one webhook of a URL and the parameters `webhook_secret` and `webhook_events`."""
+    more = {
+        name.removeprefix("webhook_"): values.pop(name)
+        for name in NAMES
+        if name.startswith("webhook_") and name in values
+    }
+    if more and not isinstance(values.get("webhook"), str):
+        raise InvalidOptions(
+            "webhook_secret and webhook_events belong to a webhook that is a URL: give all in one place"
+        )
+    if more:
+        values["webhook"] = {"url": values["webhook"], **more}

@@ -27,6 +27,19 @@ def test_json_has_the_same_names() -> None:
     assert from_json(given) == expected
 
 
+def test_a_webhook_may_come_in_parts() -> None:
+    secret = "whsec_" + "A" * 32
+    expected = {"webhook": {"url": "https://example.org/", "secret": secret, "events": ["job.*", "page.*"]}}
+    texts = [("webhook", "https://example.org/"), ("webhook_secret", secret), ("webhook-events", "job.*,page.*")]
+    assert from_texts(texts) == expected
+    assert from_texts([*texts[:2], ("webhook_events", "job.*"), ("webhook_events", "page.*")]) == expected
+    parts = {"webhook": "https://example.org/", "webhook_secret": secret, "webhook_events": "job.done"}
+    assert from_json(parts)["webhook"] == {"url": "https://example.org/", "secret": secret, "events": ["job.done"]}
+    for wrong in (texts[1:], [("webhook", '{"url": "https://example.org/"}'), *texts[1:]]):
+        with pytest.raises(InvalidOptions, match="belong to a webhook that is a URL"):
+            from_texts(wrong)
+
+
 def test_a_webhook_is_a_url_or_an_object() -> None:
     assert from_texts([("webhook", "https://example.org/")]) == {"webhook": "https://example.org/"}
     given = '{"url": "https://example.org/", "events": ["job.*"]}'
