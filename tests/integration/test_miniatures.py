@@ -68,7 +68,7 @@ WANTED = {
         GROUNDED.replace("×273", f"×{6 * 144 + 257}"), lines=2, markdown="## A heading\n\nSome words of text."
     ),
     "Unlimited-OCR": Wanted("<｜begin▁of▁sentence｜><image>×273document parsing.", lines=2),
-    "NVIDIA-Nemotron-Parse-v1.2-8bit": Wanted(f"<s>{prompts.NEMOTRON}</s>", lines=2),
+    "NVIDIA-Nemotron-Parse-v1.2-8bit": Wanted(prompts.NEMOTRON, lines=2),
     # 24 x 24 cells of the page at 768 x 768 pixels, and one for the whole page.
     "Florence-2-base-ft-8bit": Wanted(
         "<image>×577<s>What is the text in the image, with regions?</s>",
@@ -126,6 +126,30 @@ WANTED |= {
     # 256 x 320 pixels in cells of 32 x 32
     "Qwen3-VL-4B-Instruct-4bit": Wanted(chatml(QWEN_IMAGE + prompts.PAGE_TO_MARKDOWN)),
 }  # fmt: skip
+# Image tokens of an A4 page, rendered and scaled as the recipe says: rows x columns of what one token stands for.
+A4 = {
+    "GLM-OCR-bf16": 80 * 56,
+    "PaddleOCR-VL-1.5-bf16": 40 * 28,
+    "dots.mocr-4bit": 80 * 56,
+    "HunyuanOCR": 80 * (48 + 1) + 2,
+    "DeepSeek-OCR-8bit": 16 * (16 + 1) + 1 + 30 * (20 + 1),  # the page at 1024 x 1024, and 2 x 3 tiles of 10 x 10
+    "DeepSeek-OCR-2-8bit": 256 + 1 + 6 * 144,  # as the authors
+    "Unlimited-OCR": 16 * (16 + 1) + 1 + 60 * (40 + 1),  # 4 x 6 tiles
+    "NVIDIA-Nemotron-Parse-v1.2-8bit": 1,  # none: each token of the prompt occurs once
+    "Florence-2-base-ft-8bit": 24 * 24 + 1,
+    "GOT-OCR2_0-8bit": 16 * 16,
+    "Falcon-OCR": 64 * 45,
+    "granite-docling-258M-mlx": (4 * 3 + 1) * 64,
+    "SmolDocling-256M-preview-mlx-bf16": (4 * 3 + 1) * 64,
+    "granite-vision-3.3-2b-bf16": 24 * 24 + 48 * (34 + 1),
+    "granite-4.0-3b-vision": 12 * 12 + 24 * (16 + 1),
+    "LightOnOCR-2-1B-bf16": 55 * 39,
+    "Qwen2-VL-2B-Instruct-4bit": 48 * 40,
+    "Qwen2.5-VL-3B-Instruct-4bit": 48 * 40,
+    "olmOCR-2-7B-1025-8bit": 46 * 33,
+    "Nanonets-OCR2-3B-4bit": 56 * 40,
+    "Qwen3-VL-4B-Instruct-4bit": 48 * 32,
+}
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -146,6 +170,7 @@ def test_every_type_of_a_recipe_has_a_miniature() -> None:
 def test_a_model_gets_the_prompt_and_the_image_tokens_that_its_authors_document(model: tuple[str, Reading]) -> None:
     name, reading = model
     assert reading.prompt == WANTED[name].prompt
+    assert reading.a4 == A4[name]
 
 
 def test_a_model_gets_a_vector_for_each_token(model: tuple[str, Reading]) -> None:
@@ -177,7 +202,7 @@ def test_memory_is_given_back(model: tuple[str, Reading]) -> None:
 
 
 def test_the_decoder_of_nemotron_parse_begins_with_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokenizer puts <s> and </s> around it, which are 0 and 2; the decoder must not get these."""
+    """The tokenizer would put <s> and </s> around it, which are 0 and 2; the decoder must not get these."""
     from mlx_vlm.models.nemotron_parse.language import NemotronParseDecoder
 
     given: list[list[int]] = []

@@ -2,12 +2,15 @@
 
 import gc
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from ocrqueue.engines.mlx.answer import Bounds
+from ocrqueue.engines.mlx.reading import PageReader
 from ocrqueue.errors import PageError
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
@@ -21,6 +24,7 @@ class Reading:
     prompt: str  # what the model got, decoded; `<token>×N` is a token N times
     tokens: int  # of the prompt, image tokens included
     embedded: int  # vectors that the decoder, or its encoder, got for them
+    a4: int  # image tokens of an A4 page, rendered at the recipe's resolution
     page: PageText | PageError
     active: tuple[int, int, int]  # bytes that MLX uses before loading, with the model, and after freeing
     cache: int  # bytes that MLX keeps after freeing
@@ -38,9 +42,10 @@ def read_once(name: str, directory: Path, size: tuple[int, int]) -> Reading:
     _listen(engine, given)
     (page,) = engine.read([Image.new("RGB", size, "white")], Options())
     ((ids, embedded),) = given
-    prompt = collapsed(decode(engine, ids))
+    prompt, a4 = collapsed(decode(engine, ids)), _image_tokens_of_a4(engine)
     engine.free_resources()
-    return Reading(prompt, len(ids), embedded, page, (before, loaded, mx.get_active_memory()), mx.get_cache_memory())
+    active = before, loaded, mx.get_active_memory()
+    return Reading(prompt, len(ids), embedded, a4, page, active, mx.get_cache_memory())
 
 
 def opened(name: str, directory: Path, **changes: object) -> Miniature:
@@ -59,6 +64,18 @@ def decode(engine: Miniature, ids: list[int]) -> str:
 def collapsed(text: str) -> str:
     """A text with `<token>×N` for a token in angle brackets that stands there N times, one after another."""
     return re.sub(r"(<[^<>]+>)\1+", lambda found: f"{found[1]}×{len(found[0]) // len(found[1])}", text)
+
+
+def _image_tokens_of_a4(engine: Miniature) -> int:
+    """How many tokens of an A4 page's prompt are the most frequent one, which stands for parts of the image."""
+    from mlx_vlm.utils import prepare_inputs
+
+    assert engine._loaded is not None
+    reader = PageReader(engine._loaded, engine._recipe, Bounds(1, float("inf"), lambda: False))
+    image, _ = reader.show(Image.new("RGB", (round(8.27 * engine.dpi), round(11.69 * engine.dpi)), "white"))
+    inputs = prepare_inputs(engine._loaded.processor, images=[image], prompts=[engine._loaded.prompt])
+    ((_, count),) = Counter(inputs["input_ids"].tolist()[0]).most_common(1)
+    return count
 
 
 def _listen(engine: Miniature, given: list[tuple[list[int], int]]) -> None:
