@@ -39,7 +39,7 @@ class Numbered:
 
     def load(self, model: Model) -> None:  # noqa: ARG002 -- the interface
         """Take `load_seconds`, or fail if the file TEST_ENGINE_BROKEN exists."""
-        if os.path.exists(os.environ.get("TEST_ENGINE_BROKEN", "/nonexistent")):  # noqa: PTH110
+        if os.path.exists(os.environ.get("TEST_ENGINE_BROKEN", "")):  # noqa: PTH110
             raise ModelUnavailable("the test's model is broken: remove the file", "model_broken")
         time.sleep(self.load_seconds)
         self._loaded = True
