@@ -159,7 +159,9 @@ def _prepare(loaded: LoadedModel, image: "Image") -> tuple[list[int], dict[str, 
 
 def generate_one(loaded: LoadedModel, image: "Image", bounds: Bounds, sampling: Sampling = GREEDY) -> Answer:
     """Generate one page. Raises what mlx-vlm raises."""
-    page = Answer(loaded.decode, bounds)
+    page = Answer(loaded.decode, bounds, stopped=bounds.interrupted())
+    if page.stopped:
+        return page
     with closing(_stream(loaded, image, bounds, sampling)) as tokens:
         for token in tokens:
             if page.take(token):

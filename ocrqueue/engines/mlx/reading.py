@@ -167,6 +167,7 @@ class PageReader:
             return parsed
         if text.warning.code == WarningCode.REPETITION and not parsed.page.plain.strip():
             return _NOTHING
+        log.warning("the text of a page may not be complete: %s", text.warning.message)
         return replace(parsed, page=replace(parsed.page, warnings=(text.warning,)))
 
     def _parse(self, answer: str, view: View) -> Parsed:
