@@ -70,29 +70,47 @@ class Answer:
     outcome: Outcome
 
 
-def unload(redis: Redis, ask: Callable[[int], Sequence[dict[str, Any]]], seconds: float) -> Iterator[Answer]:
-    """Ask all children of all live workers to free their models; yields each answer when it is known.
+class Unloading:
+    """A request to all children of all live workers to free their models."""
 
-    `ask(n)` sends the request to the n live workers and returns their replies, each {worker: reply}. A child that has
-    not answered after `seconds` is `BUSY`. Raises redis.RedisError.
-    """
-    hosts = {worker.id: worker.host for worker in live(redis)}
-    waiting = {
-        (reply["worker"], int(pid)): int(before)
-        for replies in (ask(len(hosts)) if hosts else ())
-        for reply in replies.values()
-        for pid, before in reply.get("children", {}).items()
-    }
-    end = time.monotonic() + seconds
-    while waiting:
-        late = time.monotonic() > end
-        for (worker, pid), before in list(waiting.items()):
-            row = cast("str | None", redis.get(names.child_key(worker, pid)))
+    def __init__(self, redis: Redis, ask: Callable[[int], Sequence[dict[str, Any]]]) -> None:
+        """`ask(n)` sends the request to the n live workers and returns their replies, each {worker: reply}.
+
+        Raises redis.RedisError.
+        """
+        self._redis = redis
+        self._hosts = {worker.id: worker.host for worker in live(redis)}
+        self._waiting = {
+            (reply["worker"], int(pid)): int(before)
+            for replies in (ask(len(self._hosts)) if self._hosts else ())
+            for reply in replies.values()
+            for pid, before in reply.get("children", {}).items()
+        }
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a child has not answered yet."""
+        return bool(self._waiting)
+
+    def look(self, is_late: bool) -> Iterator[Answer]:
+        """The answers since the last look; when it `is_late`, children without one are `BUSY`."""
+        for (worker, pid), before in list(self._waiting.items()):
+            row = cast("str | None", self._redis.get(names.child_key(worker, pid)))
             outcome = _outcome(row, before)
-            if outcome or late:
-                del waiting[worker, pid]
-                yield Answer(hosts.get(worker, "?"), pid, outcome or Outcome.BUSY)
-        if waiting:
+            if outcome or is_late:
+                del self._waiting[worker, pid]
+                yield Answer(self._hosts.get(worker, "?"), pid, outcome or Outcome.BUSY)
+
+
+def unload(unloading: Unloading, seconds: float) -> Iterator[Answer]:
+    """Yield each answer when it is known. A child that has not answered after `seconds` is `BUSY`.
+
+    Raises redis.RedisError.
+    """
+    end = time.monotonic() + seconds
+    while unloading.is_open:
+        yield from unloading.look(is_late=time.monotonic() > end)
+        if unloading.is_open:
             time.sleep(_POLL)
 
 

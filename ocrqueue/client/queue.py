@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from ocrqueue import names
 from ocrqueue.client import children, listing
-from ocrqueue.client.children import Answer, Child
+from ocrqueue.client.children import Answer, Child, Unloading
 from ocrqueue.client.follow import Statuses, follow
 from ocrqueue.client.listing import JobFilter, Part
 from ocrqueue.client.status import DeadPage, JobStatus, ended_status, status_of
@@ -117,7 +117,12 @@ class Queue:
         Raises QueueUnavailable.
         """
         with reaching(self.settings):
-            yield from children.unload(self.redis, self._ask_workers, seconds)
+            yield from children.unload(self.unloading(), seconds)
+
+    def unloading(self) -> Unloading:
+        """Ask every worker child to free its models, and return without waiting. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            return Unloading(self.redis, self._ask_workers)
 
     def _ask_workers(self, count: int) -> list[dict[str, Any]]:
         found = self._celery.control.broadcast(names.UNLOAD, reply=True, limit=count, timeout=5)

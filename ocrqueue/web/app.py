@@ -18,7 +18,7 @@ from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.monitoring.readiness import Readiness
 from ocrqueue.web.monitoring.requests import CountRequests, Requests
-from ocrqueue.web.routes import deliveries, events, jobs, lists, original, pages, probes, results, submit
+from ocrqueue.web.routes import deliveries, events, jobs, lists, operations, original, pages, probes, results, submit
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import PREFIX, WebSettings, web_settings
 from ocrqueue.web.ui import entrance
@@ -34,6 +34,7 @@ _OWN: tuple[APIRouter, ...] = (
     deliveries.router,
     results.router,
     lists.router,
+    operations.router,
 )
 # routers with paths of their own
 _OTHERS: tuple[APIRouter, ...] = (

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ocrqueue.client import JobStatus
+from ocrqueue.client.children import Outcome
 from ocrqueue.ledger import PageRecord
 from ocrqueue.states import JobState, PageState
 from ocrqueue.web.settings import PREFIX
@@ -94,6 +95,92 @@ class PageList(BaseModel):
 
     items: list[PageStateObject]
     next_cursor: str | None = Field(description="for the next part; null: this is the last one")
+
+
+class OpenPages(BaseModel):
+    """The open pages of an engine and a priority."""
+
+    engine: str = Field(description="`unknown`: the document is not opened yet, and counts as ten pages")
+    priority: str
+    pages: int
+
+
+class WorkerObject(BaseModel):
+    """A live worker."""
+
+    host: str
+    engines: list[str]
+    queues: list[str]
+    children: int
+
+
+class StatsObject(BaseModel):
+    """The figures of the queue."""
+
+    jobs: dict[JobState, int] = Field(description="jobs that are kept, by state")
+    pages_open: list[OpenPages]
+    oldest_open_page_seconds: float = Field(description="0 if no page is open")
+    dead_pages: int = Field(description="failed pages that a retry may read")
+    pages_per_minute: list[int] = Field(description="of the last hour, oldest first; the last minute is not over")
+    page_seconds: dict[str, float] = Field(description="seconds for a page in the last hour, by engine")
+    seconds_left: float | None = Field(description="until all open pages are read; null if that is not known")
+    workers: list[WorkerObject]
+    waiting_for: list[str] = Field(description="why jobs do not go on, and what to do; empty if they do")
+
+
+class ModelObject(BaseModel):
+    """A model in the model directory."""
+
+    name: str
+    kind: str
+    revision: str
+    path: str
+    size: int = Field(description="bytes")
+    files: int
+    last_used: str | None = Field(description="ISO 8601")
+    status: str
+    reason: str
+    prunable: bool
+    problems: list[str]
+
+
+class ChildObject(BaseModel):
+    """A child process of a worker, after its last task."""
+
+    worker: str
+    host: str
+    pid: int
+    tasks: int
+    loads: int
+    models: dict[str, str] = Field(description="models in memory, by engine")
+    loaded_since: float | None
+    last_used: float | None
+    freed: int
+    rss: int | None = Field(description="resident memory, bytes; the others below are memory of MLX")
+    active: int | None
+    cache: int | None
+    peak: int | None
+
+
+class ModelsObject(BaseModel):
+    """Models on disk and in memory."""
+
+    models: list[ModelObject] = Field(description="of the model directory of this machine; empty without one")
+    children: list[ChildObject]
+
+
+class UnloadedChild(BaseModel):
+    """What a child did."""
+
+    host: str
+    pid: int
+    outcome: Outcome
+
+
+class UnloadedObject(BaseModel):
+    """What each worker child did."""
+
+    children: list[UnloadedChild]
 
 
 def job_json(status: JobStatus) -> dict[str, Any]:
