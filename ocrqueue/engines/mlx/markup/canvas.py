@@ -3,13 +3,13 @@
 import re
 
 from ocrqueue.engines.mlx.markup.boxes import NUMBER, rectangle
-from ocrqueue.engines.mlx.markup.formulas import block
+from ocrqueue.engines.mlx.markup.formulas import formula
 from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
 from ocrqueue.engines.mlx.view import View
 from ocrqueue.geometry import Point, Quad
 
 _CANVAS = (1664, 2048)  # pixels; width and height of the image that mlx-vlm's processor makes
-_MARK = re.compile(rf"<x_({NUMBER})><y_({NUMBER})>|<class_([^<>\s]+)>")
+_MARK = re.compile(rf"<x_({NUMBER})><y_({NUMBER})>|<class_([A-Za-z-]+)>")
 _LEFT_OVER = re.compile(rf"<[xy]_{NUMBER}>|</?s>|<(?:predict_[a-z_]+|output_[a-z_]+)>")
 _HEADINGS = {"Title": "# ", "Section-header": "## "}
 _FORMULAS = ("Formula", "Inline-formula")
@@ -38,7 +38,7 @@ def nemotron(answer: str, view: View) -> Parsed:
 def _block(text: str, kind: str, corners: list[tuple[float, float]], view: View) -> Block:
     content = _LEFT_OVER.sub("", text).strip()
     if kind in _FORMULAS:
-        content = block(content)
+        content = formula(content)
     elif content and not content.startswith("#"):
         content = _HEADINGS.get(kind, "") + content
     return Block(content, _box(corners, view) if len(corners) == 2 else None)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from ocrqueue.engines.mlx.markup.boxes import box_of
-from ocrqueue.engines.mlx.markup.formulas import block
+from ocrqueue.engines.mlx.markup.formulas import formula
 from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
 from ocrqueue.engines.mlx.markup.tables.from_otsl import has_otsl, with_tables, without_tags
 from ocrqueue.engines.mlx.view import View
@@ -58,6 +58,7 @@ class _Element:
     kind: str  # empty: the page
     places: list[str] = field(default_factory=list)  # left, top, right, bottom
     texts: list[str] = field(default_factory=list)
+    has_text: bool = False  # its places stand before its text; later ones are those of cells
 
 
 class _Reader:
@@ -70,10 +71,11 @@ class _Reader:
 
     def text(self, text: str) -> None:
         self._open[-1].texts.append(text)
+        self._open[-1].has_text |= bool(text.strip())
 
     def place(self, number: str) -> None:
         element = self._open[-1]
-        if len(element.places) < 4:  # more are those of cells
+        if not element.has_text and len(element.places) < 4:
             element.places.append(number)
 
     def start(self, kind: str) -> None:
@@ -106,8 +108,10 @@ class _Reader:
 
     def _flush(self, element: _Element) -> None:
         content = _markdown(element.kind, "".join(element.texts))
-        element.texts.clear()
         self._blocks.append(Block(content, box_of(element.places, self._view, _GRID)))
+        element.texts.clear()
+        if not element.kind:  # another text of the page has another place
+            element.places, element.has_text = [], False
 
 
 def _goes_on(parent: str, kind: str) -> bool:
@@ -118,7 +122,7 @@ def _goes_on(parent: str, kind: str) -> bool:
 def _in_line(kind: str, body: str) -> str:
     """An element inside of a text, as Markdown."""
     content = " ".join(without_tags(_LANGUAGE.sub("", body, count=1) if kind == "code" else body).split())
-    return f"\\({content}\\)" if kind == "formula" and "$" not in content and "\\" + "(" not in content else content
+    return formula(content, in_line=True) if kind == "formula" else content
 
 
 def _markdown(kind: str, body: str) -> str:
@@ -129,7 +133,7 @@ def _markdown(kind: str, body: str) -> str:
         return with_tables(body)
     content = (_LANGUAGE.sub("", body, count=1) if kind == "code" else body).strip()
     if not content or kind == "formula":
-        return block(content)
+        return formula(content)
     if kind in ("inline", "list_item", "title") or kind.startswith("section_header"):
         content = " ".join(content.split())
     if kind.startswith("section_header"):

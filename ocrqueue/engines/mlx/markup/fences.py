@@ -15,6 +15,11 @@ def outside_code(content: str, change: Callable[[str], str]) -> str:
     return "".join(parts)
 
 
+def closed(content: str) -> str:
+    """Markdown whose last code block is closed, so that what follows the page is no code."""
+    return content if len(_FENCE.findall(content)) % 2 == 0 else content.rstrip("\n") + "\n```"
+
+
 def without_fences(content: str) -> str:
     """Markdown without its fences. Words after a fence stay if they do not look like the name of a language."""
     parts = _FENCE.split(content)

@@ -20,11 +20,11 @@ def dollars(content: str) -> str:
         if found[0] in _CLOSER:
             opened, opener = len(pieces), found[0]
         elif opened >= 0 and found[0] == _CLOSER[opener]:
-            formula = "".join(pieces[opened + 1 :])
-            if formula.strip() and "$" not in formula and "\n\n" not in formula:
+            inner = "".join(pieces[opened + 1 :])
+            if inner.strip() and "$" not in inner and "\n\n" not in inner:
                 before = pieces[opened - 1] if opened else ""
                 alone = opener == r"\[" and _starts_line(before, opened == 1) and _ends_line(content, end)
-                pieces[opened:] = [_delimited(formula.strip(), opener, alone)]
+                pieces[opened:] = [_delimited(inner.strip(), opener, alone)]
                 opened = -1
                 continue
             opened = -1
@@ -40,20 +40,20 @@ def _ends_line(content: str, end: int) -> bool:
     return content[end : end + 1] in ("", "\n")
 
 
-def _delimited(formula: str, opener: str, alone: bool) -> str:
+def _delimited(latex: str, opener: str, alone: bool) -> str:
     if alone:
-        return f"$$\n{formula}\n$$"
-    return f"$${formula}$$" if opener == r"\[" else f"${formula}$"
+        return f"$$\n{latex}\n$$"
+    return f"$${latex}$$" if opener == r"\[" else f"${latex}$"
 
 
-def block(content: str) -> str:
-    """An element that is a formula, as Markdown: delimited as the model did it, or a block if it did not."""
+def formula(content: str, in_line: bool = False) -> str:
+    """An element that is a formula, as Markdown: delimited as the model did it; else as a block, or for a line."""
     content = dollars(content.strip())
     if not content or "$" in content:
         return content
     for opener in _CLOSER:  # without its closer: the answer is cut
         content = content.removeprefix(opener)
-    return f"$$\n{content.strip()}\n$$"
+    return f"${content.strip()}$" if in_line else f"$$\n{content.strip()}\n$$"
 
 
 def bare(content: str) -> str:

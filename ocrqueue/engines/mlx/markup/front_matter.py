@@ -13,7 +13,7 @@ from ocrqueue.engines.mlx.view import View
 
 _ABOUT = ("primary_language", "is_rotation_valid", "rotation_correction", "is_table", "is_diagram")
 _TEXT = "natural_text"
-_LINE = re.compile(rf"({'|'.join(_ABOUT)})\s*:\s*([\w-]{{0,12}})\s*")
+_LINE = re.compile(rf"({'|'.join(_ABOUT)})\s*:\s*([\w, -]{{0,20}})\s*")
 _NO_FILE = re.compile(r"!\[([^\[\]]*)\]\(page[\w-]*\.png\)")  # a figure's description, and its place on the page
 
 
@@ -55,8 +55,8 @@ def _from_front_matter(answer: str) -> tuple[Mapping[str, str], str]:
     first, *lines = answer.split("\n")
     if first.strip() != "---":
         return {}, answer
-    about = {found[1]: found[2] for found in takewhile(bool, map(_LINE.fullmatch, lines)) if found}
-    rest = lines[len(about) :]
+    front = [(found[1], found[2]) for found in takewhile(bool, map(_LINE.fullmatch, lines)) if found]
+    about, rest = dict(front), lines[len(front) :]
     is_cut = len(rest) == 1 and any(name.startswith(rest[0]) for name in (*_ABOUT, "---"))
     if rest[:1] == ["---"] or is_cut:
         return about, "\n".join(rest[1:])
@@ -65,6 +65,6 @@ def _from_front_matter(answer: str) -> tuple[Mapping[str, str], str]:
 
 def _correction(about: Mapping[str, str]) -> int:
     """The correction in degrees; 0 if the page is upright or the model says something else than it was trained to."""
-    given = about.get("rotation_correction", "")
-    is_wrong = about.get("is_rotation_valid", "").lower() == "false"
+    given = about.get("rotation_correction", "").strip()
+    is_wrong = about.get("is_rotation_valid", "").strip().lower() == "false"
     return int(given) if is_wrong and given in ("90", "180", "270") else 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ocrqueue.engines.mlx.markup.boxes import around, box_of, numbers_in
-from ocrqueue.engines.mlx.markup.formulas import block
+from ocrqueue.engines.mlx.markup.formulas import formula
 from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
 from ocrqueue.engines.mlx.view import View
 
@@ -68,7 +68,7 @@ def _block(part: _Part, is_located: bool, view: View) -> Block:
     is_kind = part.label in _KINDS or (bool(part.body) and re.fullmatch("[a-z_]*", part.label) is not None)
     content = part.body if is_kind and not (is_located and not part.body) else f"{part.label}\n{part.body}".strip()
     if is_kind and part.label in _FORMULAS:
-        content = block(content)
+        content = formula(content)
     elif is_kind and part.body and not content.startswith("#"):
         content = _HEADINGS.get(part.label, "") + content
     return Block(content, box_of(around(numbers_in(part.coordinates)), view, _GRID))

@@ -2,7 +2,7 @@
 
 from ocrqueue.engines.mlx.markup.boxes import box_of, is_number
 from ocrqueue.engines.mlx.markup.fences import unfenced
-from ocrqueue.engines.mlx.markup.formulas import block
+from ocrqueue.engines.mlx.markup.formulas import formula
 from ocrqueue.engines.mlx.markup.lenient_json import Record, read_records
 from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
 from ocrqueue.engines.mlx.markup.prose import markdown
@@ -31,4 +31,4 @@ def _block(part: Record | str, view: View) -> Block:
     kind = "".join(part.fields.pop("category", []))
     texts = [*part.fields.pop("text", []), *(value for values in part.fields.values() for value in values)]
     content = "\n".join([*texts, *part.loose, *(value for value in box if not is_number(value))])
-    return Block(block(content) if kind == "Formula" else content, box_of(box, view, None))
+    return Block(formula(content) if kind == "Formula" else content, box_of(box, view, None))

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ocrqueue.engines.mlx.markup.fences import outside_code
+from ocrqueue.engines.mlx.markup.fences import closed, outside_code
 from ocrqueue.engines.mlx.markup.formulas import bare, dollars
 from ocrqueue.engines.mlx.markup.plain import plain
+from ocrqueue.engines.mlx.markup.tables.from_html import with_closed_tables
 from ocrqueue.engines.mlx.markup.tables.from_latex import with_html_tables
 from ocrqueue.engines.mlx.view import View
 from ocrqueue.geometry import Quad
@@ -40,8 +41,9 @@ def page_of(blocks: Iterable[Block]) -> Parsed:
 
 
 def _normal(markdown: str) -> str:
-    """Markdown with tables of LaTeX as HTML, and with formulas between dollars."""
-    return outside_code(markdown, lambda text: dollars(with_html_tables(text))).strip()
+    """Markdown with tables of LaTeX as HTML, and with formulas between dollars. What the answer's end cut is closed."""
+    content = outside_code(markdown.strip(), lambda text: with_closed_tables(dollars(with_html_tables(text))))
+    return closed(content.strip())
 
 
 def lines_of(found: Iterable[tuple[str, Quad | None]]) -> Parsed:

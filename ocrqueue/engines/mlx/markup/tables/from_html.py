@@ -97,6 +97,15 @@ def _cell(text: str, columns: int = 1, rows: int = 1) -> Cell:
     return Cell(html.unescape(text), columns, rows)
 
 
+def with_closed_tables(content: str) -> str:
+    """A text in which each table of HTML is closed, so that what follows the page is no part of it."""
+    opened = 0
+    for found in _TAG.finditer(content):
+        if found[2].lower() == "table":
+            opened = max(0, opened + (-1 if found[1] else 1))
+    return _CUT_TAG.sub("", content) + "</table>" * opened if opened else content
+
+
 def html_tables_as_text(content: str) -> str:
     """A text in which tables of HTML are plain text, on lines of their own."""
     reader, end = _Reader(), 0

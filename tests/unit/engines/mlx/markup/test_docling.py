@@ -98,6 +98,11 @@ def test_an_element_inside_of_another_has_its_own_box():
     assert (texts(page), boxes(page)) == (["Figure"], [(0, 0, 1000, 2000)])
 
 
+def test_places_of_cells_are_not_that_of_the_table():
+    page = parse("doctags", f"<otsl><fcel>{AT}a<fcel>{AT}b<nl></otsl>{AT}outside<text>in</text>after")
+    assert (page.plain, texts(page)) == ("a\tb\n\noutside\n\nin\n\nafter", ["outside"])
+
+
 @pytest.mark.parametrize("places", ["<loc_1><loc_2><loc_3>", "<loc_5>" * 4, "<loc_900>" * 4, "", "<loc_1/><loc_2/>"])
 def test_wrong_places_give_no_box(places):
     page = parse("doctags", f"<text>{places}kept</text>")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrqueue.engines.mlx.markup.fences import outside_code, unfenced, without_fences
+from ocrqueue.engines.mlx.markup.fences import closed, outside_code, unfenced, without_fences
 
 CODE = "before\n```python\n# inside\n```\nafter"
 
@@ -37,3 +37,8 @@ def test_fences_are_removed_but_not_words_after_them():
 )
 def test_the_fence_around_an_answer_is_removed(answer, content):
     assert unfenced(answer) == content
+
+
+def test_a_cut_code_block_is_closed():
+    assert closed("a\n```\nb") == "a\n```\nb\n```"
+    assert closed(CODE) == CODE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrqueue.engines.mlx.markup.formulas import bare, block, dollars
+from ocrqueue.engines.mlx.markup.formulas import bare, dollars, formula
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_delimiters_become_dollars(given, wanted):
     ],
 )
 def test_an_element_that_is_a_formula_is_delimited_once(given, wanted):
-    assert block(given) == wanted
+    assert formula(given) == wanted
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,7 @@ def test_an_element_that_is_a_formula_is_delimited_once(given, wanted):
 )
 def test_a_text_that_is_a_formula_loses_its_dollars(given, wanted):
     assert bare(given) == wanted
+
+
+def test_a_formula_in_a_line():
+    assert formula("a^2", in_line=True) == formula(r"\(a^2\)", in_line=True) == "$a^2$"

@@ -22,3 +22,10 @@ def test_code_keeps_its_latex():
 def test_lines_with_and_without_boxes():
     page = lines_of([(" one ", BOX), ("", BOX), ("two", None)]).page
     assert (page.plain, page.markdown, texts(page)) == ("one\ntwo", None, ["one"])
+
+
+def test_what_the_end_of_the_answer_cut_is_closed():
+    """Else the next pages of the document would be code, or cells."""
+    assert (
+        page_of([Block("<table><tr><td>a"), Block("```\nb")]).page.markdown == "<table><tr><td>a</table>\n\n```\nb\n```"
+    )

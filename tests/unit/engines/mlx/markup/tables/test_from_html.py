@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrqueue.engines.mlx.markup.tables.from_html import html_tables_as_text, pipe_tables_as_text
+from ocrqueue.engines.mlx.markup.tables.from_html import html_tables_as_text, pipe_tables_as_text, with_closed_tables
 
 
 def as_text(content):
@@ -62,3 +62,16 @@ def test_words_that_look_like_tags_are_text():
 )
 def test_pipes(table, text):
     assert pipe_tables_as_text(table) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "closed"),
+    [
+        ("<table><tr><td>a", "<table><tr><td>a</table>"),
+        ("<table><tr><td>a</td><td colsp", "<table><tr><td>a</td></table>"),
+        ("<table><tr><td><table><tr><td>a", "<table><tr><td><table><tr><td>a</table></table>"),
+        ("<table></table></table> text <t", "<table></table></table> text <t"),
+    ],
+)
+def test_cut_tables_are_closed(content, closed):
+    assert with_closed_tables(content) == closed
