@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from ocrqueue.engines.mlx.markup.boxes import box_of
 from ocrqueue.engines.mlx.markup.formulas import formula
 from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
-from ocrqueue.engines.mlx.markup.tables.from_otsl import has_otsl, with_tables, without_tags
+from ocrqueue.engines.mlx.markup.tables.from_otsl import has_otsl, joined, read_otsl, without_tags
+from ocrqueue.engines.mlx.markup.tables.table import as_markdown, literal
 from ocrqueue.engines.mlx.view import View
 
 _GRID = 500  # docling-core's locations are parts of 500
@@ -22,6 +23,7 @@ _TOKEN = re.compile(rf"<(/?)({_KINDS.replace(' ', '|')})>|<loc_(\d+)/?>|{_WITHOU
 _LANGUAGE = re.compile(r"\A\s*<_[^<>\s]+_>")  # of code
 _CLASS = re.compile(r"\A\s*<(?!(?:[flux]cel|ecel|[cr]hed|srow|nl)>)[a-z_]+>")  # what a picture shows
 _CELLS = ("otsl", "document_index", "table")
+_RAW = ("formula", "code", "picture", "chart", *_CELLS)  # become Markdown when they end, other texts at once
 _APART = ("caption", "list_item", "page_header", "page_footer", "picture", "chart", *_CELLS)
 _AROUND = {
     "title": "# {}", "list_item": "- {}", "code": "```\n{}\n```",
@@ -70,7 +72,8 @@ class _Reader:
         self._open = [_Element("")]
 
     def text(self, text: str) -> None:
-        self._open[-1].texts.append(text)
+        is_raw = any(element.kind in _RAW for element in self._open)
+        self._open[-1].texts.append(text if is_raw else literal(text))
         self._open[-1].has_text |= bool(text.strip())
 
     def place(self, number: str) -> None:
@@ -130,10 +133,17 @@ def _markdown(kind: str, body: str) -> str:
     if kind in ("picture", "chart"):
         body = _CLASS.sub("", body, count=1)
     if has_otsl(body):
-        return with_tables(body)
-    content = (_LANGUAGE.sub("", body, count=1) if kind == "code" else body).strip()
-    if not content or kind == "formula":
-        return formula(content)
+        before, rows, after = read_otsl(body)
+        return joined(literal(before), as_markdown(rows), literal(after))
+    if kind == "formula":
+        return formula(body)
+    if kind == "code":
+        body = _LANGUAGE.sub("", body, count=1)
+    elif kind in _RAW:
+        body = literal(body)
+    content = body.strip()
+    if not content:
+        return ""
     if kind in ("inline", "list_item", "title") or kind.startswith("section_header"):
         content = " ".join(content.split())
     if kind.startswith("section_header"):

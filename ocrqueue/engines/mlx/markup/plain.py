@@ -7,10 +7,10 @@ from ocrqueue.engines.mlx.markup.tables.from_html import ATTRIBUTES, html_tables
 
 _IMAGE = re.compile(r"!\[([^\[\]]*)\]\([!-'*-Z^-~]*\)")  # with the address of a file
 _HEADING = re.compile(r"(?m)^ {0,3}#{1,6} +")
-_LINE_END = re.compile(rf"(?i)<br\s*/?>\n?|</(?:p|div|center){ATTRIBUTES}")
+_LINE_END = re.compile(rf"(?i)(?<!\\)(?:<br\s*/?>\n?|</(?:p|div|center){ATTRIBUTES})")
 _TAG = re.compile(
-    r"(?i)</?(?:img|watermark|page_number|signature|logo)>"  # Nanonets' tags
-    rf"|</?(?:sup|sub|b|i|u|em|strong|small|span|p|div|center){ATTRIBUTES}"
+    r"(?i)(?<!\\)(?:</?(?:img|watermark|page_number|signature|logo)>"  # Nanonets' tags
+    rf"|</?(?:sup|sub|b|i|u|em|strong|small|span|p|div|center){ATTRIBUTES})"
 )
 _STRONG = re.compile(r"\*\*|__|\n")
 
@@ -27,7 +27,7 @@ def plain(content: str) -> str:
 def _without_marks(content: str) -> str:
     content = _without_strong(_HEADING.sub("", _IMAGE.sub(r"\1", content)))
     content = _TAG.sub("", _LINE_END.sub("\n", content))
-    return pipe_tables_as_text(html_tables_as_text(content))
+    return pipe_tables_as_text(html_tables_as_text(content)).replace(r"\<", "<")
 
 
 def _without_strong(content: str) -> str:

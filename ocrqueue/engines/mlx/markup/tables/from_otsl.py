@@ -26,9 +26,14 @@ def without_tags(content: str) -> str:
 
 
 def with_tables(content: str) -> str:
-    """A text in which a table in OTSL is Markdown: the text before it, the table, the text after its last row."""
+    """Markdown in which a table in OTSL is Markdown, too."""
     before, rows, after = read_otsl(content)
-    return "\n\n".join(part for part in (before.strip(), as_markdown(rows), after.strip()) if part)
+    return joined(before, as_markdown(rows), after)
+
+
+def joined(*parts: str) -> str:
+    """Parts of Markdown with an empty line between them."""
+    return "\n\n".join(part.strip() for part in parts if part.strip())
 
 
 def read_otsl(content: str) -> tuple[str, Rows, str]:

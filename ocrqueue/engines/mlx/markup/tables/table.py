@@ -1,9 +1,11 @@
 """A table, and how it is written."""
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_TAG_BEGIN = re.compile(r"<(?=[A-Za-z/!?])")
 _MOST_COLUMNS = 100  # of a table that are kept in line in plain text; larger spans are longer than any page is wide
 
 
@@ -46,7 +48,12 @@ def as_markdown(rows: Rows) -> str:
 
 
 def _pipe_cell(cell: Cell) -> str:
-    return "<br>".join(_lines(cell)).replace("|", r"\|")
+    return "<br>".join(map(literal, _lines(cell))).replace("|", r"\|")
+
+
+def literal(text: str) -> str:
+    r"""Plain text as Markdown in which no tag of HTML begins: `\<` stands for `<`."""
+    return _TAG_BEGIN.sub(r"\\<", text)
 
 
 def _lines(cell: Cell) -> list[str]:

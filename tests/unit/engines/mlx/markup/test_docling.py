@@ -65,11 +65,22 @@ def test_a_page():
         (f"<handwritten_text>{AT}cut", "cut"),
         ("<text>a</title>b</text>", "ab"),
         ("before<text>in</text>after", "before\n\nin\n\nafter"),
-        ("<unknown>word</unknown>", "<unknown>word</unknown>"),
+        ("<unknown>word</unknown>", r"\<unknown>word\</unknown>"),
+        ("<inline><text>vector<int></text><formula>a<b</formula></inline>", r"vector\<int> $a<b$"),
+        ("<otsl><fcel><b>|<fcel><text><i></text><nl></otsl>", r"| \<b>\| | \<i> |" + "\n| --- | --- |"),
     ],
 )
 def test_elements(answer, markdown):
     assert parse("doctags", f"<doctag>{answer}</doctag>").markdown == markdown
+
+
+def test_text_that_looks_like_html_is_text():
+    """DocTags are no Markdown: `<` is a character of the page, and must not begin a tag where Markdown is shown."""
+    page = parse(
+        "doctags", "<text><script>x</script> 1 < 2</text><picture><b></picture><otsl><fcel><i>&amp;<nl></otsl>"
+    )
+    assert page.markdown == "\\<script>x\\</script> 1 < 2\n\n| \\<i>&amp; |\n| --- |"
+    assert page.plain == "<script>x</script> 1 < 2\n\n<i>&"
 
 
 def test_cells_that_go_on_are_spans():
