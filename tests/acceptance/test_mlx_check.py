@@ -10,6 +10,8 @@ import pytest
 from ocrqueue.cli import main
 from tests.support import tiny
 from tests.support.harness import PROJECT
+from tests.support.miniatures import FAMILIES
+from tests.support.miniatures.builder import build
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -59,6 +61,27 @@ def test_a_model_of_the_directory_is_checked_by_name(directory: Path, capsys: py
     assert "page_startx_starty_width_height.png" in found["prompt"]
     assert found["weights"] == (tiny.FOLDER / "model.safetensors").stat().st_size < found["needed"]
     assert found["machine"] > 10**8
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [
+        (
+            "GLM-OCR-bf16",
+            "[gMASK]<sop><|user|>\n<|begin_of_image|><|image|><|end_of_image|>Text Recognition:<|assistant|>\n",
+        ),
+        ("DeepSeek-OCR-8bit", "<image>\n<|grounding|>Convert the document to markdown. "),  # its processor prints
+        ("Unlimited-OCR", "<image>document parsing."),
+    ],
+)
+def test_the_finished_prompt_has_the_template_of_the_folder(
+    directory: Path, capsys: pytest.CaptureFixture[str], name: str, prompt: str
+) -> None:
+    build(FAMILIES[name], directory / name)
+    capsys.readouterr()
+    assert main(["models", "check", name, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["prompt"], found["usable"]) == (prompt, True)
 
 
 def test_the_settings_of_the_worker_hold(
