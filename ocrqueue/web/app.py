@@ -18,10 +18,22 @@ from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.monitoring.readiness import Readiness
 from ocrqueue.web.monitoring.requests import CountRequests, Requests
-from ocrqueue.web.routes import deliveries, events, jobs, lists, operations, original, pages, probes, results, submit
+from ocrqueue.web.routes import (
+    deliveries,
+    events,
+    jobs,
+    lists,
+    operations,
+    original,
+    pages,
+    probes,
+    results,
+    search,
+    submit,
+)
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import PREFIX, WebSettings, web_settings
-from ocrqueue.web.ui import entrance
+from ocrqueue.web.ui import entrance, job_page, queue_page
 from ocrqueue.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -32,6 +44,7 @@ _OWN: tuple[APIRouter, ...] = (
     pages.router,
     events.router,
     deliveries.router,
+    search.router,
     results.router,
     lists.router,
     operations.router,
@@ -45,6 +58,8 @@ _OTHERS: tuple[APIRouter, ...] = (
     azure.router,
     open_webui.router,
     entrance.router,
+    queue_page.router,
+    job_page.router,
 )
 
 

@@ -6,7 +6,7 @@ The client of docling-serve builds its document from it. Each paragraph of a pag
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ocrqueue.web.compat.paragraphs import Lines, around, paragraphs
+from ocrqueue.web.content.paragraphs import Lines, around, paragraphs
 
 _VERSION = "1.10.0"  # of the DoclingDocument schema that this module writes
 _ROOT = "#/body"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ocrqueue.web.compat.paragraphs import around, paragraphs
+from ocrqueue.web.content.paragraphs import around, paragraphs
 
 _DPI = 72  # of a page whose resolution is not known
 

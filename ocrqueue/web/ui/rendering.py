@@ -2,13 +2,17 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ocrqueue import __version__
+from ocrqueue.errors import OcrError
+from ocrqueue.web.problems import status_of
 from ocrqueue.web.sessions import COOKIE, change_token
+from ocrqueue.web.ui.filters import FILTERS
 from ocrqueue.web.ui.texts import LANGUAGES, language_of, texts
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -23,6 +27,7 @@ _HEADERS = {
 }
 # Everything that a template prints is escaped. A name that a template does not know is an error.
 _environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
+_environment.filters |= FILTERS
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -45,3 +50,10 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         **values,
     )
     return HTMLResponse(content, status, _HEADERS)
+
+
+def error_page(request: Request, error: OcrError) -> Response:
+    """The page for an error; the form that asks for a key if one is missing."""
+    if error.code == "key_missing":
+        return RedirectResponse(f"/login?{urlencode({'to': request.url.path})}", 303)
+    return page(request, "error.html", status_of(error), message=error.message, code=error.code)

@@ -1,0 +1,39 @@
+"""How templates write numbers, times and sizes. The units are the same in every language."""
+
+import math
+import time
+
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def duration(seconds: float | None) -> str:
+    """A time span with two units at most, such as "4 s", "3 min" or "2 h 5 min"; a dash if it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{max(0.0, seconds):.0f} s" if seconds >= 10 or seconds == 0 else f"{max(0.0, seconds):.1f} s"
+    for (size, name), (small, small_name) in zip(_UNITS, (*_UNITS[1:], (1, "s")), strict=True):
+        if seconds >= size:
+            rest = int(seconds % size // small)
+            return f"{seconds // size:.0f} {name}" + (f" {rest} {small_name}" if rest and size > 60 else "")
+    raise AssertionError("a minute is the smallest unit")
+
+
+def ago(moment: float | None) -> str:
+    """The time since a moment, in seconds since 1970, as `duration` writes it."""
+    return "–" if moment is None else duration(max(0.0, time.time() - moment))
+
+
+def megabytes(size: int | None) -> str:
+    """A number of bytes in MB or GB; a dash if it is not known."""
+    if size is None:
+        return "–"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def number(value: int | None) -> str:
+    """A whole number with thin spaces between groups of three digits; a dash if it is not known."""
+    return "–" if value is None else f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+FILTERS = {"duration": duration, "ago": ago, "megabytes": megabytes, "number": number}

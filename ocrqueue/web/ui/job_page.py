@@ -1,0 +1,92 @@
+"""The job page: the states of all pages, and one page with its image and text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from markupsafe import Markup
+
+from ocrqueue.client import Job
+from ocrqueue.ledger import PageRecord
+from ocrqueue.states import FormatName, PageState
+from ocrqueue.web.access import seen_job
+from ocrqueue.web.callers import Reader
+from ocrqueue.web.content.paragraphs import paragraphs
+from ocrqueue.web.routes.pages import Number
+from ocrqueue.web.service import ServiceOf
+from ocrqueue.web.shaped import answering
+from ocrqueue.web.ui.markdown import rendered
+from ocrqueue.web.ui.rendering import error_page, page
+
+DOUBT = 0.8  # confidence below which a line is marked
+_FINISHED = (PageState.OK, PageState.FAILED, PageState.CANCELLED)
+router = APIRouter(include_in_schema=False, route_class=answering(error_page))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The page that is shown, as the template needs it."""
+
+    number: int | None  # in the document; None: the job has no page yet
+    previous: int | None  # numbers of its neighbours
+    next: int | None
+    page: Mapping[str, Any] | None  # of the result; None: it is not finished
+    doubt: float = DOUBT
+
+    @property
+    def paragraphs(self) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+        """The paragraphs with their lines; each line has its `index` among the lines of the page."""
+        assert self.page is not None
+        lines = [{**line, "index": index} for index, line in enumerate(self.page["lines"])]
+        return paragraphs({**self.page, "lines": lines})
+
+    @property
+    def doubtful(self) -> int:
+        """How many lines have a low confidence."""
+        assert self.page is not None
+        return sum(line["confidence"] is not None and line["confidence"] < self.doubt for line in self.page["lines"])
+
+    @property
+    def markdown(self) -> Markup:
+        """The Markdown as HTML in which nothing can run."""
+        assert self.page is not None
+        return rendered(self.page["markdown"])
+
+
+@router.get("/jobs/{job}")
+def job_page(
+    job: str,
+    request: Request,
+    service: ServiceOf,
+    key: Reader,
+    number: Annotated[int | None, Query(alias="page")] = None,
+) -> Response:
+    """A job, and one of its pages: the first that was read, unless another is asked for."""
+    handle, status = seen_job(service, key, job)
+    states = list(handle.page_states())
+    first = next((one.number for one in states if one.state == PageState.OK), states[0].number if states else None)
+    values: dict[str, Any] = {
+        "job": status,
+        "states": [(one.number, one.state) for one in states],
+        "shown": _shown(handle, states, number if number is not None else first),
+        "formats": tuple(FormatName),
+    }
+    return page(request, "job.html", **values)
+
+
+@router.get("/jobs/{job}/pages/{number}")
+def viewer(job: str, number: Number, request: Request, service: ServiceOf, key: Reader) -> Response:
+    """The part of the job page that shows one page."""
+    handle, status = seen_job(service, key, job)
+    return page(request, "viewer.html", job=status, shown=_shown(handle, list(handle.page_states()), number))
+
+
+def _shown(job: Job, states: Sequence[PageRecord], number: int | None) -> Shown:
+    place = next((i for i, one in enumerate(states) if one.number == number), None)
+    if number is None or place is None:
+        return Shown(None, None, None, None)
+    previous = states[place - 1].number if place else None
+    following = states[place + 1].number if place + 1 < len(states) else None
+    found = job.page(number) if states[place].state in _FINISHED else None
+    return Shown(number, previous, following, found)

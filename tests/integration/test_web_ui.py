@@ -1,0 +1,212 @@
+"""The web UI in a real browser, before a real stack: what people see, click and type."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support import numbered
+from tests.support.browser import chromium, opened
+from tests.support.harness import PROJECT, Stack, running
+from tests.support.web import Web, new_key, start_web
+
+SCAN = PROJECT / "tests" / "data" / "scan.pdf"
+XSS = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'-alert(1)-'",
+    "<svg/onload=alert(1)>",
+    "[click](javascript:alert(1))",
+    "</title><script>alert(1)</script>",
+    "{{7*7}}${alert(1)}",
+)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(OCR_CACHE_MAX_GB="1") as stack:
+        stack.start_documents(children=1)
+        stack.start_worker(engines="rapidocr,numbered=tests.support.engines:Numbered")
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def web(stack: Stack) -> Web:
+    return start_web(stack)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with opened(browser, locale="en-GB") as (_, page, complaints):
+        yield page
+        assert complaints.found == []
+
+
+def submit(stack: Stack, content: bytes, **options: object) -> str:
+    """Submit a document, and return the job's id when it has ended."""
+    job = stack.client().submit(content, **options)  # type: ignore[arg-type]
+    job.wait(60)
+    return job.id
+
+
+def test_a_dropped_scan_is_read_while_one_looks(web: Web, page: Page) -> None:
+    page.goto(web.url)
+    page.locator("#files").set_input_files(SCAN)
+    link = page.locator("#uploads a")
+    expect(link).to_have_text("scan.pdf")
+    link.click()
+    expect(page.locator("#job-head .state")).to_have_text("done", timeout=60_000)
+    expect(page.locator("#cells .ok")).to_have_count(4)
+    expect(page.locator("#tab-text")).to_contain_text("Alice")
+
+
+def test_words_are_found_on_every_page_and_their_line_is_marked(web: Web, page: Page) -> None:
+    job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
+    page.goto(f"{web.url}/jobs/{job}")
+    page.locator("#words").fill("rabbit-hole")
+    hit = page.locator("#hits a").first
+    number = hit.locator("b").inner_text()
+    hit.click()
+    expect(page).to_have_url(re.compile(rf"page={number}$"))
+    marked = page.locator("#tab-text .marked")
+    expect(marked).to_contain_text(re.compile("rabbit-hole", re.IGNORECASE))
+    line = marked.get_attribute("data-line")
+    expect(page.locator(f"#paper polygon[data-line='{line}']")).to_have_class(re.compile("marked"))
+
+
+def test_pointing_at_a_line_marks_it_in_image_and_text(web: Web, page: Page) -> None:
+    job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
+    page.goto(f"{web.url}/jobs/{job}?page=2")
+    page.locator("#tab-text [data-line='3']").hover()
+    expect(page.locator("#paper polygon.marked")).to_have_attribute("data-line", "3")
+
+
+def test_the_keyboard_turns_pages_and_zooms(web: Web, page: Page) -> None:
+    job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
+    page.goto(f"{web.url}/jobs/{job}?page=1")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer h2")).to_have_text("Page 2")
+    before = page.locator("#paper").bounding_box()
+    page.keyboard.press("+")
+    after = page.locator("#paper").bounding_box()
+    assert before
+    assert after
+    assert after["width"] > 1.2 * before["width"]
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#viewer h2")).to_have_text("Page 1")
+    page.go_back()
+    expect(page.locator("#viewer h2")).to_have_text("Page 2")
+
+
+def test_failed_pages_are_shown_and_read_again(web: Web, page: Page) -> None:
+    job = submit(web.stack, numbered.document(3, {2: numbered.RAISE}, salt=7), engine="numbered", name="three.tiff")
+    page.goto(f"{web.url}/jobs/{job}")
+    page.locator("#cells .failed").click()
+    expect(page.locator("#viewer .notice")).to_contain_text("engine_error")
+    page.locator("[data-do=retry]").click()
+    expect(page.locator("#job-facts")).to_contain_text("attempt 2", timeout=60_000)
+
+
+def test_a_job_is_cancelled_and_removed(web: Web, page: Page) -> None:
+    slow = numbered.document(30, dict.fromkeys(range(1, 31), numbered.SLOW), salt=8)
+    job = web.stack.client().submit(slow, engine="numbered", name="slow.tiff")
+    page.goto(f"{web.url}/jobs/{job.id}")
+    page.locator("[data-do=cancel]").click()
+    expect(page.locator("#job-head .state")).to_have_text("cancelled", timeout=60_000)
+    page.locator("[data-do=drop]").click()
+    expect(page).to_have_url(f"{web.url}/")
+    assert "slow.tiff" not in page.locator("#jobs").inner_text()
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "json", "jsonl", "hocr", "alto", "pdf"])
+def test_every_format_is_downloaded(web: Web, page: Page, format: str, tmp_path: Path) -> None:
+    job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
+    page.goto(f"{web.url}/jobs/{job}")
+    page.locator(".menu summary").click()
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(f".menu a[href*='format={format}&']").click()
+    download.value.save_as(tmp_path / "file")
+    content = (tmp_path / "file").read_bytes()
+    assert content.startswith(b"%PDF" if format == "pdf" else b"")
+    assert len(content) > 500
+
+
+def test_nothing_that_a_document_says_becomes_markup(web: Web, browser: Browser) -> None:
+    """Names with scripts, searched, listed and opened, in both languages. Errors would be in the complaints."""
+    with opened(browser, locale="de-DE") as (_, page, complaints):
+        for number, payload in enumerate(XSS):
+            job = submit(web.stack, numbered.document(1, salt=100 + number), engine="numbered", name=payload)
+            page.goto(f"{web.url}/jobs/{job}")
+            expect(page.locator("h1")).to_have_text(payload)
+            page.goto(f"{web.url}/?name={payload}")
+            assert page.locator("#name").input_value() == payload
+        page.goto(web.url)
+        assert page.locator("#jobs script, #jobs img, #jobs svg[onload]").count() == 0
+        assert complaints.found == []
+
+
+def test_text_and_queue_are_readable_without_javascript(web: Web, browser: Browser) -> None:
+    job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
+    with opened(browser, java_script_enabled=False) as (_, page, _complaints):
+        page.goto(web.url)
+        expect(page.locator("#jobs")).to_contain_text("scan.pdf")
+        page.goto(f"{web.url}/jobs/{job}?page=2")
+        expect(page.locator("#tab-text")).to_contain_text("rabbit-hole")
+        page.locator("#next").click()
+        expect(page.locator("#viewer h2")).to_have_text("Page 3")
+
+
+def test_a_page_recovers_when_the_process_was_killed(stack: Stack, browser: Browser) -> None:
+    second = start_web(stack, "web2")
+    with opened(browser) as (_, page, _complaints):
+        page.goto(second.url)
+        second.kill()
+        expect(page.locator("#connection")).not_to_be_empty(timeout=30_000)
+        stack.spawn("web2", stack_command(), OCR_HTTP_PORT=str(second.port))
+        expect(page.locator("#connection")).to_be_empty(timeout=60_000)
+
+
+def stack_command() -> list[str]:
+    """The command of the process `web`."""
+    import sys
+
+    return [sys.executable, "-m", "ocrqueue.web"]
+
+
+def test_people_log_in_where_there_are_keys_and_changes_need_the_page(browser: Browser) -> None:
+    with running() as stack:
+        stack.start_documents(children=1)
+        web, secret = start_web(stack), new_key(stack, "people")
+        with opened(browser, locale="en-GB") as (context, page, complaints):
+            page.goto(web.url)
+            expect(page).to_have_url(re.compile("/login"))
+            page.locator("#key").fill(secret)
+            page.keyboard.press("Enter")
+            expect(page).to_have_url(f"{web.url}/")
+            page.locator("#files").set_input_files(SCAN)
+            expect(page.locator("#uploads a")).to_have_text("scan.pdf")
+            job = (page.locator("#uploads a").get_attribute("href") or "").rpartition("/")[2]
+            forged = context.request.post(f"{web.api}/jobs/{job}/cancel")  # with the cookie, but without the token
+            assert (forged.status, forged.json()["code"]) == (403, "session_token")
+            page.locator("form[action='/logout'] button").click()
+            expect(page).to_have_url(re.compile("/login"))
+            assert complaints.found == []
+
+
+def test_the_page_says_that_redis_is_away(browser: Browser) -> None:
+    with running() as stack:
+        web = start_web(stack)
+        with opened(browser, locale="en-GB") as (_, page, _complaints):
+            page.goto(web.url)
+            stack.kill("redis")
+            expect(page.locator("#connection")).not_to_be_empty(timeout=60_000)
+            stack.start_redis()
+            expect(page.locator("#connection")).to_be_empty(timeout=60_000)

@@ -1,0 +1,52 @@
+"""A real Chromium for tests of the web UI: Debian's program, driven by Playwright."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A running browser. Raises AssertionError if none is installed."""
+    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    assert program, "install Chromium (Debian: apt install chromium): tests of the web UI use it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Complaints:
+    """What a page complains about: errors of scripts, and what the Content-Security-Policy blocked."""
+
+    def __init__(self, page: Page) -> None:
+        self.found: list[str] = []
+        page.on("pageerror", lambda error: self.found.append(str(error)))
+        page.on("console", lambda line: self.found.append(line.text) if "Content Security" in line.text else None)
+        page.on("dialog", self._dialog)
+
+    def _dialog(self, dialog: object) -> None:
+        kind, message = dialog.type, dialog.message  # type: ignore[attr-defined]
+        if kind == "confirm":
+            dialog.accept()  # type: ignore[attr-defined]
+        else:
+            self.found.append(f"{kind}: {message}")
+            dialog.dismiss()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def opened(browser: Browser, **options: object) -> Iterator[tuple[BrowserContext, Page, Complaints]]:
+    """A window of its own, with its own cookies."""
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    context.set_default_timeout(30_000)  # milliseconds, on a busy machine
+    try:
+        page = context.new_page()
+        yield context, page, Complaints(page)
+    finally:
+        context.close()
