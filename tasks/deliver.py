@@ -11,7 +11,7 @@ from worker.app import app
 from worker.context import ledger
 from worker.dispatch import dispatch
 
-_SECONDS = 20  # after which a run makes room for other tasks of this worker
+_SECONDS = 10  # after which a run makes room for other tasks of this worker
 
 
 @app.task(name=names.DELIVER)

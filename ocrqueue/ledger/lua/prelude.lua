@@ -261,17 +261,26 @@ local function cut(text, most)
   return text:sub(1, most)
 end
 
+-- the webhook of the job, decoded once; false if it has none
+local known_webhook
+local function webhook()
+  if known_webhook == nil then
+    local text = get('webhook')
+    known_webhook = text and cjson.decode(text)
+  end
+  return known_webhook
+end
+
 -- the member of `due` of a delivery: its id and the host that is called, so that the sender sees who waits for whom
 local function due_member(name)
-  return id .. '-' .. name .. ' ' .. cjson.decode(get('webhook')).url:match('^%a+://([^/?]+)'):lower()
+  return id .. '-' .. name .. ' ' .. webhook().url:match('^%a+://([^/?]+)'):lower()
 end
 
 -- stores a delivery of the job's webhook, due at once, if the webhook wants the event; a stored one stays as it is
 local function deliver(name, event, data)
-  local webhook = get('webhook')
-  if not webhook or get('webhook_gone') or redis.call('HEXISTS', job_deliveries, name) == 1 then return end
+  if not webhook() or get('webhook_gone') or redis.call('HEXISTS', job_deliveries, name) == 1 then return end
   local wanted = false
-  for _, other in ipairs(cjson.decode(webhook).events) do wanted = wanted or other == event end
+  for _, other in ipairs(webhook().events) do wanted = wanted or other == event end
   if not wanted then return end
   local delivery = {event = event, created = stamp(now), data = data, state = 'pending', tries = 0}
   redis.call('HSET', job_deliveries, name, cjson.encode(delivery))
@@ -283,7 +292,7 @@ end
 
 -- stores the delivery of a page that was read, or failed
 local function page_finished(n, state, code, message)
-  if not get('webhook') then return end
+  if not webhook() then return end
   deliver(num('round') .. '-' .. n, 'page.finished', cjson.encode({page = tonumber(n), state = state, code = code,
     message = message, pages = num('n'), ok = num('ok'), failed = num('failed'), cancelled = num('cancelled')}))
 end
