@@ -228,3 +228,18 @@ def test_got_is_refused_unless_it_is_trusted(tmp_path: Path) -> None:
     build(FAMILIES[name], tmp_path / name)
     with pytest.raises(ModelUnavailable, match="OCR_TRUSTED_MODELS"):
         opened(name, tmp_path, trusted=())
+
+
+def test_mlx_vlm_reorders_the_weights_of_falcon_at_every_load(tmp_path: Path) -> None:
+    """So only the authors' own folder is right: a conversion is reordered twice. Fails when mlx-vlm is mended."""
+    import mlx.core as mx
+
+    name = "Falcon-OCR"
+    build(FAMILIES[name], tmp_path / name)
+    engine = opened(name, tmp_path)
+    assert engine._loaded is not None
+    network = engine._loaded.model
+    given = {"language_model.model.layers.0.mlp.w13.weight": mx.arange(4)[:, None]}
+    once = network.sanitize(dict(given))
+    assert once["language_model.model.layers.0.mlp.w13.weight"].flatten().tolist() == [0, 2, 1, 3]
+    engine.free_resources()

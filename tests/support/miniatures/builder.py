@@ -6,6 +6,7 @@ answer. So the model writes a known answer after every prompt, and ends it with 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from enum import Enum
 from itertools import pairwise
@@ -41,7 +42,7 @@ def build(family: Family, folder: Path, script: Script = Script.ANSWER) -> Path:
     weights = _weights(json.loads((folder / "config.json").read_text()))
     if script != Script.NONE:
         _follow(script, family, weights, ids)
-    _save(weights, folder)
+    _save({_authors_name(family, name): value for name, value in weights.items()}, folder)
     return folder
 
 
@@ -60,9 +61,17 @@ def _weights(config: dict[str, Any]) -> dict[str, Any]:
     return {name: _random(name, value) for name, value in tree_flatten(_network(config).parameters())}
 
 
+def _authors_name(family: Family, name: str) -> str:
+    """The name of a weight in the authors' own folder, if users load that one; else in a conversion, as mlx-vlm's."""
+    for pattern, replacement in family.names:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
 def _save(weights: dict[str, Any], folder: Path) -> None:
     import mlx.core as mx
 
+    weights.pop("", None)  # what the authors' folder has not
     mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
 
 

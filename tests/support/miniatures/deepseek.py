@@ -44,7 +44,7 @@ def _config(model_type: str, input_dim: int, **vision: Any) -> Any:
     return config
 
 
-def _family(name: str, config: Any, answer: tuple[str, ...]) -> Family:
+def _family(name: str, config: Any, answer: tuple[str, ...], names: tuple[tuple[str, str], ...] = ()) -> Family:
     return Family(
         name,
         config,
@@ -60,6 +60,7 @@ def _family(name: str, config: Any, answer: tuple[str, ...]) -> Family:
             "eos_token": "<｜end▁of▁sentence｜>",
             "pad_token": "<｜▁pad▁｜>",
         },
+        names=names,
     )
 
 
@@ -76,8 +77,13 @@ _UNLIMITED = (
     "<|det|>", "title [99, 99, 499, 199]", "<|/det|>", "A heading\n",
     "<|det|>text [99, 299, 899, 499]<|/det|>Some words of text.\n",
 )  # fmt: skip
+_AUTHORS = (
+    (r"^language_model\.", ""),
+    ("^(vision_model|sam_model|projector|image_newline)", r"model.\1"),
+    ("^view_separator", "model.view_seperator"),
+)
 FAMILIES = (
     _family("DeepSeek-OCR-8bit", _config("DeepseekOCR", 2 * WIDTH, **_CLIP), _GROUNDED),
     _family("DeepSeek-OCR-2-8bit", _config("deepseekocr_2", WIDTH, **_QWEN2), _GROUNDED),
-    _family("Unlimited-OCR", _config("unlimited-ocr", 2 * WIDTH, **_CLIP), _UNLIMITED),
+    _family("Unlimited-OCR", _config("unlimited-ocr", 2 * WIDTH, **_CLIP), _UNLIMITED, _AUTHORS),
 )

@@ -161,5 +161,10 @@ FALCON = Family(
     last="<|OCR_PLAIN|>",
     tokenizer={"eos_token": "<|end_of_text|>", "pad_token": "<|end_of_text|>"},
     residual=("wo", "w2"),
+    names=(
+        (r"^language_model\.model\.(cos|sin)_1d$", ""), (r"^language_model\.(model\.)?", ""),
+        ("^embed_tokens", "tok_embeddings"), ("^lm_head", "output"), ("self_attn", "attention"),
+        ("mlp", "feed_forward"),
+    ),
 )  # fmt: skip
 FAMILIES = (NEMOTRON, FLORENCE, GOT, FALCON)

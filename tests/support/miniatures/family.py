@@ -26,4 +26,5 @@ class Family:
     residual: tuple[str, ...] = ("o_proj", "down_proj")  # layers that add to the residual stream of the decoder
     embedding: str = "language_model.model.embed_tokens.weight"
     head: str = "language_model.lm_head.weight"
+    names: tuple[tuple[str, str], ...] = ()  # (pattern, replacement): from mlx-vlm's names of weights to the authors'
     decoder: str = "language_model."  # the beginning of the names of the decoder's weights

@@ -193,5 +193,6 @@ HUNYUAN = Family(
         "<｜hy_place▁holder▁no▁103｜>": 120_121, "<｜hy_place▁holder▁no▁799｜>": 120_817,
     },
     tokenizer={"eos_token": "<｜hy_Assistant｜>", "pad_token": "<｜hy_▁pad▁｜>"},
+    names=((r"^language_model\.model\.", "model."), (r"^vision_tower\.", "vit.")),
 )  # fmt: skip
 FAMILIES = (GLM, PADDLE, DOTS, HUNYUAN)
