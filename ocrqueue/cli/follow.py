@@ -8,7 +8,7 @@ import click
 
 from ocrqueue.cli.progress import progress
 from ocrqueue.cli.report import INTERRUPTED, report, say, worst
-from ocrqueue.client import Client, JobStatus
+from ocrqueue.client import AnyClient, JobStatus
 from ocrqueue.client.follow import Statuses
 from ocrqueue.errors import JobTimeout, OcrError
 
@@ -28,7 +28,7 @@ SECONDS = _Seconds(min=0)
 
 
 def follow_jobs(
-    client: Client, jobs: Sequence[str], timeout: float | None, ended: Callable[[JobStatus], int]
+    client: AnyClient, jobs: Sequence[str], timeout: float | None, ended: Callable[[JobStatus], int]
 ) -> tuple[int, Statuses]:
     """Show the progress of jobs and call `ended` for each job that has ended.
 

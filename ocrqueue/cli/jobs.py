@@ -24,7 +24,7 @@ from ocrqueue.cli.report import (
     say,
     worst,
 )
-from ocrqueue.client import Client, Job, JobStatus
+from ocrqueue.client import JobHandle, JobStatus, default_client
 from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.states import JobState
 from ocrqueue.storage.results import PageNote
@@ -33,9 +33,9 @@ _jobs = click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object per line.")
 
 
-def _each(jobs: Sequence[str], action: Callable[[Job], int]) -> int:
+def _each(jobs: Sequence[str], action: Callable[[JobHandle], int]) -> int:
     """Run an action for each job, also after an error of another job; returns the worst exit code."""
-    client = Client()
+    client = default_client()
     codes = []
     for job in jobs:
         try:
@@ -68,7 +68,7 @@ def _show(found: JobStatus, as_json: bool, warnings: Sequence[PageNote] | None =
 @click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
 def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
     """Wait until jobs have ended."""
-    client = Client()
+    client = default_client()
     known, codes = {}, []
     for given in jobs:
         try:
@@ -82,7 +82,7 @@ def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
     return worst(codes)
 
 
-def _ended(job: Job, found: JobStatus) -> int:
+def _ended(job: JobHandle, found: JobStatus) -> int:
     if found.state == JobState.FAILED:
         report(job.failure(), found.name)
     elif found.failed:
@@ -99,7 +99,7 @@ def _ended(job: Job, found: JobStatus) -> int:
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 def result(job: str, format_name: str, file: Path | None) -> int:
     """Print the result of a job, or write it to a file."""
-    handle = Client().job(job)
+    handle = default_client().job(job)
     found = handle.status()
     if not found.has_ended:
         complain(f"job {found.id} is {progress_of(found)}; wait for it with `submit.py wait {found.id}`")
@@ -123,7 +123,7 @@ def result(job: str, format_name: str, file: Path | None) -> int:
 def cancel(jobs: tuple[str, ...]) -> int:
     """Cancel the pages that no worker has started. Pages that were read are kept."""
 
-    def one(job: Job) -> int:
+    def one(job: JobHandle) -> int:
         word = progress_of(job.status()) if job.cancel() else "no page was left to cancel"
         say(f"{job.id}: {word}", sys.stdout)
         return DONE
@@ -136,7 +136,7 @@ def cancel(jobs: tuple[str, ...]) -> int:
 def retry(jobs: tuple[str, ...]) -> int:
     """Read the failed and cancelled pages of jobs again."""
 
-    def one(job: Job) -> int:
+    def one(job: JobHandle) -> int:
         job.retry()
         say(f"{job.id}: queued again", sys.stdout)
         return DONE
@@ -149,7 +149,7 @@ def retry(jobs: tuple[str, ...]) -> int:
 def drop(jobs: tuple[str, ...]) -> int:
     """Remove jobs that have ended, with their documents and results."""
 
-    def one(job: Job) -> int:
+    def one(job: JobHandle) -> int:
         job.drop()
         say(f"{job.id}: dropped", sys.stdout)
         return DONE
@@ -163,7 +163,7 @@ def drop(jobs: tuple[str, ...]) -> int:
 def list_jobs(state: str | None, as_json: bool) -> int:
     """List all jobs, oldest first."""
     count = 0
-    for found in Client().jobs():
+    for found in default_client().jobs():
         if state in (None, found.state):
             count += 1
             _show(found, as_json)
@@ -176,7 +176,7 @@ def list_jobs(state: str | None, as_json: bool) -> int:
 @_as_json
 def dead(as_json: bool) -> int:
     """List the failed pages that a retry may read. Page 0 is the document itself."""
-    pages = Client().dead()
+    pages = default_client().dead()
     for page in pages:
         if as_json:
             print(json.dumps(page.to_json()))

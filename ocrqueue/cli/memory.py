@@ -8,7 +8,7 @@ import click
 
 from ocrqueue.cli.follow import SECONDS
 from ocrqueue.cli.report import DONE, TIMED_OUT, say
-from ocrqueue.client import Client
+from ocrqueue.client import default_client
 from ocrqueue.client.children import Outcome
 from ocrqueue.models.tables import aligned
 
@@ -25,7 +25,7 @@ _OUTCOMES = {
 def unload(timeout: float) -> int:
     """Free the models in the memory of all worker children. The next page loads its model again."""
     outcomes = []
-    for answer in Client().unload(timeout):
+    for answer in default_client().unload(timeout):
         outcomes.append(answer.outcome)
         say(f"{answer.host} {answer.pid}: {_OUTCOMES[answer.outcome]}", sys.stdout)
     if not outcomes:
@@ -37,7 +37,7 @@ def unload(timeout: float) -> int:
 @_as_json
 def memory(as_json: bool) -> int:
     """List the worker children and their memory after the last task, in megabytes."""
-    found = Client().children()
+    found = default_client().children()
     if as_json:
         for child in found:
             print(json.dumps(child.to_json()))

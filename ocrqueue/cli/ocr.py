@@ -26,7 +26,7 @@ from ocrqueue.cli.report import (
     worst,
 )
 from ocrqueue.cli.sources import Entry, expand
-from ocrqueue.client import Client, Job, JobStatus
+from ocrqueue.client import AnyClient, JobHandle, JobStatus, default_client
 from ocrqueue.client.submission import Parameters, job_id, parse
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
@@ -43,7 +43,7 @@ class Reading:
 
     entry: Entry
     files: Files  # output files; empty: the text goes to standard output
-    job: Job | None = None  # None: it could not be submitted
+    job: JobHandle | None = None  # None: it could not be submitted
     error: dict[str, str] | None = None  # code and message
     written: list[str] = field(default_factory=list)
     warnings: list[PageNote] = field(default_factory=list)  # of pages whose text may not be complete
@@ -113,7 +113,7 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
         readings = [Reading(*pair) for pair in zip(entries, plan(entries, formats, folder or Path()), strict=True)]
         for parent in {path.parent for reading in readings for path in reading.files.values()}:
             make_folder(parent)
-    client = Client()
+    client = default_client()
     code = _submit(client, readings, parameters)
     if given["no_wait"]:
         _print_ids(readings, given["as_json"])
@@ -154,7 +154,7 @@ def _secret(file: Path, option: str) -> bytes:
         raise click.UsageError(f"{option} {file} cannot be read ({e.strerror}); give another") from e
 
 
-def _submit(client: Client, readings: list[Reading], parameters: Parameters) -> int:
+def _submit(client: AnyClient, readings: list[Reading], parameters: Parameters) -> int:
     """Submit all documents, and stop at the first one that the queue refuses; returns the exit code."""
     codes = []
     for reading in readings:
@@ -187,7 +187,7 @@ def _print_ids(readings: list[Reading], as_json: bool) -> None:
             print(reading.job.id)
 
 
-def _follow(client: Client, readings: list[Reading], timeout: float | None, as_json: bool) -> int:
+def _follow(client: AnyClient, readings: list[Reading], timeout: float | None, as_json: bool) -> int:
     """Wait for the jobs and write the text of each as soon as it has ended; returns the exit code."""
     by_job = {reading.job.id: reading for reading in readings if reading.job}
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from typing import Unpack, cast
 from uuid import UUID
 
@@ -39,30 +38,12 @@ from ocrqueue.ledger import Message, NewerRecord, Source, Step, fingerprint
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.deliveries import MAX_PENDING
 from ocrqueue.ledger.records import job_note
-from ocrqueue.settings import Shared, shared
 from ocrqueue.states import MessageKind
 from ocrqueue.storage import rounds
 from ocrqueue.storage.spool import JOB
 
-__all__ = ["Client", "submit"]
-
 MEMORY_SHARE = 0.8  # share of Redis's memory limit above which submissions are refused
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts to create a record, if the answer was lost
-
-
-def submit(source: AnySource, *, client: "Client | None" = None, **parameters: Unpack[Parameters]) -> "Job":
-    """Submit a document: a path, bytes, a binary stream, or a URL that the workers are allowed to read.
-
-    Returns as soon as the document is in the queue. Raises OSError for a file that cannot be read, InvalidOptions,
-    DocumentError, QueueFull, QueueUnavailable or StorageError; no job exists then. The one exception is Unconfirmed,
-    a QueueUnavailable: Redis did not answer whether it created the job, whose id is the error's `job`.
-    """
-    return (client or _default_client(shared())).submit(source, **parameters)
-
-
-@cache
-def _default_client(settings: Shared) -> "Client":
-    return Client(settings)
 
 
 class Client(Queue):

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from typing import Protocol
 
 from redis import Redis, RedisError
 from redis.client import PubSub
@@ -22,17 +23,33 @@ Statuses = Mapping[str, JobStatus]
 Read = Callable[[Collection[str], Statuses], dict[str, JobStatus]]
 
 
-def follow(redis: Redis, jobs: Collection[str], read: Read, timeout: float | None) -> Iterator[Statuses]:
+class Wake(Protocol):
+    """Waits until something has happened to a job."""
+
+    def listen(self) -> None:
+        """Begin to listen, so that nothing that happens from now on is missed."""
+        ...
+
+    def wait(self, seconds: float, jobs: Sequence[str]) -> set[str]:
+        """Wait for at most `seconds` until something happens to one of these jobs; returns those."""
+        ...
+
+    def close(self) -> None:
+        """Listen no longer."""
+        ...
+
+
+def follow(wake: Wake, jobs: Collection[str], read: Read, timeout: float | None) -> Iterator[Statuses]:
     """Yield the statuses of these jobs at every change, and at least every two seconds, until all have ended.
 
-    `read(ids, known)` reads the ledger. Raises JobTimeout after `timeout` seconds, and QueueUnavailable if Redis does
-    not answer the first time, or does not answer for five minutes and there is no timeout.
+    `read(ids, known)` reads the statuses. Raises JobTimeout after `timeout` seconds, and QueueUnavailable if the other
+    side does not answer the first time, or does not answer for five minutes and there is no timeout.
     """
     deadline = time.monotonic() + timeout if timeout is not None else None
     known: dict[str, JobStatus] = {}
     due: Collection[str] = jobs
     seen = time.monotonic()
-    with closing(_Wake(redis, jobs)) as wake:
+    with closing(wake):
         wake.listen()
         while True:
             try:
@@ -50,7 +67,7 @@ def follow(redis: Redis, jobs: Collection[str], read: Read, timeout: float | Non
             left = INTERVAL if deadline is None else min(INTERVAL, deadline - time.monotonic())
             if left <= 0:
                 raise JobTimeout(_too_long(open_jobs, timeout or 0))
-            woken = wake.wait(left)
+            woken = wake.wait(left, open_jobs)
             due = [job for job in open_jobs if job in woken] or open_jobs
 
 
@@ -64,7 +81,7 @@ def _too_long(jobs: list[str], timeout: float) -> str:
     return f"{what} not ended within {timeout:g} s; it continues in the queue, see `submit.py wait`"
 
 
-class _Wake:
+class Events:
     """Listens to the jobs' channels. Connects again after an error; the statuses of missed events are read later."""
 
     def __init__(self, redis: Redis, jobs: Collection[str]) -> None:
@@ -72,8 +89,8 @@ class _Wake:
         self._jobs = {names.events_channel(job): job for job in jobs}
         self._pubsub: PubSub | None = None
 
-    def wait(self, seconds: float) -> set[str]:
-        """Wait for events, at most `seconds`, and return the jobs that had one.
+    def wait(self, seconds: float, jobs: Sequence[str]) -> set[str]:  # noqa: ARG002 -- the interface
+        """Wait for events of any job, at most `seconds`, and return the jobs that had one.
 
         Returns shortly after the first event, and at once if a job has ended.
         """

@@ -1,13 +1,12 @@
 """A handle on one job: its status, result and pages, and the commands that change it."""
 
-import json
 import time
-from collections.abc import Callable, Iterator
-from io import BytesIO, StringIO
+from collections.abc import Iterator
 from shutil import copyfileobj
 from typing import IO, Any, TextIO, cast
 
 from ocrqueue import formats
+from ocrqueue.client.handle import JobHandle
 from ocrqueue.client.making import Making, making_format
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
@@ -25,52 +24,12 @@ from ocrqueue.storage.spool import result_name
 _RETRIED = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
 
-class Job:
-    """A handle on a job.
-
-    It keeps no state: every method reads Redis or the spool, and may raise QueueUnavailable, UnknownJob or
-    StorageError.
-    """
+class Job(JobHandle):
+    """A handle on a job, over Redis and the spool."""
 
     def __init__(self, job: str, queue: Queue) -> None:
-        self.id = job
+        super().__init__(job, queue)
         self._queue = queue
-
-    def __repr__(self) -> str:
-        return f"Job({self.id!r})"
-
-    def status(self) -> JobStatus:
-        """The state of the job, its page counts, and what it waits for."""
-        return self._queue.statuses([self.id])[self.id]
-
-    def wait(self, timeout: float | None = None, progress: Callable[[JobStatus], None] | None = None) -> JobStatus:
-        """Wait until the job has ended and return its status.
-
-        Calls `progress` with the status at every change, and at least every two seconds. Continues after a restart of
-        Redis. Raises JobTimeout after `timeout` seconds; the job continues.
-        """
-        for statuses in self._queue.follow([self.id], timeout):
-            status = statuses[self.id]
-            if progress:
-                progress(status)
-        return status
-
-    def result(self, format: str = "json", timeout: float | None = None) -> Any:
-        """Wait until the job has ended and return its result in a format.
-
-        Returns a dict of the schema "ocr-queue/1" for `json`, bytes for `pdf`, and text for the others. Raises
-        OcrFailed if no page was read or the format cannot be made, JobTimeout after `timeout` seconds.
-        """
-        stream: BytesIO | StringIO = BytesIO() if formats.find(format).make else StringIO()
-        self.write(format, stream, timeout)
-        return json.loads(stream.getvalue()) if format == "json" else stream.getvalue()
-
-    def text(self, timeout: float | None = None) -> str:
-        """Wait until the job has ended and return its plain text; pages are separated by form feeds.
-
-        Raises OcrFailed, JobTimeout.
-        """
-        return str(self.result("text", timeout))
 
     def write(self, format: str, stream: IO[Any], timeout: float | None = None) -> JobStatus:
         """Wait until the job has ended, write its result to a stream page by page, and return its status.
@@ -140,10 +99,6 @@ class Job:
             page = self._queue.ledger.page(record, number)
         return self._page(record, page) if page and page.has_finished else None
 
-    def failed_pages(self) -> list[PageRecord]:
-        """The pages that failed, each with its error code and message."""
-        return [page for page in self.page_states() if page.state == PageState.FAILED]
-
     def warnings(self) -> list[PageNote]:
         """Why the text of pages that were read may not be complete, in order; empty until the job has ended."""
         status = self.status()
@@ -191,12 +146,3 @@ class Job:
             return self._queue.spool.read_page(self.id, page.number)
         except FileNotFoundError:
             raise StorageError(f"the spool has lost page {page.number} of job {self.id}; retry the job") from None
-
-    def failure(self) -> OcrFailed:
-        """The error of a job without text: that of the document, or of its first failed page."""
-        status = self.status()
-        if status.code:
-            return OcrFailed(f"{status.code}: {status.message}")
-        for page in self.failed_pages():
-            return OcrFailed(f"{page.code}: no page could be read; page {page.number}: {page.message}")
-        return OcrFailed(f"{status.state}: no page was read; retry the job")

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from ocrqueue import names
 from ocrqueue.client import children, listing
 from ocrqueue.client.children import Answer, Child, Unloading
-from ocrqueue.client.follow import Statuses, follow
+from ocrqueue.client.follow import Events, Statuses, follow
 from ocrqueue.client.listing import JobFilter, Part
 from ocrqueue.client.status import DeadPage, JobStatus, ended_status, status_of
 from ocrqueue.errors import OcrError, UnknownJob
@@ -87,7 +87,7 @@ class Queue:
 
         Continues after a restart of Redis. Raises JobTimeout after `timeout` seconds, UnknownJob, QueueUnavailable.
         """
-        return follow(self.redis, jobs, self._look, timeout)
+        return follow(Events(self.redis, jobs), jobs, self._look, timeout)
 
     def send(self, outgoing: list[Message]) -> None:
         """Publish messages. A lost message does no harm, because the reconciler sends it again."""

@@ -147,7 +147,7 @@ def opened(source: AnySource, name: str | None, seekable: bool) -> Iterator[Uplo
         else:
             stream, found = _binary(source), _stream_name(source)
             if seekable and not stream.seekable():
-                stream = stack.enter_context(_copy(stream))
+                stream = stack.enter_context(copied(stream))
         yield Upload(_plain(name or found), stream)
 
 
@@ -205,7 +205,8 @@ def _binary(source: object) -> BinaryIO:
     return stream
 
 
-def _copy(stream: BinaryIO) -> BinaryIO:
+def copied(stream: BinaryIO) -> BinaryIO:
+    """A temporary file with the rest of a stream; it goes when it is closed."""
     copy = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115
     copyfileobj(stream, copy, _CHUNK)
     copy.seek(0)

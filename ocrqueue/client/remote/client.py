@@ -1,0 +1,139 @@
+"""The client over HTTP, with the interface of `ocrqueue.client.Client`."""
+
+import json
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from itertools import islice
+from typing import Any, Unpack
+from uuid import UUID
+
+from ocrqueue.client import submission
+from ocrqueue.client.follow import Statuses, follow
+from ocrqueue.client.handle import Follower
+from ocrqueue.client.remote.api import Api
+from ocrqueue.client.remote.job import RemoteJob
+from ocrqueue.client.remote.settings import RemoteSettings
+from ocrqueue.client.status import DeadPage, JobStatus
+from ocrqueue.client.submission import AnySource, Parameters
+from ocrqueue.errors import InvalidOptions, OcrError, UnknownJob
+from ocrqueue.states import JobState
+
+_FEW = 8  # jobs that are asked for one by one; more are looked for in the list
+_AT_ONCE = 200  # jobs of a list in one request
+_STATUS = {field.name for field in fields(JobStatus)} - {"id", "state"}
+
+
+class RemoteClient(Follower):
+    """One queue, through its HTTP API. It connects on first use, and threads can share it."""
+
+    def __init__(self, settings: RemoteSettings) -> None:
+        self.settings = settings
+        self.api = Api(settings)
+
+    def submit(self, source: AnySource, **parameters: Unpack[Parameters]) -> RemoteJob:
+        """Submit a document; see `ocrqueue.client.submit`."""
+        return self.submit_as(submission.job_id(None), source, **parameters)
+
+    def submit_as(self, job: str, source: AnySource, **parameters: Unpack[Parameters]) -> RemoteJob:
+        """Submit a document. `job` is the idempotency key if `parameters` have none; the API chooses the job's id.
+
+        So a submission whose answer was lost is sent again and makes no second job.
+        """
+        key = parameters.get("key")
+        options = _options(parameters) | {"key": job if key is None else key}
+        with ExitStack() as stack:
+            upload = stack.enter_context(submission.opened(source, parameters.get("name"), seekable=True))
+            if upload.stream is None:
+                answer = self.api.post("jobs", json={"url": upload.url, "name": upload.name, **options})
+            else:  # httpx2 sends a stream from its beginning
+                at_start = upload.stream.tell() == 0
+                stream = upload.stream if at_start else stack.enter_context(submission.copied(upload.stream))
+                form = {name: _field(value) for name, value in options.items()}
+                answer = self.api.post("jobs", data={"name": upload.name, **form}, files={"file": ("file", stream)})
+        return RemoteJob(str(answer["job"]), self, self.api)
+
+    def job(self, job: str) -> RemoteJob:
+        """Return a handle on the job with this id, without asking for it. Raises UnknownJob if it is not a UUID."""
+        try:
+            return RemoteJob(str(UUID(job)), self, self.api)
+        except ValueError:
+            raise UnknownJob(f"{job[:80]!r} is not a job's id; give one as `submit.py jobs` shows it") from None
+
+    def is_submitted(self, job: str) -> bool:  # noqa: ARG002 -- the interface
+        """False: only an answer of the API names the job's id."""
+        return False
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+    def statuses(self, jobs: Collection[str]) -> dict[str, JobStatus]:
+        """The status of each job. Raises UnknownJob, QueueUnavailable."""
+        found: dict[str, JobStatus] = {}
+        if len(jobs) > _FEW:
+            items = islice(self.api.items("jobs", limit=_AT_ONCE), _AT_ONCE + len(jobs))
+            newest = (_status(item) for item in items)
+            found = {status.id: status for status in newest if status.id in jobs}
+        return found | {job: _status(self.api.get(f"jobs/{job}")) for job in jobs if job not in found}
+
+    def follow(self, jobs: Collection[str], timeout: float | None = None) -> Iterator[Statuses]:
+        """Yield the statuses of these jobs as `Follower.follow` says."""
+        return follow(_Wait(self.api), jobs, lambda due, _: self.statuses(due), timeout)
+
+    def jobs(self) -> list[JobStatus]:
+        """The status of every job that the key may see, oldest first. Raises QueueUnavailable."""
+        return [_status(item) for item in self.api.items("jobs", limit=_AT_ONCE)][::-1]
+
+    def dead(self) -> list[DeadPage]:
+        """The failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
+        return [DeadPage(**item) for item in self.api.items("dead", limit=_AT_ONCE)]
+
+
+class _Wait:
+    """Waits at the API for the end of a job."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def listen(self) -> None:
+        """Do nothing: each request waits for itself."""
+
+    def wait(self, seconds: float, jobs: Sequence[str]) -> set[str]:
+        """Wait for at most `seconds` until the first of these jobs has ended, and return it then."""
+        end = time.monotonic() + seconds
+        try:
+            answer = self._api.get(f"jobs/{jobs[0]}", seconds)
+        except OcrError:  # the next look at the statuses finds out what is wrong
+            time.sleep(max(0.0, end - time.monotonic()))
+            return set()
+        return {jobs[0]} if JobState(answer["state"]).has_ended else set()
+
+    def close(self) -> None:
+        """Do nothing: there is no subscription."""
+
+
+def _options(parameters: Parameters) -> dict[str, Any]:
+    """The parameters of a submission but key and name, as the API takes them. Raises InvalidOptions."""
+    for name in ("notify", "owner"):
+        if parameters.get(name) is not None:
+            raise InvalidOptions(f"option {name} is not available over HTTP: leave it out, or unset OCR_API_URL")
+    options = submission.parse(parameters).given()
+    password, webhook = parameters.get("password"), parameters.get("webhook")
+    try:
+        text = password if isinstance(password, str | None) else bytes(password).decode()
+    except UnicodeDecodeError as e:
+        raise InvalidOptions("the password is not UTF-8: over HTTP it must be a text") from e
+    extra = {"password": text or None, "webhook": webhook}
+    return options | {name: value for name, value in extra.items() if value is not None}
+
+
+def _field(value: Any) -> str:
+    """The value of an option as a form field."""
+    if isinstance(value, list):
+        return ",".join(value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _status(item: Mapping[str, Any]) -> JobStatus:
+    """The status in a JSON object of a job. Fields that this version does not know are ignored."""
+    known = {name: item[name] for name in _STATUS & item.keys()}
+    return JobStatus(id=item["job"], state=JobState(item["state"]), **known)
