@@ -26,9 +26,10 @@ T = TypeVar("T")
 PROJECT = Path(__file__).resolve().parent.parent
 IN_PROJECT = (PROJECT / "worker_config.py").exists()  # False where only the client is installed
 
-# Variables that worker_config does not read: the embedded server's program, a threshold of `doctor`, and variables that
-# a worker's parent sets for its children.
-ELSEWHERE = {"OCR_REDIS_SERVER", "OCR_STUCK_MINUTES", "OCR_WORKER_ID", "OCR_WORKER_NAME", "OCR_SERVED"}
+# Variables that worker_config does not read: the embedded server's program, a threshold of `doctor`, variables that a
+# worker's parent sets for its children, and those of a client that uses the HTTP API.
+ELSEWHERE = {"OCR_REDIS_SERVER", "OCR_STUCK_MINUTES", "OCR_WORKER_ID", "OCR_WORKER_NAME", "OCR_SERVED",
+             "OCR_API_URL", "OCR_API_KEY"}  # fmt: skip
 _names: set[str] = set()  # names of the settings that were read
 
 env = Env()

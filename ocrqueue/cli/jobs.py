@@ -190,7 +190,8 @@ def dead(as_json: bool) -> int:
 @click.command()
 def doctor() -> int:
     """Check a running queue. Each fault is printed with what to do."""
-    from ocrqueue.client.doctor import Level, examine
+    from ocrqueue.client.doctor import examine
+    from ocrqueue.client.findings import Level
 
     wrong = False
     for finding in examine():

@@ -5,13 +5,14 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
 from ocrqueue import names, settings
 from ocrqueue.client.client import MEMORY_SHARE, Client
+from ocrqueue.client.findings import Finding, Level
+from ocrqueue.client.remote.doctor import examine_api
+from ocrqueue.client.remote.settings import RemoteSettings, remote_settings
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import QueueUnavailable, StorageError
 from ocrqueue.ledger import workers
@@ -26,25 +27,11 @@ _RECONCILER_SECONDS = 90.0  # longest time between two runs; by default it runs 
 _ENDED_LOOKED_AT = 5  # number of ended jobs whose end.json is looked for in the spool
 
 
-class Level(StrEnum):
-    """How serious the result of a check is."""
-
-    OK = "ok"
-    NOTE = "note"  # harmless
-    WARNING = "warn"  # the queue works, but badly
-    WRONG = "wrong"  # must be corrected; the command's exit code is 4
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of a check."""
-
-    level: Level
-    text: str  # one line
-
-
 def examine() -> Iterator[Finding]:
-    """Run all checks, one after another. Raises SettingsError."""
+    """Run all checks, one after another; with OCR_API_URL, only those of the HTTP API. Raises SettingsError."""
+    if remote := remote_settings():
+        yield from examine_api(remote)
+        return
     client = Client()
     try:
         client.statuses([])
@@ -64,6 +51,7 @@ def examine() -> Iterator[Finding]:
     yield from _same_spool(client, jobs)
     yield from _jobs(client, jobs)
     yield from _flower()
+    yield from _api()
     yield from _blas(live)
 
 
@@ -217,6 +205,13 @@ def _flower() -> Iterator[Finding]:
         yield Finding(Level.NOTE, f"Flower does not run at {host}:{port}; it only shows the queue")
     else:
         yield Finding(Level.OK, f"Flower shows the queue at http://{host}:{port}")
+
+
+def _api() -> Iterator[Finding]:
+    host = os.environ.get("OCR_HTTP_ADDRESS") or "127.0.0.1"
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    url = f"http://{shown}:{settings.integer('OCR_HTTP_PORT', 8000, 1, 65535)}"
+    yield from examine_api(RemoteSettings(url, None), is_wanted=False)
 
 
 def _blas(live: list[Worker]) -> Iterator[Finding]:

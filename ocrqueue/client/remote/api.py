@@ -1,5 +1,6 @@
 """Requests to the HTTP API: retries after lost connections, and problem documents as this project's errors."""
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, TypeVar
@@ -67,6 +68,7 @@ class Api:
         if settings.key:
             headers["Authorization"] = f"Bearer {settings.key}"
         self._http = httpx2.Client(headers=headers, timeout=httpx2.Timeout(_SECONDS, connect=_CONNECT_SECONDS))
+        weakref.finalize(self, self._http.close)
 
     def get(self, path: str, wait: float = 0.0, /, **query: str | int | None) -> dict[str, Any]:
         """The JSON object at a path; the server waits for up to `wait` seconds for what the path is about."""
@@ -82,9 +84,10 @@ class Api:
             yield from part["items"]
             cursor = part["next_cursor"]
 
-    def post(self, path: str, **how: Any) -> dict[str, Any]:
-        """The answer to a POST, which is sent again if its answer was lost; `how` goes to httpx2."""
-        return self._json(lambda: self._http.post(self._at(path), **how))
+    def post(self, path: str, wait: float = 0.0, /, **how: Any) -> dict[str, Any]:
+        """The answer to a POST, which is sent again if its answer was lost; `wait` as for `get`, `how` for httpx2."""
+        timeout = httpx2.Timeout(_SECONDS + wait, connect=_CONNECT_SECONDS)
+        return self._json(lambda: self._http.post(self._at(path), timeout=timeout, **how))
 
     def post_once(self, path: str) -> dict[str, Any]:
         """The answer to a POST that is never sent twice."""

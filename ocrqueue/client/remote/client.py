@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from uuid import UUID
 
 from ocrqueue.client import submission
+from ocrqueue.client.children import Answer, Child, Outcome
 from ocrqueue.client.follow import Statuses, follow
 from ocrqueue.client.handle import Follower
 from ocrqueue.client.remote.api import Api
@@ -86,6 +87,18 @@ class RemoteClient(Follower):
     def dead(self) -> list[DeadPage]:
         """The failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
         return [DeadPage(**item) for item in self.api.items("dead", limit=_AT_ONCE)]
+
+    # -- the workers -----------------------------------------------------------------------------------------------
+    def children(self) -> list[Child]:
+        """The state of each worker child after its last task. Raises QueueUnavailable."""
+        known = {field.name for field in fields(Child)}
+        items = self.api.get("models/memory")["items"]
+        return [Child(**{name: value for name, value in item.items() if name in known}) for item in items]
+
+    def unload(self, seconds: float = 330) -> Iterator[Answer]:
+        """Ask every worker child to free its models, for at most `seconds`. Raises QueueUnavailable."""
+        for item in self.api.post("models/unload", seconds, params={"timeout": seconds})["items"]:
+            yield Answer(item["host"], item["pid"], Outcome(item["outcome"]))
 
 
 class _Wait:
