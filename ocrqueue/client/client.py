@@ -34,7 +34,7 @@ from ocrqueue.errors import (
     Unconfirmed,
     UnknownJob,
 )
-from ocrqueue.ledger import Message, NewerRecord, Source, Step, fingerprint
+from ocrqueue.ledger import Message, NewerRecord, Source, Step, figures, fingerprint
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.deliveries import MAX_PENDING
 from ocrqueue.ledger.records import job_note
@@ -91,21 +91,27 @@ class Client(Queue):
 
     def check_room(self, with_webhook: bool = False) -> None:
         """Raise QueueFull if the queue has too many pages or calls of webhooks, or Redis has too little memory left."""
+        if why := self._why_full(with_webhook):
+            with suppress(RedisError):
+                figures.count(self.redis, "refused", QueueFull.code)
+            raise QueueFull(why)
+
+    # -- submitting ------------------------------------------------------------------------------------------------
+    def _why_full(self, with_webhook: bool) -> str | None:
+        """Why the queue takes no submission, and what to do; None if it has room."""
         waiting, limit = self.ledger.backlog(), self.settings.max_queued_pages
         if waiting >= limit:
-            raise QueueFull(
-                f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
-            )
+            return f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
         if with_webhook and self.deliveries.pending() >= MAX_PENDING:
-            raise QueueFull(f"{MAX_PENDING:,} calls of webhooks are pending, the limit; wait, or leave out the webhook")
+            return f"{MAX_PENDING:,} calls of webhooks are pending, the limit; wait, or leave out the webhook"
         memory = cast("Mapping[str, int]", self.redis.info("memory"))
         if memory["maxmemory"] and memory["used_memory"] >= MEMORY_SHARE * memory["maxmemory"]:
-            raise QueueFull(
+            return (
                 f"Redis uses {memory['used_memory'] / memory['maxmemory']:.0%} of its memory limit; "
                 "wait until the queue has drained, or raise its maxmemory"
             )
+        return None
 
-    # -- submitting ------------------------------------------------------------------------------------------------
     def _is_known(self, job: str, upload: Upload, order: Order) -> bool:
         """Whether the key's job exists. Raises InvalidOptions if that job has another document or other options."""
         made_of = self.redis.hget(names.job_key(job), "fingerprint")

@@ -18,7 +18,7 @@ from ocrqueue.errors import (
     QueueUnavailable,
     StorageError,
 )
-from ocrqueue.ledger import workers
+from ocrqueue.ledger import figures, workers
 from ocrqueue.ledger.workers import Worker
 from tests.support.player import Reader
 
@@ -80,6 +80,7 @@ def test_a_full_queue_refuses_a_submission_and_keeps_nothing(client: Client) -> 
     full.submit(b"2")
     with pytest.raises(QueueFull, match="OCR_MAX_QUEUED_PAGES"):
         full.submit(b"3")
+    assert figures.read(full.redis).events == {("refused", "queue_full"): 1}
     assert len(spooled(client)) == 2
     full.redis.close()
 

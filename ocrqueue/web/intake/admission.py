@@ -22,6 +22,8 @@ def admit(service: Service, key: Key) -> None:
         except QueueFull as e:
             raise ApiError(e.code, e.message, _later(_seconds_left(service))) from e
         left = _seconds_left(service) if limit else None
+        if left is not None and left > limit:
+            figures.count(client.redis, "refused", QueueFull.code)
     if left is not None and left > limit:
         raise ApiError(
             "queue_full",
