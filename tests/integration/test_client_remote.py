@@ -199,6 +199,15 @@ def test_waiting_ends_after_its_time(client: AnyClient) -> None:
     job.wait(60)
 
 
+def test_worker_children_are_listed_and_free_their_models(client: AnyClient) -> None:
+    assert client.submit(numbered.document(1), engine="numbered").wait(60).state == "done"
+    children = eventually(lambda: [child for child in client.children() if "numbered" in child.models])
+    assert [child.models["numbered"] for child in children] == ["none"]
+    answers = {answer.pid: answer.outcome for answer in client.unload(30)}
+    assert answers[children[0].pid] == "freed"
+    assert "numbered" not in eventually(lambda: [c for c in client.children() if c.pid == children[0].pid])[0].models
+
+
 # -- only over HTTP --------------------------------------------------------------------------------------------------
 @contextmanager
 def cutting(port: int, cuts: int) -> Iterator[str]:

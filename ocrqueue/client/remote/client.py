@@ -23,6 +23,7 @@ from ocrqueue.states import JobState
 
 _FEW = 8  # jobs that are asked for one by one; more are looked for in the list
 _AT_ONCE = 200  # jobs of a list in one request
+_LONGEST_WAIT = 60.0  # seconds that the API waits at most
 _STATUS = {field.name for field in fields(JobStatus)} - {"id", "state"}
 
 
@@ -92,13 +93,25 @@ class RemoteClient(Follower):
     def children(self) -> list[Child]:
         """The state of each worker child after its last task. Raises QueueUnavailable."""
         known = {field.name for field in fields(Child)}
-        items = self.api.get("models/memory")["items"]
-        return [Child(**{name: value for name, value in item.items() if name in known}) for item in items]
+        found = self.api.get("models")["children"]
+        return [Child(**{name: value for name, value in item.items() if name in known}) for item in found]
 
     def unload(self, seconds: float = 330) -> Iterator[Answer]:
-        """Ask every worker child to free its models, for at most `seconds`. Raises QueueUnavailable."""
-        for item in self.api.post("models/unload", seconds, params={"timeout": seconds})["items"]:
-            yield Answer(item["host"], item["pid"], Outcome(item["outcome"]))
+        """Ask every worker child to free its models, for at most `seconds`. Raises QueueUnavailable.
+
+        The API waits for a minute at most; those that still read a page then are asked again.
+        """
+        end, told = time.monotonic() + seconds, set()
+        while True:
+            left = max(0.0, end - time.monotonic())
+            wait = min(left, _LONGEST_WAIT)
+            items = self.api.post("models/unload", wait, params={"wait": wait})["children"]
+            for answer in (Answer(item["host"], item["pid"], Outcome(item["outcome"])) for item in items):
+                if (answer.outcome != Outcome.BUSY or wait == left) and (answer.host, answer.pid) not in told:
+                    told.add((answer.host, answer.pid))
+                    yield answer
+            if wait == left or all(item["outcome"] != Outcome.BUSY for item in items):
+                return
 
 
 class _Wait:
