@@ -56,7 +56,7 @@ def test_a_model_of_the_directory_is_checked_by_name(directory: Path, capsys: py
     assert main(["models", "check", "olmOCR-2-7B-1025", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["name"], found["usable"], found["damage"], found["refused"]) == ("olmOCR-2-7B-1025", True, [], [])
-    assert found["label"] == "qwen2_vl, qwen2_5_vl with olmocr in the name"
+    assert found["label"] == "qwen2_vl, qwen2_5_vl, named like olmocr"
     assert found["recipe"]["longest"] == 1288
     assert "page_startx_starty_width_height.png" in found["prompt"]
     assert found["weights"] == (tiny.FOLDER / "model.safetensors").stat().st_size < found["needed"]

@@ -1,5 +1,7 @@
-"""Finds a model's folder, and says whether it may be loaded. Nothing in it runs: mlx-vlm imports the Python file that
-`model_file` in config.json names, and for some types the tokenizer's, so such models are refused.
+"""Finds a model's folder, and says whether it may be loaded.
+
+Nothing in the folder runs. mlx-vlm imports the Python file that `model_file` in config.json names, and for some types
+that of the tokenizer, so such models are refused.
 """
 
 import hashlib

@@ -32,7 +32,7 @@ class Inspection:
     name: str
     path: Path  # folder with its files
     model_type: str  # as in config.json
-    label: str  # whom the recipe is for: types, and a part of the name; empty: any model
+    label: str  # `Known.label` of the recipe; empty: it is the general one
     recipe: Recipe  # with what the settings say instead
     damage: tuple[str, ...]  # files that are missing or damaged
     refused: tuple[str, ...]  # other reasons why the model cannot be used, with what to do

@@ -25,8 +25,8 @@ class Known:
 
     @property
     def label(self) -> str:
-        """The types and the part of the name that lead to this recipe."""
-        return ", ".join(self.types) + (f" with {self.name} in the name" if self.name else "")
+        """The types, and the regular expression for the name, that lead to this recipe."""
+        return ", ".join(self.types) + (f", named like {self.name}" if self.name else "")
 
 
 DEFAULT = Recipe(prompts.PAGE_TO_MARKDOWN, "markdown")
