@@ -27,7 +27,7 @@ class Bounds:
 
     max_tokens: int  # per page
     deadline: float  # in seconds of time.monotonic(); of all tries of all pages
-    is_cancelled: Callable[[], bool]  # asked after every token
+    is_cancelled: Callable[[], bool]  # asked before the first and after every token
     stops: tuple[str, ...] = ()  # texts that end a page
 
     def interrupted(self) -> Stop | None:
