@@ -1,6 +1,5 @@
 """`python -m ocrqueue.web`: serves the HTTP API, on loopback by default. On any other address it requires API keys."""
 
-import os
 import socket
 import sys
 from types import FrameType
@@ -27,15 +26,17 @@ def check(settings: WebSettings) -> None:
 
 
 def listen(settings: WebSettings) -> socket.socket:
-    """A socket that listens. Raises SettingsError if the address or port cannot be used."""
+    """A socket that is bound. Raises SettingsError if the address or port cannot be used."""
     try:
         found = socket.getaddrinfo(settings.address, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, address = found[0][0], found[0][4]
-        return socket.create_server((str(address[0]), settings.port), family=family)
+        family, kind, protocol, _, address = found[0]
+        bound = socket.socket(family, kind, protocol)  # without the protocol, asyncio leaves Nagle's algorithm on
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        return bound
     except OSError as e:
-        reason = os.strerror(e.errno) if e.errno and e.errno > 0 else e.strerror  # negative: of the name's look-up
         raise SettingsError(
-            f"the HTTP API cannot listen on {settings.address} port {settings.port} ({reason}): "
+            f"the HTTP API cannot listen on {settings.address} port {settings.port} ({e.strerror}): "
             "stop what uses the port, or set another OCR_HTTP_PORT or OCR_HTTP_ADDRESS"
         ) from e
 

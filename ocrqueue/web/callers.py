@@ -1,7 +1,7 @@
 """Who sends a request: the API key of its header, its rights, and its share of requests."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -71,10 +71,10 @@ def _count(service: ServiceOf, name: str, allowed: int) -> None:
         )
 
 
-def having(right: Right) -> Callable[[Key], Key]:
+def having(right: Right) -> Callable[[Key], Awaitable[Key]]:
     """A dependency: the key of the caller, which must have a right. Raises ApiError if it lacks the right."""
 
-    def check(key: Annotated[Key, Depends(caller)]) -> Key:
+    async def check(key: Annotated[Key, Depends(caller)]) -> Key:
         if not key.may(right):
             raise ApiError("key_rights", f"the API key {key.name!r} lacks the right {right}")
         return key

@@ -23,7 +23,7 @@ class Service:
     receiver: Receiver  # of uploads
 
 
-def service(request: Request) -> Service:
+async def service(request: Request) -> Service:
     """The service of the application that got the request."""
     found: Service = request.app.state.service
     return found

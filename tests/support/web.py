@@ -76,4 +76,4 @@ def new_key(stack: Stack, name: str, *rights: Right, keys: Path | None = None, *
     """
     file = keys or Path(stack.env.get("OCR_API_KEYS", os.fspath(stack.folder / "data" / "api-keys.json")))
     chosen = frozenset(rights or (Right.SUBMIT, Right.READ))
-    return Keys(file).add(Key(name, chosen, **limits))
+    return Keys(file).add(Key(name, chosen, limits.get("requests"), limits.get("open_pages")))

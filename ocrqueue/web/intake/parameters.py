@@ -10,6 +10,7 @@ from ocrqueue.errors import InvalidOptions
 # `notify` is missing: it sends a message to any task, which only users of the broker may do.
 NAMES = ("pages", "lang", "engine", "model", "dpi", "text_layer", "priority", "formats", "fresh",
          "password", "key", "name", "webhook", "webhook_secret", "webhook_events")  # fmt: skip
+SECRETS = frozenset({"password", "webhook_secret"})  # not allowed in a query
 _LISTS = frozenset({"formats", "webhook_events"})  # of words separated by commas; may be repeated
 _LONGEST = 1000  # characters of a name or key
 _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "": True,
@@ -28,6 +29,16 @@ def from_texts(pairs: Iterable[tuple[str, str]]) -> Parameters:
         else:
             values[name] = _parsed(name, text)
     return _checked(values)
+
+
+def from_query(pairs: Iterable[tuple[str, str]]) -> Parameters:
+    """The parameters of a query, like `from_texts`. Raises InvalidOptions, also for a secret."""
+    given = list(pairs)
+    if secrets := sorted(SECRETS & {name.replace("-", "_") for name, _ in given}):
+        raise InvalidOptions(
+            f"{secrets[0]} in a URL appears in the logs of proxies: send it as a form field, or in JSON"
+        )
+    return from_texts(given)
 
 
 def from_json(given: Mapping[str, Any]) -> Parameters:

@@ -1,14 +1,18 @@
 """Two endpoints of the service that this project replaces; its clients go on unchanged."""
 
+from typing import Any, Literal
+
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from ocrqueue.client.children import Outcome
 from ocrqueue.errors import DOCUMENT_CODES, OcrError
 from ocrqueue.web.callers import Operator, Submitter
 from ocrqueue.web.intake.parameters import from_texts
+from ocrqueue.web.intake.schema import ORIGINAL
 from ocrqueue.web.intake.submitting import submit, taking
 from ocrqueue.web.intake.waiting import wait_for
 from ocrqueue.web.problems import STATUS, ApiError, headers_of
@@ -31,7 +35,32 @@ def _failed(_request: Request, error: OcrError) -> Response:
 router = APIRouter(tags=["original"], route_class=answering(_failed))
 
 
-@router.post("/api/ocr")
+class Text(BaseModel):
+    """The text of a document."""
+
+    success: Literal[True]
+    text: str = Field(description="pages are separated by form feeds")
+    job: str = Field(description="id of the job that read it")
+
+
+class Failure(BaseModel):
+    """Why there is no text."""
+
+    success: Literal[False]
+    error: str
+
+
+class Unloaded(BaseModel):
+    """What became of the models."""
+
+    success: Literal[True]
+    message: str
+
+
+_ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": Failure}}
+
+
+@router.post("/api/ocr", response_model=Text, responses=_ERRORS, openapi_extra=ORIGINAL)
 async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Response:
     """Read an image or document, sent as the form field `image` or `file`, and answer with its text."""
     async with taking(service, caller, None), service.receiver.form(request, _FIELDS) as arrived:
@@ -49,7 +78,7 @@ async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Respon
     return JSONResponse({"success": True, "text": text, "job": job})
 
 
-@router.post("/api/unload-model")
+@router.post("/api/unload-model", response_model=Unloaded, responses=_ERRORS)
 async def unload_model(service: ServiceOf, _caller: Operator) -> Response:
     """Let all worker children free their models."""
     answers = await run_sync(lambda: list(service.client.unload(_UNLOAD_SECONDS)), limiter=_unloading)

@@ -4,20 +4,22 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from ocrqueue.client.submission import Parameters, Received, is_url
 from ocrqueue.errors import InvalidOptions, OcrError, QueueUnavailable
 from ocrqueue.web.callers import Submitter
-from ocrqueue.web.content.shapes import job_json
-from ocrqueue.web.intake.parameters import from_json, from_texts, merged
+from ocrqueue.web.content.shapes import JobObject, job_json
+from ocrqueue.web.intake.parameters import from_json, from_query, from_texts, merged
+from ocrqueue.web.intake.schema import SUBMISSION
 from ocrqueue.web.intake.submitting import Taken, submit, taking
 from ocrqueue.web.intake.waiting import wait_for
 from ocrqueue.web.keys import Key
-from ocrqueue.web.problems import document, problem
+from ocrqueue.web.problems import answers, document, problem
 from ocrqueue.web.routes.jobs import MAX_WAIT, Wait
 from ocrqueue.web.service import Service, ServiceOf
 
@@ -29,7 +31,24 @@ _OUTSIDE = frozenset({"wait"})  # parameters of the query that are no options of
 Source = Received | str  # a document, or the URL of one
 
 
-@router.post("/jobs", status_code=202)
+class Submitted(BaseModel):
+    """What became of several documents, in their order."""
+
+    jobs: list[JobObject | dict[str, Any]] = Field(description="jobs, or problem documents with the document's `name`")
+
+
+_EXISTED: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobObject | Submitted, "description": "The jobs existed already, or have ended."}
+}
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=JobObject | Submitted,
+    responses=_EXISTED | answers(400, 408, 409, 413, 422, 503),
+    openapi_extra=SUBMISSION,
+)
 async def post_jobs(
     request: Request,
     service: ServiceOf,
@@ -42,9 +61,7 @@ async def post_jobs(
     Answers 202 with the job, or 200 if a job with this key exists already. With `wait`, answers 200 when the job has
     ended, or after that time as without `wait`.
     """
-    query = from_texts(pair for pair in request.query_params.multi_items() if pair[0] not in _OUTSIDE)
-    if "password" in query:
-        raise InvalidOptions("a password in a URL appears in the logs of proxies: send it as a form field")
+    query = from_query(pair for pair in request.query_params.multi_items() if pair[0] not in _OUTSIDE)
     key = _same_key(_unquoted(idempotency_key), query.get("key"))
     async with taking(service, caller, key), _arriving(request, service) as (sources, given):
         parameters = merged(query, given)

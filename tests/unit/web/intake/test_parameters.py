@@ -3,7 +3,7 @@
 import pytest
 
 from ocrqueue.errors import InvalidOptions
-from ocrqueue.web.intake.parameters import from_json, from_texts, merged
+from ocrqueue.web.intake.parameters import from_json, from_query, from_texts, merged
 
 
 def test_texts_become_values() -> None:
@@ -19,6 +19,13 @@ def test_texts_become_values() -> None:
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("", True), ("no", False), ("False", False)])
 def test_a_flag_is_true_or_false(text: str, value: bool) -> None:
     assert from_texts([("fresh", text)]) == {"fresh": value}
+
+
+@pytest.mark.parametrize("name", ["password", "webhook-secret", "webhook_secret"])
+def test_a_query_has_no_secrets(name: str) -> None:
+    with pytest.raises(InvalidOptions, match="appears in the logs of proxies"):
+        from_query([("webhook", "https://example.org/"), (name, "secret")])
+    assert from_query([("dpi", "100")]) == {"dpi": 100}
 
 
 def test_json_has_the_same_names() -> None:
