@@ -122,7 +122,8 @@ def test_a_cancelled_job_stops_in_the_middle_of_a_page(name: str, tmp_path: Path
     with loaded(FAMILIES[name], tmp_path) as engine:
         assert engine._loaded is not None
         page = generate_one(engine._loaded, WHITE, Bounds(1000, float("inf"), lambda: next(answers)))
-        assert (len(page.tokens), page.stopped) == (3, Stop.CANCELLED)
+        assert page.stopped == Stop.CANCELLED
+        assert 0 < len(page.tokens) < len(FAMILIES[name].answer)
         with cancellable(lambda: True):
             assert read(engine) == PageError("cancelled", "the job was cancelled while this page was read")
         assert isinstance(read(engine), PageText)
