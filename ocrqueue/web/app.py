@@ -33,7 +33,7 @@ from ocrqueue.web.routes import (
 )
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import PREFIX, WebSettings, web_settings
-from ocrqueue.web.ui import entrance, job_page, queue_page
+from ocrqueue.web.ui import entrance, job_page, models_page, queue_page
 from ocrqueue.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ _OTHERS: tuple[APIRouter, ...] = (
     entrance.router,
     queue_page.router,
     job_page.router,
+    models_page.router,
 )
 
 

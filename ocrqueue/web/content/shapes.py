@@ -108,10 +108,14 @@ class OpenPages(BaseModel):
 class WorkerObject(BaseModel):
     """A live worker."""
 
-    host: str
-    engines: list[str]
+    host: str = Field(description="name of its machine")
+    pid: int = Field(description="process id")
+    engines: list[str] = Field(description="with which it reads pages; empty: it opens documents")
+    models: dict[str, str | None] = Field(description="the model of each engine")
     queues: list[str]
     children: int
+    memory: int | None = Field(description="bytes of all its children; null: not known")
+    started: float = Field(description="seconds since 1970")
 
 
 class StatsObject(BaseModel):

@@ -12,7 +12,7 @@ from ocrqueue.client.children import Answer
 from ocrqueue.client.listing import JobFilter
 from ocrqueue.ledger import figures
 from ocrqueue.ledger.connection import reaching
-from ocrqueue.ledger.workers import live
+from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.states import JobState
 from ocrqueue.web.callers import Operator, Reader, having
 from ocrqueue.web.content.shapes import ModelsObject, StatsObject, UnloadedObject
@@ -24,7 +24,7 @@ from ocrqueue.web.service import ServiceOf
 router = APIRouter(tags=["operations"])
 _POLL = 0.2  # seconds between two looks at the worker children
 _LOOKED_AT = 100  # open jobs that are asked why they do not go on
-_ReaderOfAll = Annotated[Key, Depends(having(Right.READ_ALL))]
+ReaderOfAll = Annotated[Key, Depends(having(Right.READ_ALL))]
 
 
 @router.get("/stats", response_model=StatsObject)
@@ -47,11 +47,21 @@ def stats(service: ServiceOf, _key: Reader) -> dict[str, Any]:
         "pages_per_minute": per_minute,
         "page_seconds": speed,
         "seconds_left": figures.seconds_left(found.pages_open, speed, workers),
-        "workers": [
-            {"host": w.host, "engines": sorted(w.engines), "queues": list(w.queues), "children": w.children}
-            for w in workers
-        ],
+        "workers": [_worker(worker) for worker in workers],
         "waiting_for": _reasons(client),
+    }
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    return {
+        "host": worker.host,
+        "pid": worker.pid,
+        "engines": sorted(worker.engines),
+        "models": {name: engine.get("model") for name, engine in worker.engines.items()},
+        "queues": list(worker.queues),
+        "children": worker.children,
+        "memory": sum(worker.memory) or None,
+        "started": worker.started,
     }
 
 
@@ -63,7 +73,7 @@ def _reasons(client: Client) -> list[str]:
 
 
 @router.get("/models", response_model=ModelsObject, responses=answers(409))
-def models(service: ServiceOf, _key: _ReaderOfAll) -> dict[str, Any]:
+def models(service: ServiceOf, _key: ReaderOfAll) -> dict[str, Any]:
     """The models in the model directory of this machine, and those that worker children have in memory."""
     from ocrqueue.models import ModelStore
     from ocrqueue.models.needed import open_models

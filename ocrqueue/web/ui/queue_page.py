@@ -1,18 +1,20 @@
 """The queue page: what waits, what is read, who reads, and the jobs."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from ocrqueue import names
 from ocrqueue.client.listing import JobFilter
 from ocrqueue.states import JobState
 from ocrqueue.web.callers import Reader
 from ocrqueue.web.keys import Key, Right
+from ocrqueue.web.routes.operations import stats
 from ocrqueue.web.service import ServiceOf
 from ocrqueue.web.shaped import answering
-from ocrqueue.web.ui.overview import overview
 from ocrqueue.web.ui.rendering import error_page, page
 
 _JOBS = 50  # on one page
@@ -43,15 +45,25 @@ class Wanted:
 @router.get("/")
 def queue(request: Request, service: ServiceOf, key: Reader, wanted: Annotated[Wanted, Depends()]) -> Response:
     """The queue page."""
-    now = overview(service.client)
+    now = stats(service, key)
     part = service.client.jobs_part(wanted.filter(key), _JOBS, wanted.cursor)
     values: dict[str, Any] = {
         "now": now,
+        "problem": _missing(now["workers"]),
         "jobs": part.items,
         "next": wanted.at(part.next_cursor),
         "wanted": wanted,
         "states": tuple(JobState),
-        "engines": sorted({name for worker in now.workers for name in worker.engines}),
+        "engines": sorted({name for worker in now["workers"] for name in worker["engines"]}),
         "max_bytes": service.client.settings.max_bytes,
     }
     return page(request, "queue.html", **values)
+
+
+def _missing(workers: Sequence[Mapping[str, Any]]) -> str | None:
+    """The name of the text that says which worker is missing; None if there are both kinds."""
+    if not workers:
+        return "no_worker"
+    if not any(worker["engines"] for worker in workers):
+        return "no_page_worker"
+    return None if any(names.DOCUMENTS_QUEUE in worker["queues"] for worker in workers) else "no_documents_worker"

@@ -5,6 +5,7 @@ import string
 
 import pytest
 
+from ocrqueue.models.pruning.audit import Status
 from ocrqueue.states import FormatName, JobState, Origin, PageState
 from ocrqueue.web.ui.texts import FOLDER, LANGUAGES, texts
 
@@ -35,6 +36,7 @@ BEGINNINGS = {
     "page_": tuple(PageState),
     "format_": tuple(FormatName),
     "origin_": tuple(Origin),
+    "model_": tuple(status.lower() for status in Status),
 }
 FAMILIES = {begin + end for begin, ends in BEGINNINGS.items() for end in ends}
 

@@ -1,0 +1,137 @@
+"""The web UI for everybody: screen readers, phones, dark rooms, two languages, two windows; and for operators."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support import numbered
+from tests.support.browser import chromium, opened
+from tests.support.harness import Stack, eventually, running
+from tests.support.web import Web, start_web
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(OCR_CACHE_MAX_GB="1") as stack:
+        stack.start_documents(children=1)
+        stack.start_worker()
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def web(stack: Stack) -> Web:
+    return start_web(stack)
+
+
+@pytest.fixture(scope="module")
+def job(stack: Stack) -> str:
+    """A job of forty pages, of which one failed."""
+    job = stack.client().submit(numbered.document(40, {5: numbered.RAISE}), engine="numbered", name="book.tiff")
+    job.wait(60)
+    return job.id
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def paths(job: str) -> list[str]:
+    return ["/", f"/jobs/{job}", f"/jobs/{job}?page=5", "/models", "/login", "/jobs/none"]
+
+
+def serious(page: Page) -> list[str]:
+    """What axe reports as serious or critical."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [
+        f"{page.url} {one['id']}: {node['html'][:120]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, PHONE], ids=["light", "dark", "phone"])
+def test_axe_reports_nothing_serious(web: Web, job: str, browser: Browser, options: dict[str, Any]) -> None:
+    with opened(browser, bypass_csp=True, **options) as (_, page, complaints):
+        for path in paths(job):
+            page.goto(web.url + path)
+            assert serious(page) == []
+        assert complaints.found == []
+
+
+def test_nothing_is_wider_than_a_phone(web: Web, job: str, browser: Browser) -> None:
+    with opened(browser, **PHONE) as (_, page, _complaints):
+        for path in paths(job):
+            page.goto(web.url + path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_every_page_is_there_in_german(web: Web, job: str, browser: Browser) -> None:
+    with opened(browser, locale="de-DE") as (_, page, _complaints):
+        for path, says in zip(paths(job), ("Aufträge", "Seiten gelesen", "Seite 5", "Modellverzeichnis"), strict=False):
+            page.goto(web.url + path)
+            assert page.locator("html").get_attribute("lang") == "de"
+            expect(page.locator("main")).to_contain_text(says)
+
+
+def test_the_keyboard_reaches_everything(web: Web, job: str, browser: Browser) -> None:
+    with opened(browser, locale="en-GB") as (_, page, _complaints):
+        page.goto(web.url)
+        page.keyboard.press("Tab")
+        expect(page.locator(":focus")).to_have_text("Skip to the content")
+        seen = set()
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            seen.add(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+        assert {"files", "name", "state", "book.tiff"} <= seen
+
+
+def test_two_windows_show_the_same_job_while_it_is_read(web: Web, browser: Browser) -> None:
+    slow = numbered.document(6, dict.fromkeys(range(1, 7), numbered.SLOW), salt=3)
+    job = web.stack.client().submit(slow, engine="numbered", name="shared.tiff")
+    with opened(browser) as (_, one, _c1), opened(browser) as (_, other, _c2):
+        for page in (one, other):
+            page.goto(f"{web.url}/jobs/{job.id}")
+        for page in (one, other):
+            expect(page.locator("#cells .ok")).to_have_count(6, timeout=60_000)
+            expect(page.locator("#job-head .state")).to_have_class("state done", timeout=60_000)
+
+
+def test_models_are_listed_and_freed(web: Web, job: str, browser: Browser) -> None:
+    with opened(browser, locale="en-GB") as (_, page, complaints):
+        page.goto(f"{web.url}/models")
+        expect(page.locator("#children tbody tr")).to_have_count(2)  # one reads, one opens documents
+        page.locator("#unload").click()
+        expect(page.locator("#unloaded")).to_contain_text("2 processes freed", timeout=60_000)
+        assert complaints.found == []
+
+
+def test_one_sentence_says_why_nothing_moves(browser: Browser) -> None:
+    with running() as stack:
+        web = start_web(stack)
+        with opened(browser, locale="en-GB") as (_, page, _complaints):
+            page.goto(web.url)
+            expect(page.locator("#problem")).to_contain_text("No worker is running")
+            stack.start_documents(children=1)
+            expect(page.locator("#problem")).to_contain_text("No worker reads pages", timeout=60_000)
+
+
+def test_a_job_of_two_thousand_pages_opens(web: Web, browser: Browser) -> None:
+    pages = numbered.document(2000, {1: numbered.SLOW}, salt=1)
+    job = web.stack.client().submit(pages, engine="numbered", name="long.tiff")
+    eventually(lambda: job.status().pages == 2000, 60)
+    with opened(browser) as (_, page, complaints):
+        page.goto(f"{web.url}/jobs/{job.id}?page=1999")
+        expect(page.locator("#cells li")).to_have_count(2000)
+        page.locator("#next").click()
+        expect(page.locator("#viewer")).to_contain_text("2000")
+        page.locator("[data-do=cancel]").click()
+        expect(page.locator("#job-head .state")).to_have_text("cancelled", timeout=60_000)
+        assert complaints.found == []
