@@ -41,10 +41,12 @@ def as_markdown(rows: Rows) -> str:
     """A table as Markdown: with pipes and its first row as the head, or as HTML if a cell spans others."""
     if any(cell.columns > 1 or cell.rows > 1 for row in rows for cell in row):
         return as_html(rows)
-    width = max((len(row) for row in rows), default=0)
-    full = ([*row, *[Cell("")] * (width - len(row))] for row in rows)  # Markdown wants a head as wide as the table
-    lines = ["| " + " | ".join(map(_pipe_cell, row)) + " |" for row in full]
-    return "\n".join([*lines[:1], "|" + " --- |" * width, *lines[1:]]) if lines else ""
+    lines = ["| " + " | ".join(map(_pipe_cell, row)) + " |" for row in rows]
+    if not lines:
+        return ""
+    width = max(map(len, rows))
+    lines[0] += "  |" * (width - len(rows[0]))  # Markdown wants a head as wide as the table
+    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])
 
 
 def _pipe_cell(cell: Cell) -> str:

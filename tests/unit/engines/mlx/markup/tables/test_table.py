@@ -15,9 +15,20 @@ def test_html_is_escaped():
 
 
 def test_markdown_has_pipes_unless_a_cell_spans_others():
-    assert as_markdown(PLAIN) == "| a | b\\|c |\n| --- | --- |\n| 1<br>2 |  |"
+    assert as_markdown(PLAIN) == "| a | b\\|c |\n| --- | --- |\n| 1<br>2 |"
     assert as_markdown(SPANNED) == as_html(SPANNED)
     assert as_markdown([]) == as_html([]) == as_text([]) == ""
+
+
+def test_the_head_of_a_markdown_table_is_as_wide_as_its_widest_row():
+    assert (
+        as_markdown([[Cell("a")], [Cell("b"), Cell("c")], [Cell("d")]]) == "| a |  |\n| --- | --- |\n| b | c |\n| d |"
+    )
+
+
+def test_a_table_with_one_wide_row_does_not_fill_the_others():
+    rows = [[Cell("x")] * 2000, *[[Cell("y")]] * 2000]
+    assert max(len(as_markdown(rows)), len(as_html(rows)), len(as_text(rows))) < 100_000
 
 
 def test_text_keeps_columns_in_line():
