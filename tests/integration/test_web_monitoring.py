@@ -152,6 +152,15 @@ def test_a_redis_or_spool_that_is_away_is_reported_without_its_address(stack: Wa
         stack.start_redis()
 
 
+def test_many_probes_share_a_look(stack: Watched) -> None:
+    """Redis gets a few commands, some of them from other processes, for 100 probes in a second or two."""
+    web = start_web(stack, "probed")
+    stack.redis.config_resetstat()
+    with web.client() as client:
+        assert {client.get("/readyz").status_code for _ in range(100)} <= {200, 503}
+    assert stack.redis.info("commandstats")["cmdstat_zrangebyscore"]["calls"] < 50
+
+
 def test_metrics_cost_the_same_for_many_jobs(redis, ledger: Ledger) -> None:  # type: ignore[no-untyped-def]
     """Redis does the same commands for them; none of them goes over the jobs."""
 

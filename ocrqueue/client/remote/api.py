@@ -193,8 +193,8 @@ def error_of(answer: httpx2.Response) -> OcrError:
         code, detail = str(found["code"]), str(found["detail"])
     except (ValueError, KeyError, TypeError):
         return QueueUnavailable(f"{answer.url.host} answers {answer.status_code} {answer.reason_phrase}")
-    if found.get("job"):
-        return Unconfirmed(str(found["job"]), detail)
+    if code == Unconfirmed.code and found.get("job"):
+        return Unconfirmed(str(found["job"]), detail.partition("; job ")[0])
     if code == NotReady.code:
         return NotReady(detail)
     if code in _CLASSES:
