@@ -61,6 +61,7 @@ class MessageKind(StrEnum):
     ASSEMBLE = "assemble"  # put the pages together and end the job
     ENDED = "ended"  # publish the end of the job
     FORMAT = "format"  # make one output format
+    IMAGE = "image"  # make the image of a page
     DELIVER = "deliver"  # send the deliveries of webhooks that are due
 
 
@@ -81,6 +82,14 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"  # answered with 2xx
     FAILED = "failed"  # given up after the last try, or the URL is not allowed
     GONE = "gone"  # the URL answered 410, to this delivery or to another one of its job
+
+
+class ImageFormat(StrEnum):
+    """The formats of the image of a page."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
 
 
 class FormatName(StrEnum):

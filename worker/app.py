@@ -22,6 +22,7 @@ app = Celery(
         "tasks.page",
         "tasks.assemble",
         "tasks.format",
+        "tasks.image",
         "tasks.reconcile",
         "tasks.audit",
         "tasks.trim",

@@ -15,8 +15,10 @@ from ocrqueue.process.watchdog import time_limit
 from ocrqueue.states import JobState, Return
 from ocrqueue.steps.assemble import assemble as assemble_job
 from ocrqueue.steps.format import make_format
+from ocrqueue.steps.image import make_image
 from ocrqueue.steps.open import open_job
 from ocrqueue.steps.read import read_claim
+from ocrqueue.storage.page_images import PageImageFile
 from worker.context import ledger, page_cache, spool
 
 log = logging.getLogger(__name__)
@@ -102,6 +104,19 @@ def write_format(record: Job, wanted: str) -> str:
         log.exception("job=%s: internal error while %s was made", record.id, wanted)
         error = _internal(e)
     log.warning("job=%s: the format %s could not be made: %s", record.id, wanted, error.message)
+    raise OcrFailed(f"{error.code}: {error.message}")
+
+
+def write_image(record: Job, wanted: PageImageFile) -> str:
+    """Make the image of a page; returns the file's name in the job's folder. Raises OcrFailed."""
+    try:
+        with time_limit(config.LIMITS.page_seconds):
+            return make_image(record, wanted, spool(), config.LIMITS)
+    except OcrError as e:
+        error = PageError(e.code, e.message)
+    except (Exception, MemoryError) as e:
+        log.exception("job=%s: internal error while %s was made", record.id, wanted.name)
+        error = _internal(e)
     raise OcrFailed(f"{error.code}: {error.message}")
 
 

@@ -7,7 +7,7 @@ from typing import IO, Any, TextIO, cast
 
 from ocrqueue import formats
 from ocrqueue.client.handle import JobHandle
-from ocrqueue.client.making import Making, making_format
+from ocrqueue.client.making import Making, making_format, making_image
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import OcrFailed, PageError, StorageError
@@ -15,8 +15,9 @@ from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import PageRecord
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.finished import FinishedPages
-from ocrqueue.states import JobState, PageState
+from ocrqueue.states import ImageFormat, JobState, PageState
 from ocrqueue.storage import results
+from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.results import PageFacts, PageNote
 from ocrqueue.storage.rounds import begin_round
 from ocrqueue.storage.spool import result_name
@@ -68,6 +69,17 @@ class Job(JobHandle):
         with reaching(queue.settings):
             record = queue.ledger.job(self.id)
         return making_format(queue.redis, queue.spool, record, format, lambda: queue.ask(record, format))
+
+    def making_image(self, number: int, width: int | None, format: ImageFormat) -> Making | None:
+        """The making of the image of a page, at least `width` pixels wide; None if the page has not finished."""
+        queue = self._queue
+        with reaching(queue.settings):
+            record = queue.ledger.job(self.id)
+            page = queue.ledger.page(record, number)
+        if page is None or not page.has_finished:
+            return None
+        image = PageImageFile.at_least(record.round, number, width, format)
+        return making_image(queue.redis, queue.spool, record, image, lambda: queue.ask_image(record, image))
 
     def pages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """Yield each page as soon as it has finished, as a dict of the result's schema.

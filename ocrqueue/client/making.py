@@ -10,6 +10,7 @@ from redis import Redis
 from ocrqueue import formats, names
 from ocrqueue.errors import JobTimeout, OcrFailed, QueueUnavailable, StorageError
 from ocrqueue.ledger import Job, workers
+from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.spool import Spool, output_name
 
 _INTERVAL = 0.3  # seconds between two looks
@@ -85,6 +86,12 @@ def making_format(redis: Redis, spool: Spool, job: Job, format: str, ask: Callab
     file, task = output_name(formats.find(format).extension, job.round), names.format_id(job.id, job.round, format)
     under_way = format in job.options.formats and job.ended is not None and time.time() - job.ended < _PAUSE
     return Making(redis, spool, job.id, file, task, format, ask, under_way)
+
+
+def making_image(redis: Redis, spool: Spool, job: Job, image: PageImageFile, ask: Callable[[], None]) -> Making:
+    """The making of the image of a page that has finished."""
+    task = names.format_id(job.id, job.round, image.name)
+    return Making(redis, spool, job.id, image.name, task, f"the image of page {image.number}", ask)
 
 
 def _reason(error: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
 from ocrqueue.ledger.deliveries import Deliveries
 from ocrqueue.settings import Shared, shared
 from ocrqueue.storage import rounds
+from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.spool import JOB, Spool
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class Queue:
     def ask(self, job: Record, format: str) -> None:
         """Ask the workers to make an output format from the result of a job that has ended."""
         self._publish(lambda: messages.send_format(self._celery, job, format))
+
+    def ask_image(self, job: Record, file: PageImageFile) -> None:
+        """Ask the workers to make the image of a page."""
+        args: list[int | str | None] = [file.round, file.number, file.width, file.format]
+        self._publish(lambda: messages.send_image(self._celery, job, file.name, args))
 
     def _publish(self, publish: Callable[[], None]) -> None:
         from kombu.exceptions import OperationalError

@@ -45,6 +45,14 @@ def send_format(app: Sender, job: Job, format: str) -> None:
     _send(app, names.FORMAT, message, [job.id, format], names.DOCUMENTS_QUEUE, shown, task_id=task_id)
 
 
+def send_image(app: Sender, job: Job, file: str, args: list[int | str | None]) -> None:
+    """Publish the message that asks a worker to make an image of a page; `args` as of the task, without the job."""
+    message = Message(MessageKind.IMAGE, job.id, priority=names.PRIORITIES["high"])  # somebody looks at the page now
+    task_id = names.format_id(job.id, job.round, file)
+    shown = f"({job.source.name[:80]}, {file})"
+    _send(app, names.IMAGE, message, [job.id, *args], names.DOCUMENTS_QUEUE, shown, task_id=task_id)
+
+
 def _send(app: Sender, task: str, message: Message, args: list[Any], queue: str, shown: str, **options: Any) -> None:
     app.send_task(
         task,

@@ -4,6 +4,7 @@
                job.json            source and options of the job
                pages/000003.json   the result of a page that was read
                result-<round>.json, output-<round>.<extension>
+               image-<round>-<page>-<width>.<format>
                end.json            the job has ended: its end in a few fields
                password            of an encrypted document
     uploads/                       documents that `web` processes are receiving; see `uploads.py`

@@ -29,6 +29,7 @@ class SpoolFile:
     name: str  # in the job's folder
     media_type: str
     download: str  # the name under which a browser stores it
+    inline: bool = False  # whether a browser shows it; else it offers to store it
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request for it. Raises FileNotFoundError, StorageError, ApiError."""
@@ -40,7 +41,7 @@ class SpoolFile:
         if wanted and request.headers.get("If-Range", etag) != etag:
             wanted = None
         part = _part(wanted, size)
-        headers |= {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(self.download)}
+        headers |= {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(self.download, self.inline)}
         status, first, last = 200, 0, size - 1
         if part is not None:
             status, first, last = 206, *part
@@ -103,11 +104,12 @@ def _part(header: str | None, size: int) -> tuple[int, int] | None:
     return first, last
 
 
-def _disposition(name: str) -> str:
+def _disposition(name: str, inline: bool) -> str:
     """The header Content-Disposition (RFC 6266) for any name."""
     name = re.sub(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]', "_", name).strip(". ") or "result"
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name.encode('utf-8', 'replace'), safe='')}"
+    kind = "inline" if inline else "attachment"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name.encode('utf-8', 'replace'), safe='')}"
 
 
 def download_name(document: str, extension: str) -> str:

@@ -3,19 +3,23 @@
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from ocrqueue.client import Job
-from ocrqueue.states import PageState
+from ocrqueue.states import ImageFormat, PageState
+from ocrqueue.storage.page_images import WIDTHS
 from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader
+from ocrqueue.web.content.files import SpoolFile, download_name
 from ocrqueue.web.content.shapes import PageList, page_state_json
 from ocrqueue.web.problems import ApiError, answers
-from ocrqueue.web.results import not_ready
+from ocrqueue.web.results import made, not_ready
+from ocrqueue.web.routes.jobs import MAX_WAIT
 from ocrqueue.web.service import ServiceOf
 
 router = APIRouter(tags=["jobs"])
+_IMAGES: dict[str, dict[str, str]] = {f"image/{format}": {} for format in ImageFormat}
 Number = Annotated[int, Path(ge=1, le=1_000_000, description="number of the page in the document")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items at most")]
 After = Annotated[str | None, Query(alias="cursor", pattern=r"^\d{1,7}$", description="the `next_cursor` before")]
@@ -48,6 +52,42 @@ async def page(job: str, number: Number, service: ServiceOf, key: Reader) -> Res
     """A page that has finished, also before the job ends. A page that failed has an `error`."""
     handle, _ = await run_sync(seen_job, service, key, job)
     return JSONResponse(await run_sync(finished_page, handle, number))
+
+
+@router.get(
+    "/jobs/{job}/pages/{number}/image",
+    response_class=Response,
+    responses={
+        **answers(404, 409, 416),
+        200: {"description": "The image", "content": _IMAGES},
+        206: {"description": "The part of it that `Range` asks for", "content": _IMAGES},
+        304: {"description": "The client has it already, as `If-None-Match` says"},
+    },
+)
+async def image(
+    job: str,
+    number: Number,
+    request: Request,
+    service: ServiceOf,
+    key: Reader,
+    width: Annotated[
+        int | None, Query(ge=1, le=WIDTHS[-1], description="at least so many pixels; else the page's own size")
+    ] = None,
+    format: Annotated[ImageFormat, Query(description="of the image")] = ImageFormat.JPEG,
+) -> Response:
+    """The image of a page that has finished, upright as it was read; a worker makes it at the first request.
+
+    A box of the result fits after multiplication by the width of the image divided by the `width` of the page.
+    """
+    handle, status = await run_sync(seen_job, service, key, job)
+    making = await run_sync(handle.making_image, number, width, format)
+    if making is None:
+        await run_sync(finished_page, handle, number)  # raises the reason
+        raise not_ready(f"page {number} of job {handle.id} was not read yet; ask again")
+    await made(service, making, MAX_WAIT)
+    name = download_name(status.name, f".{number}.{format}")
+    file = SpoolFile(service.client.spool, handle.id, making.file, f"image/{format}", name, inline=True)
+    return await file.answer(request)
 
 
 def finished_page(job: Job, number: int) -> dict[str, Any]:

@@ -43,8 +43,8 @@ def test_the_scripts_use_every_reason_for_the_return_of_a_claim() -> None:
     assert found(r"\breason\s*[~=]?=\s*'(\w+)'") == set(Return)
 
 
-def test_the_scripts_send_every_kind_of_message_but_the_formats() -> None:
-    assert found(r"\bsend\('(\w+)'") == set(MessageKind) - {MessageKind.FORMAT}
+def test_the_scripts_send_every_kind_of_message_but_formats_and_images() -> None:
+    assert found(r"\bsend\('(\w+)'") == set(MessageKind) - {MessageKind.FORMAT, MessageKind.IMAGE}
     claims = found(r"\b(?:what|kind)\s*[~=]=\s*'(\w+)'", r"let_go\([^,]+, '\w+', '(\w+)'")
     assert claims == {MessageKind.DOCUMENT, MessageKind.PAGE, MessageKind.ASSEMBLE}
 
