@@ -6,6 +6,7 @@ Its API: https://learn.microsoft.com/rest/api/aiservices/document-models. The id
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -13,11 +14,13 @@ from ocrqueue.client import JobStatus
 from ocrqueue.client.submission import Parameters
 from ocrqueue.errors import OcrError
 from ocrqueue.states import FormatName, JobState
+from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader, Submitter
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.azure_result import API_VERSION, MARKDOWN, TEXT, analyze_result
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError, headers_of, status_of
+from ocrqueue.web.routes.results import sent_result
 from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.shaped import answering
 
@@ -92,11 +95,11 @@ async def analyze_state(
 
 
 @router.get("/{model}/analyzeResults/{operation}/pdf")
-async def searchable_pdf(model: str, operation: str, service: ServiceOf, caller: Reader) -> Response:
+async def searchable_pdf(model: str, operation: str, request: Request, service: ServiceOf, caller: Reader) -> Response:
     """The document as a searchable PDF."""
     _check_model(model)
-    status = await conversion.status_of_job(service, caller, operation)
-    return Response(await conversion.result_of(service, status.id, FormatName.PDF), media_type="application/pdf")
+    handle, status = await run_sync(seen_job, service, caller, operation)
+    return await sent_result(request, service, handle, status, FormatName.PDF)
 
 
 @router.delete("/{model}/analyzeResults/{operation}", status_code=204)

@@ -5,6 +5,7 @@ from typing import Annotated
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
+from ocrqueue.client import Job, JobStatus
 from ocrqueue.errors import StorageError
 from ocrqueue.formats import FORMATS
 from ocrqueue.states import FormatName
@@ -14,7 +15,7 @@ from ocrqueue.web.content.files import SpoolFile, download_name
 from ocrqueue.web.problems import answers
 from ocrqueue.web.results import stored_result
 from ocrqueue.web.routes.jobs import MAX_WAIT, Wait
-from ocrqueue.web.service import ServiceOf
+from ocrqueue.web.service import Service, ServiceOf
 
 router = APIRouter(tags=["jobs"])
 _CONTENT: dict[str, dict[str, str]] = {kind.media_type.partition(";")[0]: {} for kind in FORMATS.values()}
@@ -42,6 +43,13 @@ async def result(
     handle, status = await run_sync(seen_job, service, key, job)
     if wait and not status.has_ended:
         status = await service.watch.wait(handle.id, min(wait, MAX_WAIT))
+    return await sent_result(request, service, handle, status, format)
+
+
+async def sent_result(
+    request: Request, service: Service, handle: Job, status: JobStatus, format: FormatName
+) -> Response:
+    """The result of a job as the answer to a request. Raises what `stored_result` raises."""
     file = await stored_result(service, handle, status, format, MAX_WAIT)
     kind = FORMATS[format]
     name = download_name(status.name, kind.extension)
