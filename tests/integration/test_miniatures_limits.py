@@ -118,7 +118,7 @@ def test_a_loop_that_nothing_blocks_is_cut_where_it_begins_again(tmp_path: Path)
 
 @pytest.mark.parametrize("name", [GLM, FLORENCE, DEEPSEEK])
 def test_a_cancelled_job_stops_in_the_middle_of_a_page(name: str, tmp_path: Path) -> None:
-    answers = iter([False, False, False, True])  # the first before the page, then one after each token
+    answers = iter([False, False, True])  # before the page, and after each token
     with loaded(FAMILIES[name], tmp_path) as engine:
         assert engine._loaded is not None
         page = generate_one(engine._loaded, WHITE, Bounds(1000, float("inf"), lambda: next(answers)))
