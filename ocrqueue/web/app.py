@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
@@ -13,6 +14,7 @@ from ocrqueue.errors import StorageError
 from ocrqueue.storage.uploads import Uploads
 from ocrqueue.web import problems
 from ocrqueue.web.compat import azure, docling, mistral, open_webui
+from ocrqueue.web.content import openapi
 from ocrqueue.web.intake.middleware import EarlyAnswer, Guard
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
@@ -89,6 +91,7 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
     for router in _OTHERS:
         app.include_router(router)
     app.mount("/static", entrance.STATIC)
+    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
     return app
 
 

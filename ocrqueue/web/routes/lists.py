@@ -12,6 +12,7 @@ from ocrqueue.states import JobState
 from ocrqueue.web.callers import Reader
 from ocrqueue.web.content.shapes import DeadList, JobList, job_json
 from ocrqueue.web.keys import Key, Right
+from ocrqueue.web.problems import ApiError
 from ocrqueue.web.service import ServiceOf
 
 router = APIRouter(tags=["jobs"])
@@ -26,8 +27,8 @@ class Wanted:
     state: Annotated[JobState | None, Query(description="only jobs in this state")] = None
     name: Annotated[str | None, Query(max_length=200, description="a part of the document's name")] = None
     owner: Annotated[str | None, Query(max_length=64, description="name of an API key that submitted them")] = None
-    created_from: Annotated[datetime | None, Query(description="ISO 8601, or seconds since 1970")] = None
-    created_to: Annotated[datetime | None, Query(description="ISO 8601, or seconds since 1970")] = None
+    created_from: Annotated[float | datetime | None, Query(description="ISO 8601, or seconds since 1970")] = None
+    created_to: Annotated[float | datetime | None, Query(description="ISO 8601, or seconds since 1970")] = None
 
     def for_key(self, key: Key) -> JobFilter | None:
         """The jobs that are listed for a caller; None if the caller may see none of them."""
@@ -60,6 +61,10 @@ def dead(service: ServiceOf, key: Reader, limit: Limit = 50, cursor: From = None
     return {"items": [page.to_json() for page in part.items], "next_cursor": part.next_cursor}
 
 
-def _seconds(when: datetime) -> float:
-    """Seconds since 1970. A time without a zone is in UTC."""
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+def _seconds(when: float | datetime) -> float:
+    """Seconds since 1970. A time without a zone is in UTC. Raises ApiError for a number that is no time."""
+    if isinstance(when, datetime):
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    if not math.isfinite(when):
+        raise ApiError("invalid_request", "query.created_from, query.created_to: use ISO 8601, or seconds since 1970")
+    return when
