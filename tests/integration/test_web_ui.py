@@ -68,6 +68,31 @@ def test_a_dropped_scan_is_read_while_one_looks(web: Web, page: Page) -> None:
     expect(page.locator("#tab-text")).to_contain_text("Alice")
 
 
+def test_a_file_is_dropped_anywhere_on_the_page(web: Web, page: Page) -> None:
+    page.goto(web.url)
+    transfer = page.evaluate_handle(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "dropped.tiff"));
+            return transfer;
+        }""",
+        list(numbered.document(1, salt=31)),
+    )
+    for kind in ("dragover", "drop"):
+        page.dispatch_event("#jobs", kind, {"dataTransfer": transfer})
+    expect(page.locator("#uploads a")).to_have_text("dropped.tiff")
+
+
+def test_the_image_of_a_page_lies_under_the_outlines_of_its_lines(web: Web, page: Page) -> None:
+    job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
+    page.goto(f"{web.url}/jobs/{job}?page=2")
+    page.wait_for_function("document.querySelector('#paper img').naturalWidth > 0", timeout=60_000)
+    image, outlines = page.locator("#paper img").bounding_box(), page.locator("#paper svg").bounding_box()
+    assert image
+    assert outlines
+    assert [round(image[side]) for side in image] == [round(outlines[side]) for side in image]
+
+
 def test_words_are_found_on_every_page_and_their_line_is_marked(web: Web, page: Page) -> None:
     job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
     page.goto(f"{web.url}/jobs/{job}")
