@@ -23,11 +23,17 @@ def inspection_lines(found: "Inspection", setting: str) -> Iterator[str]:
     yield f"limits    {recipe.max_tokens} tokens a page; temperatures {', '.join(map(str, recipe.temperatures))}"
     yield f"files     {'; '.join(found.damage) or 'all there'}"
     yield f"memory    {_memory(found)}"
-    yield f"licence   {recipe.licence or 'not known: see the card of the model'}"
+    yield f"licence   {_licence(recipe)}"
     yield f"note      {recipe.experimental or 'none'}"
     yield f"prompt    {repr(found.prompt) if found.prompt is not None else f'not shown: {found.prompt_missing}'}"
     if found.usable:
         yield f"next      set OCR_MODEL={setting} in .env, start `make up`, then `submit.py ocr FILE`"
+
+
+def _licence(recipe: "Recipe") -> str:
+    if not recipe.licence:
+        return "not known: read the card of the model"
+    return f"{recipe.licence} (not compared with the model's card: read it)"
 
 
 def _pages(recipe: "Recipe") -> str:

@@ -124,7 +124,8 @@ class PageReader:
     def show(self, page: "Image") -> "tuple[Image, View]":
         """The image of a page that the model sees, and its view."""
         unit = _unit(self.loaded.processor)
-        return fit_page(page, unit, self.recipe.max_pixels, self.recipe.buckets, self.recipe.longest)
+        recipe = self.recipe
+        return fit_page(page, unit, recipe.max_pixels, recipe.buckets, recipe.longest, recipe.doubled_below)
 
     def _generate(self, images: "list[Image]") -> list[Result]:
         """The first try of each page."""

@@ -36,11 +36,13 @@ class MlxSettings:
         """The recipe with what these settings say instead."""
         task = next((task for task in recipe.tasks if task.output == self.output), None)
         prompt, max_pixels = (task.prompt, task.max_pixels) if task else ("", 0)
+        doubled_below = task.doubled_below if task else recipe.doubled_below
         return replace(
             recipe,
             prompt=self.prompt or prompt or recipe.prompt,
             output=self.output or recipe.output,
             max_pixels=self.max_pixels or max_pixels or recipe.max_pixels,
+            doubled_below=doubled_below,
             longest=None if self.max_pixels else recipe.longest,
             max_tokens=self.max_tokens or recipe.max_tokens,
             batch=(self.batch or recipe.batch) if recipe.batch > 1 else 1,

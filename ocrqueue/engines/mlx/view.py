@@ -32,19 +32,25 @@ def bucket(side: int, unit: int) -> int:
 
 
 def fit_size(
-    page: tuple[int, int], unit: int, max_pixels: int, buckets: bool, longest: int | None = None
+    page: tuple[int, int],
+    unit: int,
+    max_pixels: int,
+    buckets: bool,
+    longest: int | None = None,
+    doubled_below: int = 0,
 ) -> tuple[tuple[int, int], View]:
     """The size in pixels to which a page is scaled, and its view.
 
     The image that the model sees has at most `max_pixels`. With `buckets` it is padded to a size in use (`bucket`),
-    else it has the scaled size. With `longest` its longer side has exactly this length, and nothing else counts.
+    else it has the scaled size. A page with both sides below `doubled_below` is shown twice as large, others never
+    larger than they are. With `longest` its longer side has exactly this length, and nothing else counts.
     """
     width, height = page
     if longest:
         scale = longest / max(page)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         return size, View(page, size, scale)
-    scale = min(1.0, math.sqrt(max_pixels / (width * height)))
+    scale = min(2.0 if max(page) < doubled_below else 1.0, math.sqrt(max_pixels / (width * height)))
     while True:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         shown = (bucket(size[0], unit), bucket(size[1], unit)) if buckets else size
@@ -54,12 +60,17 @@ def fit_size(
 
 
 def fit_page(
-    page: "Image", unit: int, max_pixels: int, buckets: bool, longest: int | None = None
+    page: "Image",
+    unit: int,
+    max_pixels: int,
+    buckets: bool,
+    longest: int | None = None,
+    doubled_below: int = 0,
 ) -> "tuple[Image, View]":
     """Scale and pad a page image as `fit_size` says. Returns the RGB image for the model, and the view."""
     from PIL import Image
 
-    size, view = fit_size(page.size, unit, max_pixels, buckets, longest)
+    size, view = fit_size(page.size, unit, max_pixels, buckets, longest, doubled_below)
     image = page.convert("RGB")
     if size != page.size:
         image = image.resize(size, Image.Resampling.LANCZOS)

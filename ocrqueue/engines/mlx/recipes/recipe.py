@@ -25,6 +25,7 @@ class Task:
     output: str  # a name in PARSERS
     prompt: str  # as `Recipe.prompt`
     max_pixels: int = 0  # as `Recipe.max_pixels`; 0: the recipe's
+    doubled_below: int = 0  # as `Recipe.doubled_below`
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Recipe:
     tail: str = ""  # one token behind the prompt, because mlx-vlm's processor drops the last one; used as `mark`
     dpi: int = 150  # resolution at which a PDF page is rendered
     max_pixels: int = 1_600_000  # of the image that the model sees; larger pages are scaled down
+    doubled_below: int = 0  # pixels; a page with both sides below this is shown twice as large, up to `max_pixels`
     longest: int | None = None  # pixels of the longer side of every page; None: only `max_pixels` limits
     buckets: bool = True  # pad pages to a few sizes; False: the model's processor itself scales every page to one size
     max_tokens: int = 8192  # per page; generating is stopped at this number
@@ -56,5 +58,5 @@ class Recipe:
     runs_code: bool = field(default=False, repr=False)  # mlx-vlm runs the folder's Python code whatever it is told
     tasks: tuple[Task, ...] = field(default=(), repr=False)  # what else the model can be asked for
     refused: str = field(default="", repr=False)  # why this type cannot be used, and what to use; empty: it can be used
-    licence: str = field(default="", repr=False)  # one sentence on the licence of the weights; empty: not known
+    licence: str = field(default="", repr=False)  # of the weights, from memory, not from their cards; empty: not known
     experimental: str = field(default="", repr=False)  # what is known to go wrong; empty: nothing

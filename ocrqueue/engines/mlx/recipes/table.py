@@ -48,7 +48,7 @@ _PADDLE = Recipe(
     "text",
     adds_tokens=False,
     max_pixels=1280 * 28 * 28,
-    tasks=(Task("spotting", "Spotting:", 2048 * 28 * 28),),
+    tasks=(Task("spotting", "Spotting:", 2048 * 28 * 28, doubled_below=1500),),
     licence=_APACHE,
 )
 _DEEPSEEK = Recipe(

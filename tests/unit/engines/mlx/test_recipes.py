@@ -146,5 +146,6 @@ def test_spotting_has_its_own_words_and_pixels(monkeypatch):
     monkeypatch.setenv("OCR_MLX_OUTPUT", "spotting")
     paddle = mlx_settings().adjusted(recipe_for("paddleocr_vl", ""))
     assert (paddle.prompt, paddle.output, paddle.max_pixels) == ("Spotting:", "spotting", 1_605_632)
+    assert paddle.doubled_below == 1500
     monkeypatch.setenv("OCR_MLX_PROMPT", "Seal Recognition:")
     assert mlx_settings().adjusted(recipe_for("paddleocr_vl", "")).prompt == "Seal Recognition:"

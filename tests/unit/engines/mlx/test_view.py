@@ -66,3 +66,15 @@ def test_the_longer_side_has_exactly_the_wanted_length(page, shown):
     size, view = fit_size(page, 56, 1_000, True, longest=1288)
     assert size == view.shown == shown
     assert view.point(*shown) == pytest.approx(page, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("page", "size"),
+    [((600, 400), (1200, 800)), ((1499, 400), (2998, 800)), ((1500, 400), (1500, 400)), ((1400, 1400), (1897, 1897))],
+)
+def test_small_pages_are_doubled_where_the_task_wants_it(page, size):
+    """As PaddleOCR-VL's authors do before `Spotting:`, but never above the limit on pixels."""
+    found, view = fit_size(page, 56, 3_600_000, False, doubled_below=1500)
+    assert found == view.shown == size
+    assert view.point(*size) == pytest.approx(page, abs=1.0)
+    assert fit_size(page, 56, 3_600_000, False)[0] == page
