@@ -23,8 +23,10 @@ def folder_problems(folder: Path, config: dict[str, Any], recipe: Recipe) -> Ite
 
     `config` is the content of config.json. Raises ModelUnavailable if a file with settings is damaged.
     """
-    if not config.get("model_type"):
+    if not isinstance(config.get("model_type"), str) or not config["model_type"]:
         yield "config.json names no model_type"
+    if not isinstance(config.get("architectures") or [], list):
+        yield "architectures in config.json is not a list"
     wanted = (*recipe.files, _TEMPLATES) if recipe.template else recipe.files
     for alternatives in wanted:
         if not any(_has(folder, one) for one in alternatives.split("|")):
@@ -69,19 +71,18 @@ def _tokenizer_problem(folder: Path) -> str | None:
 
 def _tokens(tokenizer: dict[str, Any]) -> int:
     """The number of tokens in a tokenizer.json; 0 if its layout is not known."""
-    vocabulary = (tokenizer.get("model") or {}).get("vocab")
-    if not isinstance(vocabulary, dict | list):
+    model, added = tokenizer.get("model"), tokenizer.get("added_tokens") or []
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(vocabulary, dict | list) or not isinstance(added, list):
         return 0
-    added = tokenizer.get("added_tokens") or []
-    return len(vocabulary) + sum(
-        1 for token in added if not (isinstance(vocabulary, dict) and token.get("content") in vocabulary)
-    )
+    contents = [str(token.get("content")) for token in added if isinstance(token, dict)]
+    return len(vocabulary) + sum(1 for one in contents if isinstance(vocabulary, list) or one not in vocabulary)
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         raise ModelUnavailable(f"{path} cannot be read ({e}): fetch the model again", "model_broken") from e
     if not isinstance(value, dict):
         raise ModelUnavailable(f"{path} is damaged: fetch the model again", "model_broken")

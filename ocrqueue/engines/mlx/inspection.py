@@ -19,7 +19,9 @@ from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings
 from ocrqueue.engines.mlx.weights import weight_bytes
 
-_PER_PIXEL = 800  # bytes; dots.mocr in BF16 has weights of 6.1 GB and a peak of 9.2 GB, on pages of 4 megapixels
+# Bytes; a guess from one report, not measured: a user's peak of 9.2 GB with dots.mocr in BF16, whose weights have
+# 6.1 GB, divided by pages of 4 megapixels. The size of that user's pages is not known.
+_PER_PIXEL = 800
 _PER_IMAGE_TOKEN = 28 * 28  # pixels of the usual square that becomes one token
 _BYTES = 2  # of a number in the memory of tokens (BF16)
 _TEXT_CONFIGS = ("text_config", "language_config", "llm_config", "thinker_config")
@@ -123,7 +125,7 @@ def _page_bytes(config: dict[str, Any], recipe: Recipe) -> int:
         heads = int(text["num_attention_heads"])
         width = int(text.get("head_dim") or int(text["hidden_size"]) // heads)
         per_token = 2 * int(text["num_hidden_layers"]) * int(text.get("num_key_value_heads") or heads) * width * _BYTES
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         per_token = 0
     return per_token * (recipe.max_tokens + pixels // _PER_IMAGE_TOKEN) + _PER_PIXEL * pixels
 

@@ -19,7 +19,9 @@ def weight_problems(folder: Path) -> Iterator[str]:
     if not there:
         yield "model.safetensors is missing: it has no weights"
     for name, path in sorted(there.items()):
-        if problem := safetensors_problem(str(path), path.stat().st_size):
+        if not path.is_file():
+            yield f"{name} is not a file, or a link to a file that is missing"
+        elif problem := safetensors_problem(str(path), path.stat().st_size):
             yield f"{name}: {problem}"
 
 
@@ -30,26 +32,30 @@ def weight_bytes(folder: Path) -> int:
 
 def embedding_rows(folder: Path) -> int | None:
     """The number of tokens that the weights know; None if no tensor is known as the embedding of tokens."""
-    rows = [
-        int(about["shape"][0])
+    shapes = [
+        about.get("shape")
         for path in _loaded(folder)
         for name, about in _tensors(path).items()
         if name.endswith(".weight") and name.split(".")[-2] in _EMBEDDINGS
     ]
-    return max(rows, default=None)
+    return max((shape[0] for shape in shapes if _is_shape(shape)), default=None)
+
+
+def _is_shape(shape: object) -> bool:
+    return isinstance(shape, list) and bool(shape) and isinstance(shape[0], int)
 
 
 def _loaded(folder: Path) -> list[Path]:
     named = [folder / name for name in sorted(_indexed(folder))]
     files = [path for path in named if path.is_file()]
-    return files or [path for path in sorted(folder.glob("*.safetensors")) if path.name != _UNUSED]
+    return files or [path for path in sorted(folder.glob("*.safetensors")) if path.is_file() and path.name != _UNUSED]
 
 
 def _indexed(folder: Path) -> set[str]:
     try:
         index = json.loads((folder / _INDEX).read_bytes())
         return {str(name) for name in index["weight_map"].values()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return set()
 
 

@@ -83,7 +83,7 @@ def safetensors_problem(path: str, size: int) -> str | None:
     try:
         tensors = {k: v for k, v in json.loads(raw).items() if k != "__metadata__"}
         end = 8 + length + max((int(about["data_offsets"][1]) for about in tensors.values()), default=0)
-    except (ValueError, AttributeError, KeyError, TypeError, IndexError):
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError, IndexError):
         return "its safetensors header is damaged"
     if size < end:
         return f"it is cut off: it has {size:,} of {end:,} bytes"
@@ -94,7 +94,7 @@ def _read_object(path: str) -> dict[str, Any] | None:
     with open(path, "rb") as file:  # noqa: PTH123 -- paths are strings here
         try:
             value = json.load(file)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return value if isinstance(value, dict) else None
 

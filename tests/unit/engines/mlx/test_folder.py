@@ -1,6 +1,7 @@
 """The folder of a model: how it is found, missing and damaged files, code of the model, and its settings."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -198,3 +199,77 @@ def test_settings_override_the_recipe(folder, monkeypatch):
     assert engine.batch == 2
     recipe = engine._recipe
     assert (recipe.prompt, recipe.output, recipe.max_pixels, recipe.max_tokens) == ("Read.", "dots", 5000, 77)
+
+
+_DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("model_type", [["qwen2_vl"], 3, {"a": 1}, True, None, ""])
+def test_a_model_type_that_is_no_text_is_reported(folder, model_type):
+    change(folder / "config.json", model_type=model_type)
+    with pytest.raises(ModelUnavailable, match="names no model_type"):
+        check(folder)
+
+
+def test_architectures_that_are_no_list_are_reported(folder):
+    change(folder / "config.json", architectures=3)
+    with pytest.raises(ModelUnavailable, match=r"architectures in config\.json is not a list"):
+        check(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_json_that_is_nested_too_deeply_is_reported(folder, name):
+    (folder / name).write_bytes(_DEEP)
+    with pytest.raises(ModelUnavailable, match=rf"{name} cannot be read .*fetch the model again"):
+        check(folder)
+
+
+def test_a_header_of_weights_that_is_nested_too_deeply_is_reported(folder):
+    (folder / "model.safetensors").write_bytes(len(_DEEP).to_bytes(8, "little") + _DEEP)
+    with pytest.raises(ModelUnavailable, match="its safetensors header is damaged"):
+        check(folder)
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [{"model": "x"}, {"model": []}, {"model": {"vocab": {"a": 1}}, "added_tokens": {"x": 1}}],
+)
+def test_a_tokenizer_of_another_layout_is_left_to_mlx_vlm(folder, tokenizer):
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert check(folder) == folder
+
+
+def test_a_token_of_another_layout_does_not_count(folder):
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": ["a"]}, "added_tokens": ["x"]}))
+    with pytest.raises(ModelUnavailable, match=r"tokenizer\.json knows 1 tokens"):
+        check(folder)
+
+
+@pytest.mark.parametrize("shape", [[], ["x"], 3])
+def test_a_tensor_without_a_shape_is_left_to_mlx_vlm(folder, shape):
+    about = {"embed_tokens.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 4]}}
+    header = json.dumps(about).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert check(folder) == folder
+
+
+def _as_dangling_link(path):
+    path.symlink_to("nowhere")
+
+
+def _as_folder(path):
+    path.mkdir()
+
+
+def _as_pipe(path):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [_as_dangling_link, _as_folder, _as_pipe])
+@pytest.mark.parametrize("name", ["model.safetensors", "more.safetensors"])
+def test_weights_that_are_no_file_are_reported(folder, make, name):
+    """A pipe would block whoever opens it; a link to nothing is what a pruned cache of a hub leaves behind."""
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    with pytest.raises(ModelUnavailable, match=f"{name} is not a file, or a link to a file that is missing"):
+        check(folder)
