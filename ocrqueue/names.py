@@ -120,7 +120,7 @@ def rate_key(key: str, minute: int) -> str:
 
 
 def session_key(token_hash: str) -> str:
-    """The name of the API key of a session of the web UI; `token_hash` is the SHA-256 of its token. Expires."""
+    """The hash of the API key of a session of the web UI; `token_hash` is the SHA-256 of its token. Expires."""
     return f"{PREFIX}session:{token_hash}"
 
 

@@ -120,8 +120,14 @@ def is_url(source: object) -> bool:
 
 
 def url_name(url: str) -> str:
-    """The name of the document at a URL: the last part of its path, or the host if the path is empty."""
-    parts = urlsplit(url)
+    """The name of the document at a URL: the last part of its path, or the host if the path is empty.
+
+    Raises InvalidOptions if the URL cannot be taken apart.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as e:
+        raise InvalidOptions(f"the URL {url[:80]!r} is not allowed: {e}") from None
     return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or "document"
 
 

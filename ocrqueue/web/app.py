@@ -40,7 +40,7 @@ from ocrqueue.web.watch import Watch
 
 log = logging.getLogger(__name__)
 # routers of the project's own API, below PREFIX
-_OWN: tuple[APIRouter, ...] = (
+OWN: tuple[APIRouter, ...] = (
     submit.router,
     jobs.router,
     pages.router,
@@ -52,7 +52,7 @@ _OWN: tuple[APIRouter, ...] = (
     operations.router,
 )
 # routers with paths of their own
-_OTHERS: tuple[APIRouter, ...] = (
+OTHERS: tuple[APIRouter, ...] = (
     probes.router,
     original.router,
     docling.router,
@@ -86,9 +86,9 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
     app.state.requests = Requests()
     app.add_middleware(CountRequests, requests=app.state.requests, redis=client.redis)
     problems.add_handlers(app)
-    for router in _OWN:
+    for router in OWN:
         app.include_router(router, prefix=PREFIX)
-    for router in _OTHERS:
+    for router in OTHERS:
         app.include_router(router)
     app.mount("/static", entrance.STATIC)
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from ocrqueue import names
 from ocrqueue.ledger.connection import reaching
-from ocrqueue.web.keys import Key, Right
+from ocrqueue.web.keys import ANYONE, Key, Right
 from ocrqueue.web.problems import ApiError
 from ocrqueue.web.service import ServiceOf
 from ocrqueue.web.sessions import COOKIE, HEADER, Sessions, is_change_token
@@ -42,10 +42,12 @@ def caller(request: Request, service: ServiceOf) -> Key:
 
 def _key_of_session(request: Request, service: ServiceOf, token: str) -> Key | None:
     """The key of a session of the web UI; None if it has ended. Raises ApiError for a change without its token."""
+    if not service.keys.are_required:
+        return ANYONE
     with reaching(service.client.settings):
-        name = Sessions(service.client.redis).key(token)
-    key = service.keys.named(name) if name else service.keys.find(None)
-    if key and name and request.method not in _READING and not is_change_token(token, request.headers.get(HEADER)):
+        hashed = Sessions(service.client.redis).key(token)
+    key = service.keys.hashed(hashed) if hashed else None
+    if key and request.method not in _READING and not is_change_token(token, request.headers.get(HEADER)):
         raise ApiError("session_token", f"the header {HEADER} is missing or wrong: reload the page and try again")
     return key
 
@@ -75,11 +77,16 @@ def having(right: Right) -> Callable[[Key], Awaitable[Key]]:
     """A dependency: the key of the caller, which must have a right. Raises ApiError if it lacks the right."""
 
     async def check(key: Annotated[Key, Depends(caller)]) -> Key:
-        if not key.may(right):
-            raise ApiError("key_rights", f"the API key {key.name!r} lacks the right {right}")
+        check_right(key, right)
         return key
 
     return check
+
+
+def check_right(key: Key, right: Right) -> None:
+    """Raise ApiError if the key lacks a right."""
+    if not key.may(right):
+        raise ApiError("key_rights", f"the API key {key.name!r} lacks the right {right}")
 
 
 Submitter = Annotated[Key, Depends(having(Right.SUBMIT))]

@@ -70,6 +70,12 @@ class KeysError(OcrError):
     code = "invalid_options"
 
 
+class KeysUnreadable(KeysError):
+    """The file of keys cannot be read, so nobody is admitted."""
+
+    code = "storage_error"
+
+
 class Keys:
     """The keys of a file. The file is read again whenever it has changed."""
 
@@ -78,16 +84,28 @@ class Keys:
         self._lock = Lock()
         self._seen: tuple[int, int, int] | None = None  # inode, size and time of the file that was read
         self._keys: tuple[Key, ...] = ()
+        self._was_there = False  # the file
 
     @property
     def are_required(self) -> bool:
-        """Whether a request needs a key: the file exists, even if it has no key left."""
-        return self.path.exists()
+        """Whether a request needs a key: the file exists, even if it has no key left, or has been there.
+
+        So the service does not open itself to everybody when the folder of the file is away for a while.
+        """
+        if not self._was_there:
+            try:
+                self.path.stat()
+            except FileNotFoundError:
+                return False
+            except OSError:  # whether it exists is not known
+                return True
+            self._was_there = True
+        return True
 
     def find(self, given: str | None) -> Key | None:
         """The key with this text; ANYONE if no key is required; None if it is wrong or missing.
 
-        All keys are compared, each in constant time. Raises KeysError if the file is damaged.
+        All keys are compared, each in constant time. Raises KeysUnreadable.
         """
         if not self.are_required:
             return ANYONE
@@ -98,17 +116,20 @@ class Keys:
                 found = key
         return found
 
-    def named(self, name: str) -> Key | None:
-        """The key with this name; None if there is none. Raises KeysError if the file is damaged."""
-        return next((key for key in self.all() if key.name == name), None)
+    def hashed(self, hash: str) -> Key | None:
+        """The key with this hash; None if there is none. Raises KeysUnreadable."""
+        return next((key for key in self.all() if key.hash == hash), None)
 
     def all(self) -> tuple[Key, ...]:
-        """Every key, oldest first. Raises KeysError if the file is damaged."""
+        """Every key, oldest first; none if there is no file. Raises KeysUnreadable if it is damaged, or gone."""
         with self._lock:
             try:
                 stat = self.path.stat()
-            except FileNotFoundError:
-                return ()
+            except OSError as e:
+                if isinstance(e, FileNotFoundError) and not self._was_there:
+                    return ()
+                raise self._unreadable(e) from e
+            self._was_there = True
             seen = stat.st_ino, stat.st_size, stat.st_mtime_ns
             if seen != self._seen:
                 self._keys, self._seen = self._read(), seen
@@ -118,10 +139,13 @@ class Keys:
         try:
             return tuple(Key.parse(values) for values in json.loads(self.path.read_bytes())["keys"])
         except (OSError, ValueError, KeyError, TypeError) as e:
-            raise KeysError(
-                f"the file of API keys {self.path} cannot be read ({type(e).__name__}): "
-                "restore it from a backup, or remove it and make new keys with `submit.py keys new`"
-            ) from e
+            raise self._unreadable(e) from e
+
+    def _unreadable(self, error: Exception) -> KeysUnreadable:
+        return KeysUnreadable(
+            f"the file of API keys {self.path} cannot be read ({type(error).__name__}): "
+            "restore it from a backup, or remove it and make new keys with `submit.py keys new`"
+        )
 
     def add(self, key: Key) -> str:
         """Add a key and return its text, which is stored nowhere. Raises KeysError if the name is taken or wrong."""

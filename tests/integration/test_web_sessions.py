@@ -80,3 +80,33 @@ def test_a_session_ends_with_its_key_and_with_logging_out(web):
     Keys(web.stack.folder / "data" / "api-keys.json").revoke("guest")
     with web.client() as browser:
         assert log_in(browser, secret).status_code == 401
+
+
+def test_a_new_key_with_the_same_name_does_not_bring_a_session_back(web):
+    old = new_key(web.stack, "leaked")
+    with web.client() as browser:
+        log_in(browser, old)
+        assert browser.get("/api/v1/stats").status_code == 200
+        Keys(web.stack.folder / "data" / "api-keys.json").revoke("leaked")
+        new_key(web.stack, "leaked")
+        assert browser.get("/api/v1/stats").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+def test_other_sites_log_nobody_in_or_out(web, key, path):
+    with web.client() as browser:
+        answer = browser.post(path, data={"key": key}, headers={"Sec-Fetch-Site": "cross-site"})
+        assert (answer.status_code, "Set-Cookie" in answer.headers) == (403, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data; boundary=b; charset=raw_unicode_escape", b"--b\r\n", 401),
+        ("application/x-www-form-urlencoded", b"key=%ED%A0%80", 401),
+        ("application/x-www-form-urlencoded", b"key=" + b"a" * 100_000, 413),
+    ],
+)
+def test_a_log_in_of_any_form_is_answered(web, key, kind, body, status):
+    with web.client() as browser:
+        assert browser.post("/login", content=body, headers={"Content-Type": kind}).status_code == status

@@ -1,6 +1,5 @@
 """What the endpoints of this package share: a document becomes a job, the job ends, its result is fetched."""
 
-import json
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from ocrqueue.client import Job, JobStatus
 from ocrqueue.client.submission import Parameters, Received
 from ocrqueue.errors import JobTimeout, OcrError
 from ocrqueue.web.access import own_job, seen_job
+from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.submitting import submit, taking
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError
@@ -40,8 +40,8 @@ async def submit_content(service: Service, caller: Key, content: bytes, name: st
 async def body_of(service: Service, request: Request) -> dict[str, Any]:
     """The JSON object in the body of a request. Raises ApiError if it is none, or too large."""
     try:
-        given = json.loads(await service.receiver.text(request, JSON_BYTES))
-    except (ValueError, RecursionError):
+        given = json_text.parsed(await service.receiver.text(request, JSON_BYTES))
+    except ValueError:
         given = None
     if not isinstance(given, dict):
         raise ApiError("invalid_request", "the body must be a JSON object")

@@ -3,7 +3,6 @@
 Clients choose what they get with `to_formats`. Options that this project does not have are accepted and have no effect.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from ocrqueue.states import FormatName, JobState
 from ocrqueue.web.callers import Reader, Submitter
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.docling_document import docling_document
+from ocrqueue.web.intake import json_text
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError, headers_of, status_of
 from ocrqueue.web.service import Service, ServiceOf
@@ -143,6 +143,9 @@ def _check_target(kind: object) -> None:
 
 def _parameters(options: Mapping[str, Any]) -> Parameters:
     """Our parameters for docling's options."""
+    formats = options.get("to_formats")
+    if not (formats is None or isinstance(formats, str | list)):
+        raise ApiError("invalid_request", "to_formats must be a list")
     found: Parameters = {}
     languages = options.get("ocr_lang") or []
     if isinstance(languages, list) and len(languages) == 1:
@@ -163,7 +166,7 @@ def _parameters(options: Mapping[str, Any]) -> Parameters:
 def _items(value: str) -> list[Any]:
     """The items of a form field: one, several separated by commas, or a JSON list."""
     try:
-        items = json.loads(value)
+        items = json_text.parsed(value)
     except ValueError:
         items = value.split(",")
     return items if isinstance(items, list) else [items]

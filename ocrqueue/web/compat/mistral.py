@@ -13,15 +13,17 @@ from fastapi.responses import JSONResponse
 
 from ocrqueue.client.submission import Parameters, is_url
 from ocrqueue.errors import OcrError
-from ocrqueue.web.callers import Reader, Submitter
+from ocrqueue.page_set import PageSet
+from ocrqueue.web.callers import Reader, Submitter, check_right
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.mistral_result import ocr_response
-from ocrqueue.web.keys import Key
+from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import ApiError, headers_of, status_of
 from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.shaped import answering
 
 _FILES = "/v1/files/"
+_MOST_PAGES = 100_000  # that a request may name
 _INVALID = 422  # the status of a request with a wrong value
 
 
@@ -103,8 +105,9 @@ async def _job_of(
     if not isinstance(address, str):
         raise ApiError("invalid_request", "document needs a document_url, an image_url or a file_id")
     if (file := _file_of(address, request, document.get("type") == "file" or "file_id" in document)) is not None:
+        check_right(caller, Right.READ)  # to the text of an earlier job
         return (await conversion.status_of_job(service, caller, file)).id, True
-    parameters: Parameters = {} if pages is None else {"pages": ",".join(str(page + 1) for page in sorted(pages))}
+    parameters: Parameters = {} if pages is None else {"pages": str(PageSet(page + 1 for page in sorted(pages)))}
     if address[:5].lower() == "data:":
         name = conversion.texts_in(document, "document_name") or ["document"]
         return await conversion.submit_content(service, caller, _data(address), name[0], parameters), False
@@ -117,7 +120,10 @@ def _file_of(address: str, request: Request, is_id: bool) -> str | None:
     """The id of the uploaded file that an address names; None if it names something else."""
     if is_id:
         return address
-    parts, own = urlsplit(address), request.base_url
+    try:
+        parts, own = urlsplit(address), request.base_url
+    except ValueError:
+        return None
     path = parts.path.removeprefix(own.path.rstrip("/"))
     return path.removeprefix(_FILES) if parts.netloc == own.netloc and path.startswith(_FILES) else None
 
@@ -136,9 +142,14 @@ def _pages(given: object) -> frozenset[int] | None:
         return None
     parts = given if isinstance(given, list) else str(given).replace(" ", "").split(",")
     found: set[int] = set()
+    named = 0
     for part in parts:
         match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", str(part))
         if not match or isinstance(part, bool):
             raise ApiError("invalid_request", 'pages must be numbers from 0, such as [0, 1] or "0,2-4"')
-        found |= set(range(int(match[1]), int(match[2] or match[1]) + 1))
+        first, last = int(match[1]), int(match[2] or match[1])
+        named += max(1, last - first + 1)
+        if named > _MOST_PAGES:
+            raise ApiError("invalid_request", f"pages names more than {_MOST_PAGES:,} pages: leave it out for all")
+        found |= set(range(first, last + 1))
     return frozenset(found)

@@ -16,7 +16,7 @@ from ocrqueue.storage.spool import Spool
 from ocrqueue.web.problems import ApiError
 
 _CHUNK = 256 * 1024  # bytes that are read at a time
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # other headers are ignored
 _NAME = 120  # characters of a file's name that a client is offered
 
 

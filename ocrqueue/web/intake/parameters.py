@@ -1,11 +1,11 @@
 """The parameters of a submission over HTTP. They have the names of the command line, with - or _."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ocrqueue.client.submission import Order, Parameters
 from ocrqueue.errors import InvalidOptions
+from ocrqueue.web.intake import json_text
 
 # `notify` is missing: it sends a message to any task, which only users of the broker may do.
 NAMES = ("pages", "lang", "engine", "model", "dpi", "text_layer", "priority", "formats", "fresh",
@@ -74,7 +74,7 @@ def _parsed(name: str, text: str) -> Any:
         return _FLAGS.get(text.lower(), text)
     if name == "webhook" and text.startswith("{"):
         try:
-            return json.loads(text)
+            return json_text.parsed(text)
         except ValueError:
             return text
     if name == "dpi" and text.isascii() and text.isdigit():

@@ -1,6 +1,5 @@
 """Submitting documents."""
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ from ocrqueue.client.submission import Parameters, Received, is_url
 from ocrqueue.errors import InvalidOptions, OcrError, QueueUnavailable
 from ocrqueue.web.callers import Submitter
 from ocrqueue.web.content.shapes import JobObject, job_json
+from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.parameters import from_json, from_query, from_texts, merged
 from ocrqueue.web.intake.schema import SUBMISSION
 from ocrqueue.web.intake.submitting import Taken, submit, taking
@@ -100,7 +100,7 @@ async def _arriving(request: Request, service: Service) -> AsyncIterator[tuple[S
 def _url_of(body: bytes) -> tuple[list[Source], Parameters]:
     """The URL and the options of a JSON object. Raises InvalidOptions."""
     try:
-        given = json.loads(body)
+        given = json_text.parsed(body)
     except ValueError:
         given = None
     if not isinstance(given, dict) or not is_url(given.get("url")):

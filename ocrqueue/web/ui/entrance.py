@@ -1,22 +1,26 @@
 """Logging in and out, the choice of a language, and the files that pages load."""
 
 from pathlib import Path
-from typing import Annotated
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Form, Request, Response
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from ocrqueue.ledger.connection import reaching
-from ocrqueue.web.service import ServiceOf
+from ocrqueue.web.problems import ApiError
+from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.sessions import COOKIE, SECONDS, Sessions
-from ocrqueue.web.ui.rendering import page
+from ocrqueue.web.shaped import answering
+from ocrqueue.web.ui.rendering import error_page, page
 from ocrqueue.web.ui.texts import COOKIE as LANGUAGE
 from ocrqueue.web.ui.texts import LANGUAGES, language_of, texts
 
 STATIC = StaticFiles(directory=Path(__file__).parent / "static")
 _YEAR = 365 * 86_400  # seconds
-router = APIRouter(include_in_schema=False)
+_FORM_BYTES = 65_536  # of the form of the log-in
+router = APIRouter(include_in_schema=False, route_class=answering(error_page))
 
 
 @router.get("/login")
@@ -26,17 +30,22 @@ def login_page(request: Request, to: str = "/") -> Response:
 
 
 @router.post("/login")
-def log_in(
-    request: Request, service: ServiceOf, key: Annotated[str, Form()], to: Annotated[str, Form()] = "/"
-) -> Response:
-    """Begin a session for an API key, and go to the page that was asked for."""
+async def log_in(request: Request, service: ServiceOf) -> Response:
+    """Begin a session for an API key, and go to the page that was asked for. The form has the fields key and to."""
+    _refuse_other_sites(request)
+    body = await service.receiver.text(request, _FORM_BYTES)
+    form = dict(parse_qsl(body.decode(errors="replace")))
+    return await run_sync(_begin, request, service, form.get("key", ""), form.get("to", "/"))
+
+
+def _begin(request: Request, service: Service, key: str, to: str) -> Response:
     found = service.keys.find(key)
     if found is None:
         return page(request, "login.html", 401, to=_own(to), error=texts(language_of(request))["log_in_wrong"])
     answer = RedirectResponse(_own(to), 303)
     if found.name:
         with reaching(service.client.settings):
-            token = Sessions(service.client.redis).open(found.name)
+            token = Sessions(service.client.redis).open(found.hash)
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, max_age=SECONDS, httponly=True, samesite="strict", secure=secure)
     return answer
@@ -45,6 +54,7 @@ def log_in(
 @router.post("/logout")
 def log_out(request: Request, service: ServiceOf) -> Response:
     """End the session."""
+    _refuse_other_sites(request)
     if token := request.cookies.get(COOKIE):
         with reaching(service.client.settings):
             Sessions(service.client.redis).close(token)
@@ -60,6 +70,12 @@ def choose_language(language: str, to: str = "/") -> Response:
     if language in LANGUAGES:
         answer.set_cookie(LANGUAGE, language, max_age=_YEAR, samesite="lax")
     return answer
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Raise ApiError if a page of another site sent the form: it would log people in as somebody else, or out."""
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise ApiError("origin_not_allowed", "another web page sent this form: open the page of OCR Queue yourself")
 
 
 def _own(path: str) -> str:

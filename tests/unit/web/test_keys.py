@@ -98,3 +98,24 @@ def test_a_file_with_a_field_of_a_later_version_is_an_error(tmp_path):
 )
 def test_a_right_to_all_jobs_includes_that_to_own_jobs(rights, may):
     assert {right for right in Right if key("a", *rights).may(right)} == may
+
+
+def test_a_file_that_goes_away_admits_nobody(tmp_path):
+    keys = Keys(tmp_path / "keys.json")
+    secret = keys.add(key("a", Right.READ))
+    assert keys.are_required
+    keys.path.rename(tmp_path / "away")
+    assert keys.are_required
+    with pytest.raises(KeysError, match="cannot be read") as raised:
+        keys.find(secret)
+    assert raised.value.code == "storage_error"
+    (tmp_path / "away").rename(keys.path)
+    assert keys.find(secret) is not None
+
+
+def test_a_folder_that_may_not_be_looked_into_admits_nobody(tmp_path):
+    keys = Keys(tmp_path / "file" / "keys.json")
+    keys.path.parent.write_text("no folder")
+    assert keys.are_required
+    with pytest.raises(KeysError, match="cannot be read"):
+        keys.find(None)
