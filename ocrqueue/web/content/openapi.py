@@ -34,6 +34,20 @@ _PROBLEM = {
         "code": "not_ready",
     },
 }
+# of parameters in path, query and header, by name
+_EXAMPLES: dict[str, Any] = {
+    "job": "0b4c8a2e-5f0e-4c57-9b6e-3f1f7c1f2a10",
+    "number": 1,
+    "id": "0b4c8a2e-5f0e-4c57-9b6e-3f1f7c1f2a10-1",
+    "q": "invoice",
+    "wait": 1,
+    "pages": True,
+    "limit": 20,
+    "name": "scan",
+    "created_from": "2026-01-01T00:00:00Z",
+    "width": 300,
+    "Idempotency-Key": "invoice-4711",
+}
 # of every endpoint: a wrong parameter, a missing key, too many requests, a fault of the server, Redis cannot be reached
 _EVERYWHERE = (401, 403, 422, 429, 500, 503)
 
@@ -57,7 +71,10 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    """Add the answers that every endpoint may give."""
+    """Add examples of parameters, and the answers that every endpoint may give."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in _EXAMPLES and "example" not in parameter["schema"]:
+            parameter["example"] = _EXAMPLES[parameter["name"]]
     for status, answer in answers(*_EVERYWHERE).items():
         operation["responses"][str(status)] = answer
     for status in ("429", "503"):
