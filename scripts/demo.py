@@ -84,7 +84,7 @@ def stack(client: "redis.Redis", settings: Shared) -> Iterator[bool]:
     )
     try:
         _wait_until_ready(process, client, settings)
-        say(f"ready; while this runs, Flower is at http://127.0.0.1:{ports['OCR_FLOWER_PORT']}")
+        say(f"ready; while this runs, the web UI is at http://127.0.0.1:{ports['OCR_HTTP_PORT']}")
         yield False
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -128,7 +128,7 @@ def tell(new: set[str], settings: Shared, keeps_running: bool) -> None:
         say(f"job      {job}")
         say(f"result   {settings.spool.rstrip('/')}/jobs/{job}/")
     how = "" if keeps_running else "make up, then "
-    say(f"Flower   {how}http://127.0.0.1:{port('OCR_FLOWER_PORT')}")
+    say(f"web UI   {how}http://127.0.0.1:{port('OCR_HTTP_PORT')}")
 
 
 def demonstrate(file: Path) -> int:

@@ -13,20 +13,9 @@ from pathlib import Path
 
 from ocrqueue.settings import shared
 from scripts import demo
+from tests.support import tiny
 
-MODEL = demo.PROJECT / "tests" / "data" / "tiny-ocr-vlm"
 LINES = ("HELLO MLX", "READ ME 42")
-
-
-def draw(file: Path) -> None:
-    """Draw the lines as an image, in the style that the model was trained with."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    page = Image.new("RGB", (200, 72), "white")
-    for number, line in enumerate(LINES):
-        font = ImageFont.load_default(24)
-        ImageDraw.Draw(page).text((8, 6 + 32 * number), line, fill="black", font=font, anchor="la")
-    page.save(file)
 
 
 def run(*command: str) -> int:
@@ -42,10 +31,11 @@ def main() -> int:
         demo.say("demo: MLX is not installed; `make setup MLX=1` installs it, if it has wheels for this machine")
         return 1
     with tempfile.TemporaryDirectory(prefix="ocr-demo-") as folder:
-        os.environ |= {"OCR_DATA_DIR": folder, "OCR_MODEL": str(MODEL), "OCR_WORKER_ENGINES": "mlx-vlm"}
+        os.environ |= {"OCR_DATA_DIR": folder, "OCR_MODEL": str(tiny.FOLDER), "OCR_WORKER_ENGINES": "mlx-vlm"}
+        os.environ["OCR_MLX_PROMPT"] = tiny.PROMPT  # the model was trained with it, and misreads some letters without
         os.environ.pop("REDIS_URL", None)
         image = Path(folder) / "hello.png"
-        draw(image)
+        tiny.render(*LINES).save(image)
         settings = shared()
         try:
             with demo.connect(settings) as client, demo.stack(client, settings):

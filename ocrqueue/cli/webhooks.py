@@ -28,13 +28,18 @@ def list_deliveries(job: str | None, state: str | None, as_json: bool) -> int:
     client = Client()
     with reaching(client.settings):
         found = client.deliveries.of_job(client.job(job).id) if job else client.deliveries.newest_first()
+        is_empty = True
         for delivery in found:
             if state is not None and delivery.state != state:
                 continue
+            is_empty = False
             if as_json:
                 print(json.dumps(delivery.to_json()))
             else:
                 say(_row(delivery), sys.stdout)
+    if is_empty:
+        none = "no delivery: a job has some if it names a URL, as with `--webhook URL`"
+        say(f"no delivery is {state}" if state else none)
     return DONE
 
 

@@ -161,8 +161,8 @@ def announce(processes: list[Process], settings: Shared) -> None:
     """Print what runs and where; warn on stderr if the server of REDIS_URL cannot be reached."""
     print(f"runs     {', '.join(p.name for p in processes)}")
     print(f"logs     {settings.data_dir / 'logs'}")
+    print(f"web UI   http://127.0.0.1:{integer('OCR_HTTP_PORT', 8000, 1, 65535)}, also the HTTP API")
     print(f"Flower   http://127.0.0.1:{integer('OCR_FLOWER_PORT', 5555, 1, 65535)}")
-    print(f"HTTP API http://127.0.0.1:{integer('OCR_HTTP_PORT', 8000, 1, 65535)}")
     print("to stop  Ctrl-C", flush=True)
     if not settings.embedded:
         try:

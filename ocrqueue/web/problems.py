@@ -121,10 +121,16 @@ def error_of(error: OcrError | RequestValidationError) -> OcrError:
     return ApiError("invalid_request", f"{where}: {first['msg']}")
 
 
-async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "not_allowed", 413: "too_large"}.get(error.status_code, "invalid_request")
-    return problem(ApiError(code, str(error.detail), dict(error.headers or {})))
+    detail = str(error.detail)
+    if detail == HTTPStatus(error.status_code).phrase:  # the router's own words, which do not say what to do
+        detail = {
+            "not_found": "there is nothing at this path: /openapi.json lists the paths of the HTTP API",
+            "not_allowed": f"this path does not take {request.method}: /openapi.json lists the methods of each path",
+        }.get(code, detail)
+    return problem(ApiError(code, detail, dict(error.headers or {})))
 
 
 async def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.demo_mlx import LINES
 from tests.support import tiny
 from tests.support.harness import Stack, eventually, running
-
-LINES = ("HELLO MLX", "READ ME 42")
 
 
 @pytest.fixture(scope="module")

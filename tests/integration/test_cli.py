@@ -248,6 +248,11 @@ def test_an_empty_list_is_reported_on_stderr(client: Client, capsys: Output) -> 
         (["dead"], "no failed page waits for a retry"),
         (["jobs"], "there are no jobs"),
         (["jobs", "--state", "done", "--json"], "no job is done"),
+        (
+            ["webhooks", "list"],
+            "no delivery: a job has some if it names a URL, as with `--webhook URL`",
+        ),
+        (["webhooks", "list", "--state", "failed", "--json"], "no delivery is failed"),
     ):
         assert main(command) == 0
         assert capsys.readouterr() == ("", answer + "\n")

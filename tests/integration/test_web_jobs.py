@@ -201,6 +201,7 @@ def test_other_paths_and_methods_are_problems_too(web: Web) -> None:
         for answer, status in ((http.get("/api/v1/nothing"), 404), (http.put("/api/v1/jobs"), 405)):
             assert (answer.status_code, answer.json()["status"]) == (status, status)
             assert answer.headers["content-type"] == "application/problem+json"
+            assert "/openapi.json" in answer.json()["detail"]  # where to find the paths and methods that there are
 
 
 def test_a_key_sees_and_changes_only_its_jobs() -> None:
