@@ -15,7 +15,7 @@ DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
 	@echo "make demo-mlx          the same with a very small vision-language model on MLX"
-	@echo "make up                runs the stack until Ctrl-C: Redis, workers, beat, Flower"
+	@echo "make up                runs the stack until Ctrl-C; web UI and HTTP API at http://127.0.0.1:8000"
 	@echo "make test              runs the tests"
 	@echo "make test-random       runs the property tests with new random examples [SEED=...]"
 	@echo "make check             what CI runs: ruff, mypy, the documentation, tests"
