@@ -164,6 +164,12 @@ def test_mistral_reads_a_data_url_and_chosen_pages(mistral: Mistral) -> None:
     assert [page.markdown.strip() for page in answer.pages] == ["First page"]
 
 
+def test_mistral_is_told_of_a_range_that_ends_before_it_begins(mistral: Mistral) -> None:
+    file = mistral.files.upload(file={"file_name": "two.pdf", "content": two_pages()}, purpose="ocr")
+    with pytest.raises(MistralError, match="ends before it begins"):
+        mistral.ocr.process(model="any", document={"type": "file", "file_id": file.id}, pages="5-2")
+
+
 @pytest.mark.parametrize(
     ("document", "says"),
     [

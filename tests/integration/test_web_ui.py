@@ -232,6 +232,8 @@ def test_the_page_says_that_redis_is_away(browser: Browser) -> None:
         with opened(browser, locale="en-GB") as (_, page, _complaints):
             page.goto(web.url)
             stack.kill("redis")
+            answer = page.request.get(web.url)
+            assert (answer.status, int(answer.headers["retry-after"]) > 0) == (503, True)
             expect(page.locator("#connection")).not_to_be_empty(timeout=60_000)
             stack.start_redis()
             expect(page.locator("#connection")).to_be_empty(timeout=60_000)

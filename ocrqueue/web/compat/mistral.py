@@ -148,7 +148,9 @@ def _pages(given: object) -> frozenset[int] | None:
         if not match or isinstance(part, bool):
             raise ApiError("invalid_request", 'pages must be numbers from 0, such as [0, 1] or "0,2-4"')
         first, last = int(match[1]), int(match[2] or match[1])
-        named += max(1, last - first + 1)
+        if last < first:
+            raise ApiError("invalid_request", f"the page range {part!r} ends before it begins")
+        named += last - first + 1
         if named > _MOST_PAGES:
             raise ApiError("invalid_request", f"pages names more than {_MOST_PAGES:,} pages: leave it out for all")
         found |= set(range(first, last + 1))

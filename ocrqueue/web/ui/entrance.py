@@ -1,5 +1,6 @@
 """Logging in and out, the choice of a language, and the files that pages load."""
 
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from ocrqueue.errors import QueueUnavailable
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.web.problems import ApiError
 from ocrqueue.web.service import Service, ServiceOf
@@ -53,10 +55,10 @@ def _begin(request: Request, service: Service, key: str, to: str) -> Response:
 
 @router.post("/logout")
 def log_out(request: Request, service: ServiceOf) -> Response:
-    """End the session."""
+    """End the session. While Redis is away the browser forgets it, and it ends by itself after its time."""
     _refuse_other_sites(request)
     if token := request.cookies.get(COOKIE):
-        with reaching(service.client.settings):
+        with suppress(QueueUnavailable), reaching(service.client.settings):
             Sessions(service.client.redis).close(token)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE)

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ocrqueue import __version__
 from ocrqueue.errors import OcrError
-from ocrqueue.web.problems import status_of
+from ocrqueue.web.problems import headers_of, status_of
 from ocrqueue.web.sessions import COOKIE, change_token
 from ocrqueue.web.ui.filters import FILTERS
 from ocrqueue.web.ui.texts import LANGUAGES, language_of, texts
@@ -56,4 +56,6 @@ def error_page(request: Request, error: OcrError) -> Response:
     """The page for an error; the form that asks for a key if one is missing."""
     if error.code == "key_missing":
         return RedirectResponse(f"/login?{urlencode({'to': request.url.path})}", 303)
-    return page(request, "error.html", status_of(error), message=error.message, code=error.code)
+    shown = page(request, "error.html", status_of(error), message=error.message, code=error.code)
+    shown.headers.update(headers_of(error))
+    return shown
