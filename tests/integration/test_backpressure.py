@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from celery import Celery
 
+from ocrqueue import names
 from ocrqueue.client import Client
 from ocrqueue.errors import OcrFailed, QueueFull
 from tests.support import numbered
@@ -23,11 +24,13 @@ def stack() -> Iterator[Stack]:
 
 
 def left(stack: Stack) -> tuple[list[Path], dict[str, str | None]]:
-    """Everything that a submission could leave: files, and keys with their contents, except the keys of workers."""
+    """Everything that a submission could leave: files, and keys with their contents.
+
+    Except the keys of workers, and the figures, which count refusals.
+    """
     spool = stack.folder / "data" / "spool"
-    keys = [
-        k for k in stack.redis.keys("*") if not k.startswith(("ocr:worker", "ocr:child", "ocr:reconciler", "_kombu"))
-    ]
+    others = ("ocr:worker", "ocr:child", "ocr:reconciler", "_kombu", names.FIGURES)
+    keys = [key for key in stack.redis.keys("*") if not key.startswith(others)]
     return sorted(spool.rglob("*")), {key: stack.redis.dump(key) for key in sorted(keys)}  # type: ignore[misc]
 
 

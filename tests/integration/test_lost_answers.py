@@ -127,8 +127,8 @@ def test_a_submission_that_redis_refuses_leaves_no_job(client: Client, redis: Re
     """Redis reaches its memory limit after the client has checked it."""
     check = client.check_room
 
-    def check_and_fill() -> None:
-        check()
+    def check_and_fill(with_webhook: bool = False) -> None:
+        check(with_webhook)
         redis.config_set("maxmemory", 1)
 
     client.check_room = check_and_fill  # type: ignore[method-assign]
@@ -221,8 +221,8 @@ def test_a_key_that_two_submissions_use_at_once_keeps_the_first_ones_job(client:
     other = Client(client.settings)
     check = client.check_room
 
-    def check_and_be_overtaken() -> None:
-        check()
+    def check_and_be_overtaken(with_webhook: bool = False) -> None:
+        check(with_webhook)
         other.submit(b"abc", key=KEY)
 
     client.check_room = check_and_be_overtaken  # type: ignore[method-assign]

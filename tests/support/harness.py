@@ -73,7 +73,8 @@ class Stack:
 
     # -- processes ----------------------------------------------------------------------------------------------
     def spawn(self, name: str, command: Iterable[str], **env: str) -> "subprocess.Popen[bytes]":
-        """Start a process whose output goes to `<name>.log`."""
+        """Start a process whose output goes to `<name>.log`. No process of this name may run."""
+        assert name not in self.processes or self.processes[name].poll() is not None, f"{name} runs already"
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
                 list(command), cwd=PROJECT, env={**self.env, **env}, stdout=log, stderr=log, start_new_session=True
