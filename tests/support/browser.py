@@ -1,6 +1,8 @@
-"""A real Chromium for tests of the web UI: Debian's program, driven by Playwright."""
+"""A real Chromium for tests of the web UI: the machine's own, or else the one that Playwright downloads."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,9 +13,14 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A running browser. Raises AssertionError if none is installed."""
+    """A running browser. Raises AssertionError if there is none, and none can be downloaded."""
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    assert program, "install Chromium (Debian: apt install chromium): tests of the web UI use it"
+    if not program:
+        done = subprocess.run(
+            [sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, text=True
+        )
+        hint = "install Chromium (Debian: apt install chromium): tests of the web UI use it"
+        assert done.returncode == 0, f"{hint}; Playwright cannot download it: {done.stderr[-500:]}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         try:
