@@ -211,6 +211,8 @@ def test_a_key_may_have_so_many_open_pages(stack: Stack, tmp_path: Path) -> None
         ({"files": {"file": ("a", b"x")}, "data": {"dpi": "9999"}}, 422, "invalid_options"),
         ({"files": {"scan": ("a", b"x")}}, 422, "invalid_request"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=X"}}, 400, "incomplete_request"),
+        ({"content": b"<p>", "headers": {"Content-Type": "text/html; charset=utf-8"}}, 415, "unsupported_format"),
+        ({"content": b"PK", "headers": {"Content-Type": "Application/ZIP"}}, 415, "unsupported_format"),
         ({"content": b"x" * (2 * MB + 1)}, 413, "too_large"),
         ({"files": {"file": ("a", b"x" * (4 * MB))}}, 413, "too_large"),
         ({"files": [("file", ("a", b"x" * (2 * MB))), ("file", ("b", b"x" * (2 * MB)))]}, 413, "too_large"),

@@ -24,6 +24,11 @@ FIELD_BYTES = 1 << 20  # of a body besides its documents: form fields, headers o
 _PIECE = 1 << 18  # bytes that are written to the disk at a time
 _WRITERS = 4  # threads that write to the disk
 _LEAST_BYTES = 16_384  # that must arrive in each period of `stall_seconds`
+# media types, and main types, that cannot be a document; application/octet-stream and odd types may be one
+_NO_DOCUMENTS = frozenset(
+    "text audio video font message model application/zip application/gzip application/xml application/msword "
+    "application/rtf application/epub+zip application/javascript image/svg+xml".split()
+)
 _PATIENCE = 5.0  # seconds that a request waits for its turn
 
 
@@ -69,8 +74,9 @@ class Receiver:
     async def document(self, request: Request) -> AsyncIterator[Received]:
         """The body as one document, named by a header. It is removed at the end unless a job has taken it.
 
-        Raises ApiError, StorageError.
+        Raises ApiError, also for a declared media type that no document has, and StorageError.
         """
+        check_media_type(request.headers.get("Content-Type", ""))
         part, uploads = Part(document_name(request) or "document"), dict[Part, Upload]()
         try:
             async with self._turn():
@@ -152,6 +158,16 @@ class Receiver:
         with anyio.CancelScope(shield=True):
             for upload in uploads:
                 await run_sync(upload.discard, limiter=self._writers)
+
+
+def check_media_type(declared: str) -> None:
+    """Raise ApiError for a Content-Type that no document has. The bytes decide about all other ones, later."""
+    kind = declared.partition(";")[0].strip().lower()
+    if kind.partition("/")[0] in _NO_DOCUMENTS or kind in _NO_DOCUMENTS:
+        raise ApiError(
+            "unsupported_format",
+            f"the body is of the type {kind[:80]}, which is not read: send a PDF or an image, or no Content-Type",
+        )
 
 
 def document_name(request: Request) -> str | None:

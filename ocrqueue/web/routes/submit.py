@@ -46,7 +46,7 @@ _EXISTED: dict[int | str, dict[str, Any]] = {
     "/jobs",
     status_code=202,
     response_model=JobObject | Submitted,
-    responses=_EXISTED | answers(400, 408, 409, 413, 422, 503),
+    responses=_EXISTED | answers(400, 408, 409, 413, 415, 422, 503),
     openapi_extra=SUBMISSION,
 )
 async def post_jobs(
