@@ -140,6 +140,13 @@ def test_failed_pages_are_shown_and_read_again(web: Web, page: Page) -> None:
     expect(page.locator("#job-facts")).to_contain_text("attempt 2", timeout=60_000)
 
 
+def test_a_job_whose_document_cannot_be_opened_says_why(web: Web, page: Page) -> None:
+    job = submit(web.stack, b"no document", name="broken.bin")
+    page.goto(f"{web.url}/jobs/{job}")
+    expect(page.locator("#job-facts .notice")).to_contain_text("unsupported_format")
+    expect(page.locator("#search")).to_be_hidden()
+
+
 def test_a_job_is_cancelled_and_removed(web: Web, page: Page) -> None:
     slow = numbered.document(30, dict.fromkeys(range(1, 31), numbered.SLOW), salt=8)
     job = web.stack.client().submit(slow, engine="numbered", name="slow.tiff")
