@@ -4,6 +4,7 @@ mlx-vlm calls a logits processor with the logits of one page, an array of shape 
 the prompt, and then after every token. Processors are made anew for every page, because they remember its tokens.
 """
 
+from abc import ABC, abstractmethod
 from array import array
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 Logits = Any  # mlx.core.array
 
 
-class _Processor:
+class _Processor(ABC):
     """A logits processor that counts the generated tokens only: the prompt is no text that the model repeats."""
 
     def __init__(self) -> None:
@@ -26,9 +27,9 @@ class _Processor:
             return logits
         return self.process_last_token(int(tokens[-1]), logits)
 
+    @abstractmethod
     def process_last_token(self, token: int, logits: Logits) -> Logits:
         """Process the logits after this token. mlx-vlm's batches call it instead of `__call__` if it exists."""
-        raise NotImplementedError
 
 
 class NgramBlocker(_Processor):

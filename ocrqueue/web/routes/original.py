@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -16,6 +15,7 @@ from ocrqueue.web.intake.schema import ORIGINAL
 from ocrqueue.web.intake.submitting import submit, taking
 from ocrqueue.web.intake.waiting import wait_for
 from ocrqueue.web.problems import STATUS, ApiError, headers_of
+from ocrqueue.web.routes.operations import free_models
 from ocrqueue.web.service import ServiceOf
 from ocrqueue.web.settings import PREFIX
 from ocrqueue.web.shaped import answering
@@ -23,7 +23,6 @@ from ocrqueue.web.shaped import answering
 MAX_WAIT = 300.0  # seconds that a request waits for the text
 _UNLOAD_SECONDS = 60.0  # for the worker children to free their models; a child that reads a page may take longer
 _FIELDS = ("image", "file")
-_unloading = CapacityLimiter(1)  # threads that wait for worker children
 
 
 def _failed(_request: Request, error: OcrError) -> Response:
@@ -81,7 +80,7 @@ async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Respon
 @router.post("/api/unload-model", response_model=Unloaded, responses=_ERRORS)
 async def unload_model(service: ServiceOf, _caller: Operator) -> Response:
     """Let all worker children free their models."""
-    answers = await run_sync(lambda: list(service.client.unload(_UNLOAD_SECONDS)), limiter=_unloading)
+    answers = await free_models(service.client, _UNLOAD_SECONDS)
     busy = sum(answer.outcome == Outcome.BUSY for answer in answers)
     said = f"{len(answers) - busy} of {len(answers)} worker children have freed their models"
     return JSONResponse({"success": True, "message": said + (f"; {busy} are still reading a page" if busy else "")})
