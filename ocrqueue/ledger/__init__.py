@@ -52,7 +52,7 @@ __all__ = [
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 _AT_ONCE = 200  # records that are read in one transaction, in which Redis does nothing else
 ATTEMPTS = 3  # lost claims of a page after which it fails
-_AT_ONCE = 500  # jobs that are counted again in one request
+_COUNTED_AT_ONCE = 500  # jobs that are counted again in one request
 MISSING_TEXT = PageError("storage_error", "the text of this page is no longer in the spool; retry the job")
 
 
@@ -269,9 +269,9 @@ class Ledger:
     def recount(self) -> None:
         """Count all jobs again in `names.COUNTS` and `names.WAITING`, where workers of older versions count nothing."""
         jobs = self.jobs()
-        for start in range(0, len(jobs), _AT_ONCE):
+        for start in range(0, len(jobs), _COUNTED_AT_ONCE):
             with self.redis.pipeline(transaction=False) as pipe:
-                for job in jobs[start : start + _AT_ONCE]:
+                for job in jobs[start : start + _COUNTED_AT_ONCE]:
                     self._scripts["settle"](keys=scripts.keys(job), args=self._argv(job, []), client=pipe)
                 pipe.execute()
         self.run("recount", "")
