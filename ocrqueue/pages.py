@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ocrqueue.blocks import Block
 from ocrqueue.geometry import Point, Quad
 from ocrqueue.states import Origin
 
@@ -43,6 +44,7 @@ class PageText:
     text: str | None = None  # None: the texts of the lines, separated by newlines
     markdown: str | None = None  # None: the same as `text`
     warnings: tuple[PageWarning, ...] = ()  # why the text may not be complete
+    blocks: tuple[Block, ...] | None = None  # in reading order; None: the structure is not known
 
     @property
     def plain(self) -> str:

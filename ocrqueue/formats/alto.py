@@ -10,7 +10,7 @@ from ocrqueue.formats.hocr import language_of
 from ocrqueue.formats.placement import PlacedLine, PlacedWord, lines_of
 from ocrqueue.geometry import Rect, bounds, union
 from ocrqueue.states import Origin
-from ocrqueue.storage.results import clean_text
+from ocrqueue.storage.values import clean_text
 
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from ocrqueue import __version__
 from ocrqueue.formats.placement import DESCENT, PlacedLine, PlacedWord, lines_of
 from ocrqueue.geometry import bounds
-from ocrqueue.storage.results import clean_text
+from ocrqueue.storage.values import clean_text
 
 _STEEP = math.pi / 4  # radians; a steeper line has the property textangle instead of baseline
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # a language tag, such as "de" or "en-GB" (RFC 5646)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ocrqueue.geometry import Point, Quad, point_between
 from ocrqueue.states import Origin
-from ocrqueue.storage.results import clean_text
+from ocrqueue.storage.values import clean_text
 
 DESCENT = 0.2  # share of a line's height below its baseline, as in most fonts
 _TALL = 1.5  # heights per width; text in a box at least so tall runs downwards, the rule of the engines too

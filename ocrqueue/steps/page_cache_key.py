@@ -24,11 +24,14 @@ READING = (
     "documents",
     "upright",
     "layout",
+    "blocks.py",
     "geometry.py",
     "pages.py",
     "ppocr.py",
     "steps/read.py",
+    "storage/blocks.py",
     "storage/results.py",
+    "storage/values.py",
 )
 # Options that decide no text. The engine and the model do, but are part of `reads_as`.
 _NO_MATTER = frozenset({"pages", "engine", "model", "priority", "formats", "fresh", "notify"})

@@ -6,8 +6,6 @@ header on the first line, `"pages": [` on the second, one page on each line afte
 """
 
 import json
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NotRequired, TextIO, TypedDict
@@ -15,11 +13,11 @@ from typing import Any, NotRequired, TextIO, TypedDict
 from ocrqueue.errors import DamagedFile, PageError
 from ocrqueue.pages import Line, PageText
 from ocrqueue.states import Origin, PageState
+from ocrqueue.storage.blocks import block_json
+from ocrqueue.storage.values import clean_text, rounded
 
 SCHEMA = "ocr-queue/1"
 NO_MEMORY: dict[str, int | None] = {"rss": None, "active": None, "cache": None, "peak": None}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
 class ResultLine(TypedDict):
@@ -53,6 +51,7 @@ class Page(TypedDict):
     text: str  # plain text in reading order
     markdown: str
     lines: list[ResultLine]
+    blocks: NotRequired[list[dict[str, Any]] | None]  # see `Block`; None: not asked for. Older versions write none
     error: dict[str, str] | None  # code and message; None for a page that is "ok"
     warnings: NotRequired[list[dict[str, str]]]  # code and message; see `WarningCode`. Older versions write none
 
@@ -110,10 +109,11 @@ def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]
         PageState.OK,
         facts,
         origin=facts.origin or _origin(page.lines),
-        confidence=_number(page.confidence, 4),
+        confidence=rounded(page.confidence, 4),
         text=text,
         markdown=text if page.markdown is None else clean_text(page.markdown),
         lines=[_line(line) for line in page.lines],
+        blocks=None if page.blocks is None else [block_json(block) for block in page.blocks],
         warnings=[{"code": warning.code, "message": clean_text(warning.message)} for warning in page.warnings],
     )
 
@@ -156,7 +156,7 @@ def result_header(
         "source": {key: source.get(key) for key in ("name", "sha256", "bytes", "pages")},
         "options": dict(options),
         "counts": {key: counts[key] for key in ("ok", "failed", "cancelled")},
-        "seconds": _number(seconds, 3),
+        "seconds": rounded(seconds, 3),
     }
 
 
@@ -209,16 +209,6 @@ def dump(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def clean_text(text: str) -> str:
-    r"""The text without characters that are not valid in JSON, XML or HTML.
-
-    Line ends become \n. Control characters other than \n and \t are removed; so is \f, which separates pages in plain
-    text. Code points that are no characters, such as half a surrogate pair, become U+FFFD.
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _NO_CHARACTER.sub("\ufffd", _CONTROL.sub("", text))
-
-
 def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str, Any]:
     """A `Page` with every key, in order."""
     return {
@@ -232,15 +222,16 @@ def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str,
         "width": facts.width,
         "height": facts.height,
         "dpi": facts.dpi,
-        "rotation": _number(facts.rotation, 2),
-        "transform": None if facts.transform is None else [_number(x, 6) for x in facts.transform],
+        "rotation": rounded(facts.rotation, 2),
+        "transform": None if facts.transform is None else [rounded(x, 6) for x in facts.transform],
         "confidence": fields.get("confidence"),
-        "seconds": _number(facts.seconds, 3),
+        "seconds": rounded(facts.seconds, 3),
         "attempts": facts.attempts,
         "memory": NO_MEMORY | dict(facts.memory or {}),
         "text": fields.get("text", ""),
         "markdown": fields.get("markdown", ""),
         "lines": fields.get("lines", []),
+        "blocks": fields.get("blocks"),
         "error": fields.get("error"),
         "warnings": fields.get("warnings", []),
     }
@@ -249,8 +240,8 @@ def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str,
 def _line(line: Line) -> dict[str, Any]:
     return {
         "text": clean_text(line.text),
-        "box": [[_number(x, 1) or 0, _number(y, 1) or 0] for x, y in line.box],
-        "confidence": _number(line.confidence, 4),
+        "box": [[rounded(x, 1) or 0, rounded(y, 1) or 0] for x, y in line.box],
+        "confidence": rounded(line.confidence, 4),
         "origin": line.origin,
     }
 
@@ -258,14 +249,6 @@ def _line(line: Line) -> dict[str, Any]:
 def _origin(lines: list[Line]) -> str:
     found = {line.origin for line in lines}
     return Origin.MIXED if len(found) > 1 else next(iter(found), Origin.OCR)
-
-
-def _number(value: float | None, digits: int) -> float | None:
-    """The number rounded; an int if it is whole. None for NaN and infinity, which JSON does not have."""
-    if value is None or not math.isfinite(value):
-        return None
-    rounded = round(float(value), digits)
-    return int(rounded) if rounded.is_integer() else rounded
 
 
 def _parse(text: str) -> dict[str, Any]:

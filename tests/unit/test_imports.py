@@ -26,9 +26,9 @@ MAX_FUNCTION_LINES = 40
 # from `submit` to its result down this list.
 GROUPS = [
     "submit", "tasks", "worker", "worker_config", "ocrqueue.cli", "ocrqueue.stack", "ocrqueue.web", "ocrqueue.client",
-    "ocrqueue.steps", "ocrqueue.webhooks", "ocrqueue.fetching", "ocrqueue.formats", "ocrqueue.upright",
-    "ocrqueue.layout", "ocrqueue.documents", "ocrqueue.engines", "ocrqueue.models", "ocrqueue.storage",
-    "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
+    "ocrqueue.steps", "ocrqueue.webhooks", "ocrqueue.fetching", "ocrqueue.formats", "ocrqueue.structure",
+    "ocrqueue.upright", "ocrqueue.layout", "ocrqueue.documents", "ocrqueue.engines", "ocrqueue.models",
+    "ocrqueue.storage", "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
 ]  # fmt: skip
 
 

@@ -87,6 +87,7 @@ def test_a_page_has_every_key_in_order() -> None:
             {"text": "Hello", "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]], "confidence": 0.9877, "origin": "ocr"},
             {"text": "x", "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]], "confidence": None, "origin": "ocr"},
         ],
+        "blocks": None,
         "error": None,
         "warnings": [],
     }

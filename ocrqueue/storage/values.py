@@ -1,0 +1,25 @@
+"""Texts and numbers as results hold them: valid in JSON, XML and HTML."""
+
+import math
+import re
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
+
+
+def clean_text(text: str) -> str:
+    r"""The text without characters that are not valid in JSON, XML or HTML.
+
+    Line ends become \n. Control characters other than \n and \t are removed; so is \f, which separates pages in plain
+    text. Code points that are no characters, such as half a surrogate pair, become U+FFFD.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _NO_CHARACTER.sub("\ufffd", _CONTROL.sub("", text))
+
+
+def rounded(value: float | None, digits: int) -> float | None:
+    """The number rounded; an int if it is whole. None for NaN and infinity, which JSON does not have."""
+    if value is None or not math.isfinite(value):
+        return None
+    short = round(float(value), digits)
+    return int(short) if short.is_integer() else short
