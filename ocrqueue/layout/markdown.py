@@ -4,8 +4,9 @@ Characters of the page that have a meaning in Markdown are escaped.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from ocrqueue.layout.hyphens import Words, join_lines
 from ocrqueue.layout.paragraphs import Kind, Paragraph, row_text
 from ocrqueue.layout.tables import Table
 
@@ -14,18 +15,16 @@ _BREAK = "  \n"  # a hard line break
 _SPECIAL = re.compile(r"[\\`*\[\]<~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _LINE_START = re.compile(r"#{1,6}(?=\s|$)|[-+](?=\s|$)|>|[-=]+\s*$|(?:- ?){3,}$")
 _NUMBER_START = re.compile(r"(\d{1,9})(?=[.)](?:\s|$))")
-_HYPHENATED = re.compile(r"\w[-\u2010⸗]$")
-_SOFT_HYPHEN = "\u00ad"
-# Scripts without spaces between words: Chinese and Japanese.
-_UNSPACED = re.compile(r"[\u2e80-\u312f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 
-def markdown(paragraphs: Iterable[Paragraph]) -> str:
-    """The paragraphs as Markdown."""
+def markdown(paragraphs: Sequence[Paragraph]) -> str:
+    """The paragraphs of a page as Markdown."""
+    words = Words()
+    words.add(row_text(row) for paragraph in paragraphs for row in paragraph.rows)
     parts: list[str] = []
     last: Paragraph | None = None
     for paragraph in paragraphs:
-        text = _markdown(paragraph)
+        text = _markdown(paragraph, words)
         if last is not None:
             parts.append("\n" if _is_same_list(last, paragraph) else "\n\n")
         parts.append(text)
@@ -46,34 +45,14 @@ def _escape_inside(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
-def join_lines(lines: Sequence[str]) -> str:
-    """The lines of a paragraph as one line. Words that were hyphenated at the end of a line are joined."""
-    parts: list[str] = []
-    for line in filter(None, map(str.strip, lines)):
-        if parts:
-            parts[-1], between = _link(parts[-1], line)
-            parts.append(between)
-        parts.append(line)
-    return "".join(parts)
-
-
-def _link(before: str, after: str) -> tuple[str, str]:
-    """The line before, without the hyphen of a divided word, and the separator between it and the line after."""
-    if before.endswith(_SOFT_HYPHEN):
-        return before[:-1], ""
-    if _HYPHENATED.search(before[-2:]) and after[0].isalpha():
-        return (before[:-1] if after[0].islower() else before), ""
-    return before, "" if _UNSPACED.match(before[-1]) and _UNSPACED.match(after) else " "
-
-
-def _markdown(paragraph: Paragraph) -> str:
+def _markdown(paragraph: Paragraph, words: Words) -> str:
     """One paragraph as Markdown."""
     lines = [row_text(row) for row in paragraph.rows]
     if paragraph.table is not None:
         return _table(paragraph.table)
     if paragraph.kind is Kind.LINES:
         return _BREAK.join(escape(line) for line in lines)
-    text = join_lines(lines)
+    text = join_lines(lines, words)
     if paragraph.kind is Kind.HEADING:
         return "#" * paragraph.level + " " + _escape_inside(text)
     if paragraph.kind is Kind.ITEM:

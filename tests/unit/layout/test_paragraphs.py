@@ -3,7 +3,7 @@
 import pytest
 
 from ocrqueue.layout import arrange
-from ocrqueue.layout.markdown import escape, join_lines
+from ocrqueue.layout.markdown import escape
 from ocrqueue.pages import Line, PageText
 from tests.support.pagemaker import PITCH, box, column, line
 
@@ -43,11 +43,6 @@ def test_a_sentence_continues_in_the_next_column():
     made = arrange(PageText(left + right))
     assert made.markdown is not None
     assert "it does not end but goes on" in made.markdown
-
-
-def test_lines_of_scripts_without_spaces_are_joined_without_a_space():
-    assert join_lines(["我是", "学生"]) == "我是学生"
-    assert join_lines(["한국어", "문장"]) == "한국어 문장"
 
 
 def test_large_short_lines_are_headings():
