@@ -53,6 +53,8 @@ class Block:
     depth: int | None = None  # of a list item: 1 and more
     marker: str | None = None  # of a list item or footnote, as printed: "•", "2.", "b)", "*"
     cells: tuple[Cell, ...] = ()  # of a table, by row and column
-    continues: bool = False  # goes on from the last block of its kind on the page before
+    continues: bool = (
+        False  # goes on from the last block of its kind before it, in another column or on the page before
+    )
     size: float | None = None  # height of the type in points; None: not known
     is_bold: bool | None = None  # None: not known

@@ -29,6 +29,7 @@ class Options:
     text_layer: str = "use"  # "use" or "ignore" the text that a PDF contains
     priority: str = "normal"  # "low", "normal" or "high"
     formats: tuple[str, ...] = ()  # output formats made when the job ends; others are made on demand
+    keep_running_heads: bool = False  # in Markdown and HTML, with feet and page numbers
     fresh: bool = False  # read pages again that are in the page cache
     notify: tuple[str, str] | None = None  # task and queue that are notified when the job ends
 
@@ -47,8 +48,9 @@ class Options:
             raise _fail("text_layer", self.text_layer, '"use" or "ignore"')
         if not (isinstance(self.priority, str) and self.priority in PRIORITIES):
             raise _fail("priority", self.priority, '"low", "normal" or "high"')
-        if type(self.fresh) is not bool:
-            raise _fail("fresh", self.fresh, "true or false")
+        for name in ("keep_running_heads", "fresh"):
+            if type(getattr(self, name)) is not bool:
+                raise _fail(name, getattr(self, name), "true or false")
         if unknown := [f for f in self.formats if f not in tuple(FormatName)]:
             raise _fail("formats", unknown[0], f"any of {', '.join(FormatName)}")
         if self.notify is not None and not (

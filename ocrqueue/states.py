@@ -97,6 +97,7 @@ class FormatName(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    HTML = "html"
     JSON = "json"
     JSONL = "jsonl"
     HOCR = "hocr"

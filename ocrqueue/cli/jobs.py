@@ -95,7 +95,7 @@ def _ended(job: JobHandle, found: JobStatus) -> int:
 @click.command()
 @click.argument("job", metavar="JOB")
 @click.option("-f", "--format", "format_name", default="text", callback=check_format, metavar="FORMAT",
-              help="text (default), markdown, json, jsonl, hocr, alto or pdf.")  # fmt: skip
+              help="text (default), markdown, html, json, jsonl, hocr, alto or pdf.")  # fmt: skip
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 def result(job: str, format_name: str, file: Path | None) -> int:
     """Print the result of a job, or write it to a file."""

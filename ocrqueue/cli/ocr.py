@@ -71,7 +71,7 @@ class Reading:
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("-f", "--format", "formats", multiple=True, default=("text",), callback=check_format, metavar="FORMAT",
-              help="text (default), markdown, json, jsonl, hocr, alto or pdf; may be given several times.")  # fmt: skip
+              help="text (default), markdown, html, json, jsonl, hocr, alto or pdf; may be repeated.")  # fmt: skip
 @click.option("-o", "--output", "folder", type=click.Path(path_type=Path), metavar="DIR",
               help="Folder for the files (<name>.txt, <name>.ocr.pdf, ...). Default: the current one.")  # fmt: skip
 @click.option("-r", "--recursive", is_flag=True, help="Read subfolders, too; the output has the same subfolders.")
@@ -89,6 +89,8 @@ class Reading:
               help="Events that call it: job.*, page.*, or a type; may be repeated. Default: job.*")  # fmt: skip
 @click.option("--webhook-secret-file", type=click.Path(path_type=Path), metavar="FILE",
               help="Holds the secret that signs the calls. Default: OCR_WEBHOOK_SECRET of the workers.")  # fmt: skip
+@click.option("--keep-running-heads", is_flag=True,
+              help="Keep running heads, feet and page numbers in Markdown and HTML.")  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Read the pages again, even if the page cache has them.")
 @click.option("--no-wait", is_flag=True, help="Print the job's id and exit at once.")
 @click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
@@ -123,7 +125,8 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
 
 def _parameters(given: dict[str, Any], formats: Sequence[str]) -> Parameters:
     """Check the options and convert them for the client. Raises InvalidOptions, click.UsageError."""
-    options = {name: given[name] for name in "pages lang engine model dpi text_layer priority fresh".split()}
+    names = "pages lang engine model dpi text_layer priority keep_running_heads fresh".split()
+    options = {name: given[name] for name in names}
     options["formats"] = [name for name in formats if FORMATS[name].make]  # the command itself writes the other formats
     options["key"] = given["key"]
     parameters: Parameters = {**parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item, arg-type]

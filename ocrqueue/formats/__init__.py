@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TextIO
 
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.formats import alto, hocr, plain
+from ocrqueue.formats.structured import html
 from ocrqueue.limits import Limits
 from ocrqueue.states import FormatName
 
@@ -49,6 +50,7 @@ def _make_pdf(stream: BinaryIO, source: SourceFile, pages: Pages) -> None:
 FORMATS: Mapping[str, Format] = {
     FormatName.TEXT: Format(".txt", "text/plain; charset=utf-8", plain.write_text),
     FormatName.MARKDOWN: Format(".md", "text/markdown; charset=utf-8", plain.write_markdown),
+    FormatName.HTML: Format(".html", "text/html; charset=utf-8", html.write_html),
     FormatName.JSON: Format(".json", "application/json", plain.write_json),
     FormatName.JSONL: Format(".jsonl", "application/jsonl", plain.write_jsonl),
     FormatName.HOCR: Format(".hocr", "text/vnd.hocr+html; charset=utf-8", hocr.write_hocr),

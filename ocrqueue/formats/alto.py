@@ -6,8 +6,11 @@ from typing import Any, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from ocrqueue import __version__
+from ocrqueue.blocks import BlockKind
 from ocrqueue.formats.hocr import language_of
+from ocrqueue.formats.placed_blocks import PlacedBlock, around, placed_blocks
 from ocrqueue.formats.placement import PlacedLine, PlacedWord, lines_of
+from ocrqueue.formats.structured.flow import is_structured
 from ocrqueue.geometry import Rect, bounds, union
 from ocrqueue.states import Origin
 from ocrqueue.storage.values import clean_text
@@ -26,20 +29,23 @@ SCHEMAVERSION="4.4">
 <Tags>
 <OtherTag ID="ocr" TYPE="origin" LABEL="ocr"/>
 <OtherTag ID="text_layer" TYPE="origin" LABEL="text_layer"/>
-</Tags>
+{tags}</Tags>
 <Layout>
 """
+_TAGS = "".join(f'<LayoutTag ID="{kind}" TYPE="block" LABEL="{kind}"/>\n' for kind in BlockKind)
 
 
 def write_alto(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
-    """Write a result as ALTO: each page is a `Page` with one block of lines and words.
+    """Write a result as ALTO: each page is a `Page` of blocks of lines and words; one block if they are not known.
 
     The boxes of words divide their line's box; their confidence is the line's. A slanted line has the upright box
     around it, and its corners as a polygon. A line without a place has no box. A tag of each line says where its text
-    comes from. A result without pages gets an empty page, because ALTO requires one.
+    comes from, and one of each block what it is. A result without pages gets an empty page, because ALTO requires one.
     """
     name = clean_text(str(header["source"]["name"] or ""))
-    stream.write(_HEAD.format(name=escape(name), version=escape(__version__)))
+    has_blocks, pages = is_structured(pages)
+    tags = _TAGS * has_blocks
+    stream.write(_HEAD.format(name=escape(name), version=escape(__version__), tags=tags))
     language = language_of(header)
     count = 0
     for page in pages:
@@ -55,16 +61,41 @@ def _write_page(stream: TextIO, page: Mapping[str, Any], language: str | None) -
     about = {"ID": f"page_{number}", "PHYSICAL_IMG_NR": number, "WIDTH": page["width"], "HEIGHT": page["height"]}
     if page["error"]:
         about["QUALITY_DETAIL"] = page["error"]["code"]
-    lines = lines_of(page)
-    if not lines:
+    blocks = placed_blocks(page)
+    if blocks is None:
+        lines = lines_of(page)
+        blocks = [PlacedBlock(None, around(lines), lines)] if lines else []
+    if not blocks:
         stream.write(f"<Page{_attributes(about)}/>\n")
         return
     about |= {"PC": page["confidence"], "LANG": language}
-    stream.write(f"<Page{_attributes(about)}>\n<PrintSpace{_place(_around(lines))}>\n")
-    stream.write(f'<TextBlock ID="block_{number}"{_place(_around(lines))}>\n')
-    for index, line in enumerate(lines, 1):
-        _write_line(stream, line, f"{number}_{index}")
-    stream.write("</TextBlock>\n</PrintSpace>\n</Page>\n")
+    boxes = [block.box for block in blocks if block.box]
+    stream.write(f"<Page{_attributes(about)}>\n<PrintSpace{_place(union(boxes) if boxes else None)}>\n")
+    _write_blocks(stream, blocks, number, is_known=page.get("blocks") is not None)
+    stream.write("</PrintSpace>\n</Page>\n")
+
+
+def _write_blocks(stream: TextIO, blocks: list[PlacedBlock], number: int, is_known: bool) -> None:
+    """Write the blocks of a page. Tables and pictures are composed blocks."""
+    index = 1  # of the next line of the page
+    for place, block in enumerate(blocks, 1):
+        name = f"{number}_{place}" if is_known else f"{number}"
+        at = _place(block.box)
+        tag = _attributes({"TAGREFS": block.kind})
+        is_composed = block.kind in (BlockKind.TABLE, BlockKind.PICTURE)
+        if is_composed:
+            kind = _attributes({"ID": f"composed_{name}"}), at, tag, _attributes({"TYPE": block.kind})
+            stream.write(f"<ComposedBlock{''.join(kind)}>\n")
+        if block.kind == BlockKind.PICTURE and block.box:
+            stream.write(f'<Illustration ID="picture_{name}"{at}/>\n')
+        if block.lines or not is_composed:
+            stream.write(f'<TextBlock ID="block_{name}"{at}{"" if is_composed else tag}>\n')
+            for line_index, line in enumerate(block.lines, index):
+                _write_line(stream, line, f"{number}_{line_index}")
+            stream.write("</TextBlock>\n")
+        index += len(block.lines)
+        if is_composed:
+            stream.write("</ComposedBlock>\n")
 
 
 def _write_line(stream: TextIO, line: PlacedLine, number: str) -> None:
@@ -91,12 +122,6 @@ def _gap(word: PlacedWord, following: PlacedWord) -> Rect:
     across = sorted((left, right, other_left, other_right))[1:3]
     down = sorted((top, bottom, other_top, other_bottom))[1:3]
     return across[0], down[0], across[1], down[1]
-
-
-def _around(lines: list[PlacedLine]) -> Rect | None:
-    """The rectangle around all lines with a place; None if there is none."""
-    known = [bounds(line.box) for line in lines if line.is_known]
-    return union(known) if known else None
 
 
 def _place(box: Rect | None) -> str:

@@ -85,15 +85,16 @@ def lines_of(page: Mapping[str, Any]) -> list[PlacedLine]:
 
     If the engine gave no places, each line of the page's text gets a strip of the page, from the top downwards.
     """
-    if not page["lines"]:
-        return _strips(page)
-    found = []
-    for line in page["lines"]:
+    return [line for _, line in numbered_lines(page)] if page["lines"] else _strips(page)
+
+
+def numbered_lines(page: Mapping[str, Any]) -> Iterator[tuple[int, PlacedLine]]:
+    """The lines with a place that contain text, each with its index on the page."""
+    for index, line in enumerate(page["lines"]):
         text = " ".join(clean_text(line["text"]).split())
         if text:
             box = _oriented([(float(x), float(y)) for x, y in line["box"]], text)
-            found.append(PlacedLine(text, box, line["confidence"], line["origin"]))
-    return found
+            yield index, PlacedLine(text, box, line["confidence"], line["origin"])
 
 
 @cache

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
+from ocrqueue.formats.structured.flow import is_structured
+from ocrqueue.formats.structured.markdown import write_structured_markdown
 from ocrqueue.storage.results import dump, write_result
 
 
@@ -13,8 +15,16 @@ def write_text(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
         stream.write("\f" * bool(index) + text + "\n" * bool(text and not text.endswith("\n")))
 
 
-def write_markdown(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:  # noqa: ARG001
-    """Write each page's Markdown, with a rule between pages. Errors and warnings are comments with their codes."""
+def write_markdown(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
+    """Write the Markdown of the document's blocks.
+
+    Without blocks, each page's own Markdown is written, with a rule between pages. Errors and warnings are comments
+    with their codes.
+    """
+    has_blocks, pages = is_structured(pages)
+    if has_blocks:
+        write_structured_markdown(stream, header, pages)
+        return
     for index, page in enumerate(pages):
         text = (page["markdown"] or page["text"]).strip("\n")
         notes = [note["code"] for note in (page["error"], *page.get("warnings", ())) if note]

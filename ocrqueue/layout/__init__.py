@@ -6,13 +6,14 @@ from ocrqueue.layout.markdown import markdown
 from ocrqueue.layout.paragraphs import paragraphs_of, row_text
 from ocrqueue.layout.pieces import frame_of, piece_of
 from ocrqueue.layout.reading_order import blocks_of
+from ocrqueue.layout.rule_blocks import blocks_by_rules
 from ocrqueue.layout.splitter import Splitter
 from ocrqueue.pages import PageText
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["arrange"]
+__all__ = ["arrange", "blocks_by_rules"]
 
 
 def arrange(page: PageText, image: "Image | None" = None) -> PageText:

@@ -34,13 +34,13 @@ def markdown(paragraphs: Sequence[Paragraph]) -> str:
 
 def escape(text: str) -> str:
     """Text escaped so that Markdown shows it as it is, also at the beginning of a line."""
-    text = _escape_inside(text)
+    text = escape_inside(text)
     if _LINE_START.match(text):
         return "\\" + text
     return _NUMBER_START.sub(r"\1\\", text, count=1) if _NUMBER_START.match(text) else text
 
 
-def _escape_inside(text: str) -> str:
+def escape_inside(text: str) -> str:
     """Text escaped so that Markdown shows it as it is, except at the beginning of a line."""
     return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
@@ -54,7 +54,7 @@ def _markdown(paragraph: Paragraph, words: Words) -> str:
         return _BREAK.join(escape(line) for line in lines)
     text = join_lines(lines, words)
     if paragraph.kind is Kind.HEADING:
-        return "#" * paragraph.level + " " + _escape_inside(text)
+        return "#" * paragraph.level + " " + escape_inside(text)
     if paragraph.kind is Kind.ITEM:
         number = paragraph.marker.strip() if paragraph.marker[:1].isdigit() else "-"
         return f"{number} {escape(text[len(paragraph.marker) :])}"

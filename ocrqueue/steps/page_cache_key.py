@@ -34,7 +34,7 @@ READING = (
     "storage/values.py",
 )
 # Options that decide no text. The engine and the model do, but are part of `reads_as`.
-_NO_MATTER = frozenset({"pages", "engine", "model", "priority", "formats", "fresh", "notify"})
+_NO_MATTER = frozenset({"pages", "engine", "model", "priority", "formats", "keep_running_heads", "fresh", "notify"})
 _PACKAGE = Path(__file__).parents[1]
 
 

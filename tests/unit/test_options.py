@@ -35,6 +35,7 @@ def test_given_options_can_be_parsed_again() -> None:
         {"formats": ["docx"]},
         {"formats": "text"},
         {"fresh": "yes"},
+        {"keep_running_heads": 1},
         {"notify": ["only one"]},
         {"text_layer": "maybe"},
         ["pages"],

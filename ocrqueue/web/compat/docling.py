@@ -26,7 +26,11 @@ from ocrqueue.web.shaped import answering
 LIMIT = 120.0  # seconds that a synchronous request waits: docling-serve's default
 _FILE_FIELDS = ("files", "file")
 _DEFAULT_FORMATS = ("md",)
-_CONTENTS = {"md": FormatName.MARKDOWN, "text": FormatName.TEXT}  # to_formats that are formats of ours
+_CONTENTS = {
+    "md": FormatName.MARKDOWN,
+    "html": FormatName.HTML,
+    "text": FormatName.TEXT,
+}  # to_formats that are formats of ours
 _TASKS = {
     JobState.QUEUED: "pending",
     JobState.RUNNING: "started",

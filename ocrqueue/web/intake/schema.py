@@ -21,6 +21,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "items": {**_TEXT, "enum": [str(name) for name in FormatName]},
         "description": "made when the job ends; the others are made on request",
     },
+    "keep_running_heads": {
+        "type": "boolean",
+        "description": "keep running heads, feet and page numbers in Markdown and HTML",
+    },
     "fresh": {"type": "boolean", "description": "read the pages again, even if the page cache has them"},
     "key": {**_TEXT, "description": "of idempotency, like the header Idempotency-Key"},
     "name": {**_TEXT, "description": "of the document", "example": "scan.pdf"},

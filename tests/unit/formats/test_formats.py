@@ -39,6 +39,7 @@ def test_every_format_has_an_entry_and_an_extension_of_its_own():
     assert [entry.extension for entry in FORMATS.values()] == [
         ".txt",
         ".md",
+        ".html",
         ".json",
         ".jsonl",
         ".hocr",
@@ -78,5 +79,5 @@ def test_a_result_without_pages_is_an_empty_document(name: str) -> None:
 
 
 def test_the_error_for_an_unknown_format_lists_the_known_ones() -> None:
-    with pytest.raises(InvalidOptions, match="unknown format 'docx': use any of text, markdown, json, jsonl"):
+    with pytest.raises(InvalidOptions, match="unknown format 'docx': use any of text, markdown, html, json, jsonl"):
         find("docx")

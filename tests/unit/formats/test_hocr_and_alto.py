@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from lxml import etree
 
+from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.errors import PageError
 from ocrqueue.formats import write
 from ocrqueue.formats.placement import lines_of
@@ -225,3 +226,50 @@ def test_the_first_word_of_a_right_to_left_line_is_on_the_right():
     first, second = lines_of(page)[0].words()
     assert first.text == "שלום"
     assert first.box[0][0] > second.box[1][0]
+
+
+BOX = rectangle(40, 30, 360, 80)
+BLOCKS = (
+    Block(BlockKind.PAGE_HEADER, BOX, (0,)),
+    Block(BlockKind.TABLE, BOX, (2, 1), cells=(Cell(0, 0),)),
+    Block(BlockKind.PICTURE, rectangle(400, 300, 500, 400), (3,)),
+    Block(BlockKind.PICTURE, rectangle(400, 500, 500, 600)),
+    Block(BlockKind.PARAGRAPH, None, (99,)),
+)
+STRUCTURED = [
+    PAGES[1],
+    page_result(3, PageText(LINES, blocks=BLOCKS), FACTS),
+    page_result(4, PageText(blocks=()), FACTS),
+]
+
+
+def test_hocr_has_an_area_for_each_block_and_no_line_is_lost():
+    text = made("hocr", STRUCTURED)
+    root = ET.fromstring(text.encode())
+    (capabilities,) = [e.get("content") for e in root.iter() if e.get("name") == "ocr-capabilities"]
+    classes = {e.get("class") for e in root.iter() if e.get("class")}
+    assert classes <= set(capabilities.split())
+    areas = [e for e in of_class(root, "ocr_page")[1] if e.get("class")]
+    assert [e.get("class") for e in areas] == [
+        "ocr_header", "ocr_table", "ocr_photo", "ocr_carea", "ocr_photo", "ocr_carea"
+    ]  # fmt: skip
+    assert [properties(e)["x_kind"] for e in areas[3::2]] == ["other", "paragraph"]
+    assert box_of(areas[0]) == [40, 30, 360, 80]
+    lines = ["".join(line.itertext()) for line in of_class(root, "ocr_line")]
+    assert sorted(lines) == sorted(line.text for line in lines_of(STRUCTURED[1]))
+    assert lines[1:3] == ["turned upwards", "slanted line"]
+    ids = [e.get("id") for e in root.iter() if e.get("id")]
+    assert len(set(ids)) == len(ids)
+
+
+def test_alto_has_tagged_blocks_and_no_line_is_lost():
+    root = alto(STRUCTURED)
+    space = root.findall(f".//{ALTO}PrintSpace")[0]
+    assert [(e.tag.removeprefix(ALTO), e.get("TAGREFS")) for e in space] == [
+        ("TextBlock", "page_header"), ("ComposedBlock", "table"), ("ComposedBlock", "picture"), ("TextBlock", None),
+        ("ComposedBlock", "picture"), ("TextBlock", "paragraph"),
+    ]  # fmt: skip
+    assert [len(e.findall(f"{ALTO}Illustration")) for e in space] == [0, 0, 1, 0, 1, 0]
+    assert space[1].get("TYPE") == "table"
+    lines = [" ".join(s.get("CONTENT") for s in e.iter(f"{ALTO}String")) for e in root.iter(f"{ALTO}TextLine")]
+    assert sorted(lines) == sorted(line.text for line in lines_of(STRUCTURED[1]))

@@ -30,6 +30,7 @@ NO_MATTER = {
     "model": "model",
     "priority": "high",
     "formats": ("text",),
+    "keep_running_heads": True,
     "fresh": True,
     "notify": ("a.task", "a-queue"),
 }
