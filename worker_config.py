@@ -11,8 +11,9 @@ from dateutil.tz import tzlocal
 from kombu import Exchange, Queue
 
 from ocrqueue import names
-from ocrqueue.engines import ENGINES
+from ocrqueue.engines import ENGINES, installed
 from ocrqueue.engines.mlx.settings import mlx_settings
+from ocrqueue.engines.tesseract.settings import tesseract_settings
 from ocrqueue.limits import Limits
 from ocrqueue.models.settings import model_settings
 from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, text, words
@@ -28,11 +29,12 @@ OCR_DATA_DIR = SHARED.data_dir  # everything that a running stack writes
 
 # -- what a worker serves -----------------------------------------------------------------------------------------
 # Engines whose pages this worker reads, by name; `name=package.module:Class` adds one that is not in the table of
-# ocrqueue/engines. If OCR_MODEL names a model, the default includes mlx-vlm.
+# ocrqueue/engines. The default includes tesseract if it is installed, and mlx-vlm if OCR_MODEL names a model.
+TESSERACT = tesseract_settings()  # OCR_TESSDATA_DIR, OCR_TESSERACT_LANG: see ocrqueue/engines/tesseract/settings.py
 MLX = mlx_settings()  # OCR_MODEL, OCR_MODEL_DIR, OCR_TRUSTED_MODELS, OCR_MLX_...: see ocrqueue/engines/mlx/settings.py
 OCR_WORKER_ENGINES = words(
     "OCR_WORKER_ENGINES",
-    ("rapidocr", "mlx-vlm") if MLX.model else ("rapidocr",),
+    ("rapidocr", *(["tesseract"] if installed("tesserocr") else []), *(["mlx-vlm"] if MLX.model else [])),
     rf"({'|'.join(ENGINES)})|[a-z0-9-]+=[\w.]+:\w+",
     f"names out of {', '.join(ENGINES)}, or name=package.module:Class, separated by commas",
 )

@@ -3,8 +3,9 @@
 #
 #   PYTHON=python3.12   the interpreter to use (default: the first on PATH that is new enough)
 #   MLX=0               do not install MLX; MLX=1 installs it again; the choice is stored in .venv/mlx
+#   TESSERACT=1         install Tesseract; TESSERACT=0 leaves it out again; the choice is stored in .venv/tesseract
 #
-# One lock file is enough for both. Packages that do not need MLX are installed with the lock as a constraint. Then MLX
+# One lock file is enough for all. Packages that do not need MLX are installed with the lock as a constraint. Then MLX
 # and its dependencies are installed from the lock with --no-deps. This leaves out opencv-python, which mlx-vlm requires
 # but does not use: opencv-python needs libGL and overwrites opencv-python-headless.
 set -eu
@@ -58,8 +59,18 @@ install_mlx() {
         say "MLX has no wheel for this machine: continuing without it; everything but its engine works"
         return
     fi
-    pip_install --no-deps -r requirements.lock ||
+    grep -v '^tesserocr==' requirements.lock >.venv/mlx.lock  # TESSERACT decides about that one
+    pip_install --no-deps -r .venv/mlx.lock ||
         fail "pip could not install MLX; try again, or install without it: make setup MLX=0"
+}
+
+install_tesseract() {
+    pip_install -c requirements.lock -r requirements-tesseract.txt ||
+        fail "pip could not install Tesseract; where it has no wheel, it is built with the headers of libtesseract (Debian: apt install libtesseract-dev pkg-config; macOS: brew install tesseract pkg-config). Without it: make setup TESSERACT=0"
+}
+
+remove_tesseract() {
+    if .venv/bin/python -c 'import tesserocr' 2>/dev/null; then .venv/bin/python -m pip uninstall --yes --quiet tesserocr; fi
 }
 
 check_libraries() {
@@ -81,12 +92,14 @@ PY
 
 stamp() {
     pwd
-    echo "MLX=$mlx"
-    cat requirements.lock requirements-client.txt requirements-worker.txt requirements-mlx.txt requirements-dev.txt
+    echo "MLX=$mlx TESSERACT=$tesseract"
+    cat requirements.lock requirements-*.txt
 }
 
 mlx=${MLX:-$(cat .venv/mlx 2>/dev/null || echo 1)}
 case $mlx in 0 | 1) ;; *) fail "MLX=$mlx is not allowed: use 0 (without MLX) or 1 (with MLX)" ;; esac
+tesseract=${TESSERACT:-$(cat .venv/tesseract 2>/dev/null || echo 0)}
+case $tesseract in 0 | 1) ;; *) fail "TESSERACT=$tesseract is not allowed: use 0 (without Tesseract) or 1 (with it)" ;; esac
 
 wanted=$(stamp | cksum)
 if [ "$wanted" = "$(cat .venv/ready 2>/dev/null)" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
@@ -98,9 +111,11 @@ if [ "$(cat .venv/place 2>/dev/null)" != "$(pwd)" ] || ! .venv/bin/python -m pip
 fi
 rm -f .venv/ready
 echo "$mlx" >.venv/mlx
+echo "$tesseract" >.venv/tesseract
 say "installing the packages of requirements.lock; the first time takes several minutes"
 install_core
 if [ "$mlx" = 1 ]; then install_mlx; fi
+if [ "$tesseract" = 1 ]; then install_tesseract; else remove_tesseract; fi
 check_libraries
 echo "$wanted" >.venv/ready
 say "ready"

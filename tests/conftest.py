@@ -5,15 +5,33 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import ocrqueue.settings  # noqa: F401 (reads .env into the environment once, so that the loop below removes its settings too)
-from tests.support.mlx_rule import pytest_collection_modifyitems, pytest_report_header  # noqa: F401
+from tests.support import mlx_rule, tesseract_rule
+
+_OPTIONAL = {"mlx-vlm": mlx_rule, "tesseract": tesseract_rule}  # engines that may be left out
 
 for name in [n for n in os.environ if n.startswith("OCR_") or n == "REDIS_URL"]:
     del os.environ[name]
+
+
+def pytest_report_header() -> list[str]:
+    """A line above the test results for each engine that is left out."""
+    reasons = {name: reason for name, rule in _OPTIONAL.items() if (reason := rule.left_out())}
+    return [f"tests of the engine {name}: left out ({reason})" for name, reason in reasons.items()]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests of engines that are left out."""
+    absent = [rule for rule in _OPTIONAL.values() if rule.left_out()]
+    needing = [item for item in items if any(rule.needs(Path(item.path)) for rule in absent)]
+    if needing:
+        items[:] = [item for item in items if item not in needing]
+        config.hook.pytest_deselected(items=needing)
 
 
 @pytest.fixture(scope="module", autouse=True)

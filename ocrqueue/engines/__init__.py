@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ENGINES = {  # name: module:Class
     "rapidocr": "ocrqueue.engines.rapidocr.engine:RapidOcr",
     "mlx-vlm": "ocrqueue.engines.mlx.engine:MlxVlm",
+    "tesseract": "ocrqueue.engines.tesseract.engine:Tesseract",
 }
 
 

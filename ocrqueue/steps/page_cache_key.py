@@ -26,6 +26,7 @@ READING = (
     "layout",
     "blocks.py",
     "geometry.py",
+    "languages.py",
     "pages.py",
     "ppocr.py",
     "steps/read.py",

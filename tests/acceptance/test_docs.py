@@ -26,6 +26,7 @@ NOT_RUN = {
     ("README.md", "make demo"): STARTS,
     ("docs/getting-started.md", "make demo"): STARTS,
     ("docs/getting-started.md", "make up"): STARTS,
+    ("docs/languages.md", "make setup TESSERACT=1"): INSTALLS,
     ("docs/sending-jobs.md", "pip install /path/to/this/project"): INSTALLS,
     ("docs/writing-an-engine.md", "export PYTHONPATH=/path/to/folder"): "the fixture `stack` does the same",
     ("docs/models.md", "make demo-mlx"):

@@ -1,4 +1,4 @@
-"""Deselects the tests of the MLX engine if MLX is left out on purpose, and reports it. Otherwise the tests run.
+"""Deselects the tests of the MLX engine if MLX is left out on purpose. Otherwise the tests run.
 
 MLX is left out on purpose after `make setup MLX=0`, which the file `mlx` in the environment records, and on a machine
 for which requirements-mlx.txt lists no wheels. In CI neither is the case, so without MLX tests fail.
@@ -8,7 +8,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 
 _REQUIREMENTS = Path(__file__).parents[2] / "requirements-mlx.txt"
@@ -28,16 +27,6 @@ def left_out() -> str | None:
     return None
 
 
-def pytest_report_header() -> str | None:
-    """A line above the test results."""
-    reason = left_out()
-    return f"tests of the MLX engine: left out ({reason})" if reason else None
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests that need MLX."""
-    if left_out() is None:
-        return
-    needing = [item for item in items if Path(item.path).stem.startswith(_NEEDING)]
-    items[:] = [item for item in items if item not in needing]
-    config.hook.pytest_deselected(items=needing)
+def needs(path: Path) -> bool:
+    """Whether a file of tests needs MLX."""
+    return path.stem.startswith(_NEEDING)

@@ -82,7 +82,7 @@ def test_celerys_time_limit_is_longer_than_any_limit_inside_a_child(engine: str,
     [
         ("OCR_CHILDREN", "0"),
         ("OCR_MAX_TASKS_PER_CHILD", "none"),
-        ("OCR_WORKER_ENGINES", "tesseract"),
+        ("OCR_WORKER_ENGINES", "tesserakt"),
         ("OCR_ALLOWED_SOURCES", "inbox"),
         ("OCR_AUDIT_AT", "3 o'clock"),
         ("OCR_FLOWER_PASSWORD", "no-colon"),

@@ -52,5 +52,5 @@ def test_a_model_that_no_engine_has_fails_with_the_next_step():
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(InvalidOptions, match="there are mlx-vlm, rapidocr"):
-        chosen(BOTH, engine="tesseract")
+    with pytest.raises(InvalidOptions, match="there are mlx-vlm, rapidocr, tesseract"):
+        chosen(BOTH, engine="tesserakt")

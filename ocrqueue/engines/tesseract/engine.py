@@ -1,0 +1,144 @@
+"""The engine `tesseract`: Tesseract 5 inside the child, with the language data of the system.
+
+Each set of languages that jobs ask for is loaded once, and stays until `_MAX_LOADED` other sets were used since.
+"""
+
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ocrqueue import languages
+from ocrqueue.engines import Model, installed
+from ocrqueue.engines.tesseract.data import LanguageData, advice, scan
+from ocrqueue.engines.tesseract.settings import TesseractSettings, tesseract_settings
+from ocrqueue.errors import EngineFreed, ModelUnavailable, OcrError, PageError, PageFailure
+from ocrqueue.options import Options
+from ocrqueue.pages import PageText
+from ocrqueue.process.memory import trim
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ocrqueue.engines.tesseract.lines import LanguageReader
+
+log = logging.getLogger(__name__)
+_MAX_LOADED = 4  # sets of languages in memory; each needs 10 to 60 MB
+_MAX_SIDE = 32_767  # pixels: Tesseract's coordinates have 16 bits
+_PACKAGES = ("tesserocr", "pillow", "langcodes")  # their versions decide the text; Tesseract is part of the first
+
+
+class Tesseract:
+    """Reads printed text line by line, in the languages that a job names. `load` imports the library."""
+
+    name = "tesseract"
+    batch = 1
+    dpi = 300
+
+    def __init__(self, settings: TesseractSettings | None = None) -> None:
+        self._settings = settings or tesseract_settings()
+        self._readers: OrderedDict[str, LanguageReader] | None = None  # by what is loaded; the last one used last
+
+    def default_model(self) -> Model:
+        """The language data of the system; its revision changes with it. Raises ModelUnavailable if there is none."""
+        if not (version := installed("tesserocr")):
+            raise _not_installed("tesserocr is not installed")
+        return Model("tesseract-5", f"{version}-{self._data().identity}")
+
+    def fingerprint(self) -> str:
+        """The languages of jobs that name none, and versions of packages. Imports and loads nothing."""
+        return repr([self._settings.lang, *map(installed, _PACKAGES)])
+
+    def languages(self) -> list[str]:
+        """The names of the languages with data."""
+        return sorted(scan(self._settings.folder).files)
+
+    def load(self, model: Model) -> None:
+        """Import the library, and load the languages of jobs that name none, if their data is there.
+
+        Raises ModelUnavailable if the model is unknown, the library or all data is missing, or the data is damaged.
+        """
+        if model.name != self.default_model().name:
+            raise ModelUnavailable(
+                f"tesseract has no model {model.name!r}: leave the model out, or name another engine"
+            )
+        self.free_resources()
+        os.environ.setdefault("OMP_THREAD_LIMIT", "1")  # a library that was built here may use OpenMP
+        try:
+            import tesserocr  # noqa: F401
+        except ImportError as e:
+            raise _not_installed(str(e)) from e
+        self._readers = OrderedDict()
+        try:
+            self._reader(None)
+        except PageFailure as e:
+            if e.code != "language_missing":
+                self.free_resources()
+                raise ModelUnavailable(e.message, e.code) from e
+            log.warning("%s; until then, pages of jobs without --lang fail", e.message)
+
+    def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:
+        """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
+        if self._readers is None:
+            raise EngineFreed("tesseract has nothing loaded: call load() before read()")
+        try:
+            reader = self._reader(options.lang)
+            return [self._try(reader, page) for page in pages]
+        except OcrError as e:
+            return [PageError(e.code, e.message)] * len(pages)
+        finally:
+            trim()
+
+    def free_resources(self) -> None:
+        """Free all language data; `load` loads it again."""
+        while self._readers:
+            self._readers.popitem()[1].close()
+        self._readers = None
+        trim()
+
+    def _data(self) -> LanguageData:
+        """The data in the folder. Raises ModelUnavailable if there is none."""
+        data = scan(self._settings.folder)
+        if not data.files:
+            raise ModelUnavailable(f"tesseract has no language data in {data.folder}: {advice(['en'])}")
+        return data
+
+    def _reader(self, lang: str | None) -> "LanguageReader":
+        """Tesseract with these languages, loaded now or earlier. Raises InvalidOptions, PageFailure."""
+        from ocrqueue.engines.tesseract.lines import LanguageReader, LoadError
+
+        if self._readers is None:
+            raise EngineFreed("tesseract has nothing loaded: call load() before read()")
+        wanted = scan(self._settings.folder).wanted(languages.parse(lang or self._settings.lang))
+        if wanted not in self._readers:
+            while len(self._readers) >= _MAX_LOADED:
+                self._readers.popitem(last=False)[1].close()
+            try:
+                self._readers[wanted] = LanguageReader(self._settings.folder, wanted)
+            except LoadError as e:
+                raise PageFailure(
+                    f"tesseract cannot load its data for {e} in {self._settings.folder}: install it again",
+                    "model_broken",
+                ) from e
+        self._readers.move_to_end(wanted)
+        return self._readers[wanted]
+
+    def _try(self, reader: "LanguageReader", page: "Image") -> PageText | PageError:
+        if not page.width or not page.height:
+            return PageText([])
+        size = f"{page.width} x {page.height} pixels"
+        if max(page.size) > _MAX_SIDE:
+            return PageError("too_large", f"tesseract reads at most {_MAX_SIDE} pixels a side, not {size}: lower --dpi")
+        try:
+            return PageText(reader.lines(page))
+        except MemoryError:
+            return PageError("engine_error", f"not enough memory for a page of {size}: use a lower --dpi")
+        except Exception as e:  # noqa: BLE001 -- an error of the engine fails this page only
+            return PageError("engine_error", f"{type(e).__name__}: {e}"[:300])
+
+
+def _not_installed(reason: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f'tesseract cannot be imported ({reason}): `make setup TESSERACT=1`, or pip install "ocrqueue[tesseract]"'
+    )

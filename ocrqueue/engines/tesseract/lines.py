@@ -1,0 +1,123 @@
+"""From the pixels of a page to lines of text, by Tesseract."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from operator import mul
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ocrqueue.geometry import Quad
+from ocrqueue.pages import Line, Word
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_LINE, _WORD = 2, 3  # Tesseract's numbers for a line and a word, RIL.TEXTLINE and RIL.WORD
+_LEAST_SLOPE = 1.0  # pixels over the length of a line: a line that rises or falls by less is level
+_THINNEST = 0.4  # times the height of its bounding box: a line that leans is at least so high
+# Characters of scripts without spaces between words. Tesseract puts spaces between them all the same.
+_IDEOGRAPH = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
+_SPACES = re.compile(rf"(?<={_IDEOGRAPH})\s+(?={_IDEOGRAPH})")
+_VARIABLES = {
+    "debug_file": "/dev/null",  # otherwise it writes to stderr about every page
+}
+
+
+class LoadError(Exception):
+    """Tesseract cannot load the data of a language."""
+
+
+class LanguageReader:
+    """Tesseract with the data of some languages in memory."""
+
+    def __init__(self, folder: Path, wanted: str) -> None:
+        """Load the data in `folder` that `wanted` names, such as "rus+eng". Raises LoadError."""
+        import tesserocr
+
+        try:
+            self._api: Any = tesserocr.PyTessBaseAPI(
+                path=str(folder),
+                lang=wanted,
+                psm=tesserocr.PSM.AUTO,
+                oem=tesserocr.OEM.LSTM_ONLY,
+                variables=_VARIABLES,
+            )
+        except RuntimeError as e:
+            raise LoadError(wanted) from e
+        if missing := set(wanted.split("+")) - set(self._api.GetLoadedLanguages()):  # it goes on with the other ones
+            self.close()
+            raise LoadError(", ".join(sorted(missing)))
+
+    def lines(self, page: "Image") -> list[Line]:
+        """The lines of a page, in Tesseract's reading order."""
+        grey = page.convert("L")
+        try:
+            self._api.SetImageBytes(grey.tobytes(), grey.width, grey.height, 1, grey.width)
+            self._api.Recognize()
+            found = self._api.GetIterator()
+            return list(_lines(found)) if found is not None else []
+        finally:
+            self._api.Clear()  # the page image
+
+    def close(self) -> None:
+        """Free the data."""
+        self._api.End()
+
+
+@dataclass(slots=True)
+class _Row:
+    """A line while its words are collected."""
+
+    text: str
+    box: Quad
+    words: list[Word] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)  # of each word, 0 to 1
+
+    def line(self) -> Line:
+        """The line. Its confidence is the mean over its words, weighted by their lengths."""
+        lengths = [len(word.text) for word in self.words]
+        confidence = sum(map(mul, self.confidences, lengths)) / sum(lengths) if lengths else None
+        lefts = [word.box[0][0] for word in self.words]
+        words = tuple(self.words) if lefts == sorted(lefts) else ()  # text from the right or downwards: for layout none
+        return Line(self.text, self.box, confidence, words=words)
+
+
+def _lines(found: Any) -> Iterator[Line]:
+    """The lines with text. `found` is Tesseract's iterator over a page."""
+    from tesserocr import iterate_level
+
+    row: _Row | None = None
+    for at in iterate_level(found, _WORD):
+        if at.Empty(_WORD):  # on a blank page, and where there is a picture
+            continue
+        if at.IsAtBeginningOf(_LINE):
+            if row is not None:
+                yield row.line()
+            row = _row(at)
+        text, box = (at.GetUTF8Text(_WORD) or "").strip(), at.BoundingBox(_WORD)
+        if row is not None and text and box:
+            row.words.append(Word(text, _leaning(box, None)))
+            row.confidences.append(at.Confidence(_WORD) / 100)
+    if row is not None:
+        yield row.line()
+
+
+def _row(at: Any) -> _Row | None:
+    """The line that begins here; None if it is empty, such as a ruled line."""
+    text = "" if at.Empty(_LINE) else _SPACES.sub("", (at.GetUTF8Text(_LINE) or "").strip())
+    box = at.BoundingBox(_LINE)
+    return _Row(text, _leaning(box, at.Baseline(_LINE))) if text and box else None
+
+
+def _leaning(box: tuple[int, int, int, int], baseline: Any) -> Quad:
+    """The corners of a line with this bounding box (left, top, right, bottom), which leans as its baseline does."""
+    left, top, right, bottom = map(float, box)
+    fall = 0.0
+    if baseline:
+        (x1, y1), (x2, y2) = baseline
+        fall = (y2 - y1) / (x2 - x1) * (right - left) if x2 > x1 else 0.0
+    if abs(fall) < _LEAST_SLOPE or bottom - top - abs(fall) < _THINNEST * (bottom - top):
+        return (left, top), (right, top), (right, bottom), (left, bottom)
+    down, up = max(fall, 0.0), max(-fall, 0.0)
+    return (left, top + up), (right, top + down), (right, bottom - up), (left, bottom - down)
