@@ -6,8 +6,11 @@
 
 FILE ?=
 BIN := .venv/bin
-# Two files at a time: most tests of real processes wait more than they compute.
-TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
+# Whole files at a time, as many as tests/conftest.py says. Those of tests/unit come last: they are short, so that no process
+# waits long for another one at the end.
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+# Else every process that a test or `make up` starts compiles this project's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # mkdocs.yml makes every warning an error, such as a broken link or anchor.
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 

@@ -44,6 +44,14 @@ def _environment() -> Iterator[None]:
     os.environ.update({name: value for name, value in before.items() if name != "PYTEST_CURRENT_TEST"})
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """How many files `pytest -n auto` runs at a time: one more than cores, because tests of real processes wait a lot.
+
+    More than eight would need too much memory, and the longest file takes as long anyway.
+    """
+    return min((os.cpu_count() or 1) + 1, 8)
+
+
 settings.register_profile("ocr-queue", derandomize=True, deadline=None, database=None)
 settings.register_profile("random", deadline=None, database=None, print_blob=True)
 settings.load_profile("ocr-queue")

@@ -1,11 +1,16 @@
-"""`pip install .` installs the client, without engines or image libraries."""
+"""`pip install .` installs the client, without engines or image libraries; it submits documents and reads results."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import PROJECT, run
+from tests.support.harness import PROJECT, Stack
+
+SCAN = PROJECT / "tests" / "data" / "scan.pdf"
 
 HEAVY = {
     "flower", "mlx", "mlx-vlm", "numpy", "onnxruntime", "opencv-python", "opencv-python-headless", "openvino",
@@ -15,8 +20,32 @@ HEAVY = {
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of a virtual environment that has the client, installed from a copy of the sources."""
+    folder = tmp_path_factory.mktemp("client")
+    copy = folder / "source"
+    ignored = shutil.ignore_patterns(".git", ".venv", "data", "build", "*.egg-info", "__pycache__", ".*_cache")
+    shutil.copytree(PROJECT, copy, ignore=ignored)
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
+    python = folder / "venv" / "bin" / "python"
+    pip(python, "install", "--quiet", "-c", PROJECT / "requirements.lock", copy)
+    return python.parent
+
+
+def pip(python: Path, *command: str | Path) -> str:
+    """Run this environment's pip for another one, which needs none of its own."""
+    return run(sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python, *command, cwd=PROJECT)
+
+
 def installed(client: Path) -> set[str]:
-    listed = run(client / "python", "-m", "pip", "list", "--format=json", cwd=client)
+    listed = pip(client / "python", "list", "--format=json")
     return {package["name"].lower() for package in json.loads(listed)}
 
 
@@ -54,3 +83,39 @@ def test_the_schema_of_the_result_is_in_the_package(client):
         "print(json.loads((files('ocrqueue.storage') / 'result.schema.json').read_text())['title'])"
     )
     assert run(client / "python", "-c", program, cwd=client).strip() == "OCR Queue result"
+
+
+# -- a service with only the client installed --------------------------------------------------------------------------
+def use(stack: Stack, folder: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
+    env = {k: v for k, v in stack.env.items() if k != "PYTHONPATH"}
+    return subprocess.run([str(c) for c in command], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+
+
+def test_a_program_submits_and_reads(client: Path, stack: Stack, tmp_path: Path) -> None:
+    program = f"""
+from ocrqueue.client import submit
+job = submit({str(SCAN)!r}, pages="2")
+for page in job.pages():
+    print(page["page"], page["state"], page["engine"])
+print(job.text())
+"""
+    done = use(stack, tmp_path, client / "python", "-W", "error", "-c", program)
+    assert done.returncode == 0, done.stderr
+    first, _, text = done.stdout.partition("\n")
+    assert first == "2 ok rapidocr"
+    assert "labelled" in text
+
+
+def test_the_command_reads_a_document(client: Path, stack: Stack, tmp_path: Path) -> None:
+    done = use(
+        stack, tmp_path, client / "ocr-queue", "ocr", SCAN, "--pages", "1", "-f", "text", "-f", "json", "-o", "out"
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["scan.json", "scan.txt"]
+    assert "White Rabbit" in (tmp_path / "out" / "scan.txt").read_text()
+
+
+def test_submit_py_of_the_project_reads_a_document(client: Path, stack: Stack, tmp_path: Path) -> None:
+    done = use(stack, tmp_path, client / "python", PROJECT / "submit.py", "ocr", SCAN, "--pages", "1")
+    assert done.returncode == 0, done.stderr
+    assert "White Rabbit" in done.stdout

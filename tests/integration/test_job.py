@@ -79,6 +79,7 @@ def test_yielding_all_pages_reads_each_state_only_a_few_times(
     client: Client, monkeypatch: pytest.MonkeyPatch, failing_first: bool
 ) -> None:
     n = 50
+    monkeypatch.setattr(follow, "GATHER", 0.01)  # seconds; each page is yielded before the next one is read
     job = client.submit(b"abc")
     reader = Reader(client, job)
     reader.open(n)
