@@ -6,7 +6,7 @@ Characters of the page that have a meaning in Markdown are escaped.
 import re
 from collections.abc import Sequence
 
-from ocrqueue.layout.hyphens import Words, join_lines
+from ocrqueue.hyphens import Words, join_lines
 from ocrqueue.layout.paragraphs import Kind, Paragraph, row_text
 from ocrqueue.layout.tables import Table
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.geometry import Quad, bounds, union
-from ocrqueue.layout.hyphens import Words, join_lines
+from ocrqueue.hyphens import Words, join_lines
 from ocrqueue.layout.paragraphs import Kind, Paragraph, paragraphs_of, row_size, row_text
 from ocrqueue.layout.pieces import frame_of, piece_of
 from ocrqueue.layout.reading_order import blocks_of

@@ -26,6 +26,7 @@ READING = (
     "layout",
     "blocks.py",
     "geometry.py",
+    "hyphens.py",
     "languages.py",
     "pages.py",
     "ppocr.py",

@@ -188,7 +188,8 @@ class _Reader:
             memory=reading.memory,
             cached=False,
         )
-        result = page_result(page.number, reading.text, facts)
+        text = replace(reading.text, blocks=None)  # some engines know them, but no job asks for them
+        result = page_result(page.number, text, facts)
         three_tries(lambda: self.spool.write_page(job.id, page.number, result))
         self.results[page.number] = Measured(reading.seconds, result["confidence"])
         if key is not None and not result["warnings"]:

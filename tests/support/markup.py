@@ -1,5 +1,8 @@
 """Parses answers of models as the engine does."""
 
+from collections import Counter
+
+from ocrqueue.blocks import Block
 from ocrqueue.engines.mlx.markup import PARSERS
 from ocrqueue.engines.mlx.view import View
 from ocrqueue.pages import PageText
@@ -26,3 +29,35 @@ def boxes(page: PageText) -> list[tuple[int, ...]]:
 def markdown_of(page: PageText) -> str:
     """The Markdown of a page; its text if it has none."""
     return page.plain if page.markdown is None else page.markdown
+
+
+def text_of_blocks(page: PageText) -> str:
+    """The text of a page's blocks, with their markers; that of its lines if it has no blocks."""
+    if page.blocks is None:
+        return "\n".join(line.text for line in page.lines)
+    return "\n".join(f"{block.marker or ''} {block.text}" for block in page.blocks)
+
+
+def check_blocks(page: PageText) -> None:
+    """Check that each line is in one block, and that each place of a table belongs to one cell."""
+    if page.blocks is not None:
+        assert sorted(index for block in page.blocks for index in block.lines) == list(range(len(page.lines)))
+        for block in page.blocks:
+            assert block.text or not block.lines
+            check_grid(block)
+
+
+def check_grid(block: Block) -> None:
+    """Check that each place of a table's grid belongs to one cell, and that its text has the cells' text."""
+    places = Counter(
+        (row, column)
+        for cell in block.cells
+        for row in range(cell.row, cell.row + cell.row_span)
+        for column in range(cell.column, cell.column + cell.column_span)
+    )
+    assert set(places.values()) <= {1}
+    rows, columns = ({place[axis] for place in places} for axis in (0, 1))
+    assert len(places) == len(rows) * len(columns)
+    assert rows == set(range(len(rows)))
+    assert columns == set(range(len(columns)))
+    assert "".join(block.text.split()) == "".join("".join(cell.text for cell in block.cells).split()) or not block.cells

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ocrqueue.engines.mlx.answer import Answer, Bounds, Stop
 from ocrqueue.engines.mlx.generation import LoadedModel, Sampling, generate_batch, generate_one
 from ocrqueue.engines.mlx.markup import PARSERS
+from ocrqueue.engines.mlx.markup.blocks import text_blocks
 from ocrqueue.engines.mlx.markup.parsed import Parsed
 from ocrqueue.engines.mlx.recipes import Recipe
 from ocrqueue.engines.mlx.view import View, fit_page
@@ -176,7 +177,7 @@ class PageReader:
             return PARSERS[self.recipe.output](answer, view)
         except Exception:
             log.exception("an answer could not be parsed as %s: it is used as plain text", self.recipe.output)
-            return Parsed(PageText(text=answer.strip()))
+            return Parsed(PageText(text=answer.strip(), blocks=text_blocks(answer)))
 
 
 def turned_back(page: PageText, turn: int, size: tuple[int, int]) -> PageText:
@@ -194,7 +195,8 @@ def turned_back(page: PageText, turn: int, size: tuple[int, int]) -> PageText:
         one, two, three, four = map(back, quad)
         return one, two, three, four
 
-    return replace(page, lines=[replace(line, box=box(line.box)) for line in page.lines])
+    blocks = page.blocks and tuple(replace(block, box=block.box and box(block.box)) for block in page.blocks)
+    return replace(page, lines=[replace(line, box=box(line.box)) for line in page.lines], blocks=blocks)
 
 
 def _unit(processor: Any) -> int:

@@ -12,8 +12,8 @@ from typing import Any
 from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.formats.structured.notes import Notes
 from ocrqueue.geometry import Point, Quad
+from ocrqueue.hyphens import join_lines
 from ocrqueue.layout import blocks_by_rules
-from ocrqueue.layout.hyphens import join_lines
 from ocrqueue.pages import Line, PageText
 from ocrqueue.states import PageState
 from ocrqueue.storage.blocks import block_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ocrqueue.blocks import Cell
-from ocrqueue.layout.hyphens import join_lines
+from ocrqueue.hyphens import join_lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 import re
 
+from ocrqueue.engines.mlx.markup.blocks import kind_of
 from ocrqueue.engines.mlx.markup.boxes import NUMBER, rectangle
 from ocrqueue.engines.mlx.markup.formulas import formula
-from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
+from ocrqueue.engines.mlx.markup.parsed import Element, Parsed, page_of
 from ocrqueue.engines.mlx.view import View
 from ocrqueue.geometry import Point, Quad
 
@@ -35,13 +36,13 @@ def nemotron(answer: str, view: View) -> Parsed:
     return page_of([*blocks, _block("".join(texts), "", [], view)])
 
 
-def _block(text: str, kind: str, corners: list[tuple[float, float]], view: View) -> Block:
+def _block(text: str, kind: str, corners: list[tuple[float, float]], view: View) -> Element:
     content = _LEFT_OVER.sub("", text).strip()
     if kind in _FORMULAS:
         content = formula(content)
     elif content and not content.startswith("#"):
         content = _HEADINGS.get(kind, "") + content
-    return Block(content, _box(corners, view) if len(corners) == 2 else None)
+    return Element(content, _box(corners, view) if len(corners) == 2 else None, kind_of(kind))
 
 
 def _box(corners: list[tuple[float, float]], view: View) -> Quad | None:

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass, field
 
+from ocrqueue.engines.mlx.markup.blocks import kind_of
 from ocrqueue.engines.mlx.markup.boxes import box_of
 from ocrqueue.engines.mlx.markup.formulas import formula
-from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
+from ocrqueue.engines.mlx.markup.parsed import Element, Parsed, page_of
 from ocrqueue.engines.mlx.markup.tables.from_otsl import has_otsl, joined, read_otsl, without_tags
 from ocrqueue.engines.mlx.markup.tables.table import as_markdown, literal
 from ocrqueue.engines.mlx.view import View
@@ -16,10 +17,9 @@ _KINDS = (
     "document_index inline reference form key_value_region checkbox_selected checkbox_unselected smiles "
     r"handwritten_text section_header_level_\d (?:key|value)_\d+"
 )
-_WITHOUT_MEANING = (
-    r"</?(?:doctag|ordered_list|unordered_list)>|<(?:page_break|end_of_utterance|\|end_of_text\||link_\d+)>"
-)
-_TOKEN = re.compile(rf"<(/?)({_KINDS.replace(' ', '|')})>|<loc_(\d+)/?>|{_WITHOUT_MEANING}")
+_WITHOUT_MEANING = r"</?doctag>|<(?:page_break|end_of_utterance|\|end_of_text\||link_\d+)>"
+_LIST = r"<(/?)((?:un)?ordered)_list>"
+_TOKEN = re.compile(rf"<(/?)({_KINDS.replace(' ', '|')})>|<loc_(\d+)/?>|{_LIST}|{_WITHOUT_MEANING}")
 _LANGUAGE = re.compile(r"\A\s*<_[^<>\s]+_>")  # of code
 _CLASS = re.compile(r"\A\s*<(?!(?:[flux]cel|ecel|[cr]hed|srow|nl)>)[a-z_]+>")  # what a picture shows
 _CELLS = ("otsl", "document_index", "table")
@@ -49,6 +49,8 @@ def doctags(answer: str, view: View) -> Parsed:
             reader.start(found[2])
         elif found[3]:
             reader.place(found[3])
+        elif found[5]:
+            reader.mark_list(bool(found[4]), found[5] == "ordered")
     reader.text(answer[end:])
     return page_of(reader.finish())
 
@@ -68,8 +70,9 @@ class _Reader:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._blocks: list[Block] = []
+        self._blocks: list[Element] = []
         self._open = [_Element("")]
+        self._lists: list[int | None] = []  # for each open list: the number of its last item; None: it has bullets
 
     def text(self, text: str) -> None:
         is_raw = any(element.kind in _RAW for element in self._open)
@@ -80,6 +83,13 @@ class _Reader:
         element = self._open[-1]
         if not element.has_text and len(element.places) < 4:
             element.places.append(number)
+
+    def mark_list(self, closes: bool, is_ordered: bool) -> None:
+        """Begin or end a list."""
+        if closes:
+            self._lists = self._lists[:-1]
+        elif len(self._lists) < _DEEPEST:
+            self._lists.append(0 if is_ordered else None)
 
     def start(self, kind: str) -> None:
         parent = self._open[-1]
@@ -95,7 +105,7 @@ class _Reader:
             while self._pop().kind != kind:
                 pass
 
-    def finish(self) -> list[Block]:
+    def finish(self) -> list[Element]:
         while len(self._open) > 1:
             self._pop()
         self._flush(self._open[0])
@@ -111,10 +121,20 @@ class _Reader:
 
     def _flush(self, element: _Element) -> None:
         content = _markdown(element.kind, "".join(element.texts))
-        self._blocks.append(Block(content, box_of(element.places, self._view, _GRID)))
+        depth, marker = self._next_item() if element.kind == "list_item" and content else (None, None)
+        box = box_of(element.places, self._view, _GRID)
+        self._blocks.append(Element(content, box, kind_of(element.kind), depth, marker))
         element.texts.clear()
         if not element.kind:  # another text of the page has another place
             element.places, element.has_text = [], False
+
+    def _next_item(self) -> tuple[int, str | None]:
+        """The depth and the marker of an item of the innermost list."""
+        number = self._lists[-1] if self._lists else None
+        if number is None:
+            return max(1, len(self._lists)), None
+        self._lists[-1] = number + 1
+        return len(self._lists), f"{number + 1}."
 
 
 def _goes_on(parent: str, kind: str) -> bool:

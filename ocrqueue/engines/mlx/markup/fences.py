@@ -1,7 +1,7 @@
 """Code blocks between fences of three backticks, in which nothing is a mark of another notation."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _FENCE = re.compile(r"(?m)^( {0,3}```[^\n`]*(?:\n|\Z))")
 _LANGUAGE = re.compile(r"\s*```[A-Za-z+#.-]*\s*")
@@ -23,8 +23,20 @@ def closed(content: str) -> str:
 def without_fences(content: str) -> str:
     """Markdown without its fences. Words after a fence stay if they do not look like the name of a language."""
     parts = _FENCE.split(content)
-    parts[1::2] = ("" if _LANGUAGE.fullmatch(fence) else fence.lstrip(" `") for fence in parts[1::2])
+    parts[1::2] = map(_words_after, parts[1::2])
     return "".join(parts)
+
+
+def code_blocks(content: str) -> Iterator[tuple[str, bool]]:
+    """The parts of Markdown in their order, without fences, each with whether it is code."""
+    parts = _FENCE.split(content)  # text, fence, code, fence, text ...
+    yield parts[0], False
+    for index in range(1, len(parts), 2):
+        yield _words_after(parts[index]) + parts[index + 1], index % 4 == 1
+
+
+def _words_after(fence: str) -> str:
+    return "" if _LANGUAGE.fullmatch(fence) else fence.lstrip(" `")
 
 
 def unfenced(answer: str) -> str:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ocrqueue.blocks import BlockKind
+from ocrqueue.engines.mlx.markup.blocks import kind_of
 from ocrqueue.engines.mlx.markup.boxes import around, box_of, numbers_in
 from ocrqueue.engines.mlx.markup.formulas import formula
-from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
+from ocrqueue.engines.mlx.markup.parsed import Element, Parsed, page_of
 from ocrqueue.engines.mlx.view import View
 
 _GRID = 999  # coordinates run from 0 to 999
@@ -64,11 +66,12 @@ def _parts(answer: str) -> Iterator[_Part]:
     yield _Part(label, coordinates, _LEFT_OVER.sub("", answer[end:]).strip())
 
 
-def _block(part: _Part, is_located: bool, view: View) -> Block:
+def _block(part: _Part, is_located: bool, view: View) -> Element:
     is_kind = part.label in _KINDS or (bool(part.body) and re.fullmatch("[a-z_]*", part.label) is not None)
     content = part.body if is_kind and not (is_located and not part.body) else f"{part.label}\n{part.body}".strip()
     if is_kind and part.label in _FORMULAS:
         content = formula(content)
     elif is_kind and part.body and not content.startswith("#"):
         content = _HEADINGS.get(part.label, "") + content
-    return Block(content, box_of(around(numbers_in(part.coordinates)), view, _GRID))
+    kind = BlockKind.HEADING if part.label in _HEADINGS else kind_of(part.label)  # every heading may be a title
+    return Element(content, box_of(around(numbers_in(part.coordinates)), view, _GRID), kind if is_kind else None)

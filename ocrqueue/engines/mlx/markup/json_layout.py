@@ -1,10 +1,11 @@
 """The parser for JSON lists of elements with boxes, as dots.ocr writes them."""
 
+from ocrqueue.engines.mlx.markup.blocks import kind_of
 from ocrqueue.engines.mlx.markup.boxes import box_of, is_number
 from ocrqueue.engines.mlx.markup.fences import unfenced
 from ocrqueue.engines.mlx.markup.formulas import formula
 from ocrqueue.engines.mlx.markup.lenient_json import Record, read_records
-from ocrqueue.engines.mlx.markup.parsed import Block, Parsed, page_of
+from ocrqueue.engines.mlx.markup.parsed import Element, Parsed, page_of
 from ocrqueue.engines.mlx.markup.prose import markdown
 from ocrqueue.engines.mlx.view import View
 
@@ -24,11 +25,11 @@ def dots(answer: str, view: View) -> Parsed:
     return page_of(_block(part, view) for part in found)
 
 
-def _block(part: Record | str, view: View) -> Block:
+def _block(part: Record | str, view: View) -> Element:
     if isinstance(part, str):
-        return Block(part.strip(_BRACKETS))
+        return Element(part.strip(_BRACKETS))
     box = part.fields.pop("bbox", [])
     kind = "".join(part.fields.pop("category", []))
     texts = [*part.fields.pop("text", []), *(value for values in part.fields.values() for value in values)]
     content = "\n".join([*texts, *part.loose, *(value for value in box if not is_number(value))])
-    return Block(formula(content) if kind == "Formula" else content, box_of(box, view, None))
+    return Element(formula(content) if kind == "Formula" else content, box_of(box, view, None), kind_of(kind))

@@ -24,6 +24,12 @@ def plain(content: str) -> str:
     return content.lstrip(" \r\n").rstrip()  # a tab at the start is an empty cell
 
 
+def inline(content: str) -> str:
+    """The text of a paragraph or cell without its marks for strong text, images and some tags of HTML."""
+    content = _without_strong(_IMAGE.sub(r"\1", content))
+    return _TAG.sub("", _LINE_END.sub("\n", content)).replace(r"\<", "<")
+
+
 def _without_marks(content: str) -> str:
     content = _without_strong(_HEADING.sub("", _IMAGE.sub(r"\1", content)))
     content = _TAG.sub("", _LINE_END.sub("\n", content))

@@ -17,6 +17,7 @@ class Cell:
     columns: int = 1  # number of columns that it spans
     rows: int = 1  # number of rows that it spans
     is_head: bool = False  # names the cells of its row or column
+    is_caption: bool = False  # no cell, but a text between the cells: a caption
 
 
 Rows = Sequence[Sequence[Cell]]  # from the top; a place that a cell of another place spans has no cell

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocrqueue.engines.mlx.markup import PARSERS
-from tests.support.markup import markdown_of, parse
+from tests.support.markup import check_blocks, markdown_of, parse, text_of_blocks
 
 # The marks of each notation, whole and broken. Words stand between them.
 MARKS = {
@@ -114,8 +114,9 @@ def test_no_word_is_lost(kind):
     def check(parts):
         page = parse(kind, "".join(parts))
         words = [part for part in parts if part.startswith("Wört")]
-        for text in (page.plain, markdown_of(page)):
+        for text in (page.plain, markdown_of(page), text_of_blocks(page)):
             assert [word for word in words if text.count(word) < words.count(word)] == []
+        check_blocks(page)
 
     check()
 
@@ -123,7 +124,9 @@ def test_no_word_is_lost(kind):
 @pytest.mark.parametrize("kind", PARSERS)
 @given(answer=st.text())
 def test_any_text_is_an_answer(kind, answer):
-    assert isinstance(parse(kind, answer).plain, str)
+    page = parse(kind, answer)
+    assert isinstance(page.plain, str)
+    check_blocks(page)
 
 
 def _words(answer):
@@ -138,8 +141,9 @@ def test_a_page_that_is_cut_anywhere_keeps_its_words(kind, answer):
     for end in range(len(answer) + 1):
         page = parse(kind, answer[:end])
         kept = [word for word, last in words if last <= end]
-        for text in (page.plain, markdown_of(page)):
+        for text in (page.plain, markdown_of(page), text_of_blocks(page)):
             assert [word for word in kept if word not in text] == [], answer[:end]
+        check_blocks(page)
 
 
 def _seconds(kind, answer):
@@ -151,7 +155,7 @@ def _seconds(kind, answer):
     return seconds
 
 
-_SHORT, _TIMES = 1_000, 16  # characters of the short answer; the long one is so many times as long
+_SHORT, _TIMES = 500, 16  # characters of the short answer; the long one is so many times as long
 _MOST = 90  # times as long as the short answer may the long one take: 16 if time is linear, 256 if it is quadratic
 _LEAST = 0.0003  # seconds; shorter times cannot be compared
 

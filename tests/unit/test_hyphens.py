@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrqueue.layout.hyphens import Words, join_lines
+from ocrqueue.hyphens import Words, join_lines
 
 FILL = ["the quick brown fox jumps over the lazy dog and runs on"] * 20
 
