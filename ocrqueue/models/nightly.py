@@ -88,6 +88,16 @@ def write_report(reports: Path, audit: Audit, pruning: Pruning) -> Path:
     return folder
 
 
+def last_audit(reports: Path, directory: str) -> str | None:
+    """When the newest report on a model directory was made, in ISO 8601, UTC; None if there is none."""
+    for folder in sorted(reports.iterdir(), reverse=True) if reports.is_dir() else ():
+        with suppress(OSError, ValueError, KeyError):
+            about = json.loads((folder / "models.json").read_text(encoding="utf-8"))
+            if folder.name != LATEST and about["directory"] == directory:
+                return str(about["when"])
+    return None
+
+
 def _new_folder(reports: Path, name: str) -> Path:
     for number in range(1000):
         folder = reports / (f"{name}-{number}" if number else name)

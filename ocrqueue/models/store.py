@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from ocrqueue.models.files.stamps import write_stamp
 from ocrqueue.models.files.survey import Survey, Surveyed, look, survey
 from ocrqueue.models.pruning.audit import Audit, LocalModel, Needed, audit_of
 from ocrqueue.models.pruning.journal import Entry
-from ocrqueue.models.pruning.prune import FreeSpace, Pruner, Pruning, free_space
+from ocrqueue.models.pruning.prune import FreeSpace, Pruner, Pruning, free_space, select
 from ocrqueue.models.pruning.restore import recover, restore
 from ocrqueue.models.pruning.trash import Trash
 from ocrqueue.models.settings import ModelSettings, model_settings
@@ -81,6 +81,15 @@ class ModelStore:
         `needed`: (model, revision) of open jobs. Raises ModelDirectoryError if the keep list cannot be read.
         """
         return list(self._audit(needed, _QUICK)[1].models)
+
+    def preview(self, needed: Needed = ()) -> tuple[Audit, Mapping[tuple[str, str], str]]:
+        """An audit that reads no file in full, and why the next prune selects models, by name and revision.
+
+        Writes nothing. `needed` and errors as in `list_local`.
+        """
+        found, audit = self._audit(needed, _QUICK)
+        chosen = select(found, audit)
+        return audit, {(one.judged.name, one.judged.revision): one.reason for one in chosen}
 
     def get_local_path(self, name: str) -> Path:
         """The absolute path of the folder with a model's files. `name` is NAME or NAME@REVISION.

@@ -35,7 +35,7 @@ from ocrqueue.web.routes import (
 )
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import PREFIX, WebSettings, web_settings
-from ocrqueue.web.ui import entrance, job_page, models_page, queue_page
+from ocrqueue.web.ui import assets, entrance, job_page, models_page, queue_page
 from ocrqueue.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ OTHERS: tuple[APIRouter, ...] = (
     queue_page.router,
     job_page.router,
     models_page.router,
+    assets.router,
 )
 
 
@@ -90,7 +91,6 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
         app.include_router(router, prefix=PREFIX)
     for router in OTHERS:
         app.include_router(router)
-    app.mount("/static", entrance.STATIC)
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
     return app
 

@@ -1,6 +1,6 @@
 """What every request uses: the settings, the queue's client and the API keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from ocrqueue.client import Client
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
+from ocrqueue.web.recent import Recent
 from ocrqueue.web.settings import WebSettings
 from ocrqueue.web.watch import Watch
 
@@ -21,6 +22,7 @@ class Service:
     keys: Keys
     watch: Watch  # waits for jobs without threads
     receiver: Receiver  # of uploads
+    recent: Recent = field(default_factory=Recent)  # what many ask for at the same time
 
 
 async def service(request: Request) -> Service:

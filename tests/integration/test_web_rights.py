@@ -68,8 +68,10 @@ TABLE = {
     "GET /language/{language}": OPEN,
     "GET /": READ.replace("401", "303"),
     "GET /jobs/{job}": READ_JOB.replace("401", "303"),
+    "GET /jobs/{job}/head": READ_JOB.replace("401", "303"),
     "GET /jobs/{job}/pages/{number}": READ_JOB.replace("401", "303"),
     "GET /models": READ_ALL.replace("401", "303"),
+    "GET /static/{version}/{name}": OPEN,
 }
 QUERY = {f"GET {JOB}/search": "?q=a", f"POST {PREFIX}/models/unload": "?wait=0"}
 
@@ -114,6 +116,7 @@ def test_an_endpoint_asks_for_its_right(web: Web, keys: list[str | None], owner:
         answer = http.post(f"{PREFIX}/jobs", files={"file": ("secret.tif", document(1))})
         job = answer.json()["job"]
     names = {"model": "prebuilt-read", "number": "1", "language": "de", "id": f"{job}-1"}
+    names |= {"version": "0", "name": "icon.svg"}
     for name in ("job", "task", "file", "operation"):
         names[name] = job
     found = []

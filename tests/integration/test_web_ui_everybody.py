@@ -100,7 +100,7 @@ def test_two_windows_show_the_same_job_while_it_is_read(web: Web, browser: Brows
         for page in (one, other):
             page.goto(f"{web.url}/jobs/{job.id}")
         for page in (one, other):
-            expect(page.locator("#cells .ok")).to_have_count(6, timeout=60_000)
+            expect(page.locator("#cells .k")).to_have_count(6, timeout=60_000)
             expect(page.locator("#job-head .state")).to_have_class("state done", timeout=60_000)
 
 
@@ -127,11 +127,18 @@ def test_a_job_of_two_thousand_pages_opens(web: Web, browser: Browser) -> None:
     pages = numbered.document(2000, {1: numbered.SLOW}, salt=1)
     job = web.stack.client().submit(pages, engine="numbered", name="long.tiff")
     eventually(lambda: job.status().pages == 2000, 60)
-    with opened(browser) as (_, page, complaints):
+    with opened(browser, locale="en-GB") as (_, page, complaints):
         page.goto(f"{web.url}/jobs/{job.id}?page=1999")
-        expect(page.locator("#cells li")).to_have_count(2000)
-        page.locator("#next").click()
-        expect(page.locator("#viewer")).to_contain_text("2000")
+        expect(page.locator("#cells .cell")).to_have_count(2000)
+        assert page.locator("#cells [tabindex='0']").count() == 1  # one stop for the key Tab, not 2000
+        page.locator("#cells [aria-current]").focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#preview")).to_contain_text("Page 2000")
+        page.keyboard.press("Enter")
+        expect(page.locator("#viewer h2")).to_have_text("Page 2000")
+        page.locator("#goto-page").fill("1")
+        page.keyboard.press("Enter")
+        expect(page.locator("#viewer h2")).to_have_text("Page 1")
         page.locator("[data-do=cancel]").click()
         expect(page.locator("#job-head .state")).to_have_text("cancelled", timeout=60_000)
         assert complaints.found == []

@@ -35,7 +35,7 @@ class Seen:
             return cls(int(round), PageSet.parse(finished), PageSet.parse(unread), bool(end))
         except ValueError:
             raise ApiError(
-                "invalid_request", "header Last-Event-ID: this is not the id of an event of a job; leave it out"
+                "invalid_request", "Last-Event-ID or after: this is not the id of an event of a job; leave it out"
             ) from None
 
     def __str__(self) -> str:

@@ -146,6 +146,18 @@ class ModelObject(BaseModel):
     reason: str
     prunable: bool
     problems: list[str]
+    pruned_because: str | None = Field(description="why the next night moves it to the trash; null: it does not")
+
+
+class DirectoryObject(BaseModel):
+    """The model directory of a machine."""
+
+    path: str
+    size: int = Field(description="bytes, without the trash")
+    max_size: int | None = Field(description="OCR_MODEL_DIR_MAX_GB in bytes; null: no limit")
+    trash: int = Field(description="bytes that emptying the trash would free")
+    prune: str = Field(description="OCR_PRUNE: `trash` moves models, `report` only reports them")
+    last_audit: str | None = Field(description="when the nightly work looked at it last, ISO 8601; null: never")
 
 
 class ChildObject(BaseModel):
@@ -170,6 +182,7 @@ class ModelsObject(BaseModel):
     """Models on disk and in memory."""
 
     models: list[ModelObject] = Field(description="of the model directory of this machine; empty without one")
+    directory: DirectoryObject | None = Field(description="null: this machine has none")
     children: list[ChildObject]
 
 

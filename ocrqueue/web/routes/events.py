@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
@@ -40,15 +40,21 @@ class EventStream(StreamingResponse):
     responses={**answers(404), 204: {"description": "The client has all events: the job has ended"}},
 )
 async def events(
-    job: str, service: ServiceOf, key: Reader, last_event_id: Annotated[str | None, Header()] = None
+    job: str,
+    service: ServiceOf,
+    key: Reader,
+    last_event_id: Annotated[str | None, Header()] = None,
+    after: Annotated[
+        str | None, Query(description="as Last-Event-ID, for clients that cannot send it at first")
+    ] = None,
 ) -> Response:
     """Follow a job until it ends: its state, then each page as it finishes, then the end.
 
     The events are `job` (the job, at first and when more than its counts has changed), `page` (a page has finished) and
-    `end` (the job). With the id of an event in `Last-Event-ID`, the stream goes on after this event.
+    `end` (the job). With the id of an event in `Last-Event-ID` or `after`, the stream goes on after this event.
     """
     handle, status = await run_sync(seen_job, service, key, job)
-    seen = Seen.parse(last_event_id)
+    seen = Seen.parse(last_event_id or after)
     if seen.has_ended and status.has_ended and seen.round == status.round:
         return Response(status_code=204)
     return EventStream(_stream(service.watch, handle.id, seen), headers=_HEADERS)

@@ -48,7 +48,7 @@ def stats(service: ServiceOf, _key: Reader) -> dict[str, Any]:
         "page_seconds": speed,
         "seconds_left": figures.seconds_left(found.pages_open, speed, workers),
         "workers": [_worker(worker) for worker in workers],
-        "waiting_for": _reasons(client),
+        "waiting_for": service.recent.get("reasons", lambda: _reasons(client)),
     }
 
 
@@ -75,16 +75,34 @@ def _reasons(client: Client) -> list[str]:
 @router.get("/models", response_model=ModelsObject, responses=answers(409))
 def models(service: ServiceOf, _key: ReaderOfAll) -> dict[str, Any]:
     """The models in the model directory of this machine, and those that worker children have in memory."""
+    children = [child.to_json() for child in service.client.children()]
+    return {**_directory(service.client), "children": children}
+
+
+def _directory(client: Client) -> dict[str, Any]:
+    """The model directory of this machine. Raises ModelDirectoryError."""
     from ocrqueue.models import ModelStore
     from ocrqueue.models.needed import open_models
+    from ocrqueue.models.nightly import last_audit
 
     store = ModelStore()
-    with reaching(service.client.settings):
-        needed = open_models(service.client.redis)
-    local = store.list_local(needed) if store.paths.root.is_dir() else []
+    if not store.paths.root.is_dir():
+        return {"models": [], "directory": None}
+    with reaching(client.settings):
+        needed = open_models(client.redis)
+    audit, chosen = store.preview(needed)
     return {
-        "models": [model.to_json() for model in local],
-        "children": [child.to_json() for child in service.client.children()],
+        "models": [
+            {**model.to_json(), "pruned_because": chosen.get((model.name, model.revision))} for model in audit.models
+        ],
+        "directory": {
+            "path": audit.directory,
+            "size": audit.size,
+            "max_size": audit.max_size,
+            "trash": audit.trash,
+            "prune": store.settings.prune,
+            "last_audit": last_audit(client.settings.data_dir / "reports", audit.directory),
+        },
     }
 
 

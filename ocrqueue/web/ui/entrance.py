@@ -1,13 +1,11 @@
-"""Logging in and out, the choice of a language, and the files that pages load."""
+"""Logging in and out, and the choice of a language."""
 
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from fastapi.staticfiles import StaticFiles
 
 from ocrqueue.errors import QueueUnavailable
 from ocrqueue.ledger.connection import reaching
@@ -15,20 +13,19 @@ from ocrqueue.web.problems import ApiError
 from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.sessions import COOKIE, SECONDS, Sessions
 from ocrqueue.web.shaped import answering
-from ocrqueue.web.ui.rendering import error_page, page
+from ocrqueue.web.ui.rendering import error_page, page, root_of
 from ocrqueue.web.ui.texts import COOKIE as LANGUAGE
 from ocrqueue.web.ui.texts import LANGUAGES, language_of, texts
 
-STATIC = StaticFiles(directory=Path(__file__).parent / "static")
 _YEAR = 365 * 86_400  # seconds
 _FORM_BYTES = 65_536  # of the form of the log-in
 router = APIRouter(include_in_schema=False, route_class=answering(error_page))
 
 
 @router.get("/login")
-def login_page(request: Request, to: str = "/") -> Response:
+def login_page(request: Request, to: str = "") -> Response:
     """The form that asks for an API key."""
-    return page(request, "login.html", to=_own(to), error=None)
+    return page(request, "login.html", to=_own(request, to), error=None)
 
 
 @router.post("/login")
@@ -37,19 +34,20 @@ async def log_in(request: Request, service: ServiceOf) -> Response:
     _refuse_other_sites(request)
     body = await service.receiver.text(request, _FORM_BYTES)
     form = dict(parse_qsl(body.decode(errors="replace")))
-    return await run_sync(_begin, request, service, form.get("key", ""), form.get("to", "/"))
+    return await run_sync(_begin, request, service, form.get("key", ""), form.get("to", ""))
 
 
 def _begin(request: Request, service: Service, key: str, to: str) -> Response:
     found = service.keys.find(key)
     if found is None:
-        return page(request, "login.html", 401, to=_own(to), error=texts(language_of(request))["log_in_wrong"])
-    answer = RedirectResponse(_own(to), 303)
+        return page(request, "login.html", 401, to=_own(request, to), error=texts(language_of(request))["log_in_wrong"])
+    answer = RedirectResponse(_own(request, to), 303)
     if found.name:
         with reaching(service.client.settings):
             token = Sessions(service.client.redis).open(found.hash)
         secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, token, max_age=SECONDS, httponly=True, samesite="strict", secure=secure)
+        path = _home(request)
+        answer.set_cookie(COOKIE, token, max_age=SECONDS, path=path, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
@@ -60,17 +58,17 @@ def log_out(request: Request, service: ServiceOf) -> Response:
     if token := request.cookies.get(COOKIE):
         with suppress(QueueUnavailable), reaching(service.client.settings):
             Sessions(service.client.redis).close(token)
-    answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(COOKIE)
+    answer = RedirectResponse(f"{root_of(request)}/login", 303)
+    answer.delete_cookie(COOKIE, path=_home(request))
     return answer
 
 
 @router.get("/language/{language}")
-def choose_language(language: str, to: str = "/") -> Response:
+def choose_language(request: Request, language: str, to: str = "") -> Response:
     """Remember a language, and go back to the page."""
-    answer = RedirectResponse(_own(to), 303)
+    answer = RedirectResponse(_own(request, to), 303)
     if language in LANGUAGES:
-        answer.set_cookie(LANGUAGE, language, max_age=_YEAR, samesite="lax")
+        answer.set_cookie(LANGUAGE, language, max_age=_YEAR, path=_home(request), samesite="lax")
     return answer
 
 
@@ -80,7 +78,12 @@ def _refuse_other_sites(request: Request) -> None:
         raise ApiError("origin_not_allowed", "another web page sent this form: open the page of OCR Queue yourself")
 
 
-def _own(path: str) -> str:
-    """A path of this service; "/" for anything that a browser could take for another site."""
+def _own(request: Request, path: str) -> str:
+    """A path of this service; that of the queue for anything that a browser could take for another site."""
     is_path = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if is_path else "/"
+    return path if is_path else _home(request)
+
+
+def _home(request: Request) -> str:
+    """The path of the queue page, to which cookies are sent: another service on the host may use the same names."""
+    return f"{root_of(request)}/"

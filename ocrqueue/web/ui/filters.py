@@ -2,6 +2,7 @@
 
 import math
 import time
+from datetime import UTC, datetime
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
@@ -24,6 +25,11 @@ def ago(moment: float | None) -> str:
     return "–" if moment is None else duration(max(0.0, time.time() - moment))
 
 
+def iso(moment: float) -> str:
+    """A moment, in seconds since 1970, as ISO 8601 writes it, in UTC."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def megabytes(size: int | None) -> str:
     """A number of bytes in MB or GB; a dash if it is not known."""
     if size is None:
@@ -36,4 +42,4 @@ def number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-FILTERS = {"duration": duration, "ago": ago, "megabytes": megabytes, "number": number}
+FILTERS = {"duration": duration, "ago": ago, "iso": iso, "megabytes": megabytes, "number": number}

@@ -18,6 +18,7 @@ from ocrqueue.web.service import ServiceOf
 from ocrqueue.web.shaped import answering
 from ocrqueue.web.ui.markdown import rendered
 from ocrqueue.web.ui.rendering import error_page, page
+from ocrqueue.web.ui.strip import Strip
 
 DOUBT = 0.8  # confidence below which a line is marked
 _FINISHED = (PageState.OK, PageState.FAILED, PageState.CANCELLED)
@@ -29,6 +30,7 @@ class Shown:
     """The page that is shown, as the template needs it."""
 
     number: int | None  # in the document; None: the job has no page yet
+    last: int | None  # number of the last page; None: the job has no such page
     previous: int | None  # numbers of its neighbours
     next: int | None
     page: Mapping[str, Any] | None  # of the result; None: it is not finished
@@ -64,29 +66,32 @@ def job_page(
 ) -> Response:
     """A job, and one of its pages: the first that was read, unless another is asked for."""
     handle, status = seen_job(service, key, job)
-    states = list(handle.page_states())
-    first = next((one.number for one in states if one.state == PageState.OK), states[0].number if states else None)
-    values: dict[str, Any] = {
-        "job": status,
-        "states": [(one.number, one.state) for one in states],
-        "shown": _shown(handle, states, number if number is not None else first),
-        "formats": tuple(FormatName),
-    }
-    return page(request, "job.html", **values)
+    pages = handle.page_states()
+    strip = Strip.of(pages, status.round)
+    shown = _shown(handle, pages, strip.first if number is None else number)
+    return page(request, "job.html", job=status, strip=strip, shown=shown, formats=tuple(FormatName))
+
+
+@router.get("/jobs/{job}/head")
+def head(job: str, request: Request, service: ServiceOf, key: Reader) -> Response:
+    """The part of the job page that changes while the job is read: its state, its commands, and that of each page."""
+    handle, status = seen_job(service, key, job)
+    strip = service.recent.get(("strip", handle.id, status.round), lambda: Strip.of(handle.page_states(), status.round))
+    return page(request, "job_head.html", job=status, strip=strip, formats=tuple(FormatName))
 
 
 @router.get("/jobs/{job}/pages/{number}")
 def viewer(job: str, number: Number, request: Request, service: ServiceOf, key: Reader) -> Response:
     """The part of the job page that shows one page."""
     handle, status = seen_job(service, key, job)
-    return page(request, "viewer.html", job=status, shown=_shown(handle, list(handle.page_states()), number))
+    return page(request, "viewer.html", job=status, shown=_shown(handle, handle.page_states(), number))
 
 
 def _shown(job: Job, states: Sequence[PageRecord], number: int | None) -> Shown:
     place = next((i for i, one in enumerate(states) if one.number == number), None)
     if number is None or place is None:
-        return Shown(None, None, None, None)
+        return Shown(number, None, None, None, None)
     previous = states[place - 1].number if place else None
     following = states[place + 1].number if place + 1 < len(states) else None
     found = job.page(number) if states[place].state in _FINISHED else None
-    return Shown(number, previous, following, found)
+    return Shown(number, states[-1].number, previous, following, found)

@@ -45,7 +45,7 @@ class Wanted:
 @router.get("/")
 def queue(request: Request, service: ServiceOf, key: Reader, wanted: Annotated[Wanted, Depends()]) -> Response:
     """The queue page."""
-    now = stats(service, key)
+    now = service.recent.get("stats", lambda: stats(service, key))
     part = service.client.jobs_part(wanted.filter(key), _JOBS, wanted.cursor)
     values: dict[str, Any] = {
         "now": now,

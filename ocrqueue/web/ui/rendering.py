@@ -5,15 +5,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ocrqueue import __version__
 from ocrqueue.errors import OcrError
 from ocrqueue.web.problems import headers_of, status_of
 from ocrqueue.web.sessions import COOKIE, change_token
+from ocrqueue.web.ui.assets import VERSION, packed
 from ocrqueue.web.ui.filters import FILTERS
-from ocrqueue.web.ui.texts import LANGUAGES, language_of, texts
+from ocrqueue.web.ui.texts import LANGUAGES, language_of, script_texts, texts
 
 _FOLDER = Path(__file__).parent / "templates"
 _HEADERS = {
@@ -26,13 +27,20 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 # Everything that a template prints is escaped. A name that a template does not know is an error.
-_environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
+_environment = Environment(
+    loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
 _environment.filters |= FILTERS
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page of the web UI. `values` are the template's variables."""
-    language = language_of(request)
+def root_of(request: Request) -> str:
+    """The path below which a reverse proxy shows the service (OCR_HTTP_ROOT_PATH), such as "/ocr", or ""."""
+    return str(request.scope.get("root_path", ""))
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page of the web UI, or a part of one. `values` are the template's variables."""
+    language, root = language_of(request), root_of(request)
     table = texts(language)
 
     def text(name: str, **parts: object) -> str:
@@ -42,20 +50,31 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     content = _environment.get_template(template).render(
         t=text,
         texts=table,
+        script_texts=script_texts(language),
         language=language,
         languages=LANGUAGES,
         version=__version__,
-        path=request.url.path,
+        root=root,
+        static=f"{root}/static/{VERSION}",
+        path=request.url.path.removeprefix(root),
+        here=_here(request),
         change_token=change_token(session) if session else "",
         **values,
     )
-    return HTMLResponse(content, status, _HEADERS)
+    return packed(request, content.encode(), "text/html; charset=utf-8", status, _HEADERS)
 
 
 def error_page(request: Request, error: OcrError) -> Response:
     """The page for an error; the form that asks for a key if one is missing."""
     if error.code == "key_missing":
-        return RedirectResponse(f"/login?{urlencode({'to': request.url.path})}", 303)
-    shown = page(request, "error.html", status_of(error), message=error.message, code=error.code)
+        return RedirectResponse(f"{root_of(request)}/login?{urlencode({'to': _here(request)})}", 303)
+    # the words of the API name its own paths and commands, which people who use the web UI do not need
+    own = texts(language_of(request)).get(f"error_{error.code}")
+    shown = page(request, "error.html", status_of(error), message=own or error.message, code=error.code)
     shown.headers.update(headers_of(error))
     return shown
+
+
+def _here(request: Request) -> str:
+    """The address that the browser shows, without the server."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

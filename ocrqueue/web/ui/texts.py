@@ -10,6 +10,12 @@ from fastapi import Request
 FOLDER = Path(__file__).parent / "messages"
 LANGUAGES = ("en", "de")  # the first is used for browsers that want none of them
 COOKIE = "ocr_language"  # of people who have chosen a language
+# the texts that scripts use, which every page carries
+SCRIPTS = (
+    "no_connection", "cancel", "submitted", "file_too_large", "copied", "drop_sure", "hits", "hits_more", "no_hits",
+    "unloaded", "error_unknown_job", "page_number", "page_ok", "page_poor", "page_claimed", "page_open", "page_failed",
+    "page_cancelled",
+)  # fmt: skip
 
 
 @cache
@@ -17,6 +23,12 @@ def texts(language: str) -> Mapping[str, str]:
     """The table of a language."""
     table: dict[str, str] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
     return table
+
+
+@cache
+def script_texts(language: str) -> Mapping[str, str]:
+    """Those of a language that scripts use."""
+    return {name: texts(language)[name] for name in SCRIPTS}
 
 
 def language_of(request: Request) -> str:

@@ -1,7 +1,9 @@
 // What every page uses: requests to the API, texts, elements. No framework, no build.
-const read = id => JSON.parse(document.getElementById(id).textContent);
-const table = read("texts");
-const token = document.querySelector("meta[name=change-token]").content;
+const meta = name => document.querySelector(`meta[name=${name}]`).content;
+const table = JSON.parse(document.getElementById("texts").textContent);
+
+export const root = meta("root"); // path below which a proxy shows the service
+export const token = meta("change-token"); // which changes need, where people log in
 
 // A text of the page's language, with its parts in place: t(name, {done: 3, total: 8}).
 export const t = (name, parts = {}) => table[name].replace(/\{(\w+)\}/g, (_, part) => parts[part]);
@@ -17,26 +19,35 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// A problem of the API, with the project's error code.
+// A problem of the server, in words for people.
 export class Problem extends Error {
-  constructor(status, body) { super(body.detail || String(status)); this.status = status; this.code = body.code; }
+  constructor(status, code, detail) { super(table[`error_${code}`] || detail || String(status)); }
 }
+
+const logIn = () => location.assign(`${root}/login?to=${encodeURIComponent(location.pathname + location.search)}`);
 
 // The JSON answer of the API. Throws Problem; a missing session leads to the log-in.
 export async function api(path, options = {}) {
   const headers = {Accept: "application/json", ...(token && {"X-CSRF-Token": token}), ...options.headers};
-  const answer = await fetch(`/api/v1/${path}`, {...options, headers});
-  if (answer.status === 401) location.assign(`/login?to=${encodeURIComponent(location.pathname)}`);
-  const body = answer.status === 204 ? null : await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, body);
+  const answer = await fetch(`${root}/api/v1/${path}`, {...options, headers});
+  if (answer.status === 401) logIn();
+  const body = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Problem(answer.status, body.code, body.detail);
   return body;
 }
 
-// Says in the header whether the server answers; called by everything that talks to it.
+// A page of the web UI, or a part of one, as a document. Throws Problem; a missing session leads to the log-in.
+export async function html(path, options = {}) {
+  const answer = await fetch(path, {...options, headers: {Accept: "text/html"}});
+  if (answer.redirected) logIn();
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) throw new Problem(answer.status, null, fresh.getElementById("error")?.textContent);
+  return fresh;
+}
+
+// Says whether the server answers; called by everything that looks for news.
 export function connected(problem) {
   const shown = document.getElementById("connection");
   const text = problem ? (problem instanceof Problem ? problem.message : t("no_connection")) : "";
   if (shown.textContent !== text) shown.textContent = text;
 }
-
-export const change = token;

@@ -1,43 +1,58 @@
 // The job page: pages as they are read, lines highlighted in image and text, zoom, tabs, search, and the commands.
-import {api, connected, element, t} from "./common.js";
+import {api, connected, element, html, root, t} from "./common.js";
+import {look} from "./live.js";
+import {choose, finish, nextIn, paint} from "./strip.js";
 
 const article = document.querySelector("article.job");
 const job = article.dataset.job;
+const head = document.getElementById("job-head");
 const viewer = document.getElementById("viewer");
-const cells = document.getElementById("cells");
 let number = Number(article.dataset.page) || null;
 let tab = "text";
 let zoom = 1;
 
 // -- the page that is shown ------------------------------------------------------------------------------------------
+let asking = null; // the request for the page that is wanted last
+
 async function show(wanted, {push = true, line = null} = {}) {
+  asking?.abort();
+  const mine = asking = new AbortController();
   try {
-    const answer = await fetch(`/jobs/${job}/pages/${wanted}`, {headers: {Accept: "text/html"}});
-    if (!answer.ok) throw new Error(answer.status);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = await html(`${root}/jobs/${job}/pages/${wanted}`, {signal: mine.signal});
+    const focused = viewer.contains(document.activeElement) && document.activeElement.id;
     viewer.replaceChildren(...document.adoptNode(fresh.body).childNodes);
+    if (focused) document.getElementById(focused)?.focus({preventScroll: true});
     number = wanted;
+    page = null;
     if (push) history.pushState({page: wanted}, "", `?page=${wanted}`);
-    for (const old of cells.querySelectorAll("[aria-current]")) old.removeAttribute("aria-current");
-    cell(wanted)?.setAttribute("aria-current", "page");
+    choose(wanted);
+    document.getElementById("said").textContent = t("page_number", {number: wanted});
     select(tab);
     if (line !== null) mark(line, true);
     connected(null);
-  } catch (problem) { connected(problem); }
+  } catch (problem) { if (problem.name !== "AbortError") connected(problem); }
 }
-
-const cell = page => cells.querySelector(`[data-number="${page}"]`);
 
 document.addEventListener("click", event => {
   const link = event.target.closest("a[href^='?page=']");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  show(Number(new URLSearchParams(link.getAttribute("href")).get("page")));
+  show(Number(new URLSearchParams(link.getAttribute("href")).get("page")), {line: link.dataset.line ?? null});
+});
+viewer.addEventListener("submit", event => {
+  event.preventDefault();
+  const wanted = Number(event.target.page.value);
+  if (wanted) show(wanted);
 });
 addEventListener("popstate", () => {
-  const page = Number(new URLSearchParams(location.search).get("page"));
-  if (page) show(page, {push: false});
+  const wanted = Number(new URLSearchParams(location.search).get("page"));
+  if (wanted) show(wanted, {push: false});
 });
+viewer.addEventListener("error", event => { // the image of a page cannot be made
+  if (!event.target.matches("#paper img")) return;
+  document.getElementById("paper").hidden = true;
+  document.getElementById("no-image").hidden = false;
+}, true);
 
 // -- lines -----------------------------------------------------------------------------------------------------------
 function mark(line, scroll) {
@@ -48,47 +63,103 @@ function mark(line, scroll) {
     if (scroll) one.scrollIntoView({block: "nearest", inline: "nearest"});
   }
 }
-viewer.addEventListener("pointerover", event => mark(event.target.closest("[data-line]")?.dataset.line ?? null, false));
+viewer.addEventListener("pointerover", event => {
+  const line = event.target.closest("[data-line]");
+  if (line) mark(line.dataset.line, false);
+});
 viewer.addEventListener("click", event => {
   const line = event.target.closest("[data-line]");
-  if (line) mark(line.dataset.line, true);
+  if (line && getSelection().isCollapsed) mark(line.dataset.line, true);
 });
 
 function nextDoubt() {
-  const low = [...viewer.querySelectorAll("#tab-text .low")];
-  if (!low.length) return;
+  const low = [...viewer.querySelectorAll("#tab-text .line:has(.low)")];
+  if (!low.length) return nextPoor();
   const now = low.findIndex(one => one.classList.contains("marked"));
   select("text");
   mark(low[(now + 1) % low.length].dataset.line, true);
 }
 
-// -- zoom, tabs, copy ------------------------------------------------------------------------------------------------
-function resize(step) {
+function nextPoor() {
+  const found = nextIn("p", number);
+  if (found && found !== number) show(found);
+}
+
+// -- zoom ------------------------------------------------------------------------------------------------------------
+function resize(step, at = null) {
   const canvas = document.getElementById("canvas");
   const paper = document.getElementById("paper");
   if (!paper) return;
-  const x = (canvas.scrollLeft + canvas.clientWidth / 2) / canvas.scrollWidth;
-  const y = (canvas.scrollTop + canvas.clientHeight / 2) / canvas.scrollHeight;
+  const frame = canvas.getBoundingClientRect(); // the point that stays where it is
+  const [left, top] = at ? [at.clientX - frame.left, at.clientY - frame.top] : [canvas.clientWidth / 2, canvas.clientHeight / 2];
+  const x = (canvas.scrollLeft + left) / canvas.scrollWidth;
+  const y = (canvas.scrollTop + top) / canvas.scrollHeight;
   zoom = step === 0 ? 1 : Math.min(8, Math.max(.5, zoom * (step > 0 ? 1.25 : .8)));
   paper.style.width = `${100 * zoom}%`;
-  canvas.scrollLeft = x * canvas.scrollWidth - canvas.clientWidth / 2;
-  canvas.scrollTop = y * canvas.scrollHeight - canvas.clientHeight / 2;
+  paper.querySelector("img").sizes = `${Math.round(paper.clientWidth)}px`; // a larger image, if that is sharper
+  canvas.scrollLeft = x * canvas.scrollWidth - left;
+  canvas.scrollTop = y * canvas.scrollHeight - top;
 }
+viewer.addEventListener("wheel", event => {
+  if (!event.ctrlKey || !event.target.closest("#canvas")) return;
+  event.preventDefault();
+  resize(event.deltaY < 0 ? 1 : -1, event);
+}, {passive: false});
+
+// dragging moves the page image
+viewer.addEventListener("pointerdown", event => {
+  const canvas = event.target.closest("#canvas");
+  if (!canvas || event.button || event.pointerType === "touch") return;
+  event.preventDefault();
+  canvas.focus({preventScroll: true});
+  const move = moved => canvas.scrollBy(-moved.movementX, -moved.movementY);
+  const stop = () => { removeEventListener("pointermove", move); removeEventListener("pointerup", stop); };
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", stop);
+});
+
+// -- tabs and copying ------------------------------------------------------------------------------------------------
+let page = null; // the page that is shown, as the API gives it
 
 async function select(name) {
   tab = name;
-  for (const button of viewer.querySelectorAll("[role=tab]")) button.setAttribute("aria-selected", button.dataset.tab === name);
-  for (const panel of viewer.querySelectorAll("[role=tabpanel]")) panel.hidden = panel.id !== `tab-${name}`;
-  const json = document.getElementById("tab-json");
-  if (name === "json" && json && !json.textContent) {
-    try { json.textContent = JSON.stringify(await api(`jobs/${job}/pages/${number}`), null, 2); } catch (problem) { json.textContent = problem.message; }
+  for (const button of viewer.querySelectorAll("[role=tab]")) {
+    button.setAttribute("aria-selected", button.dataset.tab === name);
+    button.tabIndex = button.dataset.tab === name ? 0 : -1;
   }
+  for (const panel of viewer.querySelectorAll("[role=tabpanel]")) panel.hidden = panel.id !== `tab-${name}`;
   if (zoom !== 1) { zoom /= 1.25; resize(1); }
+  const shown = document.getElementById("tab-json");
+  if (name === "json" && shown && !shown.textContent) {
+    try { shown.textContent = await content("json"); } catch (problem) { shown.textContent = problem.message; }
+  }
+}
+viewer.addEventListener("keydown", event => {
+  if (event.target.role !== "tab" || !event.key.match(/^Arrow(Left|Right)$/)) return;
+  const all = [...viewer.querySelectorAll("[role=tab]")];
+  const to = all.at((all.indexOf(event.target) + (event.key === "ArrowRight" ? 1 : -1)) % all.length);
+  event.stopPropagation();
+  select(to.dataset.tab);
+  to.focus();
+});
+
+async function content(name) {
+  page ??= api(`jobs/${job}/pages/${number}`);
+  const found = await page;
+  return name === "json" ? JSON.stringify(found, null, 2) : found[name];
 }
 
 async function copy(button) {
-  const panel = viewer.querySelector("[role=tabpanel]:not([hidden])");
-  await navigator.clipboard.writeText(panel.innerText);
+  const text = await content(tab);
+  if (navigator.clipboard) await navigator.clipboard.writeText(text);
+  else { // a page that came without TLS from another machine
+    const field = element("textarea", {class: "sr"});
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
   const before = button.textContent;
   button.textContent = t("copied");
   setTimeout(() => { button.textContent = before; }, 1500);
@@ -100,22 +171,10 @@ viewer.addEventListener("click", event => {
   if (button.dataset.tab) select(button.dataset.tab);
   else if (button.dataset.zoom) resize(Number(button.dataset.zoom));
   else if ("doubt" in button.dataset) nextDoubt();
-  else if ("copy" in button.dataset) copy(button);
+  else if ("copy" in button.dataset) copy(button).catch(connected);
 });
 
-// dragging moves the page image
-viewer.addEventListener("pointerdown", event => {
-  const canvas = event.target.closest("#canvas");
-  if (!canvas || event.button || event.pointerType === "touch") return;
-  event.preventDefault();
-  canvas.focus();
-  const move = moved => canvas.scrollBy(-moved.movementX, -moved.movementY);
-  const stop = () => { removeEventListener("pointermove", move); removeEventListener("pointerup", stop); };
-  addEventListener("pointermove", move);
-  addEventListener("pointerup", stop);
-});
-
-const KEYS = {"+": () => resize(1), "-": () => resize(-1), 0: () => resize(0), n: nextDoubt,
+const KEYS = {"+": () => resize(1), "-": () => resize(-1), 0: () => resize(0), n: nextDoubt, b: nextPoor, "/": () => search.words.focus(),
   ArrowLeft: () => document.getElementById("previous")?.click(), ArrowRight: () => document.getElementById("next")?.click()};
 addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
@@ -126,16 +185,27 @@ addEventListener("keydown", event => {
 // -- search ----------------------------------------------------------------------------------------------------------
 const search = document.getElementById("search");
 const hits = document.getElementById("hits");
+
+// The text with the words in it marked.
+function* marked(text, words) {
+  let from = 0;
+  for (const found of text.matchAll(new RegExp(words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "gi"))) {
+    yield text.slice(from, found.index);
+    yield element("mark", {}, found[0]);
+    from = found.index + found[0].length;
+  }
+  yield text.slice(from);
+}
+
 async function find(words) {
   if (!words.trim()) return hits.replaceChildren();
   try {
     const {items, more} = await api(`jobs/${job}/search?q=${encodeURIComponent(words)}`);
-    const rows = items.map(hit => element("li", {}, element("a", {href: `?page=${hit.page}`, onclick: event => {
-      event.preventDefault();
-      event.stopPropagation();
-      show(hit.page, {line: hit.line});
-    }}, element("b", {}, String(hit.page)), ` ${hit.text}`)));
-    hits.replaceChildren(element("p", {class: "soft"}, t(more ? "hits_more" : "hits", {count: items.length})), element("ul", {}, ...rows));
+    if (words !== search.words.value) return;
+    const rows = items.map(hit => element("li", {}, element("a", {href: `?page=${hit.page}`, "data-line": hit.line},
+      element("b", {}, String(hit.page)), element("span", {}, ...marked(hit.text, words)))));
+    const count = items.length ? t(more ? "hits_more" : "hits", {count: items.length}) : t("no_hits");
+    hits.replaceChildren(element("p", {class: "soft"}, count), element("ul", {}, ...rows));
   } catch (problem) { hits.replaceChildren(element("p", {class: "bad-text"}, problem.message)); }
 }
 let due;
@@ -145,31 +215,47 @@ search.addEventListener("submit", event => { event.preventDefault(); clearTimeou
 // -- commands --------------------------------------------------------------------------------------------------------
 const COMMANDS = {retry: ["POST", "/retry"], cancel: ["POST", "/cancel"], drop: ["DELETE", ""]};
 article.addEventListener("click", async event => {
-  const name = event.target.closest("[data-do]")?.dataset.do;
+  const button = event.target.closest("[data-do]");
+  const name = button?.dataset.do;
   if (!name || (name === "drop" && !confirm(t("drop_sure")))) return;
   const shown = document.getElementById("problem");
   const [method, path] = COMMANDS[name];
+  button.disabled = true;
   try {
     await api(`jobs/${job}${path}`, {method});
     shown.hidden = true;
-    if (name === "drop") location.assign("/");
-    else follow();
+    if (name === "drop") return location.assign(`${root}/`);
+    look();
   } catch (problem) { shown.textContent = problem.message; shown.hidden = false; }
+  button.disabled = false;
 });
 
 // -- pages as they are read ------------------------------------------------------------------------------------------
-let source;
+const AGAIN = 3000; // milliseconds until a stream that the server has refused is asked for again
+let source = null;
+let seen = ""; // the id of the last event
+
 function follow() {
-  source?.close();
-  source = new EventSource(`/api/v1/jobs/${job}/events`);
+  if (source || document.hidden || !("open" in head.dataset)) return;
+  source = new EventSource(`${root}/api/v1/jobs/${job}/events?after=${encodeURIComponent(seen || head.dataset.seen)}`);
   source.addEventListener("page", event => {
-    const page = JSON.parse(event.data);
-    const one = cell(page.page);
-    if (one) { one.className = `cell ${page.state}`; one.title = `${page.page}: ${t(`page_${page.state}`)}`; }
-    if (page.page === number || (number === null && page.state === "ok")) show(page.page, {push: false});
+    const {page: read, state} = JSON.parse(event.data);
+    seen = event.lastEventId;
+    finish(read, {ok: "k", failed: "f", cancelled: "x"}[state]);
+    if (read === number || (number === null && state === "ok")) show(read, {push: false});
   });
-  source.addEventListener("end", () => source.close());
-  source.onerror = () => connected(new Error("events"));
-  source.onopen = () => connected(null);
+  source.addEventListener("job", look);
+  source.addEventListener("end", event => { seen = event.lastEventId; stop(); look(); });
+  source.onerror = () => { if (source?.readyState === EventSource.CLOSED) { stop(); setTimeout(follow, AGAIN); } };
 }
-if (document.querySelector("[data-do=cancel]")) follow();
+
+function stop() { source?.close(); source = null; }
+
+// A browser has six connections to a server: windows that nobody sees must not hold one each.
+document.addEventListener("visibilitychange", () => document.hidden ? stop() : follow());
+
+head.addEventListener("fresh", () => { paint(); follow(); });
+
+paint();
+choose(number);
+follow();

@@ -1,42 +1,50 @@
-// Keeps the parts of a page up to date that have the attribute data-live: fetches the page again and replaces the parts
-// that differ. A part in which the user is typing or has selected text stays as it is.
-import {connected} from "./common.js";
+// Keeps the parts of a page that have the attribute data-live up to date: fetches them again and replaces those that
+// differ. data-from says from where, if not from the page itself; data-every, after how many milliseconds.
+// A part in which the user is typing, has opened a menu or has selected text stays as it is.
+import {connected, html} from "./common.js";
 
-const PAUSE = 2000; // milliseconds between two looks
-const LONGEST = 30000; // while the server does not answer
-let pause = PAUSE;
+const parts = [...document.querySelectorAll("[data-live]")];
+const LONGEST = 30000; // milliseconds between two looks while the server does not answer
+let failures = 0;
+let timer;
 
 function isUsed(part) {
   const selected = getSelection();
-  return part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")
-    || (!selected.isCollapsed && part.contains(selected.anchorNode));
+  return (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"))
+    || part.querySelector("details[open]") || (!selected.isCollapsed && part.contains(selected.anchorNode));
 }
 
 function replace(part, fresh) {
-  if (!fresh || part.innerHTML === fresh.innerHTML || isUsed(part)) return;
-  const link = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
-  part.replaceChildren(...document.adoptNode(fresh).childNodes);
-  if (link) part.querySelector(`[href="${CSS.escape(link)}"]`)?.focus();
+  if (!fresh) return;
+  Object.assign(part.dataset, {...fresh.dataset}); // of those that the fresh part lacks, only data-open matters
+  if (!("open" in fresh.dataset)) delete part.dataset.open;
+  if (part.innerHTML !== fresh.innerHTML && !isUsed(part)) {
+    const focused = part.contains(document.activeElement) && document.activeElement;
+    const again = focused && (focused.dataset.do ? `[data-do=${focused.dataset.do}]` : `[href="${CSS.escape(focused.getAttribute("href"))}"]`);
+    part.replaceChildren(...document.adoptNode(fresh).childNodes);
+    if (again) part.querySelector(again)?.focus();
+  }
+  part.dispatchEvent(new Event("fresh"));
 }
 
-async function look() {
+export async function look() {
+  clearTimeout(timer);
   try {
-    const answer = await fetch(location.href, {headers: {Accept: "text/html"}});
-    if (answer.redirected) return location.assign(answer.url);
-    if (!answer.ok) throw new Error(answer.status);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("[data-live]")) replace(part, fresh.getElementById(part.id));
+    const fresh = await html(parts[0].dataset.from ?? location.href);
+    for (const part of parts) replace(part, fresh.getElementById(part.id));
     connected(null);
-    pause = PAUSE;
+    failures = 0;
   } catch (problem) {
     connected(problem);
-    pause = Math.min(2 * pause, LONGEST);
+    failures += 1;
   }
+  wait();
 }
 
-async function watch() {
-  if (!document.hidden) await look();
-  setTimeout(watch, pause);
+function wait() {
+  clearTimeout(timer);
+  const every = Number(parts[0].dataset.every ?? 2000);
+  timer = setTimeout(() => document.hidden ? wait() : look(), Math.min(every * 2 ** failures, LONGEST));
 }
 document.addEventListener("visibilitychange", () => document.hidden || look());
-setTimeout(watch, PAUSE);
+wait();

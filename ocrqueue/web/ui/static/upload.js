@@ -1,5 +1,5 @@
 // Submits the files that are chosen or dropped, two at a time, and shows the progress of each.
-import {change, element, t} from "./common.js";
+import {element, root, t, token} from "./common.js";
 
 const form = document.getElementById("drop");
 const list = document.getElementById("uploads");
@@ -14,8 +14,8 @@ function send(file, row) {
     const body = new FormData();
     for (const [name, value] of new FormData(form)) if (name !== "file" && value) body.append(name, value);
     body.append("file", file);
-    request.open("POST", "/api/v1/jobs");
-    if (change) request.setRequestHeader("X-CSRF-Token", change);
+    request.open("POST", `${root}/api/v1/jobs`);
+    if (token) request.setRequestHeader("X-CSRF-Token", token);
     request.upload.onprogress = event => { row.bar.value = event.loaded / event.total; };
     request.onerror = () => { fail(row, t("no_connection")); resolve(); };
     request.onload = () => {
@@ -31,7 +31,7 @@ function send(file, row) {
 }
 
 function done(row, job) {
-  row.item.replaceChildren(element("a", {href: `/jobs/${encodeURIComponent(job)}`}, row.name), element("span", {class: "soft"}, t("submitted")));
+  row.item.replaceChildren(element("a", {href: `${root}/jobs/${encodeURIComponent(job)}`}, row.name), element("span", {class: "soft"}, t("submitted")));
 }
 
 function fail(row, why) {

@@ -8,6 +8,7 @@ import pytest
 from ocrqueue.models.pruning.audit import Status
 from ocrqueue.states import FormatName, JobState, Origin, PageState
 from ocrqueue.web.ui.texts import FOLDER, LANGUAGES, texts
+from ocrqueue.web.ui.texts import SCRIPTS as SCRIPT_NAMES
 
 UI = FOLDER.parent
 TEMPLATES = "\n".join(path.read_text() for path in sorted((UI / "templates").glob("*.html")))
@@ -33,10 +34,11 @@ def test_every_language_has_the_same_names_and_parts(language):
 # Names whose end is a state, format or origin: t("state_" ~ job.state), t(`page_${page.state}`)
 BEGINNINGS = {
     "state_": tuple(JobState),
-    "page_": tuple(PageState),
+    "page_": (*PageState, "poor"),
     "format_": tuple(FormatName),
     "origin_": tuple(Origin),
     "model_": tuple(status.lower() for status in Status),
+    "error_": ("unknown_job",),
 }
 FAMILIES = {begin + end for begin, ends in BEGINNINGS.items() for end in ends}
 
@@ -51,3 +53,9 @@ def test_no_text_is_left_over():
     everything = TEMPLATES + SCRIPTS + CODE
     unused = [name for name in texts("en") if not re.search(rf"[\"'`]{name}[\"'`]", everything)]
     assert [name for name in unused if name not in FAMILIES] == []
+
+
+def test_scripts_get_the_texts_that_they_use():
+    used = set(re.findall(r"[\"'](\w+)[\"'][^\n]*?", "".join(re.findall(r"\bt\(([^()]*)", SCRIPTS))))
+    families = {name for name in FAMILIES if name.startswith(("page_", "error_"))}
+    assert (used & texts("en").keys()) | families == set(SCRIPT_NAMES)
