@@ -28,7 +28,7 @@ def texts_of(path: Path) -> Iterator[tuple[str, str]]:
             html = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
             yield f"{path.name} table {number} as HTML", f"<table>{html}</table>"
     elif path.suffix == ".pdf":
-        import pymupdf
+        from ocrqueue.documents.pdf.mupdf import pymupdf
 
         with pymupdf.open(path) as document:
             for number, page in enumerate(document, 1):

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pymupdf
-
 from bench.support import corpus, table
 from bench.support.stack import private_stack, start_workers
 from ocrqueue.documents import open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.limits import Limits
 
 NEAR = 20.0  # points; the largest distance of a word that counts as found

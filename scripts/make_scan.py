@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pymupdf
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+from ocrqueue.documents.pdf.mupdf import pymupdf
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 DPI = 200

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import pymupdf
 import pypdfium2
 import pytest
 
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import PROJECT, Stack
 
 pytestmark = pytest.mark.slow

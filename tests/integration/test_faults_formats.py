@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import pymupdf
 import pytest
 from celery import Celery
 
 from ocrqueue.client import Job
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.errors import OcrFailed
 from ocrqueue.ledger.messages import send_format
 from ocrqueue.steps.housekeeping import remove_old_passwords

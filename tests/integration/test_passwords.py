@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pymupdf
 import pytest
 
 from ocrqueue.client import Job
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import PROJECT, Stack, eventually, running
 
 SECRET = "sesame-7c1f"

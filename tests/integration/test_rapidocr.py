@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import psutil
-import pymupdf
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.documents import PageImage, open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import IDENTITY
 from ocrqueue.engines import Model
 from ocrqueue.engines.rapidocr.engine import RapidOcr

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import pymupdf
 import pytest
 from celery import Celery
 
 from ocrqueue import names
 from ocrqueue.client import Job
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.states import Return
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, running

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pymupdf
 import pytest
 from PIL import Image, ImageDraw
 
 from ocrqueue.client import Job
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.storage.spool import result_name
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, running

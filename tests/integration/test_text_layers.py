@@ -3,10 +3,10 @@
 import io
 from collections.abc import Iterator
 
-import pymupdf
 import pytest
 from PIL import Image, ImageDraw
 
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import Stack, running
 
 PROSE = ["The harbour master counted the boats", "and wrote their names into a long grey book."]

@@ -7,7 +7,6 @@ from io import BytesIO
 from urllib.parse import quote
 
 import httpx2
-import pymupdf
 import pytest
 from azure.ai.documentintelligence import DocumentIntelligenceClient
 from azure.ai.documentintelligence.models import AnalyzeDocumentRequest, AnalyzeOutputOption
@@ -23,6 +22,7 @@ from docling_core.types.io import DocumentStream
 from mistralai.client import Mistral
 from mistralai.client.errors import MistralError, SDKError
 
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import PROJECT, Stack, running
 from tests.support.web import Web, new_key, start_web
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pymupdf
 import pytest
 from PIL import Image
 
 from ocrqueue.client import Job
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import Stack, running
 from tests.support.numbered import RAISE, decode, document
 from tests.support.web import Web, start_web

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
-import pymupdf
 import pytest
 
 from ocrqueue import names
 from ocrqueue.client import Job
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.formats import FORMATS
 from tests.support.harness import Stack, eventually, running
 from tests.support.numbered import KILL_CHILD, RAISE, document

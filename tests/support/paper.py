@@ -2,10 +2,10 @@
 
 import io
 
-import pymupdf
 from PIL import Image, ImageDraw
 
 from ocrqueue.documents import open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.limits import Limits
 
 DPI = 144

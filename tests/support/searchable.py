@@ -4,10 +4,10 @@ import io
 from pathlib import Path
 
 import pikepdf
-import pymupdf
 import pypdfium2
 
 from ocrqueue.documents import open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.errors import OcrError, PageError
 from ocrqueue.formats.pdf.searchable import write_searchable
 from ocrqueue.limits import Limits

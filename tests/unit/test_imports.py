@@ -179,6 +179,32 @@ def test_tasks_import_no_engine_on_load():
     assert found == []
 
 
+def test_pymupdf_is_imported_in_one_place():
+    paths = [path for path in sources("ocrqueue", "tasks", "worker", "scripts") if path.name != "mupdf.py"]
+    assert [o for o in offenders(paths, {"pymupdf"}) if "ocrqueue/structure/models.py" not in o] == []
+
+
+_WITHOUT_MODELS = """
+import sys
+import ocrqueue.documents.pdf.document, ocrqueue.formats.pdf.searchable, ocrqueue.structure
+pymupdf = ocrqueue.documents.pdf.document.pymupdf
+assert ocrqueue.structure.has_models()
+with pymupdf.open() as pdf:
+    pdf.new_page().insert_text((72, 72), "text")
+    pdf[0].get_pixmap(), pdf[0].get_text()
+found = {"pymupdf.layout", "pymupdf4llm", "onnxruntime", "networkx"} & sys.modules.keys()
+assert not found, found
+import pymupdf.layout  # can still be imported
+"""
+
+
+def test_documents_are_opened_and_rendered_without_the_layout_models():
+    run = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_MODELS], cwd=PROJECT, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+
+
 def test_the_parent_of_the_workers_loads_no_engine():
     assert loaded_by("worker.app") & ENGINES == set()
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pymupdf
 from PIL import Image
 
 from ocrqueue.documents.document import Document
 from ocrqueue.documents.page_image import PageImage
 from ocrqueue.documents.pdf.layer import Usable, usable_text
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.text_layer import TextLayer
 from ocrqueue.documents.transforms import ORIENTATION_OF, Transform, chained, inverse, scaled, to_stored
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
@@ -25,10 +25,6 @@ from ocrqueue.pages import Line, Word
 from ocrqueue.states import Origin
 
 log = logging.getLogger(__name__)
-
-pymupdf.TOOLS.mupdf_display_errors(False)
-pymupdf.TOOLS.mupdf_display_warnings(False)
-pymupdf.set_messages(pylogging=True, pylogging_name="pymupdf", pylogging_level=10)  # it would write to stdout
 
 _POINTS = 72.0  # points per inch
 _MAX_SIDE = 20_000.0  # points; ISO 32000-1, annex C, names 14,400 as the usual limit

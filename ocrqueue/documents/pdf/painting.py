@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pymupdf
-from pymupdf import extra, mupdf
 
+from ocrqueue.documents.pdf.mupdf import extra, mupdf, pymupdf
 from ocrqueue.geometry import Point, Rect
 
 _DPI = 150  # dots per inch of the grey image in which ink is looked for

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-import pymupdf
-
 from ocrqueue.documents.pdf.characters import accented, is_unspaced, readable
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
 from ocrqueue.geometry import Quad, Rect, union

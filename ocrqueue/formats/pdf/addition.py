@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import pymupdf
-
 from ocrqueue.documents.pdf.document import to_user_space
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import Transform, apply, chained
 from ocrqueue.formats.pdf.glyphs import Glyphs
 from ocrqueue.formats.pdf.text_stream import text_stream

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-import pymupdf
 import pytest
 from PIL import Image
 
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import apply, between
 from ocrqueue.layout import arrange
 from ocrqueue.pages import Line, PageText

@@ -4,11 +4,11 @@ import logging
 import math
 
 import numpy as np
-import pymupdf
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.documents import PageImage, open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import IDENTITY, ROTATION_OF, apply
 from ocrqueue.limits import Limits
 from ocrqueue.upright import upright

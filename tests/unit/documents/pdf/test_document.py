@@ -4,11 +4,11 @@ import contextlib
 import io
 
 import numpy as np
-import pymupdf
 import pytest
 from PIL import Image, ImageDraw
 
 from ocrqueue.documents import open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import apply
 from ocrqueue.errors import DocumentError, PageFailure
 from ocrqueue.limits import Limits

@@ -1,9 +1,9 @@
 """Text of a PDF that is not used: it is invisible, has no meaning, or comes from an earlier OCR."""
 
-import pymupdf
 import pytest
 
 from ocrqueue.documents.pdf import document as pdf_module
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.paper import PROSE, Paper, photograph, scanned
 
 SHIFTED = str.maketrans({chr(c): chr(c - 29) for c in range(0x41, 0x7B)})  # glyph numbers instead of characters

@@ -4,12 +4,12 @@ import io
 
 import numpy as np
 import pikepdf
-import pymupdf
 import pypdfium2
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageDraw, TiffImagePlugin
 
 from ocrqueue.documents import open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.errors import CODES, OcrError, PageError
 from ocrqueue.formats.pdf.searchable import write_searchable
 from ocrqueue.limits import Limits

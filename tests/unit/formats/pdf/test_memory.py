@@ -4,9 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pymupdf
 import pytest
 from PIL import Image
+
+from ocrqueue.documents.pdf.mupdf import pymupdf
 
 PROJECT = Path(__file__).parents[4]
 PROGRAM = """

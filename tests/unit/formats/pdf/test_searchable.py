@@ -3,11 +3,11 @@
 import io
 
 import pikepdf
-import pymupdf
 import pypdfium2
 import pytest
 
 from ocrqueue.documents import open_document
+from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.errors import CODES, OcrError, PageError
 from ocrqueue.pages import Line, PageText
 from ocrqueue.storage.results import PageFacts, failed_page, page_result

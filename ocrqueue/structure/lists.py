@@ -1,0 +1,70 @@
+"""List items: splits the lines of a list into its items, and finds their markers and depths."""
+
+import re
+from collections.abc import Sequence
+
+from ocrqueue.blocks import BlockKind
+from ocrqueue.geometry import Rect, union
+from ocrqueue.structure.parts import Part
+from ocrqueue.structure.texts import Text
+
+_BULLET = re.compile(r"[•●○◦▪■‣⁃·∙](?=\s*\S)|[-–—*+](?=\s)")
+_NUMBER = re.compile(r"\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)](?=\s)|\[\d{1,3}\](?=\s)")
+_LEFT = 24.0  # points: a bullet is at most so far left of its line
+_SAME_INDENT = 0.5  # sizes of type: markers at most so far apart are of one depth
+
+
+def list_items(part: Part, bullets: Sequence[Rect]) -> list[Part]:
+    """A part, divided into the items of a list if it is one. Other parts stay as they are.
+
+    `bullets` are the boxes of small shapes that are painted on the page.
+    """
+    if part.kind not in (BlockKind.LIST_ITEM, BlockKind.PARAGRAPH) or not part.texts:
+        return [part]
+    marked = [(text, *_marker_of(text, bullets)) for text in part.texts]
+    if part.kind is BlockKind.PARAGRAPH and not _is_list(marked):
+        return [part]
+    items: list[Part] = []
+    for text, marker, left in marked:
+        if marker or not items:
+            items.append(Part(BlockKind.LIST_ITEM, [text], text.box, part.region, marker, left))
+        else:
+            items[-1].texts.append(text)
+    for item in items:
+        item.box = union(text.box for text in item.texts)
+    return items
+
+
+def _marker_of(text: Text, bullets: Sequence[Rect]) -> tuple[str | None, float]:
+    """The marker of a line and where it begins; None and the beginning of the line without one."""
+    match = _BULLET.match(text.text) or _NUMBER.match(text.text)
+    if match:
+        return match[0], text.box[0]
+    near = [box for box in bullets if _is_bullet_of(box, text)]
+    return ("•", near[0][0]) if near else (None, text.box[0])
+
+
+def _is_bullet_of(box: Rect, text: Text) -> bool:
+    """Whether a small shape is the bullet of a line."""
+    return 0 < text.box[0] - box[2] < _LEFT and text.box[1] < (box[1] + box[3]) / 2 < text.box[3]
+
+
+def _is_list(marked: Sequence[tuple[Text, str | None, float]]) -> bool:
+    """Whether the lines of a paragraph are items: the first has a bullet."""
+    text, marker, _ = marked[0]
+    return marker is not None and not _NUMBER.match(text.text)
+
+
+def set_depths(parts: Sequence[Part]) -> None:
+    """A first guess of the depths of list items, by how far they are indented among the items before them."""
+    open_at: list[float] = []
+    for part in parts:
+        if part.kind is not BlockKind.LIST_ITEM:
+            open_at = []
+            continue
+        near = _SAME_INDENT * part.size
+        while open_at and part.marker_left < open_at[-1] - near:
+            open_at.pop()
+        if not open_at or part.marker_left > open_at[-1] + near:
+            open_at.append(part.marker_left)
+        part.depth = len(open_at)

@@ -1,0 +1,124 @@
+"""The layout models that come with PyMuPDF 2: which parts of a page are headings, list items, tables and so on.
+
+They classify the lines of text of a page, by the text, the drawings and the image of the page.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ocrqueue.geometry import Rect
+
+_NEEDED = ("networkx", "numpy", "onnxruntime", "pymupdf", "yaml")
+_lock = threading.Lock()  # the models and `find_tables` use state of the process
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the page that is one thing. All coordinates are in points of the page."""
+
+    kind: str  # as the models call it: text, title, picture, table, list-item, page-header, ...
+    box: Rect
+    rows: tuple[float, ...] = ()  # heights of the lines between the rows of a table; empty: its grid was not recognised
+    columns: tuple[float, ...] = ()  # the same between its columns
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A cell of a table's grid, without its text."""
+
+    row: int
+    column: int
+    row_span: int
+    column_span: int
+    box: Rect
+    is_header: bool
+
+
+def has_models() -> bool:
+    """Whether the layout models and what they need are installed. Imports nothing."""
+    if any(find_spec(name) is None for name in _NEEDED):
+        return False
+    spec = find_spec("pymupdf")
+    folders = spec.submodule_search_locations if spec else None
+    return any((Path(folder) / "layout" / "resources").is_dir() for folder in folders or ())
+
+
+def regions_of(page: Any) -> list[Region]:
+    """The regions of a page of PyMuPDF that is not rotated. Raises what the models raise."""
+    with _lock:
+        page.layout_information = _model().predict(page, return_raw=True)
+    return [_region(group) for group in page.layout_information or ()]
+
+
+def tables_of(page: Any) -> list[list[Slot]]:
+    """The cells of each table of a page, by its ruled lines and by the models. Call `regions_of` with the page first.
+
+    An error gives no tables: `find_tables` catches all exceptions and returns None.
+    """
+    with _lock:
+        found = page.find_tables(use_layout=True, union=True, refine=True)
+    return [_slots(table.placements) for table in found.tables if table.placements] if found else []
+
+
+@cache
+def _model() -> Any:
+    """The models, loaded once in a process. They run on one thread: children of a worker share the cores."""
+    from ocrqueue.documents.pdf.mupdf import pymupdf
+
+    pymupdf._get_layout = pymupdf.Page.get_layout  # else the import below makes a model of its own
+    from pymupdf.layout import DocumentLayoutAnalyzer
+    from pymupdf.layout.onnx import common_util as sessions
+
+    runtime = sessions.ort
+    sessions.ort = SimpleNamespace(InferenceSession=runtime.InferenceSession, SessionOptions=_one_thread(runtime))
+    try:
+        model = DocumentLayoutAnalyzer.get_model()
+    finally:
+        sessions.ort = runtime
+    pymupdf._get_layout = model.predict
+    return model
+
+
+def _one_thread(runtime: Any) -> Any:
+    """A maker of options for sessions of ONNX Runtime that start no threads."""
+
+    def options() -> Any:
+        made = runtime.SessionOptions()
+        made.intra_op_num_threads = made.inter_op_num_threads = 1
+        return made
+
+    return options
+
+
+def _region(group: dict[str, Any]) -> Region:
+    left, top, right, bottom = (float(v) for v in group["group_bbox"][:4])
+    grid = group.get("table_grid")
+    if grid is None:
+        return Region(group["class_name"], (left, top, right, bottom))
+    rows = tuple(sorted(top + float(y) for y in grid.h_lines))
+    columns = tuple(sorted(left + float(x) for x in grid.v_lines))
+    return Region(group["class_name"], (left, top, right, bottom), rows, columns)
+
+
+def _slots(placements: Iterable[Iterable[Any]]) -> list[Slot]:
+    """The cells of a table of PyMuPDF. A row lists the cells that begin in it, each with the places it covers."""
+    slots: list[Slot] = []
+    taken: set[tuple[int, int]] = set()
+    for row, cells in enumerate(placements):
+        column = 0
+        for cell in cells:
+            while (row, column) in taken:
+                column += 1
+            down, across = max(int(cell.rowspan), 1), max(int(cell.colspan), 1)
+            taken.update((row + i, column + j) for i in range(down) for j in range(across))
+            left, top, right, bottom = cell.bbox or (0.0, 0.0, 0.0, 0.0)
+            box = float(left), float(top), float(right), float(bottom)
+            slots.append(Slot(row, column, down, across, box, cell.tag == "th"))
+            column += across
+    return slots

@@ -1,0 +1,94 @@
+"""The blocks of one page, from its lines and the regions that the layout models find on it."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ocrqueue.blocks import Block, BlockKind, Cell
+from ocrqueue.documents import Document
+from ocrqueue.layout.pieces import frame_of
+from ocrqueue.pages import PageText
+from ocrqueue.storage.results import PageFacts
+from ocrqueue.structure.lists import list_items
+from ocrqueue.structure.models import Region, Slot, has_models, regions_of, tables_of
+from ocrqueue.structure.order import in_order
+from ocrqueue.structure.parts import Part, parts_of
+from ocrqueue.structure.sheet import Sheet, sheet_of
+from ocrqueue.structure.tables import filled, grid_of, table_for
+from ocrqueue.structure.texts import texts_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+log = logging.getLogger(__name__)
+
+
+def find_blocks(
+    document: Document | None, number: int, page: PageText, facts: PageFacts, image: "Image | None" = None
+) -> tuple[Block, ...] | None:
+    """The blocks of page `number` (from 1) in reading order. Each line that has text is in exactly one block.
+
+    A page whose text comes from a PDF is examined in `document`; another page in `image`, the page image to which the
+    lines refer, in any resolution. None where models are missing, cannot see the page or fail, and for text that is
+    written downwards: then `ocrqueue.structure` has rules instead. Raises nothing.
+    """
+    if not any(line.text.strip() for line in page.lines):
+        return ()
+    if not has_models() or frame_of(page.lines).vertical:
+        return None
+    try:
+        with sheet_of(document, number, page, facts, image) as sheet:
+            return None if sheet is None else _blocks(page, sheet)
+    except Exception:
+        log.warning("page=%d its structure was not found, because the layout models failed", number, exc_info=True)
+        return None
+
+
+def _blocks(page: PageText, sheet: Sheet) -> tuple[Block, ...]:
+    texts = texts_of(page.lines, sheet)
+    regions = regions_of(sheet.page)
+    has_tables = any(region.kind == "table" for region in regions)
+    tables = tables_of(sheet.page) if sheet.is_source and has_tables else []
+    parts = [item for part in parts_of(texts, regions) for item in list_items(part, ())]
+    return tuple(_block(part, tables, sheet) for part in in_order(parts))
+
+
+def _block(part: Part, tables: Sequence[Sequence[Slot]], sheet: Sheet) -> Block:
+    """A part as a block. A table whose cells are not recognised is a paragraph."""
+    cells = _cells(part.region, part, tables, sheet) if part.kind is BlockKind.TABLE and part.region else ()
+    kind = BlockKind.PARAGRAPH if part.kind is BlockKind.TABLE and not cells else part.kind
+    known = [text.is_bold for text in part.texts if text.is_bold is not None]
+    joint = " " if kind is not BlockKind.PICTURE else "\n"
+    text = joint.join(text.text for text in part.texts)
+    if part.marker and text.startswith(part.marker):
+        text = text[len(part.marker) :].lstrip()
+    return Block(
+        kind,
+        sheet.quad(part.box),
+        tuple(text.index for text in part.texts),
+        text,
+        depth=part.depth,
+        marker=part.marker,
+        cells=cells,
+        size=part.size or None,
+        is_bold=sum(known) * 2 > len(known) if known else None,
+    )
+
+
+def _cells(region: Region, part: Part, tables: Sequence[Sequence[Slot]], sheet: Sheet) -> tuple[Cell, ...]:
+    """The cells of a table; empty if it has not at least two."""
+    slots = table_for(region, tables) or grid_of(region)
+    if len(slots) < 2:
+        return ()
+    return tuple(
+        Cell(
+            cell.slot.row,
+            cell.slot.column,
+            cell.slot.row_span,
+            cell.slot.column_span,
+            cell.slot.is_header,
+            cell.text,
+            sheet.quad(cell.slot.box),
+        )
+        for cell in filled(slots, part.texts)
+    )

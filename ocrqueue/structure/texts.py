@@ -1,0 +1,107 @@
+"""The lines of a page on its sheet: their boxes and words in points, their size of type, and whether they are bold."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ocrqueue.geometry import Rect
+from ocrqueue.pages import Line
+from ocrqueue.states import Origin
+from ocrqueue.structure.sheet import Sheet
+
+_BOLD = 16  # flag of a span of PyMuPDF
+_BOLD_NAME = re.compile("bold|black|heavy|demi", re.IGNORECASE)  # in names of fonts without that flag
+_READ_SIZE = 0.78  # type size of a line that was read, as a share of the height of its box, which has room around it
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A word, or a line in one font, and its place on the sheet."""
+
+    text: str
+    box: Rect
+    size: float = 0.0  # type size in points; 0: not known
+    is_bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A line on the sheet."""
+
+    index: int  # of the line on its page
+    text: str
+    box: Rect
+    words: tuple[Piece, ...]  # in the order of the text; made in proportion where the engine gave none
+    size: float  # type size in points
+    is_bold: bool | None  # None: not known
+
+    @property
+    def middle(self) -> float:
+        """Halfway between top and bottom."""
+        return (self.box[1] + self.box[3]) / 2
+
+
+def texts_of(lines: Sequence[Line], sheet: Sheet) -> list[Text]:
+    """The lines that contain text."""
+    printed = _Pieces(_spans(sheet.page) if sheet.is_source else ())
+    lacks_words = any(not line.words for line in lines)
+    words = _Pieces(_words(sheet.page) if sheet.is_source and lacks_words else ())
+    return [_text(i, line, sheet, printed, words) for i, line in enumerate(lines) if line.text.strip()]
+
+
+class _Pieces:
+    """Pieces of text, found by the box that contains their middle."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = sorted(pieces, key=_middle)
+        self._middles = [_middle(piece) for piece in self._pieces]
+
+    def within(self, box: Rect) -> list[Piece]:
+        """The pieces whose middle lies in a box, from left to right."""
+        near = self._pieces[bisect_left(self._middles, box[1]) : bisect_left(self._middles, box[3])]
+        inside = [piece for piece in near if box[0] <= (piece.box[0] + piece.box[2]) / 2 <= box[2]]
+        return sorted(inside, key=lambda piece: piece.box[0])
+
+
+def _middle(piece: Piece) -> float:
+    return (piece.box[1] + piece.box[3]) / 2
+
+
+def _spans(page: Any) -> list[Piece]:
+    """The pieces of the page that are printed in one font."""
+    blocks = page.get_text("dict", flags=0)["blocks"]
+    spans = [span for block in blocks for line in block.get("lines", ()) for span in line["spans"]]
+    return [Piece(s["text"], tuple(s["bbox"]), float(s["size"]), _is_bold(s)) for s in spans if s["text"].strip()]
+
+
+def _is_bold(span: dict[str, Any]) -> bool:
+    return bool(span["flags"] & _BOLD or _BOLD_NAME.search(span["font"]))
+
+
+def _words(page: Any) -> list[Piece]:
+    return [Piece(word[4], tuple(word[:4])) for word in page.get_text("words")]
+
+
+def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces) -> Text:
+    box = sheet.rect(line.box)
+    own = tuple(Piece(word.text, sheet.rect(word.box)) for word in line.words)
+    if not own:
+        found = words.within(box)
+        is_same = "".join(piece.text for piece in found) == "".join(line.text.split())
+        own = tuple(found) if is_same else _even_words(line.text, box)
+    spans = printed.within(box) if line.origin == Origin.TEXT_LAYER else []
+    if not spans:
+        return Text(index, line.text, box, own, _READ_SIZE * (box[3] - box[1]), None)
+    total = sum(len(span.text) for span in spans)
+    size = max(spans, key=lambda span: (len(span.text), span.size)).size
+    return Text(index, line.text, box, own, size, 2 * sum(len(s.text) for s in spans if s.is_bold) > total)
+
+
+def _even_words(text: str, box: Rect) -> tuple[Piece, ...]:
+    """The words of a line as if all characters had the same width."""
+    left, top, right, bottom = box
+    step = (right - left) / len(text)
+    found = re.finditer(r"\S+", text)
+    return tuple(Piece(m[0], (left + m.start() * step, top, left + m.end() * step, bottom)) for m in found)

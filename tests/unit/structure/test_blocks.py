@@ -1,0 +1,115 @@
+"""The blocks that the layout models find on whole pages."""
+
+import pytest
+
+from ocrqueue.blocks import BlockKind
+from ocrqueue.documents import open_document
+from ocrqueue.limits import Limits
+from ocrqueue.pages import Line, PageText
+from ocrqueue.storage.results import PageFacts
+from ocrqueue.structure import find_blocks
+from tests.unit.structure.pages import PROSE, ROWS, Sketch, blocks_of, read, scanned
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """A page with headings, paragraphs, a list, a table and a page number."""
+    sketch = Sketch()
+    sketch.heading("1 Purpose and scope")
+    sketch.paragraph()
+    sketch.bullets()
+    sketch.heading("2 Results of the year")
+    sketch.paragraph()
+    sketch.table()
+    sketch.paragraph()
+    sketch.foot("17")
+    return sketch.save(tmp_path_factory.mktemp("report") / "report.pdf")
+
+
+def of_kind(blocks, kind):
+    return [block for block in blocks if block.kind is kind]
+
+
+def assert_complete(blocks, lines):
+    """Each line is in exactly one block."""
+    assert sorted(i for block in blocks for i in block.lines) == list(range(len(lines)))
+
+
+def test_a_page_of_a_pdf(report):
+    blocks, lines = blocks_of(report)
+    assert_complete(blocks, lines)
+    headings = of_kind(blocks, BlockKind.HEADING)
+    assert [block.text for block in headings] == ["1 Purpose and scope", "2 Results of the year"]
+    assert all(block.is_bold and 14 < block.size < 16 for block in headings)
+    paragraphs = of_kind(blocks, BlockKind.PARAGRAPH)
+    assert [block.text for block in paragraphs] == [" ".join(PROSE)] * 3
+    assert all(not block.is_bold and 9 < block.size < 11 for block in paragraphs)
+    assert [block.text for block in of_kind(blocks, BlockKind.PAGE_FOOTER)] == ["17"]
+
+
+def test_a_ruled_table(report):
+    blocks, _ = blocks_of(report)
+    (table,) = of_kind(blocks, BlockKind.TABLE)
+    assert [cell.text for cell in table.cells] == [cell for row in ROWS for cell in row]
+    assert [(cell.row, cell.column) for cell in table.cells] == [(i, j) for i in range(4) for j in range(3)]
+    assert [cell.is_header for cell in table.cells] == [True] * 3 + [False] * 9
+    assert all(cell.box is not None for cell in table.cells)
+
+
+def test_a_page_that_was_read_by_ocr_needs_no_document(report):
+    image, page, facts = scanned(report)
+    blocks = find_blocks(None, 1, page, facts, image)
+    assert_complete(blocks, page.lines)
+    assert [block.text for block in of_kind(blocks, BlockKind.HEADING)] == [
+        "1 Purpose and scope",
+        "2 Results of the year",
+    ]
+    (table,) = of_kind(blocks, BlockKind.TABLE)
+    assert [cell.text for cell in table.cells] == [cell for row in ROWS for cell in row]
+    assert all(block.is_bold is None for block in blocks)
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_rotated_page_has_the_same_blocks(report, tmp_path, rotation):
+    expected, _ = blocks_of(report)
+    with open_document(report, Limits()) as document:
+        document.pdf[0].set_rotation(rotation)
+        document.pdf.save(tmp_path / "turned.pdf")
+    blocks, lines = blocks_of(tmp_path / "turned.pdf")
+    assert_complete(blocks, lines)
+    assert [(block.kind, block.text) for block in blocks] == [(block.kind, block.text) for block in expected]
+
+
+def test_the_document_does_not_change(report):
+    document, page, facts = read(report)
+    with document:
+        document.pdf[0].set_rotation(90)
+        find_blocks(document, 1, page, facts)
+        assert document.pdf[0].rotation == 90
+        assert document.pdf.page_count == 1
+
+
+def test_a_stored_page_has_the_same_blocks(report):
+    """Results have lines without words; the words are then taken from the document."""
+    document, page, facts = read(report)
+    stored = PageText([Line(line.text, line.box, None, line.origin) for line in page.lines])
+    with document:
+        found, later = find_blocks(document, 1, page, facts), find_blocks(document, 1, stored, facts)
+    assert later == found
+
+
+def test_a_page_without_lines_has_no_blocks():
+    assert find_blocks(None, 1, PageText([]), PageFacts(width=100, height=100, dpi=72)) == ()
+
+
+def test_a_page_that_the_models_cannot_see_has_none():
+    page = PageText([Line("text", ((0, 0), (40, 0), (40, 10), (0, 10)))])
+    assert find_blocks(None, 1, page, PageFacts(width=100, height=100, dpi=72)) is None
+
+
+def test_text_that_is_written_downwards_has_none(report):
+    image, _, facts = scanned(report)
+    page = PageText(
+        [Line("縦書きの文章です", ((x, 10), (x + 20, 10), (x + 20, 400), (x, 400))) for x in (500, 460, 420)]
+    )
+    assert find_blocks(None, 1, page, facts, image) is None
