@@ -6,7 +6,9 @@ from ocrqueue.blocks import Block
 from ocrqueue.geometry import Point, Quad
 from ocrqueue.states import Origin
 
-__all__ = ["Line", "PageText", "PageWarning", "Point", "Quad", "Word"]
+__all__ = ["POORLY_READ", "Line", "PageText", "PageWarning", "Point", "Quad", "Word"]
+
+POORLY_READ = 0.7  # quality below which a page counts as poorly read; see docs/results.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class PageText:
     markdown: str | None = None  # None: the same as `text`
     warnings: tuple[PageWarning, ...] = ()  # why the text may not be complete
     blocks: tuple[Block, ...] | None = None  # in reading order; None: the structure is not known
+    unread: float = 0.0  # length of the lines that were found but not read, as a share of the length of all; 0 to 1
 
     @property
     def plain(self) -> str:

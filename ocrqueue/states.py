@@ -47,10 +47,11 @@ class Origin(StrEnum):
 
 
 class WarningCode(StrEnum):
-    """Why the text of a page that was read may not be complete."""
+    """Why the text of a page that was read may be incomplete or wrong."""
 
     CUT_OFF = "cut_off"  # the model reached the limit on tokens
     REPETITION = "repetition"  # the model repeated itself endlessly; the text ends where that began
+    POORLY_READ = "poorly_read"  # the quality of the page is low
 
 
 class MessageKind(StrEnum):

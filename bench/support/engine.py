@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 def rapidocr() -> tuple[Engine, Model]:
     """The engine `rapidocr` and its model, which is loaded."""
-    engine: Engine = engine_class(ENGINES["rapidocr"])()
-    model = engine.default_model()
-    engine.load(model)
-    return engine, model
+    engine = loaded("rapidocr")
+    return engine, engine.default_model()
+
+
+def loaded(name: str) -> Engine:
+    """An engine with its default model loaded."""
+    engine: Engine = engine_class(ENGINES[name])()
+    engine.load(engine.default_model())
+    return engine
 
 
 def mlx_vlm(folder: Path = tiny.FOLDER) -> "MlxVlm":

@@ -18,6 +18,7 @@ _SMALL_E = "\u0364"
 _UMLAUT = "\u0308"
 _LINE_END_HYPHEN = re.compile(r"(?<=\w)-[^\S\n]*\n\s*(?=\w)")
 _WHITE = re.compile(r"\s+")
+_LETTER = re.compile(r"[^\W_]")
 _WITHOUT_BLANKS = frozenset({"zh", "ja", "vi"})
 
 
@@ -52,6 +53,19 @@ def word_f1(read: str, truth: str, lang: str = "en", *, ignore_case: bool = Fals
     found, wanted = (_words(fold(text, lang, ignore_case), lang) for text in (read, truth))
     total = found.total() + wanted.total()
     return 2 * (found & wanted).total() / total if total else 1.0
+
+
+def words_right(read: str, truth: str, lang: str = "en", *, ignore_case: bool = False) -> float | None:
+    """The share of the words of the truth that were read, compared as multisets; None if the truth has no word.
+
+    Marks that stand alone do not count as words; the words of Vietnamese are its syllables.
+    """
+    lang = "en" if lang.startswith("vi") else lang
+    found, wanted = (
+        Counter({word: n for word, n in _words(fold(text, lang, ignore_case), lang).items() if _LETTER.search(word)})
+        for text in (read, truth)
+    )
+    return (found & wanted).total() / wanted.total() if wanted else None
 
 
 def _words(folded: str, lang: str) -> Counter[str]:

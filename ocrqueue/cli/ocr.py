@@ -34,7 +34,7 @@ from ocrqueue.states import JobState
 from ocrqueue.storage.results import PageNote
 from ocrqueue.webhooks.parameters import WebhookParameters, parse_webhook
 
-_COUNTS = ("state", "pages", "missing_pages", "ok", "failed", "cancelled")
+_COUNTS = ("state", "pages", "missing_pages", "ok", "failed", "cancelled", "quality", "poorly_read")
 
 
 @dataclass(slots=True)

@@ -85,7 +85,8 @@ def progress_of(status: JobStatus) -> str:
     if status.pages is not None:
         done = status.ok if status.has_ended else status.finished
         parts.append(f"{done} of {status.pages} page{'s' if status.pages != 1 else ''}")
-    parts += [f"{n} {word}" for n, word in ((status.failed, "failed"), (status.cancelled, "cancelled")) if n]
+    counts = ((status.failed, "failed"), (status.cancelled, "cancelled"), (status.poorly_read, "poorly read"))
+    parts += [f"{n} {word}" for n, word in counts if n]
     if status.code:
         parts.append(f"{status.code}: {status.message}")
     if status.waiting_for:

@@ -35,6 +35,8 @@ class JobStatus:
     message: str | None
     waiting_for: str | None  # why the job cannot continue, and what to do; None if a worker can continue it
     owner: str | None = None  # name of the API key that submitted the job; None for other clients
+    quality: float | None = None  # mean of the pages whose quality is known so far, 0 to 1; None: of none
+    poorly_read: int = 0  # pages that were read with a low quality; see `ocrqueue.quality`
 
     @property
     def has_ended(self) -> bool:
@@ -96,6 +98,8 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         message=job.message,
         waiting_for=_waiting_for(job, workers),
         owner=job.submitter.owner,
+        quality=job.quality,
+        poorly_read=job.poorly_read,
     )
 
 
@@ -113,6 +117,8 @@ def ended_status(known: JobStatus, end: Mapping[str, Any]) -> JobStatus:
         ok=end["counts"]["ok"],
         failed=end["counts"]["failed"],
         cancelled=end["counts"]["cancelled"],
+        quality=end.get("quality"),  # older versions write neither
+        poorly_read=end.get("poorly_read", 0),
         ended=known.created + end["seconds"],
         code=error.get("code"),
         message=error.get("message"),

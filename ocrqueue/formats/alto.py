@@ -40,7 +40,8 @@ def write_alto(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
 
     The boxes of words divide their line's box; their confidence is the line's. A slanted line has the upright box
     around it, and its corners as a polygon. A line without a place has no box. A tag of each line says where its text
-    comes from, and one of each block what it is. A result without pages gets an empty page, because ALTO requires one.
+    comes from, and one of each block what it is. `ACCURACY` of a page is its quality in percent. A result without pages
+    gets an empty page, because ALTO requires one.
     """
     name = clean_text(str(header["source"]["name"] or ""))
     has_blocks, pages = is_structured(pages)
@@ -59,6 +60,8 @@ def write_alto(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
 def _write_page(stream: TextIO, page: Mapping[str, Any], language: str | None) -> None:
     number = page["page"]
     about = {"ID": f"page_{number}", "PHYSICAL_IMG_NR": number, "WIDTH": page["width"], "HEIGHT": page["height"]}
+    if page.get("quality") is not None:  # older versions write none
+        about["ACCURACY"] = round(100 * page["quality"])
     if page["error"]:
         about["QUALITY_DETAIL"] = page["error"]["code"]
     blocks = placed_blocks(page)

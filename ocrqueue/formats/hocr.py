@@ -47,8 +47,8 @@ def write_hocr(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
     """Write a result as hOCR: each page is an `ocr_page` of lines and words, in areas where its blocks are known.
 
     The boxes of words divide their line's box; their confidence is the line's. The property `x_origin` says where the
-    text of a line comes from, and `x_error` why a page was not read. A line without a place has the box of the page,
-    and no words. The property `x_kind` says what a block is.
+    text of a line comes from, `x_quality` how well a page was probably read, `x_error` why it was not read, `x_kind`
+    what a block is. A line without a place has the box of the page, and no words.
     """
     name = clean_text(str(header["source"]["name"] or ""))
     language = language_of(header)
@@ -80,6 +80,8 @@ def _write_page(stream: TextIO, page: Mapping[str, Any], name: str) -> None:
     about = [f'image "{_quoted(name)}"', whole, f"ppageno {number - 1}"]
     if page["dpi"]:
         about.append(f"scan_res {page['dpi']} {page['dpi']}")
+    if page.get("quality") is not None:  # older versions write none
+        about.append(f"x_quality {page['quality']}")
     if page["error"]:
         about.append(f"x_error {page['error']['code']}")
     stream.write(f'<div class="ocr_page" id="page_{number}" title="{escape("; ".join(about))}">\n')

@@ -11,6 +11,7 @@ from ocrqueue import names
 from ocrqueue.errors import OcrError, PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import page_records, scripts
 from ocrqueue.ledger.figures import Measured
+from ocrqueue.ledger.qualities import NONE_READ, Qualities, percent
 from ocrqueue.ledger.records import (
     NOBODY,
     Claim,
@@ -128,15 +129,16 @@ class Ledger:
         return self.job(job) if reply and reply["claimed"] else None
 
     def open(
-        self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object], read: Sequence[int] = ()
+        self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object], read: Qualities = NONE_READ
     ) -> Step:
         """Record that the document is open, and open its pages.
 
         `pages` is the number of pages asked for. `record` has total, engine, model, revision, queue and source. `read`
-        are the indices of pages that are read already, ascending; they count the pages asked for from 1.
+        has the qualities of the pages that are read already, by index (the pages asked for from 1), ascending.
         """
         flat = [item for pair in record.items() for item in pair]
-        return self._step("open", job, token, pages, lanes, json.dumps(list(read)), *flat)
+        known = json.dumps([(index, percent(quality)) for index, quality in read.items()])
+        return self._step("open", job, token, pages, lanes, known, *flat)
 
     def refuse(self, job: str, token: str, error: PageError) -> Step:
         """Fail a job whose document cannot be opened."""
@@ -180,7 +182,7 @@ class Ledger:
         return Claim(record, token, tuple(ClaimedPage(numbers.number(i), lost) for i, lost in pages))
 
     def finish(self, claim: Claim, results: Mapping[int, Measured | PageError | None], seconds: float = 0.0) -> Step:
-        """Count pages as read, as taken from the cache (None), or as failed.
+        """Count pages as read, or as failed. None: taken from the cache, and its quality is not known.
 
         `seconds` is the time for which the claim kept its worker child busy. If the claim is no longer live, nothing
         changes.
@@ -353,9 +355,8 @@ def _encoded(result: Measured | PageError | None) -> list[object]:
     """The result of a page as the script `finish` takes it."""
     if isinstance(result, PageError):
         return ["failed", result.code, _clean(result.message)]
-    if result is None:
-        return ["ok"]
-    return ["ok", result.seconds, -1 if result.confidence is None else result.confidence]
+    found = result or Measured(None, None)
+    return ["ok", *(-1 if x is None else x for x in (found.seconds, found.confidence)), percent(found.quality)]
 
 
 def _decode(job: str, raw: object) -> dict[str, Any] | None:

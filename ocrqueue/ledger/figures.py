@@ -29,8 +29,9 @@ Labels = tuple[str, ...]
 class Measured:
     """What is measured of a page that was read."""
 
-    seconds: float  # time of the engine
+    seconds: float | None  # time of the engine; None: the page was taken from the page cache
     confidence: float | None  # mean of its lines, 0 to 1; None: the engine gives none
+    quality: float | None = None  # see `ocrqueue.quality`, 0 to 1; None: it is not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import cast
 from redis import Redis
 
 from ocrqueue import names
+from ocrqueue.ledger.page_records import page_record
+from ocrqueue.ledger.qualities import fields_of
 from ocrqueue.ledger.records import Job, PageNumbers, PageRecord
 from ocrqueue.states import PageState
 
@@ -64,20 +66,15 @@ class FinishedPages:
         while self._unfinished and len(found) < wanted:
             chunk = [self._unfinished.popleft() for _ in range(min(size, len(self._unfinished)))]
             size *= 2
-            values = cast("list[str | None]", self._redis.hmget(names.pages_key(self._job), [str(i) for i in chunk]))
-            for i, value in zip(chunk, values, strict=True):
-                page = _state_of(numbers.number(i), value, i <= cursor)
+            asked = [*map(str, chunk), *fields_of(chunk)]
+            values = cast("list[str | None]", self._redis.hmget(names.pages_key(self._job), asked))
+            fields = dict(zip(asked, values, strict=True))
+            for i in chunk:
+                # a page that was claimed is open again if Redis lost the job and it was created again
+                page = page_record(numbers.number(i), i, fields, cursor, top=self._passed)
                 if page.state in (PageState.OPEN, PageState.CLAIMED):
                     still.append(i)
                 else:
                     found.append(page)
         self._unfinished.extendleft(reversed(still))
         return found
-
-
-def _state_of(number: int, value: str | None, was_claimed: bool) -> PageRecord:
-    """The state of a page by its value in the hash of pages, which holds no page that was read."""
-    if value is not None:
-        return PageRecord.parse(number, value)
-    # a page that was claimed is open again if Redis lost the job and it was created again
-    return PageRecord(number, PageState.OK if was_claimed else PageState.OPEN)

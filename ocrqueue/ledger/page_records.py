@@ -1,10 +1,11 @@
 """What the ledger knows about the pages of a job."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from redis import Redis
 
 from ocrqueue import names
+from ocrqueue.ledger.qualities import field_of, quality_of
 from ocrqueue.ledger.records import Job, PageNumbers, PageRecord
 from ocrqueue.states import PageState
 
@@ -19,7 +20,7 @@ def every(redis: Redis, job: Job) -> Iterator[PageRecord]:
         return
     numbers = PageNumbers(job.options.pages, int(total or 0))  # `job` may have been read before it was opened
     for i in range(1, int(asked) + 1):
-        yield _record(numbers.number(i), i, special.get(str(i)), int(cursor), int(top))
+        yield page_record(numbers.number(i), i, special, int(cursor), int(top))
 
 
 def one(redis: Redis, job: Job, number: int) -> PageRecord | None:
@@ -29,15 +30,16 @@ def one(redis: Redis, job: Job, number: int) -> PageRecord | None:
     index = job.numbers.index(number)
     with redis.pipeline() as pipe:
         pipe.hmget(names.job_key(job.id), "cursor", "top")
-        pipe.hget(names.pages_key(job.id), str(index))
-        (cursor, top), known = pipe.execute()
-    return _record(number, index, known, int(cursor or 0), int(top or 0))
+        asked = [str(index), field_of(index)]
+        pipe.hmget(names.pages_key(job.id), asked)
+        (cursor, top), values = pipe.execute()
+    return page_record(number, index, dict(zip(asked, values, strict=True)), int(cursor or 0), int(top or 0))
 
 
-def _record(number: int, index: int, known: str | None, cursor: int, top: int) -> PageRecord:
-    """A page by its value in the hash of pages, which holds no page that was read, and no open one after `cursor`."""
-    if known is not None:
+def page_record(number: int, index: int, fields: Mapping[str, str | None], cursor: int, top: int) -> PageRecord:
+    """A page by its fields in the hash of pages, which holds no page that was read, and no open one after `cursor`."""
+    if (known := fields.get(str(index))) is not None:
         return PageRecord.parse(number, known)
-    return PageRecord(
-        number, PageState.OK if index <= cursor else PageState.OPEN if index <= top else PageState.CANCELLED
-    )
+    if index <= cursor:
+        return PageRecord(number, PageState.OK, quality=quality_of(index, fields))
+    return PageRecord(number, PageState.OPEN if index <= top else PageState.CANCELLED)

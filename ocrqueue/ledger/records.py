@@ -112,6 +112,8 @@ class Job:
     message: str | None  # the error's text, one line
     published: bool  # the round has ended, and its end has been published: clients see it
     lanes: int  # largest number of page messages in the queue at a time
+    quality: float | None = None  # mean of the pages whose quality is known, 0 to 1; None: of none
+    poorly_read: int = 0  # pages whose quality is below `POORLY_READ`
     submitter: Submitter = NOBODY
 
     @property
@@ -144,6 +146,7 @@ class Job:
             return int(record.get(name, 0))
 
         opened, state = "n" in record, JobState(record["state"])
+        graded, sum_, poor = map(int, record.get("quality", "0 0 0").split(" "))
         return cls(
             id=job,
             state=state,
@@ -167,6 +170,8 @@ class Job:
             message=record.get("message"),
             published=state.has_ended and (not unpublished or count("published") == count("round")),
             lanes=count("width"),
+            quality=round(sum_ / graded / 100, 2) if graded else None,
+            poorly_read=poor,
             submitter=Submitter.from_json(
                 {"owner": record.get("owner"), "webhook": json.loads(record.get("webhook", "null"))}
             ),
@@ -225,6 +230,7 @@ class PageRecord:
     attempts: int = 0  # how many claims of this page were lost
     code: str | None = None  # error code of a failed page
     message: str | None = None  # error text of a failed page
+    quality: float | None = None  # of a page that was read, 0 to 1; None: it is not known. See `ocrqueue.quality`
 
     @property
     def has_finished(self) -> bool:

@@ -8,6 +8,8 @@ from redis.commands.core import Script
 
 from ocrqueue import names
 from ocrqueue.ledger.figures import BOUNDS, MINUTES
+from ocrqueue.ledger.qualities import AT_ONCE
+from ocrqueue.pages import POORLY_READ
 
 # Scripts that Redis refuses at its memory limit; all others finish jobs, and must run then too.
 _MAKES = frozenset({"create"})
@@ -28,9 +30,11 @@ def source(name: str) -> str:
 
 
 def _constants() -> str:
-    """The constants of the figures as lines of Lua."""
+    """The constants of the figures and of qualities as lines of Lua."""
+    numbers = {"MINUTES": MINUTES, "QUALITIES": AT_ONCE, "POOR": round(100 * POORLY_READ)}
     bounds = {f"{name.upper()}_BOUNDS": ", ".join(f"'{bound:g}'" for bound in found) for name, found in BOUNDS.items()}
-    return "".join(f"local {name} = {{{items}}}\n" for name, items in bounds.items()) + f"local MINUTES = {MINUTES}\n"
+    lists = "".join(f"local {name} = {{{items}}}\n" for name, items in bounds.items())
+    return lists + "".join(f"local {name} = {number}\n" for name, number in numbers.items())
 
 
 def load(redis: "Redis[Any] | Redis") -> dict[str, Script]:  # type: ignore[type-arg]

@@ -45,6 +45,7 @@ def _write(
         options=job.options.given(),
         counts={"ok": outcome.ok, "failed": outcome.failed, "cancelled": outcome.cancelled},
         seconds=seconds,
+        qualities=[page.quality for page in pages if page.state == PageState.OK and page.number not in lost],
     )
     with spool.open_write(job.id, result_name(job.round)) as stream:
         results.write_result(stream, header, _pages(job, pages, lost, found, spool))

@@ -62,7 +62,8 @@ def record_end(end: End, ledger: Ledger, spool: Spool) -> None:
 def summarise(job: Job, ledger: Ledger) -> Summary:
     """What a job's sender learns of its end: Celery's result, and the argument of the task that is notified.
 
-    `seconds` is the time from the job's creation to its end; `error` is None or has a code and a message.
+    `quality` is the mean of the pages whose quality is known, `poorly_read` the number of those with a low one, and
+    `seconds` the time from the job's creation to its end; `error` is None or has a code and a message.
     """
     return {
         "job": job.id,
@@ -70,6 +71,8 @@ def summarise(job: Job, ledger: Ledger) -> Summary:
         "state": job.state,
         "pages": job.pages or 0,
         "counts": {"ok": job.ok, "failed": job.failed, "cancelled": job.cancelled},
+        "quality": job.quality,
+        "poorly_read": job.poorly_read,
         "seconds": round((job.ended or job.created) - job.created, 3),
         "error": _error(job, ledger) if job.state == JobState.FAILED else None,
     }

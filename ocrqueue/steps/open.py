@@ -53,8 +53,8 @@ def open_job(
         "revision": offer.revision,
         "queue": offer.queue,
     }
-    cached = set(_from_cache(replace(job, source=source), asked, offer.reads_as, spool, cache, limits))
-    read = [index for index, number in enumerate(asked, 1) if number in cached]
+    cached = _from_cache(replace(job, source=source), asked, offer.reads_as, spool, cache, limits)
+    read = {index: cached[number] for index, number in enumerate(asked, 1) if number in cached}
     lanes = wanted_lanes(max(1, children_of(offer.queue, workers)))
     return ledger.open(job.id, token, len(asked), lanes, record, read)
 
@@ -73,14 +73,14 @@ def _count_pages(job: Job, spool: Spool, limits: Limits, allowed: Sequence[str])
 
 def _from_cache(
     job: Job, asked: Sequence[int], reads_as: str, spool: Spool, cache: PageCache, limits: Limits
-) -> list[int]:
+) -> dict[int, float | None]:
     """Copy cached pages into the job's folder, for at most a third of the time to open a document.
 
-    Returns their numbers. The other pages are looked up again when they are claimed.
+    Returns their qualities by page number. The other pages are looked up again when they are claimed.
     """
     key = None if job.options.fresh or job.cancelling else cache.key(job, reads_as, spool)
     if key is None:
-        return []
+        return {}
     return cache.supply(key, job, (ClaimedPage(n, 0) for n in asked), spool, limits.open_seconds / 3)
 
 

@@ -59,12 +59,13 @@ class PageCache:
 
     def supply(
         self, key: str, job: Job, pages: Iterable[ClaimedPage], spool: Spool, seconds: float = math.inf
-    ) -> list[int]:
-        """Copy cached pages into the job's folder, in the order of `pages`. Returns the numbers of the copied pages.
+    ) -> dict[int, float | None]:
+        """Copy cached pages into the job's folder, in the order of `pages`. Returns their qualities by page number.
 
         Stops after `seconds`, or when the job's folder cannot be written.
         """
-        until, supplied = time.monotonic() + seconds, []
+        until = time.monotonic() + seconds
+        supplied: dict[int, float | None] = {}
         try:
             here = self._numbers(key)
             for page in pages:
@@ -72,7 +73,7 @@ class PageCache:
                     continue
                 facts = {"cached": True, "seconds": 0, "attempts": page.attempts, "memory": NO_MEMORY}
                 spool.write_page(job.id, page.number, found | facts)
-                supplied.append(page.number)
+                supplied[page.number] = found.get("quality")
                 if time.monotonic() > until:
                     break
             if supplied:

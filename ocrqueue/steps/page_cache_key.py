@@ -30,6 +30,7 @@ READING = (
     "languages.py",
     "pages.py",
     "ppocr.py",
+    "quality",
     "steps/read.py",
     "storage/blocks.py",
     "storage/results.py",
@@ -41,11 +42,11 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def source_digest(package: Path, names: Iterable[str]) -> str:
-    """A digest of the Python files at these names below `package`; a folder counts with all files below it."""
+    """A digest of the files at these names below `package`; a folder counts with all Python and JSON files below it."""
     digest = hashlib.sha256()
     for name in names:
         path = package / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        for file in sorted([*path.rglob("*.py"), *path.rglob("*.json")]) if path.is_dir() else [path]:
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             digest.update(f"{file.relative_to(package).as_posix()} {content}\n".encode())
     return digest.hexdigest()

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ocrqueue.documents import Document, PageImage, open_document
 from ocrqueue.documents.text_layer import TextLayer
@@ -16,6 +17,8 @@ from ocrqueue.pages import PageText
 from ocrqueue.process.cancellation import cancellable
 from ocrqueue.process.memory import memory_now
 from ocrqueue.process.watchdog import time_limit
+from ocrqueue.quality import quality_of, warned
+from ocrqueue.states import WarningCode
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.steps.page_cache_key import reads_as
 from ocrqueue.storage.results import PageFacts, page_result
@@ -24,7 +27,7 @@ from ocrqueue.storage.spool import Spool
 from ocrqueue.upright import turned_to, upright
 
 log = logging.getLogger(__name__)
-Results = dict[int, Measured | PageError | None]  # by page number; None: the page was taken from the page cache
+Results = dict[int, Measured | PageError]  # by page number
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Reading:
     text: PageText
     seconds: float  # time of the engine, divided by the pages of the batch; or time to read the text layer
     memory: dict[str, int | None]  # in use when the text was ready, in bytes; see `memory_now`
+    quality: float | None = None  # of what the engine read, see `ocrqueue.quality`; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,11 @@ def facts_of(page: PageImage | TextLayer) -> PageFacts:
     return PageFacts(page.width, page.height, round(page.dpi), page.rotation, page.transform)
 
 
+def _may_be_kept(result: Mapping[str, Any]) -> bool:
+    """Whether the page cache may have this page. One that is merely hard to read would be read the same way again."""
+    return all(warning["code"] == WarningCode.POORLY_READ for warning in result["warnings"])
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads the pages of one claim."""
@@ -101,7 +110,8 @@ class _Reader:
         claim = self.claim
         key = self.cache.key(claim.job, reads_as(self.loaded.engine, self.loaded.model, self.limits), self.spool)
         if key is not None and not claim.job.options.fresh:
-            self.results.update(dict.fromkeys(self.cache.supply(key, claim.job, claim.pages, self.spool)))
+            cached = self.cache.supply(key, claim.job, claim.pages, self.spool)
+            self.results.update({number: Measured(None, None, quality) for number, quality in cached.items()})
         rest = [page for page in claim.pages if page.number not in self.results]
         if rest:
             self._recognise(self._prepare(rest, key), key)
@@ -173,7 +183,8 @@ class _Reader:
             found = [PageError("engine_error", f"the engine failed: {type(e).__name__}: {e}")] * len(images)
         seconds = (time.monotonic() - started) / len(images)
         memory = memory_now()
-        return [f if isinstance(f, PageError) else Reading(f, seconds, memory) for f in found]
+        name = self.loaded.engine.name
+        return [f if isinstance(f, PageError) else Reading(f, seconds, memory, quality_of(f, name)) for f in found]
 
     def _store(self, page: ClaimedPage, image: PageImage | TextLayer, reading: Reading, key: str | None) -> None:
         """Store a page in the job's folder and in the page cache. Raises StorageError."""
@@ -187,12 +198,13 @@ class _Reader:
             attempts=page.attempts,
             memory=reading.memory,
             cached=False,
+            quality=reading.quality,
         )
         text = replace(reading.text, blocks=None)  # some engines know them, but no job asks for them
-        result = page_result(page.number, text, facts)
+        result = page_result(page.number, warned(text, reading.quality), facts)
         three_tries(lambda: self.spool.write_page(job.id, page.number, result))
-        self.results[page.number] = Measured(reading.seconds, result["confidence"])
-        if key is not None and not result["warnings"]:
+        self.results[page.number] = Measured(reading.seconds, result["confidence"], result["quality"])
+        if key is not None and _may_be_kept(result):
             self.cache.keep(key, page.number, result)
         log.info(
             "job=%s page=%d read lines=%d seconds=%.2f", job.id, page.number, len(result["lines"]), reading.seconds

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NotRequired, TextIO, TypedDict
 
 from ocrqueue.errors import DamagedFile, PageError
-from ocrqueue.pages import Line, PageText
+from ocrqueue.pages import POORLY_READ, Line, PageText
 from ocrqueue.states import Origin, PageState
 from ocrqueue.storage.blocks import block_json
 from ocrqueue.storage.values import clean_text, rounded
@@ -45,6 +45,7 @@ class Page(TypedDict):
     rotation: float  # degrees clockwise by which the page was turned to be upright, 0 to 360
     transform: list[float] | None  # [a, b, c, d, e, f]: from pixels of the page image to the page in the file
     confidence: float | None  # mean of the lines, weighted by length, 0 to 1
+    quality: NotRequired[float | None]  # see `ocrqueue.quality`, 0 to 1; None: not known. Older versions write none
     seconds: float  # time of the engine for this page; 0 for a cached page
     attempts: int  # earlier claims of the page that were lost
     memory: dict[str, int | None]  # bytes in use when the text was ready: rss, active, cache and peak
@@ -73,6 +74,8 @@ class Header(TypedDict):
     source: dict[str, Any]  # name, sha256, bytes, and pages of the whole document
     options: dict[str, Any]  # options that differ from their defaults
     counts: dict[str, int]  # pages: ok, failed, cancelled
+    quality: float | None  # mean of the pages whose quality is known; None: of none
+    poorly_read: int  # pages whose quality is below `pages.POORLY_READ`
     seconds: float | None  # from submission to end
 
 
@@ -98,6 +101,7 @@ class PageFacts:
     seconds: float = 0.0  # time of the engine for this page
     attempts: int = 0  # earlier claims that were lost
     memory: Mapping[str, int | None] | None = None  # in bytes; see `memory_now`
+    quality: float | None = None  # see `ocrqueue.quality`
     cached: bool = False  # taken from an earlier job
 
 
@@ -147,8 +151,10 @@ def result_header(
     options: Mapping[str, Any],
     counts: Mapping[str, int],
     seconds: float,
+    qualities: Iterable[float | None] = (),
 ) -> dict[str, Any]:
-    """The `Header` of a result."""
+    """The `Header` of a result. `qualities` are those of the pages that were read."""
+    known = [quality for quality in qualities if quality is not None]
     return {
         "schema": SCHEMA,
         "job": job,
@@ -156,6 +162,8 @@ def result_header(
         "source": {key: source.get(key) for key in ("name", "sha256", "bytes", "pages")},
         "options": dict(options),
         "counts": {key: counts[key] for key in ("ok", "failed", "cancelled")},
+        "quality": rounded(sum(known) / len(known), 2) if known else None,
+        "poorly_read": sum(quality < POORLY_READ for quality in known),
         "seconds": rounded(seconds, 3),
     }
 
@@ -225,6 +233,7 @@ def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str,
         "rotation": rounded(facts.rotation, 2),
         "transform": None if facts.transform is None else [rounded(x, 6) for x in facts.transform],
         "confidence": fields.get("confidence"),
+        "quality": rounded(facts.quality, 2),
         "seconds": rounded(facts.seconds, 3),
         "attempts": facts.attempts,
         "memory": NO_MEMORY | dict(facts.memory or {}),

@@ -1,11 +1,14 @@
 """A job's way through the ledger, on a real server: one test for each rule of its accounting."""
 
+from functools import partial
+
 import pytest
 import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.errors import PageError, UnknownJob, WrongState
-from ocrqueue.ledger import Ledger
+from ocrqueue.ledger import Ledger, Measured
+from ocrqueue.ledger.finished import FinishedPages
 from ocrqueue.options import Options
 from ocrqueue.states import Return
 from tests.support.ledger_steps import (
@@ -337,3 +340,28 @@ def test_nothing_of_a_dropped_job_remains(ledger: Ledger, redis: "redis_py.Redis
     assert set(redis.keys()) == {names.BACKLOG, names.COUNTS, names.FIGURES, names.MINUTES}
     assert set(redis.hgetall(names.COUNTS).values()) == {"0"}
     assert (ledger.backlog(), ledger.jobs(), ledger.dead()) == (0, [], [])
+
+
+def test_the_record_has_the_mean_quality_and_counts_poorly_read_pages(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    opened(ledger, 70)
+    known = {1: 0.4, 2: 0.96, 3: None, 4: 0.7, 66: 0.69}
+    claim = turn(ledger, "t", batch=70)
+    ledger.finish(claim, {page.number: Measured(1.0, 0.9, known.get(page.number)) for page in claim.pages})
+    job = ledger.job(JOB)
+    assert (job.quality, job.poorly_read) == (0.69, 2)
+    finished = FinishedPages(redis, JOB).read(job)
+    for pages in (list(ledger.pages(job)), finished):
+        assert {page.number: page.quality for page in pages} == {n: known.get(n) for n in range(1, 71)}
+    assert [page and page.quality for page in map(partial(ledger.page, job), known)] == list(known.values())
+
+
+def test_the_quality_of_a_cached_page_counts_and_that_of_a_lost_one_does_not(ledger: Ledger) -> None:
+    ledger.create(JOB, SOURCE, Options())
+    ledger.begin(JOB, "document", "opener")
+    ledger.open(JOB, "opener", 2, 1, {"total": 2, "queue": "q", "engine": "e"}, {1: 0.5, 2: None})
+    job = ledger.job(JOB)
+    assert (job.quality, job.poorly_read) == (0.5, 1)
+    ledger.begin(JOB, "assemble", "a", 1)
+    ledger.end(JOB, 1, "a", [1])
+    job = ledger.job(JOB)
+    assert (job.quality, job.poorly_read) == (None, 0)

@@ -39,7 +39,7 @@ class Shelf:
 
     def supply(self, *numbers: int, key: str = KEY, attempts: int = 0) -> list[int]:
         pages = [ClaimedPage(n, attempts) for n in numbers]
-        return self.cache.supply(key, Job.parse(ID, RECORD), pages, self.spool)
+        return list(self.cache.supply(key, Job.parse(ID, RECORD), pages, self.spool))
 
     def entry(self, number: int = 1, key: str = KEY) -> Path:
         return self.root / "cache" / key / f"{number:06d}.json"

@@ -96,7 +96,7 @@ class LedgerPair(RuleBasedStateMachine):
         expected = self.plain.open(job, token, numbers, lanes, [numbers[i - 1] for i in known])
         record = {"total": total, "engine": "rapidocr", "queue": "pages.rapidocr"}
         with self.nothing_changes(expected is None):
-            step = self.ledger.open(job, token, len(numbers), lanes, record, known)
+            step = self.ledger.open(job, token, len(numbers), lanes, record, dict.fromkeys(known))
         self.same(job, step, expected)
 
     def refuse(self, job: str, token: str, code: str) -> None:

@@ -46,7 +46,7 @@ def submitted(ledger: Ledger, url: str, events: tuple[str, ...] = ENDS, secret: 
     submitter = Submitter(of.get("owner"), Webhook(url, events, secret))
     ledger.create(job, SOURCE, Options(pages=of.get("pages")), 1, submitter)
     ledger.begin(job, "document", "opener")
-    ledger.open(job, "opener", 3, 1, {"total": 9, "queue": "q", "engine": "e"}, of.get("cached", ()))
+    ledger.open(job, "opener", 3, 1, {"total": 9, "queue": "q", "engine": "e"}, dict.fromkeys(of.get("cached", ())))
 
 
 def publish(ledger: Ledger, job: str = JOB) -> None:

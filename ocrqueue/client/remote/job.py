@@ -83,7 +83,8 @@ class RemoteJob(JobHandle):
         for item in self._api.items(f"{self._path}/pages", limit=_AT_ONCE, state=state):
             error = item["error"] or {}
             state = PageState(item["state"])
-            yield PageRecord(item["page"], state, item["attempts"], error.get("code"), error.get("message"))
+            quality = item.get("quality")  # older versions send none
+            yield PageRecord(item["page"], state, item["attempts"], error.get("code"), error.get("message"), quality)
 
     def warnings(self) -> list[PageNote]:
         """See `JobHandle.warnings`."""

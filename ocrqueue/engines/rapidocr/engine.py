@@ -133,7 +133,7 @@ class RapidOcr:
         rgb = page if page.mode == "RGB" else page.convert("RGB")
         # A copy: with a reversed view, OpenCV would copy the whole page again for each line.
         pixels = cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
-        return PageText(self._reader.lines(pixels))
+        return self._reader.page(pixels)
 
 
 def _sample() -> "Image":

@@ -20,7 +20,7 @@ from rapidocr.ch_ppocr_det.utils import DBPostProcess
 from ocrqueue.engines.rapidocr.networks import Backend, Network
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
 from ocrqueue.geometry import Quad
-from ocrqueue.pages import Line
+from ocrqueue.pages import Line, PageText
 from ocrqueue.ppocr import LINE_HEIGHT, decode, network_input
 
 Pixels = NDArray[np.uint8]  # height x width x 3, blue first, as PP-OCR was trained
@@ -68,14 +68,15 @@ class PageReader:
         """The number type in which the networks compute, such as "f32"."""
         return self._recogniser.precision
 
-    def lines(self, pixels: Pixels) -> list[Line]:
-        """Read a page. Returns its lines, sorted in rows from the top."""
+    def page(self, pixels: Pixels) -> PageText:
+        """Read a page. Its lines are sorted in rows from the top."""
         try:
             boxes = self.find(pixels)
         finally:
             self._detector.release()  # its working memory is as large as all other memory of the engine
         try:
-            return list(self.read(pixels, boxes))
+            lines = list(self.read(pixels, boxes))
+            return PageText(lines, unread=_missing(boxes, lines))
         finally:
             if any(map(_is_long, boxes)):
                 self._recogniser.release()  # otherwise it keeps the memory that the longest line needed
@@ -145,6 +146,18 @@ def reading_quad(corners: QuadArray) -> QuadArray:
     """The corners of a box from the beginning of its line; the line in a tall box runs downwards."""
     wide, high = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
     return np.roll(corners, -1, axis=0) if high >= _TALL * wide else corners
+
+
+def _missing(boxes: list[QuadArray], lines: list[Line]) -> float:
+    """The share of the length of all boxes, in line heights, that those without a line have."""
+    read, found = (sum(map(_length, quads)) for quads in ([line.box for line in lines], map(to_quad, boxes)))
+    return max(0.0, 1 - read / found) if found else 0.0
+
+
+def _length(quad: Quad) -> float:
+    """The length of a box in line heights, in whichever direction it is longer."""
+    sides = math.dist(quad[0], quad[1]), math.dist(quad[0], quad[3])
+    return max(sides) / max(1.0, min(sides))
 
 
 def _is_long(corners: QuadArray) -> bool:

@@ -1,6 +1,7 @@
 -- Counts the pages of a live claim as read or failed. Pages without a result are open again.
--- arg: token, JSON object of results: page -> ["failed", code, message], ["ok"] for a page from the cache, or ["ok",
--- seconds of the engine, confidence or -1]; then for how many milliseconds the claim kept its worker child busy.
+-- arg: token, JSON object of results: page -> ["failed", code, message], or ["ok", seconds of the engine (-1: the page
+-- is from the cache), confidence (-1: not known), quality in percent (-1: not known)]; then for how many milliseconds
+-- the claim kept its worker child busy.
 local results = cjson.decode(arg(2)) -- first, because a script that fails later does not undo its writes
 local function answer()
   return reply({ok = num('ok'), failed = num('failed'), cancelled = num('cancelled'), n = num('n')})
@@ -11,7 +12,7 @@ if not kind then return reply({stale = true}) end
 local engine, ended = get('engine') or 'unknown', 0
 
 local function measure(seconds, confidence)
-  if not seconds then
+  if seconds < 0 then
     redis.call('HINCRBY', figures, 'cached ' .. engine, 1)
     return
   end
@@ -28,6 +29,7 @@ for _, n in ipairs(numbers) do
     redis.call('HDEL', pages, n)
     add('ok', 1)
     measure(result[2], result[3])
+    grade(n, result[4] >= 0 and result[4] or nil)
     page_finished(n, 'ok')
   else
     fail_page(n, lost, result[2], result[3])

@@ -1,6 +1,6 @@
 -- Records that the document is open, and opens its pages.
--- arg: token, number of pages asked for, lanes wanted, JSON list of the pages that are read already (ascending), then
--- field, value, ... of the record (engine, model, revision, queue, source, ...).
+-- arg: token, number of pages asked for, lanes wanted, JSON list of the pages that are read already, ascending, each as
+-- {page, quality in percent (-1: not known)}, then field, value, ... of the record (engine, model, queue, ...).
 local read = cjson.decode(arg(4)) -- first, because a script that fails later does not undo its writes
 if answer_again(arg(1), 'open') then return reply() end
 if not let_go(arg(1), 'open', 'document') then return reply({stale = true}) end
@@ -15,12 +15,14 @@ if get('cancel') then
   set('top', 0, 'cancelled', n)
 else
   for _, page in ipairs(read) do
-    for skipped = num('cursor') + 1, page - 1 do reopen_page(skipped, 0) end
-    set('cursor', page)
+    local n, percent = page[1], page[2]
+    for skipped = num('cursor') + 1, n - 1 do reopen_page(skipped, 0) end
+    set('cursor', n)
+    grade(n, percent >= 0 and percent or nil)
   end
   set('ok', #read)
   if #read > 0 then redis.call('HINCRBY', figures, 'cached ' .. get('engine'), #read) end
-  for _, page in ipairs(read) do page_finished(page, 'ok') end
+  for _, page in ipairs(read) do page_finished(page[1], 'ok') end
 end
 assemble_if_finished()
 if open_count() > 0 then

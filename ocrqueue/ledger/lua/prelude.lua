@@ -22,9 +22,13 @@
 --   counted     "<state> <engine> <priority> <open> <ok> <failed> <cancelled>": what ocr:counts and ocr:figures contain
 --               of this job
 --   webhook_gone  set once the URL answered 410: it is not called again
+--   quality     "<pages> <sum> <poor>": number of pages whose quality is known, the sum of their qualities in percent,
+--               and how many of them were poorly read; missing if none is known
 -- The hash of pages holds only pages up to `cursor` that are not ok:
 --   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
+-- It also holds the qualities of pages that were read: `q<i>` has a byte for each of the pages after QUALITIES * i, the
+--   quality in percent plus 1, or 0 if it is not known. No byte is a letter that means something above.
 -- The hash of deliveries: "<round>" for the end of a round, "<round>-<page>" for a page: JSON object with
 --   event, created, data (JSON text), state, tries, next (try), token (of the claim), status and error (of the last
 --   try), ended
@@ -297,7 +301,26 @@ local function page_finished(n, state, code, message)
     message = message, pages = num('n'), ok = num('ok'), failed = num('failed'), cancelled = num('cancelled')}))
 end
 
+-- notes with which quality, in percent, a page was read; nil: it is not known
+local function grade(n, percent)
+  local field, at = 'q' .. math.floor((n - 1) / QUALITIES), (n - 1) % QUALITIES + 1
+  local known = redis.call('HGET', pages, field) or ''
+  local before, after = (known:byte(at) or 0) - 1, percent or -1
+  if before == after then return end
+  known = known .. string.rep('\0', at - #known)
+  redis.call('HSET', pages, field, known:sub(1, at - 1) .. string.char(after + 1) .. known:sub(at + 1))
+  local count, sum, poor = (get('quality') or '0 0 0'):match('^(%d+) (%d+) (%d+)$')
+  for value, step in pairs({[before] = -1, [after] = 1}) do
+    if value >= 0 then
+      count, sum = count + step, sum + step * value
+      if value < POOR then poor = poor + step end
+    end
+  end
+  set('quality', string.format('%d %d %d', count, sum, poor))
+end
+
 local function fail_page(n, lost, code, message)
+  grade(n, nil)
   redis.call('HSET', pages, n, 'f' .. lost .. ' ' .. code .. ' ' .. cut(message, 300))
   add('failed', 1)
   page_finished(n, 'failed', code, cut(message, 300))

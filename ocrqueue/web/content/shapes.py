@@ -49,6 +49,10 @@ class JobObject(BaseModel):
     message: str | None = Field(description="the error in words")
     waiting_for: str | None = Field(description="why the job cannot go on, and what to do; null if it can")
     owner: str | None = Field(description="name of the API key that submitted the job")
+    quality: float | None = Field(
+        default=None, description="mean quality of the pages read so far, 0 to 1; null: of no page is it known"
+    )
+    poorly_read: int = Field(default=0, description="pages that were read with a low quality")
     links: Links
     page_states: dict[PageState, str] | None = Field(
         default=None,
@@ -63,6 +67,9 @@ class PageStateObject(BaseModel):
     page: int = Field(description="its number in the document, from 1")
     state: PageState
     attempts: int = Field(description="earlier attempts that were lost because a process died")
+    quality: float | None = Field(
+        default=None, description="expected share of words read correctly, 0 to 1; null: not known, or not read"
+    )
     error: Error | None
 
 
@@ -210,4 +217,5 @@ def job_json(status: JobStatus) -> dict[str, Any]:
 def page_state_json(page: PageRecord) -> dict[str, Any]:
     """The `PageStateObject` of a page."""
     error = {"code": page.code, "message": page.message or ""} if page.code else None
-    return {"page": page.number, "state": page.state, "attempts": page.attempts, "error": error}
+    known = {"page": page.number, "state": page.state, "attempts": page.attempts, "quality": page.quality}
+    return {**known, "error": error}

@@ -102,7 +102,7 @@ async def _events(watch: Watch, job: str, seen: Seen) -> AsyncIterator[bytes | N
 
 
 def _without_counts(status: JobStatus) -> JobStatus:
-    return replace(status, ok=0, failed=0, cancelled=0)
+    return replace(status, ok=0, failed=0, cancelled=0, quality=None, poorly_read=0)
 
 
 def _event(kind: str, seen: Seen, data: dict[str, Any], retry: int | None = None) -> bytes:

@@ -78,6 +78,7 @@ def test_a_page_has_every_key_in_order() -> None:
         "rotation": 0,
         "transform": [0.36, 0, 0, 0, 0.36, 0],
         "confidence": 0.9877,
+        "quality": None,
         "seconds": 1.235,
         "attempts": 0,
         "memory": {"rss": 1, "active": None, "cache": None, "peak": None},
@@ -150,7 +151,18 @@ def test_a_result_is_json_and_can_be_read_page_by_page(count: int) -> None:
     pages = [page_result(n, PageText([Line('a "quoted"]}\n,\u2028', BOX)]), FACTS) for n in range(1, count + 1)]
     text = written(pages)
     whole = json.loads(text)
-    assert list(whole) == ["schema", "job", "state", "source", "options", "counts", "seconds", "pages"]
+    assert list(whole) == [
+        "schema",
+        "job",
+        "state",
+        "source",
+        "options",
+        "counts",
+        "quality",
+        "poorly_read",
+        "seconds",
+        "pages",
+    ]
     assert list(whole) == list(Result.__annotations__)
     assert whole["schema"] == "ocr-queue/1"
     assert whole["pages"] == pages

@@ -1,0 +1,71 @@
+"""The quality of a page: the expected share of its words that an engine read correctly, 0 to 1.
+
+It follows from signals of the reading (`signals`) by a logistic function whose weights were fitted for each engine, by
+`python -m bench.quality`, on pages whose text is known. The file `weights.json` holds them.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+
+from ocrqueue.pages import POORLY_READ, PageText, PageWarning
+from ocrqueue.quality.signals import Signals, signals_of
+from ocrqueue.states import WarningCode
+
+Weights = Mapping[str, float]  # by name of the feature, see `features_of`
+
+
+def quality_of(page: PageText, engine: str) -> float | None:
+    """The quality of a page as the engine with this name returned it.
+
+    0 if the engine found lines and could read none. None: the engine was not measured, or it found no text.
+    """
+    weights = _weights().get(engine)
+    if weights is None:
+        return None
+    signals = signals_of(page)
+    if signals is None:
+        return 0.0 if page.unread and not page.lines else None
+    return round(probability(features_of(signals), weights), 2)
+
+
+def features_of(signals: Signals) -> dict[str, float]:
+    """The values that the weights belong to, about 0 to 1 each. Doubts of confidences are on a logarithmic scale."""
+    return {
+        "constant": 1.0,
+        "doubt": _log(1 - signals.sure),
+        "doubt of the tenth": _log(1 - signals.tenth),
+        "unread": signals.unread,
+        "bare": min(1.0, 4 * signals.bare),
+    }
+
+
+def probability(features: Mapping[str, float], weights: Weights) -> float:
+    """The logistic function of the weighted sum of the features."""
+    return 1 / (1 + math.exp(-sum(weights[name] * value for name, value in features.items())))
+
+
+def warned(page: PageText, quality: float | None) -> PageText:
+    """The page, with a warning if its quality is so low that the page counts as poorly read."""
+    if quality is None or quality >= POORLY_READ:
+        return page
+    message = (
+        f"probably only {quality:.0%} of the words were read correctly: name the language with --lang, or use another "
+        "engine"
+    )
+    return replace(page, warnings=(*page.warnings, PageWarning(WarningCode.POORLY_READ, message)))
+
+
+def _log(doubt: float) -> float:
+    """A doubt of 0.001 and less becomes 0, one of 1 becomes 1."""
+    return 1 + math.log10(max(0.001, doubt)) / 3
+
+
+@cache
+def _weights() -> dict[str, dict[str, float]]:
+    """The weights of each engine that was measured, by its name."""
+    found: dict[str, dict[str, float]] = json.loads((files(__name__) / "weights.json").read_text("utf-8"))
+    return found

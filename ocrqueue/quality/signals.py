@@ -1,0 +1,55 @@
+"""What a reading says about itself: how sure the engine was, and whether the letters look like a language.
+
+All signals come from the lines that the engine returned, so they cost about a thousandth of the time to read the page.
+Others were measured and left out, because they add nothing to these: docs/benchmarks.md.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocrqueue.pages import Line, PageText
+
+_SHORT = re.compile(r"\b[^\W\d_]{2,5}\b")  # words that have a vowel in every language with Latin letters
+_FEW = 25  # short words; of fewer ones, such as names in a Chinese text, a share says little
+_VOWELS = frozenset("aeiouyæœøı")
+_SYLLABIC = frozenset("rl")  # take the place of a vowel in Slavic words of three letters and more, such as "smrt"
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known about a reading; all from 0 to 1."""
+
+    sure: float  # mean confidence of the lines, weighted by their lengths
+    tenth: float  # confidence that nine lines in ten have at least
+    unread: float  # see `PageText.unread`
+    bare: float  # share of the short words in small Latin letters without a vowel; an engine leaves out unknown letters
+
+
+def signals_of(page: PageText) -> Signals | None:
+    """The signals of a page as an engine returned it; None if it has no line with a confidence."""
+    lines = [(line.confidence, len(line.text)) for line in page.lines if line.confidence is not None and line.text]
+    if not lines:
+        return None
+    ascending = sorted(confidence for confidence, _ in lines)
+    return Signals(
+        sure=sum(confidence * length for confidence, length in lines) / sum(length for _, length in lines),
+        tenth=ascending[len(ascending) // 10],
+        unread=page.unread,
+        bare=_bare(page.lines),
+    )
+
+
+def _bare(lines: Sequence[Line]) -> float:
+    short = [word for line in lines for word in _SHORT.findall(line.text) if word.islower() and _is_latin(word)]
+    return sum(not _has_vowel(word) for word in short) / max(_FEW, len(short))
+
+
+def _is_latin(word: str) -> bool:
+    return word.isascii() or all(unicodedata.name(letter, "").startswith("LATIN") for letter in word)
+
+
+def _has_vowel(word: str) -> bool:
+    plain = word if word.isascii() else unicodedata.normalize("NFD", word)
+    return not _VOWELS.isdisjoint(plain) or (len(word) > 2 and not _SYLLABIC.isdisjoint(plain))

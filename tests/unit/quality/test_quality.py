@@ -1,0 +1,99 @@
+"""The quality of a page, and the signals that it follows from."""
+
+import pytest
+
+from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
+from ocrqueue.quality import features_of, probability, quality_of, warned
+from ocrqueue.quality.signals import signals_of
+
+BOX = ((0.0, 0.0), (100.0, 0.0), (100.0, 20.0), (0.0, 20.0))
+ENGLISH = "the installer asks for the name of the machine and for a password"
+VIETNAMESE = "Khi s dng LVM đã mt mã, b cài đt sē cũng thc hin cc bc cn thit cho h thng"  # as rapidocr reads it
+
+
+def page(*texts: str, confidence: float | None = 0.99, unread: float = 0.0) -> PageText:
+    return PageText([Line(text, BOX, confidence) for text in texts], unread=unread)
+
+
+def test_a_page_that_was_read_well_has_a_high_quality() -> None:
+    quality = quality_of(page(ENGLISH, ENGLISH), "rapidocr")
+
+    assert quality is not None
+    assert quality > 0.95
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        page(ENGLISH, ENGLISH, confidence=0.6),
+        page(*[VIETNAMESE] * 5, confidence=0.98),
+        page(ENGLISH, "the", unread=0.7),
+    ],
+    ids=["low confidence", "words without vowels", "lines that were not read"],
+)
+def test_each_signal_alone_makes_a_page_poorly_read(doubtful: PageText) -> None:
+    quality = quality_of(doubtful, "rapidocr")
+
+    assert quality is not None
+    assert quality < POORLY_READ
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "quality"),
+    [
+        (page(ENGLISH), "somebody-elses", None),
+        (page(ENGLISH, confidence=None), "rapidocr", None),
+        (page(), "rapidocr", None),
+        (page(unread=1.0), "rapidocr", 0.0),
+    ],
+    ids=["engine that was not measured", "no confidence", "blank page", "lines found, and none read"],
+)
+def test_what_is_not_known(text: PageText, engine: str, quality: float | None) -> None:
+    assert quality_of(text, engine) == quality
+
+
+def test_signals_weigh_lines_by_their_length() -> None:
+    signals = signals_of(PageText([Line("a" * 30, BOX, 0.9), Line("b" * 10, BOX, 0.5), Line("?", BOX)], unread=0.25))
+
+    assert signals is not None
+    assert signals.sure == pytest.approx(0.8)
+    assert (signals.unread, signals.tenth) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("bt dng thc " * 10, 1),
+        ("smrt prst vlk bt " * 10, 1 / 4),
+        ("the ABC by HTTP " * 20, 0),
+        ("東京タワー tv に pc と mm", 3 / 25),
+        ("", 0),
+    ],
+    ids=["no vowel", "Czech", "capitals", "few words", "nothing"],
+)
+def test_short_words_without_a_vowel(text: str, share: float) -> None:
+    signals = signals_of(page(text, "- 1 -"))
+
+    assert signals is not None
+    assert signals.bare == pytest.approx(share, abs=0.01)
+
+
+def test_more_doubt_never_raises_the_quality() -> None:
+    weights = {"constant": 1.0, "doubt": -2.0}
+
+    values = [probability({"constant": 1.0, "doubt": doubt}, weights) for doubt in (0.0, 0.5, 1.0)]
+
+    assert values == sorted(values, reverse=True)
+    known = signals_of(page(ENGLISH))
+    assert known is not None
+    assert all(-0.01 <= value <= 1 for value in features_of(known).values())
+
+
+def test_a_poorly_read_page_has_a_warning_besides_its_others() -> None:
+    known = PageText([], warnings=(PageWarning("cut_off", "the end is missing"),))
+
+    found = warned(known, 0.44)
+
+    assert [warning.code for warning in found.warnings] == ["cut_off", "poorly_read"]
+    assert "44%" in found.warnings[1].message
+    assert warned(known, POORLY_READ) is warned(known, None) is known
