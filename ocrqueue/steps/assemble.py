@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from ocrqueue.errors import DamagedFile, PageError
+from ocrqueue.formats.structured.joined import joined
 from ocrqueue.ledger import MISSING_TEXT, Job, Ledger, Outcome, PageRecord, Step
 from ocrqueue.states import PageState
 from ocrqueue.storage import results
@@ -48,7 +49,8 @@ def _write(
         qualities=[page.quality for page in pages if page.state == PageState.OK and page.number not in lost],
     )
     with spool.open_write(job.id, result_name(job.round)) as stream:
-        results.write_result(stream, header, _pages(job, pages, lost, found, spool))
+        stored = partial(_pages, job, pages, lost, found, spool)
+        results.write_result(stream, header, joined(stored, job.options.keep_running_heads))
     return found
 
 

@@ -5,7 +5,7 @@ goes on, are in memory.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ class Part:
     depth: int | None = None
     marker: str | None = None
     cells: list[Cell] = field(default_factory=list)
+    rows: int = 0  # of the cells
     label: str | None = None  # of a note to which a mark in the text refers: unique in the document
 
 
@@ -111,7 +112,12 @@ def _start(page: Page) -> PageStart:
 def _part(block: Block, text: str, label: str | None) -> Part:
     cells = [replace(cell, box=None, text=clean_text(cell.text)) for cell in block.cells]
     marker = None if block.marker is None else clean_text(block.marker)
-    return Part(block.kind, text, block.level, block.depth, marker, cells, label)
+    return Part(block.kind, text, block.level, block.depth, marker, cells, _rows(cells), label)
+
+
+def _rows(cells: Sequence[Cell]) -> int:
+    """How many rows a table has."""
+    return max((cell.row + cell.row_span for cell in cells), default=0)
 
 
 def _kept(held: list[Item], following: list[Block]) -> int:
@@ -139,7 +145,7 @@ def _place(held: list[Item], kind: BlockKind) -> int | None:
 def _go_on(part: Part, block: Block, text: str) -> None:
     """Add a block that goes on from a part to it."""
     if part.cells and block.cells:
-        rows = max(cell.row + cell.row_span for cell in part.cells)
+        rows, part.rows = part.rows, part.rows + _rows(block.cells)
         part.cells += [replace(cell, row=cell.row + rows, box=None, text=clean_text(cell.text)) for cell in block.cells]
         return
     separator = "\n" if block.kind in (BlockKind.TABLE, BlockKind.CODE) else None

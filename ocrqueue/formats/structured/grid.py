@@ -29,24 +29,26 @@ def grid_of(cells: Sequence[Cell]) -> Grid:
     """
     row_at = _places({cell.row for cell in cells})
     column_at = _places({cell.column for cell in cells})
-    taken: set[tuple[int, int]] = set()
+    taken = [0] * len(row_at)  # for each row a number whose bits are the columns that are taken
     rows: list[list[Cell]] = [[] for _ in row_at]
-    width = len(column_at)
     for cell in sorted(cells, key=lambda cell: (cell.row, cell.column)):
         row, column = row_at[cell.row], column_at[cell.column]
         down = _span(row_at, cell.row, cell.row_span)
         across = _span(column_at, cell.column, cell.column_span)
-        while (row, column) in taken:
+        while taken[row] >> column & 1:
             column += 1
-        while down * across > 1 and any(
-            (r, column + c) in taken for r in range(row, row + down) for c in range(across)
-        ):
-            down, across = 1, 1
-        width = max(width, column + across)
-        taken.update((r, c) for r in range(row, row + down) for c in range(column, column + across))
-        rows[row].append(replace(cell, row=row, column=column, row_span=down, column_span=across))
+        mask = (1 << across) - 1 << column
+        if any(taken[r] & mask for r in range(row, row + down)):
+            down, across, mask = 1, 1, 1 << column
+        for r in range(row, row + down):
+            taken[r] |= mask
+        placed = row, column, down, across
+        if placed != (cell.row, cell.column, cell.row_span, cell.column_span):
+            cell = replace(cell, row=row, column=column, row_span=down, column_span=across)  # noqa: PLW2901
+        rows[row].append(cell)
+    width = max((mask.bit_length() for mask in taken), default=0)
     for index, row_cells in enumerate(rows):
-        row_cells += [Cell(index, column) for column in range(width) if (index, column) not in taken]
+        row_cells += [Cell(index, column) for column in range(width) if not taken[index] >> column & 1]
         row_cells.sort(key=lambda cell: cell.column)
     return Grid(rows, width, _header_rows(rows))
 

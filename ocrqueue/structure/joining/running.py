@@ -1,0 +1,147 @@
+"""Running heads, feet and page numbers: what comes again on other pages, and what a page itself takes for one."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from ocrqueue.blocks import BlockKind
+from ocrqueue.structure.joining.survey import RUNNING, Strip, Survey
+from ocrqueue.structure.joining.words import ends_sentence, is_caption, is_page_number, note_mark
+
+_LEVEL = 0.015  # share of the page's height: strips of two pages at most so far apart are at one height
+_ALIKE = 0.85  # share of the characters: texts that are the same but for errors of reading
+_NEAR_PAGES = 2  # pages before and after, on which texts that are only alike are looked for
+_LARGER = 1.15  # times the size of the text: larger type is a heading
+_NOTE = 25  # characters: a foot that is longer, has ...
+_NOTE_WORDS = 5  # ... so many words and is a sentence is a note
+_ADDRESS = 3  # lines: a head of so many lines on one page alone is an address or the like
+_FAR = 0.25  # share of the page's height: what is further from the end of the page is no running head
+_EDGE = 0.1  # share of the page's height in which a page number may stand alone
+_WITHOUT_PLACE = 3  # pages on which a text comes again, if its places are not known
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A strip on its page."""
+
+    page: int
+    strip: Strip
+    numbers: tuple[int, ...]
+
+
+def running_kinds(survey: Survey) -> dict[int, dict[int, BlockKind]]:
+    """New kinds of blocks, by page and index: running heads and feet, and what a page wrongly took for one."""
+    repeats = _Repeats(survey.strips)
+    body = survey.body_size
+    return {page: _of_page(page, strips, repeats, body) for page, strips in survey.strips.items()}
+
+
+def _of_page(page: int, strips: Iterable[Strip], repeats: "_Repeats", body: float | None) -> dict[int, BlockKind]:
+    found: dict[int, BlockKind] = {}
+    for is_top in (True, False):
+        is_outermost = True  # all strips that are nearer to the end of the page are running heads
+        for strip in sorted((s for s in strips if s.is_top is is_top), key=lambda strip: strip.depth):
+            running = BlockKind.PAGE_HEADER if is_top else BlockKind.PAGE_FOOTER
+            comes_again = repeats.has(page, strip)
+            if strip.kind in RUNNING:
+                kind = running if comes_again else _alone(strip, running, body)
+            else:
+                kind = running if is_outermost and _is_running(strip, comes_again, body) else strip.kind
+            is_outermost = is_outermost and kind in RUNNING
+            if kind != strip.kind:
+                found[strip.index] = kind
+    return found
+
+
+def _alone(strip: Strip, running: BlockKind, body: float | None) -> BlockKind:
+    """What a block is that its page takes for a running head, and that is on no other page."""
+    if body and strip.size and strip.size > _LARGER * body and not is_page_number(strip.text):
+        return BlockKind.HEADING
+    is_sentence = len(strip.text) > _NOTE and len(strip.text.split()) >= _NOTE_WORDS
+    if is_sentence and not strip.is_top and note_mark(strip.text):
+        return BlockKind.FOOTNOTE
+    if is_sentence and ends_sentence(strip.text):
+        return BlockKind.PARAGRAPH
+    if strip.depth > _FAR or (strip.is_top and strip.lines >= _ADDRESS):
+        return BlockKind.PARAGRAPH
+    return running
+
+
+def _is_running(strip: Strip, comes_again: bool, body: float | None) -> bool:
+    """Whether a block is a running head that its page does not take for one."""
+    if strip.kind in (BlockKind.TITLE, BlockKind.CAPTION) or is_caption(strip.text):
+        return False
+    if body and strip.size and strip.size > _LARGER * body:
+        return False
+    if is_page_number(strip.text) and strip.middle is not None and strip.depth <= _EDGE and strip.lines == 1:
+        return comes_again or strip.kind == BlockKind.PARAGRAPH
+    return comes_again
+
+
+class _Repeats:
+    """Finds strips that come again on other pages, at the same height."""
+
+    def __init__(self, strips: Mapping[int, Iterable[Strip]]) -> None:
+        self._same: dict[tuple[bool, str], list[_Seen]] = {}
+        self._on_page: dict[int, list[_Seen]] = {}
+        for page, found in strips.items():
+            for strip in found:
+                seen = _Seen(page, strip, _numbers(strip.text))
+                self._same.setdefault((strip.is_top, _key(strip.text)), []).append(seen)
+                self._on_page.setdefault(page, []).append(seen)
+        self._again = {
+            (seen.page, seen.strip.index)
+            for group in self._same.values()
+            for seen in group
+            if _comes_again(seen, group)
+        }
+
+    def has(self, page: int, strip: Strip) -> bool:
+        """Whether a strip is also on another page, with other page numbers or a little misread."""
+        if (page, strip.index) in self._again:
+            return True
+        if strip.middle is None or len(_key(strip.text)) < _NOTE // 4:
+            return False
+        near = [other for step in range(1, _NEAR_PAGES + 1) for other in (page - step, page + step)]
+        mine = _Seen(page, strip, _numbers(strip.text))
+        return any(_are_alike(mine, seen) for other in near for seen in self._on_page.get(other, ()))
+
+
+def _key(text: str) -> str:
+    """A text without its numbers, case, blanks and marks."""
+    return re.sub(r"[^\w#]|_", "", _DIGITS.sub("#", text.casefold()))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(digits[:9]) for digits in _DIGITS.findall(text))
+
+
+def _comes_again(seen: _Seen, group: list[_Seen]) -> bool:
+    """Whether one of a group with the same text is on another page, at the same height and with fitting numbers."""
+    if seen.strip.middle is None:
+        return len({other.page for other in group if _fit(seen, other)}) >= _WITHOUT_PLACE
+    return any(
+        other.page != seen.page
+        and other.strip.middle is not None
+        and abs(other.strip.middle - seen.strip.middle) <= _LEVEL
+        and _fit(seen, other)
+        for other in group
+    )
+
+
+def _fit(one: _Seen, other: _Seen) -> bool:
+    """Whether the numbers in two texts are the same, or count the pages."""
+    step = other.page - one.page
+    return all(b - a in (0, step) for a, b in zip(one.numbers, other.numbers, strict=False))
+
+
+def _are_alike(mine: _Seen, seen: _Seen) -> bool:
+    one, other = mine.strip, seen.strip
+    if other.middle is None or one.middle is None or one.is_top != other.is_top:
+        return False
+    if abs(one.middle - other.middle) > _LEVEL or not _fit(mine, seen):
+        return False
+    matcher = SequenceMatcher(None, _key(one.text), _key(other.text), autojunk=False)
+    return matcher.real_quick_ratio() >= _ALIKE and matcher.quick_ratio() >= _ALIKE and matcher.ratio() >= _ALIKE
