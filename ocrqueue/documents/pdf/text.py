@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from ocrqueue.documents.pdf.characters import accented, is_unspaced, readable
+from ocrqueue.documents.pdf.gaps import Letter, missing_spaces
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
@@ -102,31 +103,34 @@ def _is_glyph(kind: str, box: Rect) -> bool:
 def _run(line: dict[str, Any], spans: list[tuple[dict[str, Any], list[bool]]]) -> TextRun | None:
     """The visible part of a line; None if nothing is visible. `spans` has for each character whether it is visible."""
     frame = _Frame(line)
-    words: list[_Letters] = []
-    parts: list[str] = []
+    letters: list[Letter] = []
+    boxes: list[Rect] = []
     fonts: dict[str, str] = {}
-    starts_word = True
     for span, visible in spans:
         text = "".join(char["c"] if ok else " " for char, ok in zip(span["chars"], visible, strict=True))
-        parts.append(text)
         fonts[span["font"]] = fonts.get(span["font"], "") + text
-        box_of = frame.boxes_of(span)
-        for letter, char in zip(text, span["chars"], strict=True):
-            if letter.isspace():
-                starts_word = True
-                continue
-            is_word = letter > _LAST_SPACED and is_unspaced(letter)
-            if starts_word or is_word:
-                words.append(_Letters())
-            words[-1].letters.append(letter)
-            words[-1].boxes.append(box_of(char))
-            starts_word = is_word
+        boxes += map(frame.boxes_of(span), span["chars"])
+        letters += [Letter(c, box[0], box[2], span["size"]) for c, box in zip(text, boxes[-len(text) :], strict=True)]
+    spaced = set[int]() if line["wmode"] else missing_spaces(letters)
+    words: list[_Letters] = []
+    starts_word = True
+    for index, ((letter, *_), box) in enumerate(zip(letters, boxes, strict=True)):
+        if letter.isspace():
+            starts_word = True
+            continue
+        is_word = letter > _LAST_SPACED and is_unspaced(letter)
+        if starts_word or is_word or index in spaced:
+            words.append(_Letters())
+        words[-1].letters.append(letter)
+        words[-1].boxes.append(box)
+        starts_word = is_word
     if not words:
         return None
+    whole = "".join(f" {letter.text}" if index in spaced else letter.text for index, letter in enumerate(letters))
     texts = [readable("".join(word.letters)) for word in words]
     boxes = [union(word.boxes) for word in words]
     readable_words = tuple((text, frame.quad(box)) for text, box in zip(texts, boxes, strict=True) if text)
-    return TextRun(readable("".join(parts)), frame.quad(union(boxes)), readable_words, fonts)
+    return TextRun(readable(whole), frame.quad(union(boxes)), readable_words, fonts)
 
 
 @dataclass(slots=True)

@@ -121,6 +121,15 @@ def test_an_accent_printed_by_itself_is_joined_with_the_letter_below(paper):
     assert paper.texts() == ["für", "5^2 and \u00a8"]
 
 
+def test_spaces_that_are_only_gaps_are_in_the_text(paper):
+    x, size = 40.0, 14.0
+    for word in ("Monthly", "means", "of", "all", "places"):
+        paper.write(word, x=x, size=size)
+        x += pymupdf.get_text_length(word, fontsize=size) + 0.1 * size
+    assert paper.texts() == ["Monthly means of all places"]
+    assert [word.text for word in paper.layer().lines[0].words] == ["Monthly", "means", "of", "all", "places"]
+
+
 def test_text_printed_several_times_to_look_bold_is_one_line(paper):
     for shift in (0, 0.3, 0.6):
         paper.write(*PROSE, x=40 + shift)
