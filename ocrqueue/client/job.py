@@ -63,6 +63,11 @@ class Job(JobHandle):
         with self._queue.spool.open_read_bytes(self.id, making.file) as file:
             copyfileobj(file, stream, 1 << 20)
 
+    def document(self) -> str | None:
+        """The name of the document's file in the job's folder; None if no worker has fetched it yet."""
+        with reaching(self._queue.settings):
+            return self._queue.ledger.job(self.id).source.file
+
     def making(self, format: str) -> Making:
         """The making of a binary format of a job that has ended, for callers that wait for it in their own way."""
         queue = self._queue

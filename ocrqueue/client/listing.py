@@ -59,9 +59,10 @@ def jobs_part(redis: Redis, read: Read, wanted: JobFilter, limit: int, cursor: s
     """
     last = Cursor.parse(cursor) if cursor else None
     found: list[JobStatus] = []
+    size = _CHUNK if wanted.state or wanted.name else limit  # nearly all jobs of the index are listed
     for _ in range(_MOST // _CHUNK):
         chunk = members_after(
-            redis, wanted.key, last, _CHUNK, newest_first=True, lowest=wanted.created_from, highest=wanted.created_to
+            redis, wanted.key, last, size, newest_first=True, lowest=wanted.created_from, highest=wanted.created_to
         )
         if not chunk:
             return Part(found, None)

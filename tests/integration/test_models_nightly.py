@@ -13,7 +13,7 @@ from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.models import ModelSettings, ModelStore
-from ocrqueue.models.nightly import run_night
+from ocrqueue.models.nightly import last_audit, run_night
 from tests.support.harness import NUMBERED, Stack, eventually
 from tests.support.models import DAY, NOW, A, Directory
 
@@ -89,6 +89,20 @@ def test_a_report_only_directory_moves_nothing(tmp_path: Path) -> None:
     assert again.report != night.report
     assert (tmp_path / "reports" / "latest").resolve() == again.report
     assert "would move old_GLM" in (again.report / "models.txt").read_text()
+
+
+def test_before_the_night_one_sees_what_it_will_select_and_when_it_last_looked(tmp_path: Path) -> None:
+    directory, reports = Directory(tmp_path / "models"), tmp_path / "reports"
+    directory.folder("old_GLM")
+    audit, chosen = directory.store().preview()
+    assert [name for name, _ in chosen] == ["old_GLM"]
+    assert (directory.root / "old_GLM").exists()
+    assert last_audit(reports, audit.directory) is None
+    night = run_night(directory.store(), (), reports)
+    assert [(model.name, model.revision) for model in night.pruning.moved] == list(chosen)
+    run_night(Directory(tmp_path / "others").store(NOW + DAY), (), reports)
+    assert last_audit(reports, audit.directory) == night.audit.to_json()["when"]
+    assert directory.store().preview()[1] == {}
 
 
 def test_the_nightly_audit_reads_a_file_once_a_week(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ TABLE = {
     f"GET {JOB}/events": READ_JOB,
     f"GET {JOB}/search": READ_JOB,
     f"GET {JOB}/result": READ_JOB,
+    f"GET {JOB}/document": READ_JOB,
     f"GET {PREFIX}/deliveries": READ,
     f"POST {PREFIX}/deliveries/{{id}}/repeat": "401 403 404 404 404",  # there is none; see test_web_deliveries.py
     f"GET {PREFIX}/dead": READ,

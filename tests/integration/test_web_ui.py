@@ -175,6 +175,16 @@ def test_every_format_is_downloaded(web: Web, page: Page, format: str, tmp_path:
     assert len(content) > 500
 
 
+def test_the_document_itself_is_downloaded(web: Web, page: Page) -> None:
+    job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
+    page.goto(f"{web.url}/jobs/{job}")
+    page.locator(".menu summary").click()
+    with page.expect_download(timeout=60_000) as download:
+        page.locator(".menu a[href$='/document']").click()
+    assert download.value.suggested_filename == "scan.pdf"
+    assert download.value.path().read_bytes() == SCAN.read_bytes()
+
+
 def test_nothing_that_a_document_says_becomes_markup(web: Web, browser: Browser) -> None:
     """Names with scripts, searched, listed and opened, in both languages. Errors would be in the complaints."""
     with opened(browser, locale="de-DE") as (_, page, complaints):

@@ -7,9 +7,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from ocrqueue.models.nightly import run_night
 from tests.support import numbered
 from tests.support.browser import chromium, opened
 from tests.support.harness import Stack, eventually, running
+from tests.support.models import Directory
 from tests.support.web import Web, start_web
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
@@ -105,9 +107,16 @@ def test_two_windows_show_the_same_job_while_it_is_read(web: Web, browser: Brows
 
 
 def test_models_are_listed_and_freed(web: Web, job: str, browser: Browser) -> None:
+    data = web.stack.folder / "data"
+    directory = Directory(data / "models")
+    directory.folder("old_GLM")
+    run_night(directory.store(prune="report"), (), data / "reports")
     with opened(browser, locale="en-GB") as (_, page, complaints):
         page.goto(f"{web.url}/models")
         expect(page.locator("#children tbody tr")).to_have_count(2)  # one reads, one opens documents
+        row = page.locator("#models tbody tr", has_text="old_GLM")
+        expect(row).to_contain_text("The next night selects it")
+        expect(page.locator("#models time")).to_contain_text("UTC")
         page.locator("#unload").click()
         expect(page.locator("#unloaded")).to_contain_text("2 processes freed", timeout=60_000)
         assert complaints.found == []

@@ -17,7 +17,7 @@ from ocrqueue.web.problems import ApiError
 
 _CHUNK = 256 * 1024  # bytes that are read at a time
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # other headers are ignored
-_NAME = 120  # characters of a file's name that a client is offered
+NAME = 120  # characters of a file's name that a client is offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +115,4 @@ def _disposition(name: str, inline: bool) -> str:
 def download_name(document: str, extension: str) -> str:
     """The name of a result of a document. `extension` begins with a dot."""
     stem = document.rpartition(".")[0] or document
-    return stem[:_NAME] + extension
+    return stem[:NAME] + extension

@@ -1,6 +1,6 @@
 """The results of jobs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
@@ -11,9 +11,9 @@ from ocrqueue.formats import FORMATS
 from ocrqueue.states import FormatName
 from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader
-from ocrqueue.web.content.files import SpoolFile, download_name
+from ocrqueue.web.content.files import NAME, SpoolFile, download_name
 from ocrqueue.web.problems import answers
-from ocrqueue.web.results import stored_result
+from ocrqueue.web.results import not_ready, stored_result
 from ocrqueue.web.routes.jobs import MAX_WAIT, Wait
 from ocrqueue.web.service import Service, ServiceOf
 
@@ -44,6 +44,33 @@ async def result(
     if wait and not status.has_ended:
         status = await service.watch.wait(handle.id, min(wait, MAX_WAIT))
     return await sent_result(request, service, handle, status, format)
+
+
+_BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}}}
+
+
+@router.get(
+    "/jobs/{job}/document",
+    response_class=Response,
+    responses={
+        **answers(404, 409, 416),
+        200: {"description": "The document", **_BYTES},
+        206: {"description": "The part of it that `Range` asks for", **_BYTES},
+        304: {"description": "The client has it already, as `If-None-Match` says"},
+    },
+)
+async def document(job: str, request: Request, service: ServiceOf, key: Reader) -> Response:
+    """The document as it was submitted, to be stored and not shown, because anybody may have written it."""
+    handle, status = await run_sync(seen_job, service, key, job)
+    file = await run_sync(handle.document)
+    if file is None:
+        raise not_ready(f"no worker has fetched the document of job {handle.id} yet; ask again")
+    try:
+        return await SpoolFile(
+            service.client.spool, handle.id, file, "application/octet-stream", status.name[-NAME:]
+        ).answer(request)
+    except FileNotFoundError:
+        raise StorageError(f"the spool has lost the document of job {handle.id}; submit it again") from None
 
 
 async def sent_result(
