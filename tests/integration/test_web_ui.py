@@ -69,6 +69,7 @@ def test_a_dropped_scan_is_read_while_one_looks(web: Web, page: Page) -> None:
     link.click()
     expect(page.locator("#job-head .state")).to_have_text("done", timeout=60_000)
     expect(page.locator("#cells .k")).to_have_count(4)
+    expect(page.locator("#job-facts")).to_contain_text(re.compile(r"Quality \d\d %"))
     expect(page.locator("#tab-text")).to_contain_text("Alice")
 
 

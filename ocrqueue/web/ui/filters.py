@@ -42,4 +42,9 @@ def number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-FILTERS = {"duration": duration, "ago": ago, "iso": iso, "megabytes": megabytes, "number": number}
+def percent(share: float | None) -> str:
+    """A share of 0 to 1 in percent; a dash if it is not known."""
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+FILTERS = {"duration": duration, "ago": ago, "iso": iso, "megabytes": megabytes, "number": number, "percent": percent}

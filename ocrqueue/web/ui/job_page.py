@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
-from ocrqueue.client import Job
+from ocrqueue.client import Job, JobStatus
 from ocrqueue.ledger import PageRecord
+from ocrqueue.pages import POORLY_READ
 from ocrqueue.states import FormatName, PageState
 from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader
@@ -69,7 +70,7 @@ def job_page(
     pages = handle.page_states()
     strip = Strip.of(pages, status.round)
     shown = _shown(handle, pages, strip.first if number is None else number)
-    return page(request, "job.html", job=status, strip=strip, shown=shown, formats=tuple(FormatName))
+    return page(request, "job.html", shown=shown, **_head(status, strip))
 
 
 @router.get("/jobs/{job}/head")
@@ -77,7 +78,7 @@ def head(job: str, request: Request, service: ServiceOf, key: Reader) -> Respons
     """The part of the job page that changes while the job is read: its state, its commands, and that of each page."""
     handle, status = seen_job(service, key, job)
     strip = service.recent.get(("strip", handle.id, status.round), lambda: Strip.of(handle.page_states(), status.round))
-    return page(request, "job_head.html", job=status, strip=strip, formats=tuple(FormatName))
+    return page(request, "job_head.html", **_head(status, strip))
 
 
 @router.get("/jobs/{job}/pages/{number}")
@@ -85,6 +86,11 @@ def viewer(job: str, number: Number, request: Request, service: ServiceOf, key: 
     """The part of the job page that shows one page."""
     handle, status = seen_job(service, key, job)
     return page(request, "viewer.html", job=status, shown=_shown(handle, handle.page_states(), number))
+
+
+def _head(status: JobStatus, strip: Strip) -> dict[str, Any]:
+    """The variables of the template job_head.html."""
+    return {"job": status, "strip": strip, "poorly_read": POORLY_READ, "formats": tuple(FormatName)}
 
 
 def _shown(job: Job, states: Sequence[PageRecord], number: int | None) -> Shown:

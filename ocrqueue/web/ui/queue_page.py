@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from ocrqueue import names
 from ocrqueue.client.listing import JobFilter
+from ocrqueue.pages import POORLY_READ
 from ocrqueue.states import JobState
 from ocrqueue.web.callers import Reader
 from ocrqueue.web.keys import Key, Right
@@ -54,6 +55,7 @@ def queue(request: Request, service: ServiceOf, key: Reader, wanted: Annotated[W
         "next": wanted.at(part.next_cursor),
         "wanted": wanted,
         "states": tuple(JobState),
+        "poorly_read": POORLY_READ,
         "engines": sorted({name for worker in now["workers"] for name in worker["engines"]}),
         "max_bytes": service.client.settings.max_bytes,
     }

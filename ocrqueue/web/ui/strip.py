@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ocrqueue.ledger import PageRecord
 from ocrqueue.page_set import PageSet
+from ocrqueue.pages import POORLY_READ
 from ocrqueue.states import PageState
 from ocrqueue.web.content.seen import Seen
 
@@ -15,7 +16,8 @@ _LETTERS = {
     PageState.FAILED: "f",
     PageState.CANCELLED: "x",
 }
-_NAMED = 12  # failed pages that are named
+_POOR = "p"  # was read, but poorly
+_NAMED = 12  # pages that are named
 _LONGEST = 2000  # characters of an id of an event in an address; proxies refuse long ones
 
 
@@ -26,6 +28,7 @@ class Strip:
     numbers: str  # of the pages in the document, as ranges such as "1-57,60"
     letters: str  # the state of each page, in the order of their numbers
     failed: Sequence[int]  # the numbers of the first failed pages
+    poor: Sequence[int]  # the numbers of the first pages that were poorly read
     first: int | None  # the number of the first page that was read, else of the first; None: there are no pages yet
     seen: str  # the id of the last event that tells about these pages: a browser follows the job from here on
 
@@ -39,8 +42,13 @@ class Strip:
         read = (page.number for page in pages if page.state == PageState.OK)
         return cls(
             numbers=str(PageSet(page.number for page in pages)),
-            letters="".join([_LETTERS[page.state] for page in pages]),
+            letters="".join([_POOR if _is_poor(page) else _LETTERS[page.state] for page in pages]),
             failed=[page.number for page in pages if page.state == PageState.FAILED][:_NAMED],
+            poor=[page.number for page in pages if _is_poor(page)][:_NAMED],
             first=next(read, pages[0].number if pages else None),
             seen=text if len(text := str(seen)) <= _LONGEST else "",
         )
+
+
+def _is_poor(page: PageRecord) -> bool:
+    return page.quality is not None and page.quality < POORLY_READ

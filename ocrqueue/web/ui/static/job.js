@@ -174,7 +174,7 @@ viewer.addEventListener("click", event => {
   else if ("copy" in button.dataset) copy(button).catch(connected);
 });
 
-const KEYS = {"+": () => resize(1), "-": () => resize(-1), 0: () => resize(0), n: nextDoubt, b: nextPoor, "/": () => search.words.focus(),
+const KEYS = {"+": () => resize(1), "-": () => resize(-1), 0: () => resize(0), n: nextDoubt, p: nextPoor, "/": () => search.words.focus(),
   ArrowLeft: () => document.getElementById("previous")?.click(), ArrowRight: () => document.getElementById("next")?.click()};
 addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
@@ -239,9 +239,10 @@ function follow() {
   if (source || document.hidden || !("open" in head.dataset)) return;
   source = new EventSource(`${root}/api/v1/jobs/${job}/events?after=${encodeURIComponent(seen || head.dataset.seen)}`);
   source.addEventListener("page", event => {
-    const {page: read, state} = JSON.parse(event.data);
+    const {page: read, state, quality} = JSON.parse(event.data);
     seen = event.lastEventId;
-    finish(read, {ok: "k", failed: "f", cancelled: "x"}[state]);
+    const isPoor = state === "ok" && quality != null && quality < Number(head.dataset.poor);
+    finish(read, isPoor ? "p" : {ok: "k", failed: "f", cancelled: "x"}[state]);
     if (read === number || (number === null && state === "ok")) show(read, {push: false});
   });
   source.addEventListener("job", look);

@@ -6,7 +6,7 @@ import string
 import pytest
 
 from ocrqueue.models.pruning.audit import Status
-from ocrqueue.states import FormatName, JobState, Origin, PageState
+from ocrqueue.states import FormatName, JobState, Origin, PageState, WarningCode
 from ocrqueue.web.ui.texts import FOLDER, LANGUAGES, texts
 from ocrqueue.web.ui.texts import SCRIPTS as SCRIPT_NAMES
 
@@ -39,6 +39,7 @@ BEGINNINGS = {
     "origin_": tuple(Origin),
     "model_": tuple(status.lower() for status in Status),
     "error_": ("unknown_job",),
+    "warning_": tuple(WarningCode),
 }
 FAMILIES = {begin + end for begin, ends in BEGINNINGS.items() for end in ends}
 
