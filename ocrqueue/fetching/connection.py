@@ -30,7 +30,7 @@ def connected(url: Url, addresses: Iterable[Address], deadline: float) -> Iterat
         with contextlib.closing(sock), contextlib.closing(connection), _ended_at(deadline, sock, late):
             yield connection
     except (OSError, ValueError, http.client.HTTPException) as error:
-        if late.is_set():
+        if late.is_set() or isinstance(error, TimeoutError):
             raise TimeoutError(_TOO_LONG) from error
         raise
     if late.is_set():

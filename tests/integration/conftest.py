@@ -12,7 +12,7 @@ import redis as redis_py
 from ocrqueue.client import Client
 from ocrqueue.ledger import Ledger
 from ocrqueue.settings import Shared
-from tests.support.harness import server_program
+from tests.support.harness import server_program, short_folder
 from tests.support.ledger_steps import START
 
 pytest.register_assert_rewrite("tests.support.ledger_pair")
@@ -54,11 +54,11 @@ def redis(redis_server: Path) -> Iterator["redis_py.Redis"]:
         yield client
 
 
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
+@pytest.fixture(name="short_folder")
+def _short_folder() -> Iterator[Path]:
     """A folder with a path that is short enough for a Unix socket."""
-    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with short_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

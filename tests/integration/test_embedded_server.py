@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,14 @@ import pytest
 import redis
 
 from ocrqueue.stack.embedded import socket_path
+from tests.support.harness import short_folder
 
 
 @pytest.fixture
 def data(monkeypatch) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ocr-") as folder:
-        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-        yield Path(folder) / "data"
+    with short_folder() as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+        yield folder / "data"
 
 
 def environment(data: Path, **more: str) -> dict[str, str]:

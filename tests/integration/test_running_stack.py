@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.harness import short_folder
 from tests.support.signals import default_sigint, in_background
 
 PROJECT = Path(__file__).parents[2]
@@ -38,8 +38,7 @@ while True:
 
 @pytest.fixture
 def project() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ocr-") as name:
-        folder = Path(name)
+    with short_folder() as folder:
         (folder / "worker_config.py").touch()
         (folder / "Procfile").write_text(PROCFILE)
         (folder / "steady.py").write_text(STEADY)

@@ -86,7 +86,8 @@ def test_a_body_of_any_type_becomes_a_job(stack: Stack, http: httpx2.Client) -> 
 
 def test_a_url_becomes_a_job_that_a_worker_downloads(stack: Stack, http: httpx2.Client) -> None:
     answer = http.post(JOBS, json={"url": "http://127.0.0.1:1/a%20b.pdf", "formats": ["pdf"], "fresh": True})
-    assert (answer.status_code, answer.json()["name"]) == (202, "a b.pdf")
+    assert answer.status_code in (200, 202)  # 200: a worker has refused it already
+    assert answer.json()["name"] == "a b.pdf"
     status = ended(stack, answer)
     assert (status.state, status.code) == ("failed", "source_not_allowed")
 

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+TIMEOUT = 30_000  # milliseconds, on a busy machine
+expect.set_options(timeout=TIMEOUT)
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -51,7 +53,7 @@ class Complaints:
 def opened(browser: Browser, **options: object) -> Iterator[tuple[BrowserContext, Page, Complaints]]:
     """A window of its own, with its own cookies."""
     context = browser.new_context(**options)  # type: ignore[arg-type]
-    context.set_default_timeout(30_000)  # milliseconds, on a busy machine
+    context.set_default_timeout(TIMEOUT)
     try:
         page = context.new_page()
         yield context, page, Complaints(page)

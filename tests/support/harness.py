@@ -26,7 +26,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound="Stack")
 
 
-def eventually(what: Callable[[], T | None], seconds: float = 20, every: float = 0.05) -> T:
+def eventually(what: Callable[[], T | None], seconds: float = 60, every: float = 0.05) -> T:
     """The first true value of `what()`. Raises AssertionError if there is none within `seconds`."""
     end = time.monotonic() + seconds
     while True:
@@ -186,10 +186,18 @@ class Stack:
 
 
 @contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder with a path that is short enough for a Unix socket: 103 bytes on macOS, whose usual one has more."""
+    parent = "/dev/shm" if tempfile.gettempdir() == "/dev/shm" else "/tmp"  # see tests/conftest.py
+    with tempfile.TemporaryDirectory(prefix="ocr-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def running(make: type[S] = Stack, /, **env: str) -> Iterator[S]:  # type: ignore[assignment]
     """A stack whose Redis runs, in a folder with a path short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="ocr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        stack = make(Path(folder), **env)
+    with short_folder() as folder:
+        stack = make(folder, **env)
         try:
             stack.start_redis()
             yield stack
