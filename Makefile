@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # mkdocs.yml makes every warning an error, such as a broken link or anchor.
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-.PHONY: help setup demo demo-mlx up test test-random check docs bench lock clean
+.PHONY: help setup demo demo-mlx up test test-random check check-ruff check-mypy check-docs docs bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
@@ -49,11 +49,19 @@ test-random: setup
 	$(TESTS) -m hypothesis --hypothesis-profile=random --hypothesis-seed=$$seed
 
 check: setup
+	@$(MAKE) --no-print-directory -j check-ruff check-mypy check-docs
+	$(TESTS)
+
+# Parts of `make check` that run side by side.
+check-ruff:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+check-mypy:
 	$(BIN)/mypy --strict ocrqueue tasks worker submit.py worker_config.py scripts bench tests/support/tiny_vlm
+
+check-docs:
 	$(DOCS)
-	$(TESTS)
 
 docs: setup
 	@$(DOCS)

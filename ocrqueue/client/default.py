@@ -5,7 +5,6 @@ from typing import Unpack
 
 from ocrqueue.client.client import Client
 from ocrqueue.client.handle import AnyClient, JobHandle
-from ocrqueue.client.remote.client import RemoteClient
 from ocrqueue.client.remote.settings import RemoteSettings, remote_settings
 from ocrqueue.client.submission import AnySource, Parameters
 from ocrqueue.settings import Shared, shared
@@ -27,7 +26,11 @@ def default_client() -> AnyClient:
 
 
 def _client(settings: RemoteSettings | Shared) -> AnyClient:
-    return RemoteClient(settings) if isinstance(settings, RemoteSettings) else Client(settings)
+    if isinstance(settings, RemoteSettings):
+        from ocrqueue.client.remote.client import RemoteClient  # here, because the client of HTTP takes long to import
+
+        return RemoteClient(settings)
+    return Client(settings)
 
 
 @cache

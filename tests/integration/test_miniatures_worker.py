@@ -40,6 +40,7 @@ def page() -> Image.Image:
     return found
 
 
+@pytest.mark.timeout(900)  # seconds, on a busy machine
 def test_every_model_reads_a_page_and_gives_its_memory_back(stack: Stack) -> None:
     engines = {"mlx-vlm": USUAL, **{engine_name(name): name for name in FAMILIES}}
     document = tiny.document([page()])

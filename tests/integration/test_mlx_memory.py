@@ -48,8 +48,8 @@ def run(program: str, folder: Path, **env: str) -> dict[str, dict[str, int]]:
 
 
 def test_all_memory_of_a_large_model_is_freed(tmp_path: Path) -> None:
-    folder = tiny.large_model(tmp_path, 256)
-    assert sum(f.stat().st_size for f in folder.iterdir()) > 250 * MEGABYTE
+    folder = tiny.large_model(tmp_path, 128)
+    assert sum(f.stat().st_size for f in folder.iterdir()) > 125 * MEGABYTE
     bare = run("import mlx_vlm\nnote('imported')", folder)["imported"]
     report = run(
         """
@@ -76,7 +76,7 @@ report["without MLX's own memory"] = {"active": mx.get_active_memory()}
     print({name: {k: round(v / MEGABYTE, 1) for k, v in values.items()} for name, values in report.items()})
     for name in ("first", "second"):
         loaded, read, freed = report[f"{name} loaded"], report[f"{name} read"], report[f"{name} freed"]
-        assert loaded["active"] > 250 * MEGABYTE
+        assert loaded["active"] > 125 * MEGABYTE
         assert abs(read["active"] - loaded["active"]) <= loaded["active"] / 100
         assert (read["cache"], freed["cache"]) == (0, 0)
         assert freed["active"] - bare["active"] <= 64, "more is left than the last tokens in MLX's streams"

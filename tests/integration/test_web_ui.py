@@ -167,9 +167,7 @@ def test_a_job_is_cancelled_and_removed(web: Web, page: Page) -> None:
 def test_every_format_is_downloaded(web: Web, page: Page, format: str, tmp_path: Path) -> None:
     job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
     page.goto(f"{web.url}/jobs/{job}")
-    while (
-        page.locator(".menu").get_attribute("open") is None
-    ):  # the page may replace the menu between press and release
+    while page.locator(".menu").get_attribute("open") is None:  # a refresh may come between press and release
         page.locator(".menu summary").click()
     with page.expect_download(timeout=60_000) as download:
         page.locator(f".menu a[href*='format={format}&']").click()
