@@ -61,25 +61,26 @@ class Notes:
 
 def _reference(marker: str, blocks: Sequence[Block], texts: Sequence[str]) -> tuple[int, re.Match[str]] | None:
     """The index of the first text with a mark of a note, and the mark."""
-    pattern = _pattern(marker)
-    for index, block in enumerate(blocks):
-        if block.kind in _HAS_MARKS and (match := pattern.search(texts[index])):
-            return index, match
+    for pattern in _patterns(marker):
+        for index, block in enumerate(blocks):
+            if block.kind in _HAS_MARKS and (match := pattern.search(texts[index])):
+                return index, match
     return None
 
 
-def _pattern(marker: str) -> re.Pattern[str]:
-    """Matches the mark of a note in a text.
+def _patterns(marker: str) -> tuple[re.Pattern[str], ...]:
+    """Match the mark of a note in a text; the surest first.
 
-    A number stands after a word of three letters or more, or after punctuation that follows no number; a letter only in
-    brackets; a symbol after anything but a blank.
+    A number stands after a word of three letters or more, after punctuation that follows no number, or in brackets; a
+    letter only in brackets; a symbol after anything but a blank.
     """
     exact = re.escape(marker)
     if marker.isdigit():
         raised = re.escape(marker.translate(_SUPERSCRIPTS))
         after_word = rf"(?<=[^\W\d_]{{3}}){exact}(?!\w)"
-        after_sentence = rf"(?<=[^\d\s][.,;:!?…”’»\"')\]]){exact}(?=\s|$)"
-        return re.compile(rf"{raised}(?![⁰¹²³⁴⁵⁶⁷⁸⁹])|\[{exact}\]|{after_word}|{after_sentence}")
+        after_sentence = rf"(?<=[^\d\s][.,;:!?…”’»\"')\]]){exact}(?=[\s.,;:!?)]|$)"
+        printed = rf"{raised}(?![⁰¹²³⁴⁵⁶⁷⁸⁹])|\[{exact}\]|{after_word}|{after_sentence}"
+        return re.compile(printed), re.compile(rf"(?<=\S )\({exact}\)")
     if marker.isalnum():
-        return re.compile(rf"\[{exact}\]")
-    return re.compile(rf"(?<=[^\s\x02-\x04]){exact}(?!{re.escape(marker[-1])})")
+        return (re.compile(rf"\[{exact}\]"),)
+    return (re.compile(rf"(?<=[^\s\x02-\x04]){exact}(?!{re.escape(marker[-1])})"),)

@@ -18,6 +18,7 @@ _TEXTS = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM})
 _ASIDE = RUNNING | {BlockKind.FOOTNOTE}
 _FULL = 0.02  # share of a paragraph's width: its last line is full if it ends so near to the right edge
 _SAME_SIZE = 1.1  # ratio of the sizes of type of the two parts of a paragraph, at most
+_SHORTEST = 40  # characters of a text that goes on: labels in drawings are shorter
 _HYPHENS = "-\u2010\u00ad⸗"
 
 
@@ -122,7 +123,7 @@ def _goes_on(before: Block, is_full: bool, block: Block) -> bool:
 
     It does if that ends within a sentence, and this begins with a small letter, or that ends with a full line.
     """
-    if not before.text or not block.text or ends_sentence(before.text):
+    if len(before.text) < _SHORTEST or not block.text or ends_sentence(before.text):
         return False
     if before.size and block.size and not 1 / _SAME_SIZE <= before.size / block.size <= _SAME_SIZE:
         return False

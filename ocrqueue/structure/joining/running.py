@@ -12,7 +12,8 @@ from ocrqueue.structure.joining.words import ends_sentence, is_caption, is_page_
 _LEVEL = 0.015  # share of the page's height: strips of two pages at most so far apart are at one height
 _ALIKE = 0.85  # share of the characters: texts that are the same but for errors of reading
 _NEAR_PAGES = 2  # pages before and after, on which texts that are only alike are looked for
-_LARGER = 1.15  # times the size of the text: larger type is a heading
+_LARGER = 1.15  # times the size of the text: larger type is a heading ...
+_LARGER_HEAD = 1.35  # ... also where the page takes it for a running head
 _NOTE = 25  # characters: a foot that is longer, has ...
 _NOTE_WORDS = 5  # ... so many words and is a sentence is a note
 _ADDRESS = 3  # lines: a head of so many lines on one page alone is an address or the like
@@ -57,7 +58,7 @@ def _of_page(page: int, strips: Iterable[Strip], repeats: "_Repeats", body: floa
 
 def _alone(strip: Strip, running: BlockKind, body: float | None) -> BlockKind:
     """What a block is that its page takes for a running head, and that is on no other page."""
-    if body and strip.size and strip.size > _LARGER * body and not is_page_number(strip.text):
+    if body and strip.size and strip.size > _LARGER_HEAD * body and not is_page_number(strip.text):
         return BlockKind.HEADING
     is_sentence = len(strip.text) > _NOTE and len(strip.text.split()) >= _NOTE_WORDS
     if is_sentence and not strip.is_top and note_mark(strip.text):

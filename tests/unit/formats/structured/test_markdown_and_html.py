@@ -201,10 +201,24 @@ def test_a_mark_refers_to_its_note():
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a “default”7, but", "a “default”[^7], but"),
+        ("(see 6) of institutions (7), must", "(see 6) of institutions [^7], must"),
+        ("the (7) or the word7 itself", "the (7) or the word[^7] itself"),
+        ("Raised⁷ numbers", "Raised[^7] numbers"),
+        ("In brackets [7].", "In brackets [^7]."),
+    ],
+)
+def test_marks_are_found_in_several_forms(text, shown):
+    assert markdown([Block(PARAGRAPH, text=text), Block(NOTE, text="A note.", marker="(7)")]).startswith(shown)
+
+
+@pytest.mark.parametrize(
     ("text", "marker"), [("Room 12 and Table 1.", "1"), ("a1 and m2 v1.2", "2"), ("a cat", "a"), ("a * b", "*")]
 )
 def test_what_only_looks_like_a_mark_is_none(text, marker):
-    assert "[^" not in markdown([Block(PARAGRAPH, text=text), Block(NOTE, text="Note.", marker=marker)])
+    assert "[^" not in markdown([Block(PARAGRAPH, text=text), Block(NOTE, text="A note.", marker=marker)])
 
 
 def test_captions_stay_with_their_table_or_picture():

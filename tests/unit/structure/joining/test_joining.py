@@ -8,6 +8,7 @@ from ocrqueue.structure.joining import Joiner, Survey
 TITLE, HEADING, PARAGRAPH, ITEM = BlockKind.TITLE, BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.LIST_ITEM
 TABLE, CAPTION, NOTE, PICTURE = BlockKind.TABLE, BlockKind.CAPTION, BlockKind.FOOTNOTE, BlockKind.PICTURE
 HEADER, FOOTER = BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER
+BEGUN = "A text that does not end on this page and"
 LONG = "Some text of a paragraph that makes a body of the page, so that its size of type is known."
 
 
@@ -169,7 +170,7 @@ def test_without_sizes_the_levels_of_the_pages_are_kept():
 
 
 def item(marker, depth, top=500, left=100, **more):
-    return Block(ITEM, at(top, left), text="x", marker=marker, depth=depth, size=10, **more)
+    return Block(ITEM, at(top, left), text=BEGUN, marker=marker, depth=depth, size=10, **more)
 
 
 def test_a_list_that_goes_on_elsewhere_keeps_its_depths():
@@ -248,14 +249,15 @@ def test_another_table_does_not_go_on(second):
 
 def test_a_paragraph_goes_on_over_a_page_and_past_notes_and_tables():
     pages = joined(
-        [body("It begins and"), block(NOTE, "1 Note.", 900), block(FOOTER, "1", 960)],
+        [body(BEGUN), block(NOTE, "1 Note.", 900), block(FOOTER, "1", 960)],
         [block(HEADER, "Annals", 30), table(("a", "b"), ("1", "2")), body("goes on here."), body("Next.")],
     )
     assert [b.continues for b in pages[1]] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(
-    ("end", "start"), [("It ends.", "small"), ("No end", "Capital"), ("No end", "1 number"), ("Ends.1", "small")]
+    ("end", "start"),
+    [("It ends.", "small"), (BEGUN, "Capital"), (BEGUN, "1 number"), ("A label", "small"), ("Ends.1", "small")],
 )
 def test_a_paragraph_that_ends_does_not_go_on(end, start):
     pages = joined([body(end)], [body(start)])
@@ -263,12 +265,12 @@ def test_a_paragraph_that_ends_does_not_go_on(end, start):
 
 
 def test_a_paragraph_goes_on_in_the_next_column_and_after_a_full_line():
-    left = body("The end of", 500, box=at(200, 100, 400, 700))
+    left = body(BEGUN, 500, box=at(200, 100, 400, 700))
     right = body("column one.", 100, box=at(100, 500, 800, 300))
     assert [b.continues for b in joined([left, right])[0]] == [False, True]
     below = body("column one.", 100, box=at(910, 100, 400, 50))
     assert [b.continues for b in joined([left, below])[0]] == [False, False]
-    full = body("lines of the", 500, lines=(0, 1))
+    full = body(BEGUN, 500, lines=(0, 1))
     lines = [at(500), at(500, 100, 799)]
     assert joined([full], [body("Haus steht.")], boxes=lines)[1][0].continues
 
@@ -281,7 +283,7 @@ def test_an_item_goes_on_as_an_item():
 
 def test_a_page_that_is_missing_ends_all():
     survey = Survey()
-    pages = {1: [body("It begins and")], 3: [body("goes on.")]}
+    pages = {1: [body(BEGUN)], 3: [body("goes on.")]}
     for number, blocks in pages.items():
         survey.add(number, blocks, 1000, False)
     joiner = Joiner(survey)
