@@ -13,6 +13,8 @@ from ocrqueue.layout.tables import Table
 _BREAK = "  \n"  # a hard line break
 # What has a meaning anywhere in a line, at its beginning, and at its beginning after a number.
 _SPECIAL = re.compile(r"[\\`*\[\]<~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+# A formula of LaTeX. It has a command, an index or a power, and nothing that could be a tag, a link or code.
+_FORMULA = re.compile(r"(?<![\\$\w])(\$(?![\s$])(?=[^$]*[\\^_])[^$<`&\[\]*]*(?<![\s\\])\$)(?![\w$])")
 _LINE_START = re.compile(r"#{1,6}(?=\s|$)|[-+](?=\s|$)|>|[-=]+\s*$|(?:- ?){3,}$")
 _NUMBER_START = re.compile(r"(\d{1,9})(?=[.)](?:\s|$))")
 
@@ -41,8 +43,13 @@ def escape(text: str) -> str:
 
 
 def escape_inside(text: str) -> str:
-    """Text escaped so that Markdown shows it as it is, except at the beginning of a line."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    """Text escaped so that Markdown shows it as it is, except at the beginning of a line.
+
+    Formulas between dollars stay as they are.
+    """
+    parts = _FORMULA.split(" ".join(text.split()))  # text, formula, text ...
+    parts[::2] = (_SPECIAL.sub(r"\\\g<0>", part) for part in parts[::2])
+    return "".join(parts)
 
 
 def _markdown(paragraph: Paragraph, words: Words) -> str:

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.documents import Document
+from ocrqueue.engines.mlx import NAME as MLX
+from ocrqueue.engines.mlx.markup.blocks import blocks_of_page
+from ocrqueue.hyphens import Words, join_lines
 from ocrqueue.layout.pieces import frame_of
 from ocrqueue.pages import PageText
+from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.structure.lists import list_items
 from ocrqueue.structure.models import Region, Slot, has_models, regions_of, tables_of
@@ -29,11 +33,12 @@ def find_blocks(
     """The blocks of page `number` (from 1) in reading order. Each line that has text is in exactly one block.
 
     A page whose text comes from a PDF is examined in `document`; another page in `image`, the page image to which the
-    lines refer, in any resolution. None where models are missing, cannot see the page or fail, and for text that is
-    written downwards: then `ocrqueue.structure` has rules instead. Raises nothing.
+    lines refer, in any resolution. A page whose text a model wrote has the blocks of that text. None where the layout
+    models are missing, cannot see the page or fail, and for text that is written downwards: then
+    `ocrqueue.structure` has rules instead. Raises nothing.
     """
-    if not any(line.text.strip() for line in page.lines):
-        return ()
+    if _is_written(page, facts):
+        return blocks_of_page(page)
     if not has_models() or frame_of(page.lines).vertical:
         return None
     try:
@@ -44,22 +49,32 @@ def find_blocks(
         return None
 
 
+def _is_written(page: PageText, facts: PageFacts) -> bool:
+    """Whether a model wrote the text of a page, so that it is not made of its lines, or the page has no lines."""
+    texts = [line.text for line in page.lines if line.text.strip()]
+    if not texts or facts.engine != MLX or page.markdown is None:
+        return not texts
+    return page.plain != "\n".join(texts) and any(line.origin == Origin.OCR for line in page.lines)
+
+
 def _blocks(page: PageText, sheet: Sheet) -> tuple[Block, ...]:
+    words = Words()
+    words.add(line.text for line in page.lines)
     texts = texts_of(page.lines, sheet)
     regions = regions_of(sheet.page)
     has_tables = any(region.kind == "table" for region in regions)
     tables = tables_of(sheet.page) if sheet.is_source and has_tables else []
     parts = [item for part in parts_of(texts, regions) for item in list_items(part, ())]
-    return tuple(_block(part, tables, sheet) for part in in_order(parts))
+    return tuple(_block(part, tables, sheet, words) for part in in_order(parts))
 
 
-def _block(part: Part, tables: Sequence[Sequence[Slot]], sheet: Sheet) -> Block:
+def _block(part: Part, tables: Sequence[Sequence[Slot]], sheet: Sheet, words: Words) -> Block:
     """A part as a block. A table whose cells are not recognised is a paragraph."""
     cells = _cells(part.region, part, tables, sheet) if part.kind is BlockKind.TABLE and part.region else ()
     kind = BlockKind.PARAGRAPH if part.kind is BlockKind.TABLE and not cells else part.kind
     known = [text.is_bold for text in part.texts if text.is_bold is not None]
-    joint = " " if kind is not BlockKind.PICTURE else "\n"
-    text = joint.join(text.text for text in part.texts)
+    lines = [text.text for text in part.texts]
+    text = "\n".join(lines) if kind is BlockKind.PICTURE else join_lines(lines, words)
     if part.marker and text.startswith(part.marker):
         text = text[len(part.marker) :].lstrip()
     return Block(

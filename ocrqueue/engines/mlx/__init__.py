@@ -1,1 +1,3 @@
 """The engine `mlx-vlm`: vision-language models on MLX."""
+
+NAME = "mlx-vlm"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ocrqueue.engines import Model, installed
+from ocrqueue.engines.mlx import NAME
 from ocrqueue.engines.mlx.answer import Bounds
 from ocrqueue.engines.mlx.checks import read_config
 from ocrqueue.engines.mlx.folder import (
@@ -46,7 +47,7 @@ _PACKAGES = ("mlx", "mlx-vlm", "transformers", "tokenizers", "pillow", "numpy") 
 class MlxVlm:
     """Reads pages with a vision-language model. `load` imports the large libraries."""
 
-    name = "mlx-vlm"
+    name = NAME
 
     def __init__(self, settings: MlxSettings | None = None) -> None:
         self._settings = settings or mlx_settings()

@@ -45,6 +45,18 @@ def test_a_sentence_continues_in_the_next_column():
     assert "it does not end but goes on" in made.markdown
 
 
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        (r"of $x_1^2$ and $\frac{a}{b}$, a*b", r"of $x_1^2$ and $\frac{a}{b}$, a\*b"),
+        ("$5 or _$6_", r"$5 or \_$6\_"),
+        ("$<b>^$ $[a](b)^$", r"$\<b>^$ $\[a\](b)^$"),
+    ],
+)
+def test_formulas_are_not_escaped_but_nothing_else_passes_for_one(text, markdown):
+    assert escape(text) == markdown
+
+
 def test_large_short_lines_are_headings():
     lines = [line("The Title", 100, 100, size=40), line("A Chapter", 100, 180, size=30), line("A Part", 100, 240, 26)]
     made = arrange(PageText(lines + column("text", 100, 300, 6)))

@@ -47,6 +47,38 @@ def test_a_page_of_a_pdf(report):
     assert [block.text for block in of_kind(blocks, BlockKind.PAGE_FOOTER)] == ["17"]
 
 
+def test_words_that_were_divided_are_whole(tmp_path):
+    sketch = Sketch()
+    for line in (
+        "The harbour has been mea\u00ad",
+        "sured every month since the old",
+        "quay was rebuilt in well-",
+        "known style.",
+    ):
+        sketch.write(line)
+    sketch.paragraph()
+    sketch.write("It is a well-known quay, and its walls are higher than those of all other quays.")
+    blocks, _ = blocks_of(sketch.save(tmp_path / "words.pdf"))
+    text = " ".join(block.text for block in blocks)
+    assert "been measured every month" in text
+    assert "in well-known style" in text
+
+
+def test_a_text_that_a_model_wrote_has_its_own_blocks():
+    box = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
+    facts = PageFacts(engine="mlx-vlm")
+    page = PageText([Line("Head", box), Line("one\n\ntwo", box)], "Head\n\none\n\ntwo", "# Head\n\none\n\n- two")
+    blocks = find_blocks(None, 1, page, facts)
+    assert [(b.kind, b.text, b.lines, b.box) for b in blocks] == [
+        (BlockKind.HEADING, "Head", (0,), box),
+        (BlockKind.PARAGRAPH, "one", (1,), box),
+        (BlockKind.LIST_ITEM, "two", (), box),
+    ]
+    (block,) = find_blocks(None, 1, PageText(text="no lines"), PageFacts(engine="other"))
+    assert block.text == "no lines"
+    assert find_blocks(None, 1, PageText(), facts) == ()
+
+
 def test_a_ruled_table(report):
     blocks, _ = blocks_of(report)
     (table,) = of_kind(blocks, BlockKind.TABLE)
