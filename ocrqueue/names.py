@@ -2,7 +2,9 @@
 
 from uuid import UUID, uuid5
 
-VERSION = 1  # of messages and of the ledger's records
+# Of messages and of the ledger's records. A program leaves those of a higher version alone.
+VERSION = 2  # the highest that this program reads; 2: options that version 1 does not know, and structuring
+FIRST_VERSION = 1  # written wherever nothing newer is needed
 PREFIX = "ocr:"
 
 # Redis keys
@@ -77,6 +79,11 @@ def owner_key(owner: str) -> str:
 def format_id(job: str, round: int, format: str) -> str:
     """The id of the task that makes a format of a round's result; the same for the same arguments."""
     return str(uuid5(UUID(job), f"{round} {format}"))
+
+
+def structuring_id(job: str, round: int) -> str:
+    """The id of the record by which workers find the structure of a round's pages; the same for the same arguments."""
+    return str(uuid5(UUID(job), f"{round} structure"))
 
 
 def asked_key(task: str) -> str:

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ocrqueue import names
 from ocrqueue.errors import InvalidOptions
-from ocrqueue.names import PRIORITIES
-from ocrqueue.states import FormatName
+from ocrqueue.states import STRUCTURED_FORMATS, FormatName
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
+# what programs that read records of version 1 only do not know, and which formats they do
+_NEW_OPTIONS = frozenset({"structure", "keep_running_heads"})
+_OLD_FORMATS = frozenset("text markdown json jsonl hocr alto pdf".split())
 _RANGE = re.compile(r"(\d{1,7})(?:(-)(\d{1,7})?)?")
 
 
@@ -29,6 +32,7 @@ class Options:
     text_layer: str = "use"  # "use" or "ignore" the text that a PDF contains
     priority: str = "normal"  # "low", "normal" or "high"
     formats: tuple[str, ...] = ()  # output formats made when the job ends; others are made on demand
+    structure: bool = False  # find headings, tables and so on; some formats imply it, see `wants_structure`
     keep_running_heads: bool = False  # in Markdown and HTML, with feet and page numbers
     fresh: bool = False  # read pages again that are in the page cache
     notify: tuple[str, str] | None = None  # task and queue that are notified when the job ends
@@ -46,9 +50,9 @@ class Options:
             raise _fail("dpi", self.dpi, "a whole number from 36 to 1200")
         if self.text_layer not in ("use", "ignore"):
             raise _fail("text_layer", self.text_layer, '"use" or "ignore"')
-        if not (isinstance(self.priority, str) and self.priority in PRIORITIES):
+        if not (isinstance(self.priority, str) and self.priority in names.PRIORITIES):
             raise _fail("priority", self.priority, '"low", "normal" or "high"')
-        for name in ("keep_running_heads", "fresh"):
+        for name in ("structure", "keep_running_heads", "fresh"):
             if type(getattr(self, name)) is not bool:
                 raise _fail(name, getattr(self, name), "true or false")
         if unknown := [f for f in self.formats if f not in tuple(FormatName)]:
@@ -57,6 +61,17 @@ class Options:
             len(self.notify) == 2 and all(isinstance(n, str) and _NAME.fullmatch(n) for n in self.notify)
         ):
             raise _fail("notify", self.notify, "the name of a task and the name of its queue")
+
+    @property
+    def wants_structure(self) -> bool:
+        """Whether the pages get blocks: the job asks for them, or for a format that is made from them."""
+        return self.structure or not STRUCTURED_FORMATS.isdisjoint(self.formats)
+
+    @property
+    def version(self) -> int:
+        """The lowest version of a record with these options."""
+        is_new = self.given().keys() & _NEW_OPTIONS or set(self.formats) - _OLD_FORMATS
+        return names.VERSION if is_new else names.FIRST_VERSION
 
     @classmethod
     def parse(cls, given: object) -> "Options":

@@ -47,11 +47,12 @@ class Origin(StrEnum):
 
 
 class WarningCode(StrEnum):
-    """Why the text of a page that was read may be incomplete or wrong."""
+    """What may be wrong with a page that was read."""
 
     CUT_OFF = "cut_off"  # the model reached the limit on tokens
     REPETITION = "repetition"  # the model repeated itself endlessly; the text ends where that began
     POORLY_READ = "poorly_read"  # the quality of the page is low
+    STRUCTURE_BY_RULES = "structure_by_rules"  # the text is complete; its blocks were found by rules alone
 
 
 class MessageKind(StrEnum):
@@ -104,3 +105,7 @@ class FormatName(StrEnum):
     HOCR = "hocr"
     ALTO = "alto"
     PDF = "pdf"
+
+
+# The formats that are made from the blocks of pages: a job that asks for one asks for structure, too.
+STRUCTURED_FORMATS = frozenset(name for name in FormatName if name in ("markdown", "html"))

@@ -10,27 +10,31 @@ from ocrqueue.states import MessageKind
 from worker import engines
 from worker.app import app
 from worker.claims import ClaimTask
-from worker.context import ledger
+from worker.context import ledger, redis
 from worker.dispatch import dispatch
 from worker.messages import parse_job
 from worker.publication.results import show_progress
-from worker.steps import read_pages
+from worker.steps import read_pages, structure_pages
 
 log = logging.getLogger(__name__)
 
 
 @app.task(bind=True, base=ClaimTask, name=names.PAGE)
 def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any) -> dict[str, int]:
-    """Read the job's next page, or several for an engine that reads in batches; returns how many were read."""
+    """Read the job's next page, or several for an engine that reads in batches; returns how many were read.
+
+    A structuring needs no engine: the structure of its next page is found.
+    """
     if len(args) != 3 or more or not all(type(n) is int and n >= 0 for n in args[1:]):
         raise self.refuse(f"arguments that are not (job, lane, serial): {[*args, *more]!r}")
     job, lane, serial = parse_job(self, args[0], version), args[1], args[2]
     queue = (self.request.delivery_info or {}).get("routing_key", "")
-    loaded = engines.load(queue)
-    if loaded is None:
+    is_structuring = version > names.FIRST_VERSION and redis().hexists(names.job_key(job), "structures")
+    loaded = None if is_structuring else engines.load(queue)
+    if loaded is None and not is_structuring:
         send(app, [Message(MessageKind.PAGE, job, (lane, serial), queue)])  # for another worker
         return {"pages": 0}
-    batch = loaded.engine.batch
+    batch = loaded.engine.batch if loaded else 1
     children = engines.children_sharing(queue, batch)
     try:
         with self.claiming(
@@ -38,7 +42,7 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
         ) as claim:
             if claim is None:
                 return {"pages": 0}
-            step = read_pages(claim, loaded)
+            step = read_pages(claim, loaded) if loaded else structure_pages(claim)
     except NewerRecord as e:
         raise self.refuse(e.message) from None
     if step.done:

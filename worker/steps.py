@@ -18,6 +18,7 @@ from ocrqueue.steps.format import make_format
 from ocrqueue.steps.image import make_image
 from ocrqueue.steps.open import open_job
 from ocrqueue.steps.read import read_claim
+from ocrqueue.steps.structure import open_structuring, structure_claim
 from ocrqueue.storage.page_images import PageImageFile
 from worker.context import ledger, page_cache, spool
 
@@ -31,6 +32,8 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
         if wrong:
             raise wrong
         with time_limit(config.LIMITS.open_seconds):
+            if record.structures:
+                return open_structuring(record, token, ledger())
             return open_job(
                 record,
                 token,
@@ -58,6 +61,13 @@ def read_pages(claim: Claim, loaded: Loaded) -> Step:
     """Read the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
     started = time.monotonic()
     results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
+    return ledger().finish(claim, results, time.monotonic() - started)
+
+
+def structure_pages(claim: Claim) -> Step:
+    """Find the structure of the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
+    started = time.monotonic()
+    results = structure_claim(claim, spool(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
     return ledger().finish(claim, results, time.monotonic() - started)
 
 

@@ -10,6 +10,7 @@ import click
 
 from ocrqueue.cli.follow import SECONDS, follow_jobs
 from ocrqueue.cli.outputs import check_format, to_stdout, whole_file
+from ocrqueue.cli.progress import now_and_then
 from ocrqueue.cli.report import (
     DONE,
     FAILED,
@@ -97,21 +98,23 @@ def _ended(job: JobHandle, found: JobStatus) -> int:
 @click.option("-f", "--format", "format_name", default="text", callback=check_format, metavar="FORMAT",
               help="text (default), markdown, html, json, jsonl, hocr, alto or pdf.")  # fmt: skip
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
-def result(job: str, format_name: str, file: Path | None) -> int:
+@click.option("--structure", is_flag=True, help="Find headings, lists, tables and so on first; markdown implies it.")
+def result(job: str, format_name: str, file: Path | None, structure: bool) -> int:
     """Print the result of a job, or write it to a file."""
     handle = default_client().job(job)
     found = handle.status()
     if not found.has_ended:
         complain(f"job {found.id} is {progress_of(found)}; wait for it with `submit.py wait {found.id}`")
         return TIMED_OUT
+    told = now_and_then()
     if file:
         try:
             with whole_file(file, format_name) as stream:
-                handle.write(format_name, stream)
+                handle.write(format_name, stream, structure=structure, progress=told)
         except OSError as e:
             raise click.UsageError(f"{file} cannot be written ({e.strerror}); choose another file with -o") from e
     else:
-        to_stdout(partial(handle.write, format_name), format_name)
+        to_stdout(partial(handle.write, format_name, structure=structure, progress=told), format_name)
     report_pages(found.name, handle.failed_pages() if found.failed else [])
     report_missing(found.name, found)
     report_warnings(found.name, handle.warnings())

@@ -11,6 +11,7 @@ import click
 
 from ocrqueue.cli.follow import SECONDS, follow_jobs, interrupted
 from ocrqueue.cli.outputs import Files, check_format, make_folder, plan, to_stdout, whole_file
+from ocrqueue.cli.progress import now_and_then
 from ocrqueue.cli.report import (
     DONE,
     FAILED,
@@ -30,7 +31,7 @@ from ocrqueue.client import AnyClient, JobHandle, JobStatus, default_client
 from ocrqueue.client.submission import Parameters, job_id, parse
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
-from ocrqueue.states import JobState
+from ocrqueue.states import STRUCTURED_FORMATS, JobState
 from ocrqueue.storage.results import PageNote
 from ocrqueue.webhooks.parameters import WebhookParameters, parse_webhook
 
@@ -43,6 +44,9 @@ class Reading:
 
     entry: Entry
     files: Files  # output files; empty: the text goes to standard output
+    structure: bool = (
+        False  # whether the pages must have blocks; a job that existed already may not have asked for them
+    )
     job: JobHandle | None = None  # None: it could not be submitted
     error: dict[str, str] | None = None  # code and message
     written: list[str] = field(default_factory=list)
@@ -89,6 +93,7 @@ class Reading:
               help="Events that call it: job.*, page.*, or a type; may be repeated. Default: job.*")  # fmt: skip
 @click.option("--webhook-secret-file", type=click.Path(path_type=Path), metavar="FILE",
               help="Holds the secret that signs the calls. Default: OCR_WEBHOOK_SECRET of the workers.")  # fmt: skip
+@click.option("--structure", is_flag=True, help="Find headings, lists, tables and so on; markdown implies it.")
 @click.option("--keep-running-heads", is_flag=True,
               help="Keep running heads, feet and page numbers in Markdown and HTML.")  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Read the pages again, even if the page cache has them.")
@@ -115,6 +120,8 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
         readings = [Reading(*pair) for pair in zip(entries, plan(entries, formats, folder or Path()), strict=True)]
         for parent in {path.parent for reading in readings for path in reading.files.values()}:
             make_folder(parent)
+    for reading in readings:
+        reading.structure = given["structure"]
     client = default_client()
     code = _submit(client, readings, parameters)
     if given["no_wait"]:
@@ -127,6 +134,7 @@ def _parameters(given: dict[str, Any], formats: Sequence[str]) -> Parameters:
     """Check the options and convert them for the client. Raises InvalidOptions, click.UsageError."""
     names = "pages lang engine model dpi text_layer priority keep_running_heads fresh".split()
     options = {name: given[name] for name in names}
+    options["structure"] = given["structure"] or not STRUCTURED_FORMATS.isdisjoint(formats)
     options["formats"] = [name for name in formats if FORMATS[name].make]  # the command itself writes the other formats
     options["key"] = given["key"]
     parameters: Parameters = {**parse(options).given(), "key": given["key"]}  # type: ignore[typeddict-item, arg-type]
@@ -215,7 +223,7 @@ def _write(reading: Reading, format_name: str, path: Path) -> OcrError | None:
     assert job is not None
     try:
         with whole_file(path, format_name) as stream:
-            job.write(format_name, stream)
+            job.write(format_name, stream, structure=reading.structure, progress=now_and_then())
     except OcrFailed as e:
         if not FORMATS[format_name].make:
             raise

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ocrqueue.cli.report import progress_of, say
@@ -85,3 +86,16 @@ class Lines:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def now_and_then() -> Callable[[str], None]:
+    """A function that prints a line, unless it printed the same one before, or any in the last seconds."""
+    last: tuple[str, float] = ("", -EVERY)
+
+    def tell(line: str) -> None:
+        nonlocal last
+        if line != last[0] and time.monotonic() - last[1] >= EVERY:
+            last = (line, time.monotonic())
+            say(line)
+
+    return tell

@@ -17,7 +17,7 @@ from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import QueueUnavailable, StorageError
 from ocrqueue.ledger import workers
 from ocrqueue.ledger.connection import address
-from ocrqueue.ledger.workers import Worker, serving
+from ocrqueue.ledger.workers import Structure, Worker, serving
 from ocrqueue.process import blas
 from ocrqueue.storage.spool import END
 
@@ -104,12 +104,26 @@ def _workers(live: list[Worker]) -> Iterator[Finding]:
         engines = ", ".join(f"{name} ({about.get('model')})" for name, about in worker.engines.items())
         serves = f"reads with {engines}" if engines else f"takes {', '.join(worker.queues)}"
         yield Finding(Level.OK, f"worker {worker.host} ({worker.pid}): {worker.children} children, {serves}")
+    yield from _structure(live)
     documents = serving(live, names.DOCUMENTS_QUEUE)
     if not documents:
         start = "start one with `make up` or `celery -A tasks.app worker -Q documents,maintenance`"
         yield Finding(Level.WRONG, f"no worker opens documents: {start}")
     if not any(queue.startswith("pages.") for worker in live for queue in worker.queues):
         yield Finding(Level.WRONG, "no worker reads pages: start one with `make up` or `celery -A tasks.app worker`")
+
+
+def _structure(live: list[Worker]) -> Iterator[Finding]:
+    """Whether the workers that read pages have the layout models. Older versions do not say."""
+    for worker in live:
+        if worker.structure == Structure.RULES:
+            yield Finding(
+                Level.WARNING,
+                f"worker {worker.host} ({worker.pid}) has no layout models, so it finds headings and tables by rules "
+                "alone; run `make setup` there",
+            )
+    if any(worker.structure == Structure.MODELS for worker in live):
+        yield Finding(Level.OK, "the structure of pages is found with the layout models")
 
 
 def _reconciler(client: Client, live: list[Worker]) -> Iterator[Finding]:

@@ -98,14 +98,15 @@ class JobHandle(ABC):
                 progress(status)
         return status
 
-    def result(self, format: str = "json", timeout: float | None = None) -> Any:
+    def result(self, format: str = "json", timeout: float | None = None, structure: bool = False) -> Any:
         """Wait until the job has ended and return its result in a format.
 
-        Returns a dict of the schema "ocr-queue/1" for `json`, bytes for `pdf`, and text for the others. Raises
-        OcrFailed if no page was read or the format cannot be made, JobTimeout after `timeout` seconds.
+        With `structure` its pages have blocks, also if the job did not ask for them. Returns a dict of the schema
+        "ocr-queue/1" for `json`, bytes for `pdf`, and text for the others. Raises OcrFailed if no page was read or the
+        format cannot be made, JobTimeout after `timeout` seconds, QueueUnavailable.
         """
         stream: BytesIO | StringIO = BytesIO() if formats.find(format).make else StringIO()
-        self.write(format, stream, timeout)
+        self.write(format, stream, timeout, structure)
         return json.loads(stream.getvalue()) if format == "json" else stream.getvalue()
 
     def text(self, timeout: float | None = None) -> str:
@@ -116,10 +117,21 @@ class JobHandle(ABC):
         return str(self.result("text", timeout))
 
     @abstractmethod
-    def write(self, format: str, stream: IO[Any], timeout: float | None = None) -> JobStatus:
+    def write(
+        self,
+        format: str,
+        stream: IO[Any],
+        timeout: float | None = None,
+        structure: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> JobStatus:
         """Wait until the job has ended, write its result to a stream, and return its status.
 
-        `stream` takes bytes for `pdf`, and text for the other formats. Raises OcrFailed, JobTimeout.
+        `stream` takes bytes for `pdf`, and text for the other formats. Markdown and HTML are made from the blocks of
+        the pages: if they have none yet, workers find them, and `progress` is called with a line for people now and
+        then. If no worker can, these formats are made by rules, and say so in a comment at the top. With `structure`
+        the same goes for the other formats, but without workers that raises QueueUnavailable. Raises OcrFailed,
+        JobTimeout.
         """
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """A handle on one job: its status, result and pages, and the commands that change it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from shutil import copyfileobj
 from typing import IO, Any, TextIO, cast
 
@@ -10,12 +10,13 @@ from ocrqueue.client.handle import JobHandle
 from ocrqueue.client.making import Making, making_format, making_image
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
-from ocrqueue.errors import OcrFailed, PageError, StorageError
+from ocrqueue.client.structuring import Structuring, cancel_structuring
+from ocrqueue.errors import OcrFailed, PageError, QueueUnavailable, StorageError
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import PageRecord
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.finished import FinishedPages
-from ocrqueue.states import ImageFormat, JobState, PageState
+from ocrqueue.states import STRUCTURED_FORMATS, ImageFormat, JobState, PageState
 from ocrqueue.storage import results
 from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.results import PageFacts, PageNote
@@ -32,11 +33,15 @@ class Job(JobHandle):
         super().__init__(job, queue)
         self._queue = queue
 
-    def write(self, format: str, stream: IO[Any], timeout: float | None = None) -> JobStatus:
-        """Wait until the job has ended, write its result to a stream page by page, and return its status.
-
-        `stream` takes bytes for `pdf`, and text for the other formats. Raises OcrFailed, JobTimeout.
-        """
+    def write(
+        self,
+        format: str,
+        stream: IO[Any],
+        timeout: float | None = None,
+        structure: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> JobStatus:
+        """See `JobHandle.write`. The result is written page by page."""
         is_binary = formats.find(format).make is not None
         end = None if timeout is None else time.monotonic() + timeout
         status = self.wait(timeout)
@@ -48,6 +53,10 @@ class Job(JobHandle):
             if is_binary:
                 self._copy_made(format, stream, end)
                 return status
+            if (structure or format in STRUCTURED_FORMATS) and not header.get("structure"):
+                header = self._find_structure(status, format, end, progress) or header
+                if not header.get("structure"):
+                    stream.write(formats.BY_RULES)
             with self._queue.spool.open_read(self.id, result_name(status.round)) as file:
                 formats.write(format, results.read_pages(file), header, cast("TextIO", stream))
         except FileNotFoundError:
@@ -55,6 +64,29 @@ class Job(JobHandle):
                 raise OcrFailed("cancelled: the job was cancelled before any page was read; retry it") from None
             raise StorageError(f"the spool has lost the result of job {self.id}; submit the document again") from None
         return status
+
+    def structuring(self) -> Structuring:
+        """The finding of the structure of a job that has ended, for callers that wait for it in their own way."""
+        with reaching(self._queue.settings):
+            return Structuring(self._queue, self._queue.ledger.job(self.id))
+
+    def _find_structure(
+        self, status: JobStatus, format: str, end: float | None, progress: Callable[[str], None] | None
+    ) -> dict[str, Any] | None:
+        """The header of the result once its pages have blocks; None if no worker can find them.
+
+        Raises QueueUnavailable instead if the format cannot be made by rules, and as `Structuring.wait`.
+        """
+        structuring = self.structuring()
+        try:
+            with reaching(self._queue.settings):
+                structuring.wait(None if end is None else max(0.0, end - time.monotonic()), progress)
+        except QueueUnavailable:
+            if format not in STRUCTURED_FORMATS:
+                raise
+            return None
+        with self._queue.spool.open_read(self.id, result_name(status.round)) as file:
+            return results.read_header(file)
 
     def _copy_made(self, format: str, stream: IO[bytes], end: float | None) -> None:
         making = self.making(format)
@@ -130,12 +162,15 @@ class Job(JobHandle):
     def cancel(self) -> bool:
         """Cancel the pages that no worker has started; pages that were read are kept.
 
-        Returns False if no page was left to cancel.
+        If the job has ended, the finding of its structure is cancelled; the job stays as it was. Returns False if no
+        page was left to cancel.
         """
         with reaching(self._queue.settings):
             step = self._queue.ledger.cancel(self.id)
-        self._queue.send(step.messages)
-        return bool(step.reply["cancelled"])
+            self._queue.send(step.messages)
+            if step.reply["cancelled"]:
+                return True
+            return cancel_structuring(self._queue, self._queue.ledger.job(self.id))
 
     def retry(self) -> None:
         """Read the failed and cancelled pages again. Raises WrongState if there are none or the job has not ended."""
@@ -149,8 +184,10 @@ class Job(JobHandle):
     def drop(self) -> None:
         """Remove the job's record, document, pages and results. Raises WrongState if the job has not ended."""
         with reaching(self._queue.settings):
+            record = self._queue.ledger.job(self.id)
             self._queue.ledger.drop(self.id)
             self._queue.spool.drop(self.id)
+            cancel_structuring(self._queue, record)  # its record goes with those of other old jobs
 
     def _page(self, record: Record, page: PageRecord) -> dict[str, Any]:
         facts = PageFacts(engine=record.engine, model=record.model, revision=record.revision, attempts=page.attempts)

@@ -58,6 +58,11 @@ class Making:
             )
         return False
 
+    @property
+    def state(self) -> str:
+        """How far it is, for people."""
+        return f"{self.what} of job {self.job} is being made"
+
     def wait(self, timeout: float | None) -> None:
         """Wait until the file is there. Raises JobTimeout after `timeout` seconds, and as `look`."""
         while not self.look():

@@ -73,7 +73,11 @@ class Queue:
             return listing.dead_part(self.ledger, limit, cursor, owner)
 
     def _read(self, jobs: Sequence[str]) -> dict[str, JobStatus | OcrError]:
-        return self.statuses_of(self.ledger.records(jobs), {})
+        """The status of each job for a list; structurings are no jobs of their own."""
+        records = self.ledger.records(jobs)
+        hidden = {job for job, record in records.items() if isinstance(record, Record) and record.structures}
+        found = self.statuses_of({job: record for job, record in records.items() if job not in hidden}, {})
+        return found | {job: UnknownJob(f"{job} is no job") for job in hidden}
 
     def repeat(self, delivery: str) -> None:
         """Send the delivery of a webhook with this id again, from the first try on.

@@ -51,6 +51,7 @@ class Parameters(TypedDict, total=False):
     dpi: int | None
     text_layer: str  # "use" or "ignore" the text layer of a PDF
     priority: str  # "low", "normal" or "high"
+    structure: bool  # find headings, lists, tables and so on; implied by formats that are made from them
     keep_running_heads: bool  # in Markdown and HTML, with feet and page numbers
     fresh: bool  # read the pages again even if the page cache has them
     notify: tuple[str, str] | None  # (task, queue) of the message that is sent when the job ends

@@ -28,6 +28,9 @@ class SourceFile:
     password: str | None = None  # of an encrypted PDF
 
 
+# at the top of Markdown and HTML whose pages have no blocks, because no worker could find them
+BY_RULES = "<!-- structure: by rules, because no worker was there to find it -->\n\n"
+
 Maker = Callable[[BinaryIO, SourceFile, Pages], None]
 
 

@@ -26,6 +26,7 @@ from ocrqueue.ledger.records import (
     Step,
     Submitter,
     Webhook,
+    fingerprint,
 )
 from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, Return
@@ -48,6 +49,7 @@ __all__ = [
     "Step",
     "Submitter",
     "Webhook",
+    "fingerprint",
 ]
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
@@ -95,20 +97,26 @@ class Ledger:
         return Step(not reply.get("stale", False), _messages(job, reply), reply)
 
     # -- creating a job --------------------------------------------------------------------------------------------
-    def create(self, job: str, source: Source, options: Options, round: int = 1, submitter: Submitter = NOBODY) -> Step:
+    def create(
+        self, job: str, source: Source, options: Options, round: int = 1, submitter: Submitter = NOBODY,
+        structures: str | None = None,
+    ) -> Step:  # fmt: skip
         """Create a job; if the id exists already, nothing changes.
 
         `reply["created"]` says whether the job is new, `reply["same"]` whether it has this source and these options.
-        `round` is more than 1 for a job that Redis lost in a later round. Raises QueueFull if Redis is at its memory
-        limit.
+        `round` is more than 1 for a job that Redis lost in a later round. With `structures`, the id of an ended job,
+        the record is a structuring of that job. Raises QueueFull if Redis is at its memory limit.
         """
         record = {
+            "v": names.VERSION if structures else options.version,
             "source": source.dumps(),
             "options": json.dumps(options.given()),
             "name": _clean(source.name)[:80],
             "priority": names.PRIORITIES[options.priority],
             "round": round,
         }
+        if structures is not None:
+            record["structures"] = structures
         if submitter.owner is not None:
             record["owner"] = submitter.owner
         if submitter.webhook:
@@ -340,12 +348,6 @@ class Ledger:
             return sum(int(weight or 0) for weight in pipe.execute())
 
 
-def fingerprint(source: Source, options: Options) -> str:
-    """A text that is equal for two submissions of the same document (or URL) with the same options."""
-    what = source.sha256 or json.dumps(source.spec, sort_keys=True)
-    return json.dumps([what, options.given()], sort_keys=True)
-
-
 def _clean(text: str) -> str:
     # Python decodes bytes of a file name that are not UTF-8 to surrogates, which neither Redis nor Lua's JSON accepts.
     return text.encode("utf-8", "replace").decode()
@@ -392,5 +394,5 @@ def _newer(job: str, version: int) -> NewerRecord:
 def _messages(job: str, reply: Mapping[str, Any]) -> list[Message]:
     if not reply.get("messages"):
         return []
-    queue, priority, name = reply.get("queue") or None, int(reply["priority"]), reply.get("name") or ""
-    return [Message(MessageKind(kind), job, tuple(args), queue, priority, name) for kind, *args in reply["messages"]]
+    about = reply.get("queue") or None, int(reply["priority"]), reply.get("name") or "", int(reply["version"])
+    return [Message(MessageKind(kind), job, tuple(args), *about) for kind, *args in reply["messages"]]

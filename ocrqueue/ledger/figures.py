@@ -14,6 +14,7 @@ from ocrqueue.ledger.workers import Worker
 from ocrqueue.states import JobState
 
 UNKNOWN = "unknown"  # the engine of jobs whose document is not opened yet
+STRUCTURE = "structure"  # what the pages of a structuring have instead of an engine; workers of all engines take them
 MINUTES = 60  # minutes for which pages are kept in `names.MINUTES`
 # upper bounds of the buckets of each histogram, ascending; the last bucket has no bound
 BOUNDS: Mapping[str, tuple[float, ...]] = {
@@ -22,6 +23,7 @@ BOUNDS: Mapping[str, tuple[float, ...]] = {
     "confidence": (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98),
 }
 _PRIORITIES = {str(number): name for name, number in names.PRIORITIES.items()}
+_STRUCTURING = ("structuring", "structured")  # instead of the state of a structuring that is open, or has ended
 Labels = tuple[str, ...]
 
 
@@ -127,8 +129,8 @@ def are_whole(redis: Redis) -> bool:
         pipe.zcard(names.JOBS)
         pipe.zcard(names.OPEN)
         counts, all_jobs, open_jobs = pipe.execute()
-    jobs = {state: int(counts.get(f"jobs {state}", 0)) for state in JobState}
-    still = sum(number for state, number in jobs.items() if not state.has_ended)
+    jobs = {state: int(counts.get(f"jobs {state}", 0)) for state in (*JobState, *_STRUCTURING)}
+    still = sum(jobs[state] for state in (JobState.QUEUED, JobState.RUNNING, _STRUCTURING[0]))
     return bool(sum(jobs.values()) == all_jobs and still == open_jobs)
 
 
@@ -180,7 +182,8 @@ def seconds_left(
     if not any(waiting.values()):
         return 0.0
     readers = [worker for worker in workers if worker.engines]
-    children = {engine: sum(w.children for w in readers if engine in (UNKNOWN, *w.engines)) for engine in waiting}
+    by_all = (UNKNOWN, STRUCTURE)
+    children = {engine: sum(w.children for w in readers if engine in (*by_all, *w.engines)) for engine in waiting}
     if not speed or not all(children[engine] for engine, pages in waiting.items() if pages):
         return None
     work = {engine: pages * speed.get(engine, max(speed.values())) for engine, pages in waiting.items() if pages}

@@ -39,7 +39,7 @@ def send(app: Sender, messages: Iterable[Message]) -> None:
 
 def send_format(app: Sender, job: Job, format: str) -> None:
     """Publish the message that asks a worker to make a format of a job's result."""
-    message = Message(MessageKind.FORMAT, job.id, priority=names.PRIORITIES[job.options.priority])
+    message = Message(MessageKind.FORMAT, job.id, priority=names.PRIORITIES[job.options.priority], version=job.version)
     task_id = names.format_id(job.id, job.round, format)
     shown = f"({job.source.name[:80]}, {format})"
     _send(app, names.FORMAT, message, [job.id, format], names.DOCUMENTS_QUEUE, shown, task_id=task_id)
@@ -47,7 +47,8 @@ def send_format(app: Sender, job: Job, format: str) -> None:
 
 def send_image(app: Sender, job: Job, file: str, args: list[int | str | None]) -> None:
     """Publish the message that asks a worker to make an image of a page; `args` as of the task, without the job."""
-    message = Message(MessageKind.IMAGE, job.id, priority=names.PRIORITIES["high"])  # somebody looks at the page now
+    high = names.PRIORITIES["high"]  # somebody looks at the page now
+    message = Message(MessageKind.IMAGE, job.id, priority=high, version=job.version)
     task_id = names.format_id(job.id, job.round, file)
     shown = f"({job.source.name[:80]}, {file})"
     _send(app, names.IMAGE, message, [job.id, *args], names.DOCUMENTS_QUEUE, shown, task_id=task_id)
@@ -57,7 +58,7 @@ def _send(app: Sender, task: str, message: Message, args: list[Any], queue: str,
     app.send_task(
         task,
         args=args,
-        kwargs={"version": names.VERSION},
+        kwargs={"version": message.version},
         queue=queue,
         priority=message.priority,
         argsrepr=shown,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ocrqueue import names
@@ -23,6 +23,7 @@ class Message:
     queue: str | None = None  # of the job's pages; None until the document is opened
     priority: int = 6  # Celery's priority on Redis: 0 is the highest, 9 the lowest
     name: str = ""  # the document's name, shown in Flower
+    version: int = names.FIRST_VERSION  # of the job's record: a worker that cannot read it leaves the message alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class Job:
     quality: float | None = None  # mean of the pages whose quality is known, 0 to 1; None: of none
     poorly_read: int = 0  # pages whose quality is below `POORLY_READ`
     submitter: Submitter = NOBODY
+    version: int = names.FIRST_VERSION  # of the record
+    structures: str | None = None  # the job whose structure this record finds; None: it is a job of its own
 
     @property
     def has_ended(self) -> bool:
@@ -175,6 +178,8 @@ class Job:
             submitter=Submitter.from_json(
                 {"owner": record.get("owner"), "webhook": json.loads(record.get("webhook", "null"))}
             ),
+            version=count("v"),
+            structures=record.get("structures"),
         )
 
 
@@ -281,6 +286,15 @@ class Step:
     reply: Mapping[str, Any] = field(default_factory=dict)  # the script's answer
 
 
+def fingerprint(source: Source, options: Options) -> str:
+    """A text that is equal for two submissions of the same document (or URL) with the same options.
+
+    The structure does not matter: it can be found later.
+    """
+    what = source.sha256 or json.dumps(source.spec, sort_keys=True)
+    return json.dumps([what, replace(options, structure=False).given()], sort_keys=True)
+
+
 def job_note(
     job: str, source: Source, options: Options, created: float, submitter: Submitter = NOBODY
 ) -> dict[str, Any]:
@@ -289,7 +303,7 @@ def job_note(
     `created` is in seconds since 1970.
     """
     return {
-        "version": names.VERSION,
+        "version": options.version,
         "job": job,
         "source": source.to_json(),
         "options": options.given(),

@@ -3,11 +3,19 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from typing import Any, cast
 
 from redis import Redis
 
 from ocrqueue import names
+
+
+class Structure(StrEnum):
+    """With what a worker finds the structure of pages."""
+
+    MODELS = "models"  # with the layout models
+    RULES = "rules"  # it does not have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,7 @@ class Worker:
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # model, revision, batch, queue, reads_as
     children: int = 1  # number of child processes
     started: float = 0.0  # seconds since 1970
+    structure: str | None = None  # value of `Structure`; None: it reads no pages, or its version finds no structure
     memory: tuple[int, ...] = ()  # resident memory of each child, bytes; older versions announce none
 
 

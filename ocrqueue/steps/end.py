@@ -52,6 +52,9 @@ def record_end(end: End, ledger: Ledger, spool: Spool) -> None:
     Raises StorageError; then the reconciler tries again.
     """
     job = end.job
+    if job.structures:  # it has no folder
+        ledger.confirm_end(job.id, job.round)
+        return
     if spool.exists(job.id, JOB):  # missing for a job that a malformed message made
         rounds.end_round(spool, job.id, job.round, end.summary)
     if job.state == JobState.DONE and not any(FORMATS[format].make for format in job.options.formats):

@@ -33,18 +33,22 @@ def make_format(job: Job, format: str, spool: Spool, limits: Limits) -> str:
     return name
 
 
-def write_text_format(job: str, round: int, format: str, spool: Spool) -> str:
+def write_text_format(job: str, round: int, format: str, spool: Spool, by_rules: bool = False) -> str:
     """Write a text format of a round's result, if that was not done. Returns the name of its file in the job's folder.
 
-    It needs the result only, so any process may do it. Raises StorageError.
+    It needs the result only, so any process may do it. `by_rules` says that the format is made from blocks, which its
+    pages do not have; then it has another name. Raises StorageError.
     """
-    name, result = output_name(formats.find(format).extension, round), result_name(round)
+    extension = formats.find(format).extension
+    name, result = output_name(f".rules{extension}" if by_rules else extension, round), result_name(round)
     if spool.exists(job, name):
         return name
     try:
         with spool.open_read(job, result) as stream:
             header = results.read_header(stream)
         with spool.open_read(job, result) as stream, spool.open_write(job, name) as output:
+            if by_rules:
+                output.write(formats.BY_RULES)
             formats.write(format, results.read_pages(stream), header, output)
     except FileNotFoundError as e:
         raise _lost(e) from e

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -80,6 +80,9 @@ def _needs_no_copy(ledger: Ledger, job: str, now: float) -> bool:
         return False
     except UnknownJob:
         return True
+    with suppress(UnknownJob, NewerRecord):
+        if not ledger.job(names.structuring_id(job, record.round)).has_ended:
+            return False
     made_from_document = any(FORMATS[format].make for format in record.options.formats)
     return record.ended is not None and record.ended <= now - _FORMAT_SECONDS * made_from_document
 

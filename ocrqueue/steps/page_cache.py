@@ -4,7 +4,8 @@
 
 `<key>` is a SHA-256 of all that decides the text: see `page_cache_key`. When the cache is too large, whole folders are
 removed, those first that were not used for the longest time. Each file starts with a line that names its key and page
-number and holds a checksum; a file whose first line does not match is not used.
+number and holds a checksum; a file whose first line does not match is not used. If the page has blocks, the line says
+which code found them; those of other code are left out.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from redis.exceptions import LockError, RedisError
 from ocrqueue import names
 from ocrqueue.errors import StorageError
 from ocrqueue.ledger import ClaimedPage, Job
-from ocrqueue.steps.page_cache_key import key_of
+from ocrqueue.steps.page_cache_key import key_of, structured_as
 from ocrqueue.storage.base import Storage
 from ocrqueue.storage.results import NO_MEMORY, SCHEMA, is_read_page
 from ocrqueue.storage.spool import Spool
@@ -45,10 +46,11 @@ class PageCache:
     read again next time.
     """
 
-    def __init__(self, storage: Storage, redis: Redis, max_bytes: int) -> None:
+    def __init__(self, storage: Storage, redis: Redis, max_bytes: int, structure: str | None = None) -> None:
         self._storage = storage
         self._redis = redis
         self._max_bytes = max_bytes  # 0: the cache is off
+        self._structure = structured_as() if structure is None else structure  # a digest of the code that finds blocks
         self._marked = ("", -math.inf)  # the folder last marked as used, and when
 
     def key(self, job: Job, reads_as: str, spool: Spool) -> str | None:
@@ -60,34 +62,42 @@ class PageCache:
     def supply(
         self, key: str, job: Job, pages: Iterable[ClaimedPage], spool: Spool, seconds: float = math.inf
     ) -> dict[int, float | None]:
-        """Copy cached pages into the job's folder, in the order of `pages`. Returns their qualities by page number.
+        """Copy cached pages into the job's folder, in the order of `pages`. Returns the qualities of finished pages.
 
-        Stops after `seconds`, or when the job's folder cannot be written.
+        A page whose blocks the job wants is not finished if the cache has none; its text is copied all the same. A job
+        that does not want blocks gets none. Stops after `seconds`, or when the job's folder cannot be written.
         """
         until = time.monotonic() + seconds
         supplied: dict[int, float | None] = {}
+        without_blocks = 0
         try:
             here = self._numbers(key)
             for page in pages:
                 if page.number not in here or (found := self._take(key, page.number)) is None:
                     continue
                 facts = {"cached": True, "seconds": 0, "attempts": page.attempts, "memory": NO_MEMORY}
-                spool.write_page(job.id, page.number, found | facts)
-                supplied[page.number] = found.get("quality")
+                blocks = found["blocks"] if job.options.wants_structure else None
+                spool.write_page(job.id, page.number, found | facts | {"blocks": blocks})
+                if blocks is None and job.options.wants_structure:
+                    without_blocks += 1
+                else:
+                    supplied[page.number] = found.get("quality")
                 if time.monotonic() > until:
                     break
-            if supplied:
+            if supplied or without_blocks:
                 self._mark(key)
         except StorageError as e:
             log.warning("job=%s: pages were not taken from the cache: %s", job.id, e.message)
-        if supplied:
-            log.info("job=%s pages=%d taken from the cache", job.id, len(supplied))
+        if supplied or without_blocks:
+            count = len(supplied) + without_blocks
+            log.info("job=%s pages=%d taken from the cache, %d without blocks", job.id, count, without_blocks)
         return supplied
 
     def keep(self, key: str, number: int, page: dict[str, Any]) -> None:
         """Add a page, or replace it."""
         body = json.dumps(page, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
-        content = json.dumps(_head(key, number, body)).encode() + b"\n" + body
+        head = _head(key, number, body) | ({} if page.get("blocks") is None else {"structure": self._structure})
+        content = json.dumps(head).encode() + b"\n" + body
         try:
             if self._count(_on_disk(len(content))) > _FULL * self._max_bytes:
                 log.info("the page cache is full; no page is added until old ones are removed")
@@ -141,12 +151,24 @@ class PageCache:
     def _take(self, key: str, number: int) -> dict[str, Any] | None:
         try:
             with self._storage.reading(f"{_ROOT}/{key}/{number:06d}.json") as file:
-                return _checked(file.read(), key, number)
+                return self._checked(file.read(), key, number)
         except FileNotFoundError:  # removed since it was listed
             return None
         except (StorageError, ValueError) as e:
             log.warning("page %d in the cache is damaged (%s); it is read again", number, e)
             return None
+
+    def _checked(self, content: bytes, key: str, number: int) -> dict[str, Any]:
+        """The page in a file's bytes. Raises ValueError if the file is damaged or has another key or number."""
+        first, _, body = content.partition(b"\n")
+        head = json.loads(first)
+        structure = head.pop("structure", None) if isinstance(head, dict) else None
+        if head != _head(key, number, body):
+            raise ValueError("its checksum, key or number differs")
+        page = json.loads(body)
+        if not is_read_page(page, number):
+            raise ValueError("it is not the result of a page")
+        return {**page, "blocks": page.get("blocks") if structure == self._structure else None}
 
     def _mark(self, key: str) -> None:
         """Record that the folder was used now."""
@@ -157,17 +179,6 @@ class PageCache:
 
 def _head(key: str, number: int, body: bytes) -> dict[str, Any]:
     return {"schema": SCHEMA, "key": key, "page": number, "sha256": hashlib.sha256(body).hexdigest()}
-
-
-def _checked(content: bytes, key: str, number: int) -> dict[str, Any]:
-    """The page in a file's bytes. Raises ValueError if the file is damaged or has another key or number."""
-    head, _, body = content.partition(b"\n")
-    if json.loads(head) != _head(key, number, body):
-        raise ValueError("its checksum, key or number differs")
-    page = json.loads(body)
-    if not is_read_page(page, number):
-        raise ValueError("it is not the result of a page")
-    return cast("dict[str, Any]", page)
 
 
 def _on_disk(bytes: int) -> int:

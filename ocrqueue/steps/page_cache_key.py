@@ -17,6 +17,7 @@ from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.storage.results import SCHEMA
 from ocrqueue.storage.spool import PASSWORD, Spool
+from ocrqueue.structure import has_models
 
 LIBRARIES = ("PyMuPDF", "pillow", "pillow-heif", "numpy", "opencv-python-headless", "rapidocr")
 # Files and folders of this package whose code decides the text of a page. An engine's own folder is added to them.
@@ -37,7 +38,10 @@ READING = (
     "storage/values.py",
 )
 # Options that decide no text. The engine and the model do, but are part of `reads_as`.
-_NO_MATTER = frozenset({"pages", "engine", "model", "priority", "formats", "keep_running_heads", "fresh", "notify"})
+# `structure` decides no text either: the cache keeps blocks with the text, and says which code found them.
+_NO_MATTER = frozenset(
+    "pages engine model priority formats structure keep_running_heads fresh notify".split(),
+)
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -54,6 +58,7 @@ def source_digest(package: Path, names: Iterable[str]) -> str:
 
 # Computed on import: the files may change on disk later, while this process still runs the code that it has loaded.
 _READING_CODE = source_digest(_PACKAGE, READING)
+_STRUCTURE_CODE = source_digest(_PACKAGE, ["structure", "steps/structure.py"])
 _ENGINE_CODE = {  # by module of the engine's package
     f"ocrqueue.engines.{folder.name}": source_digest(_PACKAGE, [f"engines/{folder.name}"])
     for folder in sorted((_PACKAGE / "engines").iterdir())
@@ -78,6 +83,11 @@ def _code_of(engine: Engine) -> list[str]:
     """Digests of the code of an engine of this project. The fingerprint of any other engine says what changes it."""
     packages = {base.__module__.rpartition(".")[0] for base in type(engine).__mro__}
     return [_ENGINE_CODE[package] for package in sorted(packages & _ENGINE_CODE.keys())]
+
+
+def structured_as() -> str:
+    """A digest of all on a worker's side that decides the blocks of a page besides its text. Loads nothing."""
+    return _digest([_STRUCTURE_CODE, has_models()])
 
 
 def cache_key(sha256: str, options: Options, reads_as: str) -> str:

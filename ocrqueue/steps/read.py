@@ -1,4 +1,8 @@
-"""Reads the pages of a claim and stores them. An error in one page fails that page only."""
+"""Reads the pages of a claim and stores them. An error in one page fails that page only.
+
+If the job wants structure, the text of each page is stored first. So it is not lost, and not read again, if a process
+ends while it looks for the blocks.
+"""
 
 import logging
 import time
@@ -21,7 +25,8 @@ from ocrqueue.quality import quality_of, warned
 from ocrqueue.states import WarningCode
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.steps.page_cache_key import reads_as
-from ocrqueue.storage.results import PageFacts, page_result
+from ocrqueue.steps.structure import StoredPage, stored_page, structured
+from ocrqueue.storage.results import PageFacts, page_result, with_blocks
 from ocrqueue.storage.retry import three_tries
 from ocrqueue.storage.spool import Spool
 from ocrqueue.upright import turned_to, upright
@@ -94,6 +99,8 @@ class _Reader:
     cache: PageCache
     limits: Limits
     results: Results = field(default_factory=dict)
+    painted: set[int] = field(default_factory=set)  # numbers of pages whose image lacks the lines of the text layer
+    unstructured: dict[int, StoredPage] = field(default_factory=dict)  # by number: pages whose blocks are to be found
 
     def read(self) -> Results:
         """The result of each page. If the document cannot be opened, all pages without a result fail."""
@@ -106,15 +113,49 @@ class _Reader:
         return self.results
 
     def _take_or_read(self) -> None:
-        """Take pages from the page cache, and read the rest."""
+        """Take pages from the page cache, read the rest, and find the blocks of all that lack them."""
         claim = self.claim
         key = self.cache.key(claim.job, reads_as(self.loaded.engine, self.loaded.model, self.limits), self.spool)
         if key is not None and not claim.job.options.fresh:
             cached = self.cache.supply(key, claim.job, claim.pages, self.spool)
             self.results.update({number: Measured(None, None, quality) for number, quality in cached.items()})
         rest = [page for page in claim.pages if page.number not in self.results]
+        if claim.job.options.wants_structure:
+            rest = [page for page in rest if not self._has_text(page)]
         if rest:
             self._recognise(self._prepare(rest, key), key)
+        if self.unstructured:
+            self._find_blocks(key)
+
+    def _has_text(self, page: ClaimedPage) -> bool:
+        """Whether the page's text is stored, by an earlier claim or from the page cache; then it is not read again."""
+        stored = stored_page(self.spool, self.claim.job.id, page.number)
+        if stored is None:
+            return False
+        if stored.get("blocks") is None:
+            self.unstructured[page.number] = StoredPage.of(stored, page.attempts)
+        else:
+            self.results[page.number] = _measured(stored)
+        return True
+
+    def _find_blocks(self, key: str | None) -> None:
+        """Store the blocks of the pages whose text is stored. Raises StorageError."""
+        job = self.claim.job
+        for page in structured(job, list(self.unstructured.values()), self.spool, self.limits):
+            number = page["page"]
+            three_tries(lambda number=number, page=page: self.spool.write_page(job.id, number, page))  # type: ignore[misc]
+            self.results[number] = _measured(page)
+            self._keep(key, page)
+            log.info("job=%s page=%d blocks=%d", job.id, number, len(page["blocks"]))
+
+    def _keep(self, key: str | None, page: dict[str, Any]) -> None:
+        """Add a page to the page cache, unless its text may not be complete; blocks by rules are left out."""
+        warnings = [warning for warning in page["warnings"] if warning["code"] != WarningCode.STRUCTURE_BY_RULES]
+        if key is None or not _may_be_kept({"warnings": warnings}):
+            return
+        if warnings != page["warnings"]:
+            page = {**page, "blocks": None, "warnings": warnings}
+        self.cache.keep(key, page["page"], page)
 
     def _prepare(self, pages: Sequence[ClaimedPage], key: str | None) -> list[Prepared]:
         """Store the pages whose text layer is complete. Returns the others, with their images.
@@ -137,6 +178,7 @@ class _Reader:
                         self._store(page, layer, Reading(arrange(layer.text), layer.seconds, memory_now()), key)
                     else:
                         prepared.append(Prepared(page, self._image(document, page, layer), layer))
+                        self.painted.update({page.number} if layer else ())
                 except Exception as e:  # noqa: BLE001 -- the error becomes the page's result, and is logged
                     self.results[page.number] = self._error(e, [page])
         return prepared
@@ -200,12 +242,15 @@ class _Reader:
             cached=False,
             quality=reading.quality,
         )
-        text = replace(reading.text, blocks=None)  # some engines know them, but no job asks for them
-        result = page_result(page.number, warned(text, reading.quality), facts)
+        text = warned(reading.text, reading.quality)
+        result = page_result(page.number, replace(text, blocks=None), facts)  # blocks of an engine follow the text
         three_tries(lambda: self.spool.write_page(job.id, page.number, result))
-        self.results[page.number] = Measured(reading.seconds, result["confidence"], result["quality"])
-        if key is not None and _may_be_kept(result):
-            self.cache.keep(key, page.number, result)
+        if job.options.wants_structure:
+            picture = None if page.number in self.painted or isinstance(image, TextLayer) else image.image
+            self.unstructured[page.number] = StoredPage(page.number, result, text, facts, picture)
+        else:
+            self.results[page.number] = _measured(result)
+            self._keep(key, result if text.blocks is None else with_blocks(result, text))
         log.info(
             "job=%s page=%d read lines=%d seconds=%.2f", job.id, page.number, len(result["lines"]), reading.seconds
         )
@@ -223,3 +268,10 @@ class _Reader:
     def _fail_rest(self, error: PageError) -> None:
         for page in self.claim.pages:
             self.results.setdefault(page.number, error)
+
+
+def _measured(page: dict[str, Any]) -> Measured:
+    """The result of a page that is stored."""
+    if page["cached"]:
+        return Measured(None, None, page.get("quality"))
+    return Measured(page["seconds"], page["confidence"], page.get("quality"))

@@ -7,13 +7,14 @@ header on the first line, `"pages": [` on the second, one page on each line afte
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NotRequired, TextIO, TypedDict
+from dataclasses import dataclass, fields
+from typing import Any, NotRequired, TextIO, TypedDict, cast
 
 from ocrqueue.errors import DamagedFile, PageError
-from ocrqueue.pages import POORLY_READ, Line, PageText
+from ocrqueue.geometry import Quad
+from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
 from ocrqueue.states import Origin, PageState
-from ocrqueue.storage.blocks import block_json
+from ocrqueue.storage.blocks import block_json, block_of
 from ocrqueue.storage.values import clean_text, rounded
 
 SCHEMA = "ocr-queue/1"
@@ -74,9 +75,10 @@ class Header(TypedDict):
     source: dict[str, Any]  # name, sha256, bytes, and pages of the whole document
     options: dict[str, Any]  # options that differ from their defaults
     counts: dict[str, int]  # pages: ok, failed, cancelled
-    quality: float | None  # mean of the pages whose quality is known; None: of none
-    poorly_read: int  # pages whose quality is below `pages.POORLY_READ`
+    quality: NotRequired[float | None]  # mean of the pages whose quality is known; None: of none
+    poorly_read: NotRequired[int]  # pages whose quality is below `pages.POORLY_READ`
     seconds: float | None  # from submission to end
+    structure: NotRequired[bool]  # whether the pages that were read have blocks. Older versions write none
 
 
 class Result(Header):
@@ -118,8 +120,35 @@ def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]
         markdown=text if page.markdown is None else clean_text(page.markdown),
         lines=[_line(line) for line in page.lines],
         blocks=None if page.blocks is None else [block_json(block) for block in page.blocks],
-        warnings=[{"code": warning.code, "message": clean_text(warning.message)} for warning in page.warnings],
+        warnings=_warnings(page),
     )
+
+
+def text_of(page: Mapping[str, Any]) -> PageText:
+    """The text of a stored page. Its lines have no words, which are not stored."""
+    blocks = page.get("blocks")
+    return PageText(
+        [
+            Line(line["text"], cast("Quad", tuple(map(tuple, line["box"]))), line["confidence"], line["origin"])
+            for line in page["lines"]
+        ],
+        page["text"],
+        page["markdown"],
+        tuple(PageWarning(warning["code"], warning["message"]) for warning in page.get("warnings", ())),
+        None if blocks is None else tuple(map(block_of, blocks)),
+    )
+
+
+def facts_of(page: Mapping[str, Any]) -> PageFacts:
+    """The fields of a stored page besides its text."""
+    values = {field.name: page[field.name] for field in fields(PageFacts) if field.name in page}
+    return PageFacts(**values | {"transform": page["transform"] and tuple(page["transform"])})
+
+
+def with_blocks(page: Mapping[str, Any], text: PageText) -> dict[str, Any]:
+    """A stored page with the blocks and the warnings of `text`."""
+    assert text.blocks is not None
+    return {**page, "blocks": [block_json(block) for block in text.blocks], "warnings": _warnings(text)}
 
 
 def failed_page(number: int, error: PageError, facts: PageFacts | None = None) -> dict[str, Any]:
@@ -152,6 +181,7 @@ def result_header(
     counts: Mapping[str, int],
     seconds: float,
     qualities: Iterable[float | None] = (),
+    structure: bool = False,
 ) -> dict[str, Any]:
     """The `Header` of a result. `qualities` are those of the pages that were read."""
     known = [quality for quality in qualities if quality is not None]
@@ -165,15 +195,16 @@ def result_header(
         "quality": rounded(sum(known) / len(known), 2) if known else None,
         "poorly_read": sum(quality < POORLY_READ for quality in known),
         "seconds": rounded(seconds, 3),
+        "structure": structure,
     }
 
 
 def write_result(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
     """Write a result. Holds one page in memory at a time. Raises ValueError if the header lacks a field."""
-    if lacking := [key for key in Header.__annotations__ if key not in header]:
+    if lacking := sorted(Header.__required_keys__ - header.keys()):
         raise ValueError(f"the result's header lacks {', '.join(lacking)}")
-    fields = {key: header[key] for key in Header.__annotations__}
-    stream.write(dump(fields)[:-1] + ',\n"pages": [')
+    given = {key: header[key] for key in Header.__annotations__ if key in header}
+    stream.write(dump(given)[:-1] + ',\n"pages": [')
     separator = "\n"
     for page in pages:
         stream.write(separator + dump(page))
@@ -253,6 +284,10 @@ def _line(line: Line) -> dict[str, Any]:
         "confidence": rounded(line.confidence, 4),
         "origin": line.origin,
     }
+
+
+def _warnings(page: PageText) -> list[dict[str, str]]:
+    return [{"code": warning.code, "message": clean_text(warning.message)} for warning in page.warnings]
 
 
 def _origin(lines: list[Line]) -> str:

@@ -224,6 +224,10 @@ class Spool:
         """Remove end.json, the mark that the job has ended."""
         self._storage.remove(_path(job, END))
 
+    def remove(self, job: str, name: str) -> None:
+        """Remove a file of a job; missing is fine."""
+        self._storage.remove(_path(job, name))
+
     def drop_password(self, job: str) -> None:
         """Remove the password of a job."""
         self._storage.remove(_path(job, PASSWORD))

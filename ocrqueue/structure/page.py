@@ -1,6 +1,5 @@
 """The blocks of one page, from its lines and the regions that the layout models find on it."""
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,6 @@ from ocrqueue.structure.texts import texts_of
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-log = logging.getLogger(__name__)
-
 
 def find_blocks(
     document: Document | None, number: int, page: PageText, facts: PageFacts, image: "Image | None" = None
@@ -34,19 +31,15 @@ def find_blocks(
 
     A page whose text comes from a PDF is examined in `document`; another page in `image`, the page image to which the
     lines refer, in any resolution. A page whose text a model wrote has the blocks of that text. None where the layout
-    models are missing, cannot see the page or fail, and for text that is written downwards: then
-    `ocrqueue.structure` has rules instead. Raises nothing.
+    models are missing or cannot see the page, and for text that is written downwards: the caller has rules instead.
+    Raises what the models raise.
     """
     if _is_written(page, facts):
         return blocks_of_page(page)
     if not has_models() or frame_of(page.lines).vertical:
         return None
-    try:
-        with sheet_of(document, number, page, facts, image) as sheet:
-            return None if sheet is None else _blocks(page, sheet)
-    except Exception:
-        log.warning("page=%d its structure was not found, because the layout models failed", number, exc_info=True)
-        return None
+    with sheet_of(document, number, page, facts, image) as sheet:
+        return None if sheet is None else _blocks(page, sheet)
 
 
 def _is_written(page: PageText, facts: PageFacts) -> bool:

@@ -163,7 +163,7 @@ def test_pages_whose_text_was_cut_off_are_named(client: Client, capsys: Output) 
     assert "warning: long.pdf: page 20: cut_off: the text was cut off\n" in err
     assert "page 21" not in err
     assert "warning: long.pdf: 2 more pages have warnings; `-f json` lists them\n" in err
-    assert "page 3\n\n<!-- page 3: cut_off -->\n\n---\n" in Path("long.md").read_text()
+    assert "<!-- page 3: cut_off -->\n\npage 3\n" in Path("long.md").read_text()
     for command in ("status", "wait", "result"):
         assert main([command, printed["job"]]) == 0
         assert "page 20: cut_off" in capsys.readouterr().err

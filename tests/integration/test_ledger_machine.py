@@ -56,7 +56,8 @@ class LedgerMachine(LedgerPair):
     @rule(data=st.data(), job=st.sampled_from(JOBS))
     def make(self, data: st.DataObject, job: str) -> None:
         pages = data.draw(st.sampled_from((None, None, "2-3,5-", "1-2,4,7")))
-        self.create(job, Options(pages=pages, priority=data.draw(st.sampled_from(tuple(names.PRIORITIES)))))
+        options = Options(pages=pages, priority=data.draw(st.sampled_from(tuple(names.PRIORITIES))))
+        self.create(job, options, data.draw(st.sampled_from((None, None, "the job whose structure is found"))))
 
     @rule(seconds=st.sampled_from((1, 19, 20, 44, 45, 60, 130, 900)))
     def time_passes(self, seconds: int) -> None:

@@ -72,6 +72,20 @@ def test_a_cached_page_has_the_text_of_the_page_that_was_read_and_the_facts_of_t
     assert shelf.supply(7, key=OTHER) == []
 
 
+def test_blocks_are_kept_with_the_text_for_jobs_that_want_them_as_long_as_the_code_is_the_same(local: Shelf) -> None:
+    whole = {**page(), "blocks": [{"kind": "heading", "box": None, "lines": [0], "text": "x"}]}
+    local.cache.keep(KEY, 1, whole)
+    asked = Job.parse(ID, RECORD | {"options": '{"structure": true}'})
+    wanted = [ClaimedPage(1, 0)]
+    assert list(local.cache.supply(KEY, asked, wanted, local.spool)) == [1]
+    assert local.spool.read_page(ID, 1)["blocks"] == whole["blocks"]
+    assert local.supply(1)  # a job that wants text
+    assert local.spool.read_page(ID, 1)["blocks"] is None
+    newer = PageCache(local.storage, local.redis, 10**9, structure="other code")
+    assert not newer.supply(KEY, asked, wanted, local.spool)
+    assert (local.spool.read_page(ID, 1)["text"], local.spool.read_page(ID, 1)["blocks"]) == (whole["text"], None)
+
+
 def cut(content: bytes) -> bytes:
     return content[:-9]
 

@@ -244,7 +244,7 @@ SHAPE = "its body is not [[arguments], {named arguments}, {}]"
 JOB = "0e9f3a0e-0d9b-4b62-8f0c-6ad1a1a0b1c2"
 BAD: list[tuple[str, str, Callable[[Stack], object]]] = [
     # (worker whose log contains the text, the text, function that sends the message)
-    ("documents", "a message of version 2;", lambda s: push(s, [[], {"source": {"path": "/a"}, "version": 2}, {}])),
+    ("documents", "a message of version 3;", lambda s: push(s, [[], {"source": {"path": "/a"}, "version": 3}, {}])),
     ("documents", "a message of version '1';", lambda s: push(s, [[], {"source": {"path": "/a"}, "version": "1"}, {}])),
     ("documents", "a message of version True;", lambda s: push(s, [[], {"version": True}, {}])),
     ("documents", "the job's id is '../../x'", lambda s: push(s, [[], {"source": {"path": "/a"}}, {}], job="../../x")),

@@ -29,8 +29,8 @@ def test_new_workers_beside_old_ones(monkeypatch: pytest.MonkeyPatch) -> None:
         stack.start_beat()
         old = [stack.client().submit(numbered.document(20, salt=100), engine="slow")]
         eventually(lambda: old[0].status().ok)
-        stack.start_documents("new-documents", children=1, TEST_VERSION="2")
-        stack.start_worker("new", engines=SLOW, children=1, TEST_VERSION="2")
+        stack.start_documents("new-documents", children=1, TEST_VERSION="3")
+        stack.start_worker("new", engines=SLOW, children=1, TEST_VERSION="3")
 
         def has_read_an_old_record() -> bool:
             if old[-1].status().has_ended:  # before the new workers were up: on a slow machine they need another job
@@ -38,10 +38,11 @@ def test_new_workers_beside_old_ones(monkeypatch: pytest.MonkeyPatch) -> None:
             return any(f"job={job.id} page=" in stack.text("new") for job in old)
 
         eventually(has_read_an_old_record, 100)
-        monkeypatch.setattr(names, "VERSION", 2)
+        monkeypatch.setattr(names, "VERSION", 3)
+        monkeypatch.setattr(names, "FIRST_VERSION", 3)
         monkeypatch.setattr(scripts, "source", newer.source)
         new = [stack.client().submit(numbered.document(4, salt=n), engine="slow") for n in (2, 3, 4)]
-        eventually(lambda: "2; this" in stack.text("old-documents") + stack.text("old"), 100)
+        eventually(lambda: "3; this" in stack.text("old-documents") + stack.text("old"), 100)
         for name in ("old", "old-documents"):
             process = stack.processes.pop(name)
             process.terminate()

@@ -84,12 +84,12 @@ class PlainLedger:
         return [("page", i, job.lanes[i].serial) for i in free]
 
     # -- the document and its assembly -----------------------------------------------------------------------------
-    def create(self, name: str) -> Sent:
-        """A new job; nothing where it is known."""
+    def create(self, name: str, structuring: bool = False) -> Sent:
+        """A new job, or a structuring of one; nothing where it is known."""
         if name in self.jobs:
             return []
         self.made += 1
-        self.jobs[name] = PlainJob(self.now, self.made, wait={"document": WAIT})
+        self.jobs[name] = PlainJob(self.now, self.made, structuring, wait={"document": WAIT})
         return self._announce(self.jobs[name], "document")
 
     def begin(self, name: str, what: str, token: str, round_: int, alone: bool) -> bool | None:
@@ -344,9 +344,9 @@ class PlainLedger:
             (name, page.number)
             for name, job in self.jobs.items()
             for page in job.pages
-            if page.state == "failed" and page.code not in DOCUMENT_FAULTS
+            if page.state == "failed" and page.code not in DOCUMENT_FAULTS and not job.structuring
         }
-        return pages | {(name, 0) for name, job in self.jobs.items() if job.dead}
+        return pages | {(name, 0) for name, job in self.jobs.items() if job.dead and not job.structuring}
 
     def backlog(self) -> int:
         """Open pages of all jobs, ten for each that is not opened."""

@@ -60,6 +60,8 @@ class LedgerPair(RuleBasedStateMachine):
             assert message.job == job
             assert message.name == f"{job}.pdf"
             assert message.priority == names.PRIORITIES[self.options[job].priority]
+            structuring = self.plain.jobs[job].structuring
+            assert message.version == (names.VERSION if structuring else names.FIRST_VERSION)
             assert message.queue == ("pages.rapidocr" if self.plain.jobs[job].pages else None)
         self.mail += [(job, (m.kind, *m.args)) for m in step.messages]
 
@@ -67,14 +69,14 @@ class LedgerPair(RuleBasedStateMachine):
         return job in self.plain.jobs
 
     # -- steps on both sides -----------------------------------------------------------------------------------------
-    def create(self, job: str, options: Options) -> None:
+    def create(self, job: str, options: Options, structures: str | None = None) -> None:
         new = not self.known(job)
         with self.nothing_changes(not new):
-            step = self.ledger.create(job, Source(f"{job}.pdf", sha256="5"), options)
+            step = self.ledger.create(job, Source(f"{job}.pdf", sha256="5"), options, structures=structures)
         if new:
             self.options[job] = options
         assert (step.reply["created"], step.reply["same"]) == (new, options == self.options[job])
-        self.same(job, step, self.plain.create(job))
+        self.same(job, step, self.plain.create(job, structures is not None))
 
     def begin(self, job: str, what: str, round_: int) -> None:
         token = self.token()

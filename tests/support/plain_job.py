@@ -47,6 +47,7 @@ class PlainJob:
 
     created: int
     number: int  # of creation
+    structuring: bool = False  # of another job: it is in no list of jobs, and none of its pages is dead
     state: str = "queued"
     round: int = 1
     cancelling: bool = False

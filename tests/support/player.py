@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.client import Client, Job
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Job as Record
@@ -51,7 +52,10 @@ class Reader:
             (page,) = claim.pages
             if page.number not in failing:
                 warnings = (CUT_OFF,) * (page.number in warned)
-                text = PageText([Line(f"page {page.number}", BOX, 0.9)], warnings=warnings)
+                line = f"page {page.number}"
+                asked = claim.job.options.wants_structure
+                blocks = (Block(BlockKind.PARAGRAPH, BOX, (0,), line),) if asked else None
+                text = PageText([Line(line, BOX, 0.9)], warnings=warnings, blocks=blocks)
                 self.spool.write_page(self.id, page.number, results.page_result(page.number, text, results.PageFacts()))
             error = FAILED if page.number in failing else None
             self.tickets += self.ledger.finish(claim, {page.number: error}).messages

@@ -145,6 +145,10 @@ def test_client_safe_modules_load_nothing_heavy(name):
     assert loaded_by(f"ocrqueue.{name}") & {*HEAVY, "httpx2"} == set()  # httpx2: only with OCR_API_URL
 
 
+def test_the_structure_of_pages_loads_its_models_with_the_first_page() -> None:
+    assert loaded_by("ocrqueue.steps.structure") & HEAVY == set()
+
+
 def test_the_check_finds_loaded_modules():
     assert {"json", "numpy"} <= loaded_by("numpy")
 

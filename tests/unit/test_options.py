@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocrqueue import names
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.options import Options, missing_pages, parse_ranges, select_pages
 
@@ -35,6 +36,7 @@ def test_given_options_can_be_parsed_again() -> None:
         {"formats": ["docx"]},
         {"formats": "text"},
         {"fresh": "yes"},
+        {"structure": 1},
         {"keep_running_heads": 1},
         {"notify": ["only one"]},
         {"text_layer": "maybe"},
@@ -46,6 +48,17 @@ def test_wrong_options_are_refused(given: object) -> None:
     with pytest.raises(InvalidOptions) as raised:
         Options.parse(given)
     assert "\n" not in raised.value.message
+
+
+def test_formats_that_are_made_from_blocks_ask_for_structure() -> None:
+    assert not Options(formats=("text", "json", "hocr", "alto", "pdf")).wants_structure
+    assert Options(structure=True).wants_structure
+    assert Options(formats=("text", "markdown")).wants_structure
+
+
+def test_programs_of_version_1_get_records_that_they_can_read() -> None:
+    assert Options(formats=("markdown", "pdf"), fresh=True, lang="de").version == names.FIRST_VERSION
+    assert Options(structure=True).version == names.VERSION
 
 
 def test_page_selection() -> None:

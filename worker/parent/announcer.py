@@ -8,9 +8,10 @@ import worker_config as config
 from ocrqueue import __version__, names
 from ocrqueue.engines import engine_class
 from ocrqueue.errors import ModelUnavailable
-from ocrqueue.ledger.workers import Worker, announce, withdraw
+from ocrqueue.ledger.workers import Structure, Worker, announce, withdraw
 from ocrqueue.settings import hostname
 from ocrqueue.steps.page_cache_key import reads_as
+from ocrqueue.structure import has_models
 from worker import context
 from worker.parent import warden
 
@@ -43,6 +44,7 @@ class Announcer:
             engines=engines,
             children=self._consumer.pool.num_processes,
             started=self._since,
+            structure=(Structure.MODELS if has_models() else Structure.RULES) if self._engines else None,
             memory=tuple(warden.memory(self._consumer.pool)),
         )
         announce(redis, row, SECONDS)

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 import worker_config as config
 from ocrqueue.states import Return
 from ocrqueue.steps.housekeeping import remove_ended_copies
+from ocrqueue.steps.structure import has_text
 from worker import context, memory_limit
 from worker.dispatch import dispatch
 from worker.parent import warden
@@ -179,10 +180,17 @@ class Keeper(threading.Thread):
             if isinstance(order, CancelRequest):
                 step = ledger.cancel(order.job)
             else:
-                step = ledger.return_claim(order.job, order.token, order.reason)
+                step = ledger.return_claim(order.job, order.token, _reason(order))
             with _publishing:
                 dispatch(step.messages)
         except RedisError:
             if not self._ending.is_set():
                 _orders.put(order)  # again, until Redis is back; the lease is not renewed meanwhile
             raise
+
+
+def _reason(order: ClaimReturn) -> Return:
+    """Why a claim is returned. Text that is stored is not given up because the time ran out that its blocks take."""
+    if order.reason is Return.TIMEOUT and has_text(order.job, order.token, context.ledger(), context.spool()):
+        return Return.LOST
+    return order.reason

@@ -2,7 +2,7 @@
 
 import codecs
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import TextIOWrapper
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
@@ -14,12 +14,13 @@ from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import JobTimeout, QueueUnavailable
 from ocrqueue.ledger import PageRecord
 from ocrqueue.options import parse_ranges
-from ocrqueue.states import JobState, PageState
+from ocrqueue.states import STRUCTURED_FORMATS, JobState, PageState
 from ocrqueue.storage import results
 from ocrqueue.storage.results import PageNote
 
 _IN_MEMORY = 8 << 20  # bytes of a result; a longer one is kept in a temporary file
 _AT_ONCE = 1000  # pages whose states are asked for in one request
+_STRUCTURE_WAIT = 3  # seconds that a request waits for the structure: the progress is shown between two
 _PAUSE = 1.0  # seconds until a format that is being made is asked for again
 _FINISHED = (PageState.OK, PageState.FAILED, PageState.CANCELLED)
 
@@ -32,7 +33,14 @@ class RemoteJob(JobHandle):
         self._api = api
         self._path = f"jobs/{job}"
 
-    def write(self, format: str, stream: IO[Any], timeout: float | None = None) -> JobStatus:
+    def write(
+        self,
+        format: str,
+        stream: IO[Any],
+        timeout: float | None = None,
+        structure: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> JobStatus:
         """See `JobHandle.write`. The result is fetched whole before the stream gets a part of it."""
         is_binary = formats.find(format).make is not None
         end = None if timeout is None else time.monotonic() + timeout
@@ -40,7 +48,9 @@ class RemoteJob(JobHandle):
         if status.state == JobState.FAILED:
             raise self.failure()
         with SpooledTemporaryFile(_IN_MEMORY) as file:
-            while not self._fetched(format, cast("IO[bytes]", file)):
+            while (missing := self._fetch(format, structure, cast("IO[bytes]", file))) is not None:
+                if progress:
+                    progress(missing)
                 if end is not None and time.monotonic() >= end:
                     raise JobTimeout(f"{format} of job {self.id} is not ready; fetch it later with `submit.py result`")
                 time.sleep(_PAUSE)
@@ -49,13 +59,16 @@ class RemoteJob(JobHandle):
                 stream.write(chunk if is_binary else decoder.decode(chunk))
         return status
 
-    def _fetched(self, format: str, file: IO[bytes]) -> bool:
-        """Write the result to a file; False if a worker still makes it."""
+    def _fetch(self, format: str, structure: bool, file: IO[bytes]) -> str | None:
+        """Write the result to a file. If workers still make it, nothing is written, and what they do is returned."""
+        asked = {"structure": "true"} if structure else {}
+        if structure or format in STRUCTURED_FORMATS:
+            asked["wait"] = str(_STRUCTURE_WAIT)
         try:
-            self._api.download(f"{self._path}/result", file, format=format)
-        except NotReady:
-            return False
-        return True
+            self._api.download(f"{self._path}/result", file, format=format, **asked)
+        except NotReady as e:
+            return e.message
+        return None
 
     def pages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """See `JobHandle.pages`."""
@@ -96,10 +109,10 @@ class RemoteJob(JobHandle):
             return results.read_warnings(TextIOWrapper(cast("IO[bytes]", file), encoding="utf-8"))
 
     def cancel(self) -> bool:
-        """See `JobHandle.cancel`."""
-        if self.status().has_ended:
-            return False
-        return bool(self._api.post(f"{self._path}/cancel")["cancelling"])
+        """See `JobHandle.cancel`. Returns False for a job that has ended, even if the search for structure stops."""
+        had_ended = self.status().has_ended
+        answer = self._api.post(f"{self._path}/cancel")
+        return not had_ended and bool(answer["cancelling"])
 
     def retry(self) -> None:
         """See `JobHandle.retry`. If the answer was lost, the job's round says whether the retry began."""

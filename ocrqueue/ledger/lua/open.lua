@@ -21,7 +21,7 @@ else
     grade(n, percent >= 0 and percent or nil)
   end
   set('ok', #read)
-  if #read > 0 then redis.call('HINCRBY', figures, 'cached ' .. get('engine'), #read) end
+  if #read > 0 and not get('structures') then redis.call('HINCRBY', figures, 'cached ' .. get('engine'), #read) end
   for _, page in ipairs(read) do page_finished(page[1], 'ok') end
 end
 assemble_if_finished()

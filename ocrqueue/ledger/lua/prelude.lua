@@ -21,6 +21,8 @@
 --   webhook     JSON object: the URL that is called about the job, its events and secret; missing for most jobs
 --   counted     "<state> <engine> <priority> <open> <ok> <failed> <cancelled>": what ocr:counts and ocr:figures contain
 --               of this job
+--   structures  id of the job whose pages this record finds the structure of: it is a structuring, not a job of its
+--               own; missing for jobs
 --   webhook_gone  set once the URL answered 410: it is not called again
 --   quality     "<pages> <sum> <poor>": number of pages whose quality is known, the sum of their qualities in percent,
 --               and how many of them were poorly read; missing if none is known
@@ -38,7 +40,7 @@ local counts, figures, minutes, waiting = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local job_deliveries, deliveries, due = KEYS[14], KEYS[15], KEYS[16]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
-local VERSION = 1
+local VERSION = 2
 -- seconds until a message that nobody took is sent again: 60 with the default lease of 45, doubled each time up to 900;
 -- 20 if its queue is empty
 local FIRST_WAIT, LONGEST_WAIT, EMPTY_WAIT = lease * 4 / 3, lease * 20, lease * 4 / 9
@@ -69,6 +71,7 @@ local function reply(extra)
   local out = extra or {}
   out.messages = messages
   out.queue, out.priority, out.round, out.name = get('queue'), num('priority'), num('round'), get('name')
+  out.version = num('v')
   return cjson.encode(out)
 end
 
@@ -158,6 +161,7 @@ local function settle()
     set('weight', weight, 'moved', stamp(now))
   end
   if has_ended() then redis.call('HDEL', job, 'weight', 'moved') end
+  if get('structures') then state = has_ended() and 'structured' or 'structuring' end -- counted apart from jobs
   local since = field[6] and stamp(now) or field[9]
   account(field[6], state, field[7] or 'unknown', field[8] or 6, weight, ok, failed, cancelled, since)
 end
@@ -324,7 +328,7 @@ local function fail_page(n, lost, code, message)
   redis.call('HSET', pages, n, 'f' .. lost .. ' ' .. code .. ' ' .. cut(message, 300))
   add('failed', 1)
   page_finished(n, 'failed', code, cut(message, 300))
-  if not OF_THE_DOCUMENT[code] then redis.call('ZADD', dead, stamp(now), member(n)) end
+  if not OF_THE_DOCUMENT[code] and not get('structures') then redis.call('ZADD', dead, stamp(now), member(n)) end
 end
 
 local function reopen_page(n, lost, alone)
@@ -376,7 +380,8 @@ local function final_state(ok)
 end
 
 local function fail_job(code, message)
-  if code == 'worker_lost' or code == 'timeout' or code == 'internal_error' or code == 'storage_error' then
+  local again = code == 'worker_lost' or code == 'timeout' or code == 'internal_error' or code == 'storage_error'
+  if again and not get('structures') then
     redis.call('ZADD', dead, stamp(now), member(0))
   end
   end_job('failed', code, message)

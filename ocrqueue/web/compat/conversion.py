@@ -12,11 +12,13 @@ from fastapi import Request
 from ocrqueue.client import Job, JobStatus
 from ocrqueue.client.submission import Parameters, Received
 from ocrqueue.errors import JobTimeout, OcrError
+from ocrqueue.states import STRUCTURED_FORMATS
 from ocrqueue.web.access import own_job, seen_job
 from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.submitting import submit, taking
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError
+from ocrqueue.web.results import with_blocks
 from ocrqueue.web.service import Service
 
 JSON_BYTES = 64 << 20  # of a JSON body, which is held in memory; larger documents are sent as files
@@ -26,9 +28,13 @@ _CANCEL_SECONDS = 30.0  # that a job has to end after it was cancelled: pages th
 
 
 async def submit_source(service: Service, caller: Key, source: Received | str, parameters: Parameters) -> str:
-    """Submit a received document, or a URL that workers read. Returns the job's id. Raises OcrError."""
+    """Submit a received document, or a URL that workers read. Returns the job's id. Raises OcrError.
+
+    Its pages get blocks: these clients want documents, with headings and tables.
+    """
+    given: Parameters = {**parameters, "structure": True}
     async with taking(service, caller, None):
-        return (await submit(service, caller, source, parameters)).job.id
+        return (await submit(service, caller, source, given)).job.id
 
 
 async def submit_content(service: Service, caller: Key, content: bytes, name: str, parameters: Parameters) -> str:
@@ -72,8 +78,16 @@ async def ended(service: Service, job: str, seconds: float) -> JobStatus:
 
 
 async def result_of(service: Service, job: str, format: str = "json") -> Any:
-    """The result of a job that has ended: a dict for `json`, text for other formats. Raises OcrFailed."""
-    return await run_sync(partial(Job(job, service.client).result, format))
+    """The result of a job that has ended: a dict for `json`, text for other formats. Raises OcrFailed.
+
+    For a format that is made from blocks, workers find them first, if the job was submitted elsewhere and has none.
+    """
+    handle = Job(job, service.client)
+    if format in STRUCTURED_FORMATS:
+        status = await run_sync(handle.status)
+        if status.ok:
+            await with_blocks(service, handle, status, WAIT_SECONDS)
+    return await run_sync(partial(handle.result, format))
 
 
 async def first_error(service: Service, job: str) -> OcrError:

@@ -3,8 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ocrqueue.web.content.paragraphs import around, paragraphs
+from ocrqueue.blocks import BlockKind
+from ocrqueue.web.content.paragraphs import page_markdown, parts
 
+_TYPES = {
+    BlockKind.TITLE: "title",
+    BlockKind.HEADING: "title",
+    BlockKind.LIST_ITEM: "list",
+    BlockKind.TABLE: "table",
+    BlockKind.CAPTION: "caption",
+    BlockKind.FOOTNOTE: "aside_text",
+    BlockKind.PAGE_HEADER: "header",
+    BlockKind.PAGE_FOOTER: "footer",
+    BlockKind.PICTURE: "image",
+    BlockKind.FORMULA: "equation",
+    BlockKind.CODE: "code",
+}
 _DPI = 72  # of a page whose resolution is not known
 
 
@@ -12,23 +26,27 @@ def ocr_response(result: Mapping[str, Any], model: str, with_blocks: bool, with_
     """The answer for a result. Page indices count from 0; boxes are in pixels of the page image."""
     read = [page for page in result["pages"] if page["state"] == "ok"]
     return {
-        "pages": [_page(page, with_blocks, with_confidence) for page in result["pages"]],
+        "pages": [_page(result, page, with_blocks, with_confidence) for page in result["pages"]],
         "model": model,
         "document_annotation": None,
         "usage_info": {"pages_processed": len(read), "doc_size_bytes": result["source"]["bytes"]},
     }
 
 
-def _page(page: Mapping[str, Any], with_blocks: bool, with_confidence: bool) -> dict[str, Any]:
+def _page(
+    result: Mapping[str, Any], page: Mapping[str, Any], with_blocks: bool, with_confidence: bool
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "index": page["page"] - 1,
-        "markdown": page["markdown"],
+        "markdown": page_markdown(result, page),
         "images": [],
         "dimensions": {"dpi": page["dpi"] or _DPI, "height": page["height"] or 0, "width": page["width"] or 0},
     }
     if with_blocks:
         found["blocks"] = [
-            {"type": "text", "content": text, **_corners(box)} for text, box in _boxes(page) if box is not None
+            {"type": _TYPES.get(kind, "text"), "content": text, **_corners(box)}
+            for kind, text, box in parts(page)
+            if box is not None
         ]
     confidences = [line["confidence"] for line in page["lines"] if line["confidence"] is not None]
     if with_confidence and confidences:
@@ -37,10 +55,6 @@ def _page(page: Mapping[str, Any], with_blocks: bool, with_confidence: bool) -> 
             "minimum_page_confidence_score": min(confidences),
         }
     return found
-
-
-def _boxes(page: Mapping[str, Any]) -> list[tuple[str, tuple[float, float, float, float] | None]]:
-    return [(text, around(lines)) for text, lines in paragraphs(page)]
 
 
 def _corners(box: tuple[float, float, float, float]) -> dict[str, int]:

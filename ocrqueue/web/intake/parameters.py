@@ -8,12 +8,12 @@ from ocrqueue.errors import InvalidOptions
 from ocrqueue.web.intake import json_text
 
 # `notify` is missing: it sends a message to any task, which only users of the broker may do.
-NAMES = ("pages", "lang", "engine", "model", "dpi", "text_layer", "priority", "formats",
+NAMES = ("pages", "lang", "engine", "model", "dpi", "text_layer", "priority", "formats", "structure",
          "keep_running_heads", "fresh",
          "password", "key", "name", "webhook", "webhook_secret", "webhook_events")  # fmt: skip
 SECRETS = frozenset({"password", "webhook_secret"})  # not allowed in a query
 _LISTS = frozenset({"formats", "webhook_events"})  # of words separated by commas; may be repeated
-_BOOLEANS = frozenset({"keep_running_heads", "fresh"})
+_BOOLEANS = frozenset({"structure", "keep_running_heads", "fresh"})
 _LONGEST = 1000  # characters of a name or key
 _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "": True,
           "false": False, "0": False, "no": False, "off": False}  # fmt: skip

@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "items": {**_TEXT, "enum": [str(name) for name in FormatName]},
         "description": "made when the job ends; the others are made on request",
     },
+    "structure": {"type": "boolean", "description": "find headings, lists, tables and so on; `markdown` implies it"},
     "keep_running_heads": {
         "type": "boolean",
         "description": "keep running heads, feet and page numbers in Markdown and HTML",

@@ -34,16 +34,19 @@ async def result(
     service: ServiceOf,
     key: Reader,
     format: Annotated[FormatName, Query(description="the output format")] = FormatName.JSON,
-    wait: Wait = 0,
+    structure: Annotated[bool, Query(description="with the blocks of its pages, also if nobody has asked yet")] = False,
+    wait: Annotated[float | None, Wait.__metadata__[0]] = None,
 ) -> Response:
     """The result of a job that has ended, in any format; `ETag`, `If-None-Match` and `Range` are supported.
 
-    A format that a worker makes from the document, such as `pdf`, is waited for up to a minute.
+    A format that a worker makes from the document, such as `pdf`, is waited for up to a minute; and so is the structure
+    of the pages, from which Markdown and HTML are made, but for `wait` seconds if that is given.
     """
     handle, status = await run_sync(seen_job, service, key, job)
     if wait and not status.has_ended:
         status = await service.watch.wait(handle.id, min(wait, MAX_WAIT))
-    return await sent_result(request, service, handle, status, format)
+    patience = None if wait is None else min(wait, MAX_WAIT)
+    return await sent_result(request, service, handle, status, format, structure, patience)
 
 
 _BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}}}
@@ -74,10 +77,16 @@ async def document(job: str, request: Request, service: ServiceOf, key: Reader) 
 
 
 async def sent_result(
-    request: Request, service: Service, handle: Job, status: JobStatus, format: FormatName
+    request: Request,
+    service: Service,
+    handle: Job,
+    status: JobStatus,
+    format: FormatName,
+    structure: bool = False,
+    structure_seconds: float | None = None,
 ) -> Response:
     """The result of a job as the answer to a request. Raises what `stored_result` raises."""
-    file = await stored_result(service, handle, status, format, MAX_WAIT)
+    file = await stored_result(service, handle, status, format, MAX_WAIT, structure, structure_seconds)
     kind = FORMATS[format]
     name = download_name(status.name, kind.extension)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.client import doctor
+from ocrqueue.ledger.workers import Structure, Worker
 from ocrqueue.process import blas
 
 
@@ -26,3 +27,11 @@ def test_the_doctor_names_the_blas_package_to_install(monkeypatch, tmp_path, wan
     found = [(finding.level, finding.text) for finding in doctor.examine() if "MLX" in finding.text]
     assert [found_level for found_level, _ in found] == ([level] if level else [])
     assert all(hint in line for _, line in found)
+
+
+def test_the_doctor_names_workers_without_layout_models() -> None:
+    workers = [Worker("a", "here", 1, "1", (), structure=kind) for kind in (None, Structure.RULES, Structure.MODELS)]
+    found = [(finding.level, finding.text) for finding in doctor._structure(workers)]
+    assert [level for level, _ in found] == [doctor.Level.WARNING, doctor.Level.OK]
+    assert "here (1) has no layout models" in found[0][1]
+    assert not list(doctor._structure(workers[:1]))

@@ -30,6 +30,7 @@ NO_MATTER = {
     "model": "model",
     "priority": "high",
     "formats": ("text",),
+    "structure": True,
     "keep_running_heads": True,
     "fresh": True,
     "notify": ("a.task", "a-queue"),
@@ -107,6 +108,7 @@ DECIDE_NOTHING = {
     "ocrqueue.steps",
     "ocrqueue.steps.page_cache",
     "ocrqueue.steps.page_cache_key",
+    "ocrqueue.steps.structure",  # it decides blocks: see `structured_as`
     "ocrqueue.storage",
     "ocrqueue.storage.retry",
     "ocrqueue.storage.spool",

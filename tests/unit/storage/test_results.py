@@ -161,6 +161,7 @@ def test_a_result_is_json_and_can_be_read_page_by_page(count: int) -> None:
         "quality",
         "poorly_read",
         "seconds",
+        "structure",
         "pages",
     ]
     assert list(whole) == list(Result.__annotations__)

@@ -2,7 +2,7 @@ import pytest
 from azure.ai.documentintelligence.models import AnalyzeResult
 
 from ocrqueue.web.compat.azure_result import MARKDOWN, TEXT, analyze_result
-from tests.support.two_pages import READ, RESULT, line
+from tests.support.two_pages import READ, RESULT, WITH_BLOCKS, line
 
 
 def texts(result, spans):
@@ -39,3 +39,16 @@ def test_a_line_that_the_markdown_divides_has_an_empty_span():
         "The year was",
         "good.",
     ]
+
+
+def test_blocks_become_paragraphs_with_roles_and_tables():
+    result = AnalyzeResult(analyze_result({**RESULT, "pages": [WITH_BLOCKS]}, "prebuilt-layout", TEXT))
+    shown = [(paragraph.role, paragraph.content) for paragraph in result.paragraphs]
+    assert shown == [("sectionHeading", "Annual report"), (None, "first"), (None, "second"), ("pageFooter", "3")]
+    (table,) = result.tables
+    assert (table.row_count, table.column_count, table.bounding_regions[0].page_number) == (2, 2, 1)
+    assert [(cell.kind, cell.content, cell.column_span) for cell in table.cells] == [
+        ("columnHeader", "Sales", 2), ("content", "12", 1), ("content", "13", 1),
+    ]  # fmt: skip
+    (span,) = result.paragraphs[0].spans
+    assert result.content[span.offset : span.offset + span.length] == "Annual report"

@@ -1,7 +1,7 @@
 from mistralai.client.models import OCRResponse
 
 from ocrqueue.web.compat.mistral_result import ocr_response
-from tests.support.two_pages import RESULT
+from tests.support.two_pages import RESULT, WITH_BLOCKS
 
 
 def test_mistrals_own_model_reads_the_answer():
@@ -21,3 +21,11 @@ def test_blocks_and_confidences_are_left_out_unless_asked_for():
     page = ocr_response(RESULT, "rapidocr", with_blocks=False, with_confidence=False)["pages"][0]
     assert "blocks" not in page
     assert "confidence_scores" not in page
+
+
+def test_blocks_have_their_kinds():
+    (page,) = ocr_response({**RESULT, "pages": [WITH_BLOCKS]}, "m", True, False)["pages"]
+    assert [(block["type"], block["content"]) for block in page["blocks"]] == [
+        ("title", "Annual report"), ("list", "first"), ("list", "second"), ("table", "Sales\n12\n13"), ("footer", "3"),
+    ]  # fmt: skip
+    assert page["markdown"].startswith("# Annual report\n\n")

@@ -7,11 +7,13 @@ from ocrqueue.web.intake.parameters import from_json, from_query, from_texts, me
 
 
 def test_texts_become_values() -> None:
-    given = [("dpi", "200"), ("text-layer", "ignore"), ("fresh", "true"), ("format", "pdf"), ("formats", "alto, hocr")]
+    given = [("dpi", "200"), ("text-layer", "ignore"), ("fresh", "true"), ("structure", "on"), ("format", "pdf")]
+    given += [("formats", "alto, hocr")]
     assert from_texts(given) == {
         "dpi": 200,
         "text_layer": "ignore",
         "fresh": True,
+        "structure": True,
         "formats": ["pdf", "alto", "hocr"],
     }
 
