@@ -81,7 +81,7 @@ def flow(pages: Iterable[Page], keep_running_heads: bool) -> Iterator[Item]:
         texts, labels = notes.marked(blocks, page["page"])
         for block, text, label in zip(blocks, texts, labels, strict=True):
             before = _last(held, block.kind) if block.continues else None
-            if before is None:
+            if before is None or bool(before.cells) != bool(_cells(block)):
                 held.append(_part(block, text, label))
             else:
                 _go_on(before, block, text)
@@ -93,13 +93,14 @@ def blocks_in(page: Page) -> list[Block]:
     stored = page.get("blocks")
     if stored is not None:
         return [block_of(value) for value in stored]
-    lines = [Line(line["text"], _quad(line["box"])) for line in page["lines"]]
+    lines = [Line(line["text"], quad_of(line["box"])) for line in page["lines"]]
     return list(blocks_by_rules(PageText(lines, page["text"]), page["dpi"]))
 
 
-def _quad(box: list[list[float]]) -> Quad:
+def quad_of(box: Iterable[Iterable[float]]) -> Quad:
+    """The box of a line of a result. One without four corners, which is an error of an engine, is a point."""
     corners: list[Point] = [(float(x), float(y)) for x, y in box]
-    a, b, c, d = corners
+    a, b, c, d = corners if len(corners) == 4 else [(0.0, 0.0)] * 4
     return a, b, c, d
 
 
@@ -110,9 +111,16 @@ def _start(page: Page) -> PageStart:
 
 
 def _part(block: Block, text: str, label: str | None) -> Part:
-    cells = [replace(cell, box=None, text=clean_text(cell.text)) for cell in block.cells]
+    cells = _cells(block)
     marker = None if block.marker is None else clean_text(block.marker)
     return Part(block.kind, text, block.level, block.depth, marker, cells, _rows(cells), label)
+
+
+def _cells(block: Block, rows: int = 0) -> list[Cell]:
+    """The cells of a table without their boxes, below so many rows; none for other blocks."""
+    if block.kind != BlockKind.TABLE:
+        return []
+    return [replace(cell, row=cell.row + rows, box=None, text=clean_text(cell.text)) for cell in block.cells]
 
 
 def _rows(cells: Sequence[Cell]) -> int:
@@ -144,9 +152,9 @@ def _place(held: list[Item], kind: BlockKind) -> int | None:
 
 def _go_on(part: Part, block: Block, text: str) -> None:
     """Add a block that goes on from a part to it."""
-    if part.cells and block.cells:
+    if part.cells:
         rows, part.rows = part.rows, part.rows + _rows(block.cells)
-        part.cells += [replace(cell, row=cell.row + rows, box=None, text=clean_text(cell.text)) for cell in block.cells]
+        part.cells += _cells(block, rows)
         return
     separator = "\n" if block.kind in (BlockKind.TABLE, BlockKind.CODE) else None
     part.text = join_lines([part.text, text]) if separator is None else f"{part.text}{separator}{text}"

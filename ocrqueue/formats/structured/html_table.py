@@ -28,8 +28,7 @@ def _row(row: list[Cell], is_head: bool) -> str:
 def _cell(cell: Cell, is_head: bool) -> str:
     about = ""
     if cell.is_header:
-        spans = cell.column_span > 1 if is_head else cell.row_span > 1
-        about = f' scope="{"col" if is_head else "row"}{"group" * spans}"'
+        about = f' scope="{"col" if is_head else "row"}"'
     if cell.row_span > 1:
         about += f' rowspan="{cell.row_span}"'
     if cell.column_span > 1:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.formats.placement import width
+from ocrqueue.formats.structured.flow import quad_of
 from ocrqueue.formats.structured.markdown import page_markdown
-from ocrqueue.geometry import Quad
 from ocrqueue.states import Origin, PageState
 from ocrqueue.storage.blocks import block_json, block_of
 from ocrqueue.structure.joining import Joiner, Survey
@@ -61,7 +61,7 @@ def _measured(block: Block, page: Page) -> Block:
     widths = sum(width(char) for char in line["text"]) if line else 0
     if line is None or not widths:
         return block
-    a, b, _, d = _quad(line["box"])
+    a, b, _, d = quad_of(line["box"])
     long, high = sorted((math.dist(a, b), math.dist(a, d)), reverse=True)
     points = (long - _MARGIN * high) / widths * _POINTS / page["dpi"]
     return replace(block, size=points) if points > 0 else block
@@ -70,12 +70,7 @@ def _measured(block: Block, page: Page) -> Block:
 def _final(page: Page, joiner: Joiner, keep_running_heads: bool) -> dict[str, Any]:
     """A page with its final blocks and their Markdown."""
     blocks = [block_of(value) for value in page["blocks"]]
-    boxes = [_quad(line["box"]) for line in page["lines"]]
+    boxes = [quad_of(line["box"]) for line in page["lines"]]
     found = joiner.page(page["page"], blocks, page["width"], page["height"], boxes)
     final = {**page, "blocks": [block_json(block) for block in found]}
     return final | {"markdown": page_markdown(final, keep_running_heads, joiner.has_title)}
-
-
-def _quad(box: Iterable[Iterable[float]]) -> Quad:
-    a, b, c, d = ((x, y) for x, y in box)
-    return a, b, c, d

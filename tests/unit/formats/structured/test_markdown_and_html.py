@@ -136,7 +136,7 @@ def test_a_table_with_spans_or_two_header_rows_is_html():
                 Cell(1, 2, is_header=True, text="May\nJune"),
                 Cell(2, 0, is_header=True, text="Mole"), Cell(2, 1, 1, 2, text="7"))  # fmt: skip
     shown = (
-        '<table>\n<thead>\n<tr><th scope="col" rowspan="2">Place</th><th scope="colgroup" colspan="2">2025</th></tr>\n'
+        '<table>\n<thead>\n<tr><th scope="col" rowspan="2">Place</th><th scope="col" colspan="2">2025</th></tr>\n'
         '<tr><th scope="col">&lt;b&gt;</th><th scope="col">May<br>June</th></tr>\n</thead>\n<tbody>\n'
         '<tr><th scope="row">Mole</th><td colspan="2">7</td></tr>\n</tbody>\n</table>'
     )
