@@ -31,13 +31,13 @@ def going_on(table: Block, before: Shape) -> Block | None:
     shape = shape_of(table)
     if shape.columns != before.columns:
         return None
-    has_places = bool(shape.lefts and before.lefts)
-    if has_places and any(abs(a - b) > _EDGE for a, b in zip(shape.lefts, before.lefts, strict=True)):
-        return None
-    if shape.header and shape.header == before.header:
+    if any(map(any, shape.header)) and shape.header == before.header:  # its columns may be set anew for each page
         count = len(shape.header)
         rest = [replace(cell, row=cell.row - count) for cell in table.cells if cell.row >= count]
         return replace(table, cells=tuple(rest), continues=True) if rest else None
+    has_places = bool(shape.lefts and before.lefts)
+    if has_places and any(abs(a - b) > _EDGE for a, b in zip(shape.lefts, before.lefts, strict=True)):
+        return None
     if not shape.header:
         return replace(table, continues=True) if has_places or before.header else None
     if has_places and before.header and len(shape.header) == 1 and _is_body(table.cells):

@@ -212,11 +212,12 @@ def table(*rows, top=400, header=True, lefts=(100, 300), **more):
     return Block(TABLE, at(top, height=100), cells=cells, **more)
 
 
-def test_a_table_that_goes_on_has_one_header():
+@pytest.mark.parametrize("lefts", [(100, 300), (100, 350)])
+def test_a_table_that_goes_on_has_one_header(lefts):
     head = ("Month", "Sum")
     pages = joined(
         [body(), table(head, ("May", "1")), block(FOOTER, "1", 960)],
-        [block(HEADER, "Annals", 30), table(head, ("June", "2"))],
+        [block(HEADER, "Annals", 30), table(head, ("June", "2"), lefts=lefts)],
     )
     assert [cell.text for cell in pages[1][1].cells] == ["June", "2"]
     assert [cell.row for cell in pages[1][1].cells] == [0, 0]
