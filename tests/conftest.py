@@ -37,7 +37,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 MEMORY = Path("/dev/shm")  # of Linux; a path short enough for Unix sockets
-if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 << 30:
+if (
+    "TMPDIR" not in os.environ
+    and MEMORY.is_dir()
+    and shutil.disk_usage(MEMORY).free > 4 << 30
+    and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC  # MLX loads what it compiles; tests run programs that they write
+):
     # Files of tests are many and small, and syncing them to a disk is a third of some tests. No test cuts the power.
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
