@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ocrqueue import names
-from ocrqueue.blocks import Block
+from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.documents import Document, open_document
 from ocrqueue.errors import DamagedFile, DocumentError, OcrError, PageError
 from ocrqueue.layout import blocks_by_rules
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _TRIES = 2  # lost claims of a page whose text is stored, after which only rules are tried
 _LONGER_SIDE = 1700  # pixels of a page image that is made to look for blocks: 100 dots per inch of a page of A3
+_HEADS = (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER)
 _NOT_KEPT = "the document's password was deleted when its job was done"
 
 
@@ -104,11 +105,18 @@ def _with_blocks(job: Job, page: StoredPage, document: Document | None, why: str
             found: tuple[Block, ...] | None = find_blocks(document, page.number, page.text, page.facts, image)
             if not found:  # nothing can be seen on the page; its text may have no lines
                 found = blocks_by_rules(page.text, page.facts.dpi)
-            return replace(page.text, blocks=found)
+            return replace(page.text, blocks=_with_a_body(found))
         except (Exception, SystemExit) as e:
             log.warning("job=%s page=%d: no structure was found", job.id, page.number, exc_info=True)
             why = _reason(e)
     return by_rules(page.text, page.facts.dpi, why)
+
+
+def _with_a_body(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """The blocks of a page; if nothing but running heads stands on it, they are its text. Repetition decides later."""
+    if all(block.kind in _HEADS for block in blocks):
+        return tuple(replace(block, kind=BlockKind.PARAGRAPH) for block in blocks)
+    return blocks
 
 
 def _image(document: Document, page: StoredPage) -> "Image | None":
