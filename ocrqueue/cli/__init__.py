@@ -8,6 +8,7 @@ from io import TextIOWrapper
 import click
 
 from ocrqueue.cli import jobs, memory
+from ocrqueue.cli.engines import engines
 from ocrqueue.cli.keys import keys
 from ocrqueue.cli.models import models
 from ocrqueue.cli.ocr import ocr
@@ -26,7 +27,7 @@ def cli() -> None:
 
 
 _OF_JOBS = (jobs.status, jobs.wait, jobs.result, jobs.cancel, jobs.retry, jobs.drop, jobs.list_jobs, jobs.dead)
-for command in (ocr, *_OF_JOBS, models, keys, webhooks, jobs.doctor):
+for command in (ocr, *_OF_JOBS, engines, models, keys, webhooks, jobs.doctor):
     cli.add_command(command)
 for command in (memory.unload, memory.memory):
     models.add_command(command)

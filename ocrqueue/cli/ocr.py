@@ -80,7 +80,7 @@ class Reading:
               help="Folder for the files (<name>.txt, <name>.ocr.pdf, ...). Default: the current one.")  # fmt: skip
 @click.option("-r", "--recursive", is_flag=True, help="Read subfolders, too; the output has the same subfolders.")
 @click.option("--pages", metavar="RANGES", help="Pages to read, such as 1-3,8,10-")
-@click.option("--lang", help="Language of the text, such as en.")
+@click.option("--lang", help="Languages of the text, such as de or ru+en.")
 @click.option("--engine", default="auto", metavar="NAME", help="Engine that reads the pages. Default: auto.")
 @click.option("--model", metavar="NAME", help="Model of the engine. Default: the one that the workers serve.")
 @click.option("--dpi", type=int, metavar="N", help="Resolution at which pages are rendered.")

@@ -1,8 +1,8 @@
-"""The worker children that are recorded in Redis, and the request that all of them free their models."""
+"""What live workers serve, their children in Redis, and the request that all children free their models."""
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, cast
@@ -10,6 +10,7 @@ from typing import Any, cast
 from redis import Redis
 
 from ocrqueue import names
+from ocrqueue.engines.best import announced
 from ocrqueue.ledger.workers import Worker, live
 
 _POLL = 0.1  # seconds between two looks at Redis
@@ -119,3 +120,41 @@ def _outcome(row: str | None, before: int) -> Outcome | None:
     if row is None:
         return Outcome.ENDED
     return Outcome.FREED if json.loads(row).get("freed", 0) > before else None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedEngine:
+    """An engine with a model, and the workers that serve it."""
+
+    engine: str  # name
+    model: str  # name
+    revision: str  # of the model
+    languages: list[str] | None  # names of the languages that it reads in every worker; None: not known
+    workers: list[str]  # machine and process id of each, such as "host (4711)"
+    children: int  # number of their child processes
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+
+def served_engines(workers: Iterable[Worker]) -> list[ServedEngine]:
+    """The engines of these workers, sorted by name; one for each model and revision."""
+    by_model: dict[tuple[str, str, str], list[Worker]] = {}
+    for worker in workers:
+        for name, about in worker.engines.items():
+            by_model.setdefault((name, str(about.get("model")), str(about.get("revision"))), []).append(worker)
+    found = []
+    for (name, model, revision), serving in sorted(by_model.items()):
+        reads = announced(serving)[name]
+        found.append(
+            ServedEngine(
+                name,
+                model,
+                revision,
+                None if reads is None else sorted(reads),
+                [f"{worker.host} ({worker.pid})" for worker in serving],
+                sum(worker.children for worker in serving),
+            )
+        )
+    return found

@@ -20,11 +20,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from ocrqueue import names
+from ocrqueue import languages, names
 from ocrqueue.client import submission
 from ocrqueue.client.job import Job
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.submission import AnySource, Order, Parameters, Upload
+from ocrqueue.engines.best import announced, best_engine, missing
 from ocrqueue.errors import (
     InvalidOptions,
     OcrError,
@@ -34,10 +35,11 @@ from ocrqueue.errors import (
     Unconfirmed,
     UnknownJob,
 )
-from ocrqueue.ledger import Message, NewerRecord, Source, Step, figures, fingerprint
+from ocrqueue.ledger import Message, NewerRecord, Source, Step, figures, fingerprint, workers
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.deliveries import MAX_PENDING
 from ocrqueue.ledger.records import job_note
+from ocrqueue.options import Options
 from ocrqueue.states import MessageKind
 from ocrqueue.storage import rounds
 from ocrqueue.storage.spool import JOB
@@ -69,6 +71,7 @@ class Client(Queue):
             if order.key is not None and self._is_known(job, upload, order):
                 self._restore(job, upload, order)
             else:
+                self.check_language(order.options)
                 self.check_room(order.submitter.webhook is not None)
                 self._put(job, upload, order)
         return Job(job, self)
@@ -95,6 +98,17 @@ class Client(Queue):
             with suppress(RedisError):
                 figures.count(self.redis, "refused", QueueFull.code)
             raise QueueFull(why)
+
+    def check_language(self, options: Options) -> None:
+        """Raise DocumentError (`language_missing`) if live workers serve engines, but none for the language."""
+        if not options.lang:
+            return
+        reads = announced(workers.live(self.redis))
+        if options.engine != "auto":
+            reads = {name: read for name, read in reads.items() if name == options.engine}
+        wanted = languages.parse(options.lang)
+        if reads and best_engine(wanted, reads) is None:
+            raise missing(wanted, reads)
 
     # -- submitting ------------------------------------------------------------------------------------------------
     def _why_full(self, with_webhook: bool) -> str | None:

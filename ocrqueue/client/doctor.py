@@ -14,7 +14,10 @@ from ocrqueue.client.findings import Finding, Level
 from ocrqueue.client.remote.doctor import examine_api
 from ocrqueue.client.remote.settings import RemoteSettings, remote_settings
 from ocrqueue.client.status import JobStatus
-from ocrqueue.errors import QueueUnavailable, StorageError
+from ocrqueue.engines import installed
+from ocrqueue.engines.tesseract.engine import Tesseract
+from ocrqueue.errors import OcrError, QueueUnavailable, StorageError
+from ocrqueue.languages import shown
 from ocrqueue.ledger import workers
 from ocrqueue.ledger.connection import address
 from ocrqueue.ledger.workers import Structure, Worker, serving
@@ -39,6 +42,7 @@ def examine() -> Iterator[Finding]:
         yield Finding(Level.WRONG, e.message)
         yield from _spool(client)
         yield from _blas([])
+        yield from _tesseract()
         return
     live = workers.live(client.redis)
     jobs = client.jobs()
@@ -53,6 +57,7 @@ def examine() -> Iterator[Finding]:
     yield from _flower()
     yield from _api()
     yield from _blas(live)
+    yield from _tesseract()
 
 
 def _check(fine: bool, good: str, bad: str) -> Finding:
@@ -238,3 +243,18 @@ def _blas(live: list[Worker]) -> Iterator[Finding]:
         is_served = any("mlx-vlm" in worker.engines and worker.host == settings.hostname() for worker in live)
         level = Level.WARNING if is_served or os.environ.get("OCR_MODEL") else Level.NOTE
         yield Finding(level, f"without a fast BLAS, MLX reads ten times slower on this machine's CPU: {blas.ADVICE}")
+
+
+def _tesseract() -> Iterator[Finding]:
+    """Whether Tesseract and its language data are on this machine, where it is installed or is to be served."""
+    served = os.environ.get("OCR_WORKER_ENGINES", "").replace(" ", "").split(",")
+    if not installed("tesserocr") and "tesseract" not in served:
+        return
+    engine = Tesseract()
+    try:
+        engine.default_model()
+        engine.check_default()
+    except OcrError as e:
+        yield Finding(Level.WARNING, e.message)
+    else:
+        yield Finding(Level.OK, f"tesseract has data for {shown(engine.languages())}")

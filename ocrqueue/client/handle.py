@@ -7,7 +7,7 @@ from io import BytesIO, StringIO
 from typing import IO, Any, Protocol, Unpack
 
 from ocrqueue import formats
-from ocrqueue.client.children import Answer, Child
+from ocrqueue.client.children import Answer, Child, ServedEngine
 from ocrqueue.client.follow import Statuses
 from ocrqueue.client.status import DeadPage, JobStatus
 from ocrqueue.client.submission import AnySource, Parameters
@@ -62,6 +62,10 @@ class AnyClient(Follower, Protocol):
 
     def children(self) -> list[Child]:
         """The state of each worker child after its last task. Raises QueueUnavailable."""
+        ...
+
+    def engines(self) -> list[ServedEngine]:
+        """The engines that live workers serve."""
         ...
 
     def unload(self, seconds: float = 330) -> Iterator[Answer]:

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from ocrqueue import names
 from ocrqueue.client import children, listing
-from ocrqueue.client.children import Answer, Child, Unloading
+from ocrqueue.client.children import Answer, Child, ServedEngine, Unloading, served_engines
 from ocrqueue.client.follow import Events, Statuses, follow
 from ocrqueue.client.listing import JobFilter, Part
 from ocrqueue.client.status import DeadPage, JobStatus, ended_status, status_of
@@ -120,6 +120,11 @@ class Queue:
         """The state of each worker child after its last task. Raises QueueUnavailable."""
         with reaching(self.settings):
             return children.children(self.redis)
+
+    def engines(self) -> list[ServedEngine]:
+        """The engines that live workers serve. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            return served_engines(workers.live(self.redis))
 
     def unload(self, seconds: float = 330) -> Iterator[Answer]:
         """Ask every worker child to free its models; yield each answer as it comes, for at most `seconds` seconds.

@@ -13,6 +13,7 @@ from typing import BinaryIO, TypedDict, cast
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4, uuid5
 
+from ocrqueue import languages
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.ledger import NOBODY, Source, Submitter
 from ocrqueue.options import Options
@@ -165,7 +166,10 @@ def parse(parameters: Parameters) -> Options:
     values = {k: v for k, v in parameters.items() if k not in _NO_OPTIONS}
     if isinstance(formats := values.get("formats"), str):
         values["formats"] = [formats]
-    return Options.parse(values)
+    options = Options.parse(values)
+    if options.lang is not None:
+        languages.parse(options.lang)
+    return options
 
 
 def job_id(key: str | None) -> str:

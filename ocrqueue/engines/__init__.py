@@ -50,6 +50,13 @@ class Engine(Protocol):
         """
         ...
 
+    def languages(self) -> list[str]:
+        """The languages that it reads, as `ocrqueue.languages` names them. Must be fast, and loads nothing.
+
+        An engine without this method is taken to read all.
+        """
+        ...
+
     def load(self, model: Model) -> None:
         """Load the weights; called once per child. Raises ModelUnavailable with a message that says what to do."""
         ...
@@ -73,6 +80,12 @@ def installed(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return ""
+
+
+def languages_of(engine: Engine) -> list[str] | None:
+    """The languages that an engine reads; None if it does not say so."""
+    say = getattr(engine, "languages", None)
+    return None if say is None else say()
 
 
 def engine_class(path: str) -> type[Engine]:

@@ -27,7 +27,7 @@ class Worker:
     pid: int  # process id of its parent process
     version: str  # of this project
     queues: tuple[str, ...]  # from which it takes messages
-    engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # model, revision, batch, queue, reads_as
+    engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # see worker/parent/announcer.py
     children: int = 1  # number of child processes
     started: float = 0.0  # seconds since 1970
     structure: str | None = None  # value of `Structure`; None: it reads no pages, or its version finds no structure

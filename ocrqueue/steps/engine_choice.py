@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ocrqueue import names
-from ocrqueue.engines import engine_class
-from ocrqueue.errors import DocumentError, InvalidOptions, unserved
+from ocrqueue import languages, names
+from ocrqueue.engines import engine_class, languages_of
+from ocrqueue.engines.best import Reads, announced, best_engine, missing
+from ocrqueue.errors import DocumentError, InvalidOptions, ModelUnavailable, unserved
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
@@ -27,7 +28,8 @@ def choose(options: Options, workers: Sequence[Worker], limits: Limits, engines:
     """The offer that fits the options: of a live worker, or of a worker that may start later.
 
     `engines` are the known engines: name and "module:Class". Raises InvalidOptions if no engine has the name in the
-    options, and DocumentError with the code `model_missing` if the engine does not have the model.
+    options, and DocumentError if the engine does not have the model (`model_missing`) or does not read the language
+    (`language_missing`).
     """
     offers = [
         Offer(
@@ -40,24 +42,61 @@ def choose(options: Options, workers: Sequence[Worker], limits: Limits, engines:
         for worker in sorted(workers, key=lambda w: (w.started, w.id))
         for name, about in worker.engines.items()
     ]
-    engine = _choose_engine(options, offers, engines)
+    engine = _choose_engine(options, offers, engines, announced(workers))
     offers = [offer for offer in offers if offer.engine == engine]
     fitting = next((o for o in offers if options.model in (None, o.model)), None)
     return fitting or _not_served(engine, options, offers, limits, engines)
 
 
-def _choose_engine(options: Options, offers: Sequence[Offer], engines: Mapping[str, str]) -> str:
+def _choose_engine(options: Options, offers: Sequence[Offer], engines: Mapping[str, str], reads: Reads) -> str:
     engine, served = options.engine, {offer.engine for offer in offers}
-    if engine == "auto":
-        fitting = {offer.engine for offer in offers if options.model in (None, offer.model)} or served
-        engine = "mlx-vlm" if "mlx-vlm" in fitting else "rapidocr"
-        if engine not in fitting and len(fitting) == 1:
-            engine = next(iter(fitting))
-    if engine not in served and engine not in engines:
+    if engine != "auto" and engine not in served and engine not in engines:
         raise InvalidOptions(
             f"no engine has the name {engine!r}: there are {', '.join(sorted(engines.keys() | served))}"
         )
+    if engine == "auto" and options.model:
+        fitting = {offer.engine for offer in offers if options.model == offer.model} or served
+    else:
+        fitting = served
+    if options.lang:
+        return _by_language(options, {name: read for name, read in reads.items() if name in fitting}, engines)
+    if engine == "auto":
+        engine = "mlx-vlm" if "mlx-vlm" in fitting else "rapidocr"
+        if engine not in fitting and len(fitting) == 1:
+            engine = next(iter(fitting))
     return engine
+
+
+def _by_language(options: Options, reads: Reads, engines: Mapping[str, str]) -> str:
+    """The engine of the options, or the one that reads their language best. `reads` are the served engines that fit.
+
+    If none of these is served, the known `engines` count, as they are on this machine, and the job waits for a worker.
+    Raises DocumentError, InvalidOptions.
+    """
+    wanted = languages.parse(options.lang or "")
+    if options.engine != "auto":
+        reads = {name: read for name, read in reads.items() if name == options.engine}
+        engines = {options.engine: engines[options.engine]} if options.engine in engines else {}
+    reads = reads or _reads_here(engines)
+    if not reads:
+        return options.engine  # nothing is known of it
+    best = best_engine(wanted, reads)
+    if best is None:
+        raise missing(wanted, reads)
+    return best
+
+
+def _reads_here(engines: Mapping[str, str]) -> Reads:
+    """What the engines that are installed on this machine read."""
+    found = {}
+    for name, path in engines.items():
+        engine = engine_class(path)()
+        try:
+            engine.default_model()
+        except ModelUnavailable:
+            continue
+        found[name] = languages_of(engine)
+    return found
 
 
 def _not_served(

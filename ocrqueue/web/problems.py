@@ -37,6 +37,7 @@ STATUS = {
     "empty_file": 422,
     "unsupported_format": 415,
     "source_not_allowed": 422,
+    "language_missing": 422,
     "queue_full": 503,
     "queue_unavailable": 503,
     "storage_error": 503,

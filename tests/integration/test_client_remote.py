@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.client import AnyClient, JobStatus
+from ocrqueue.client.children import ServedEngine
 from ocrqueue.client.remote.client import RemoteClient
 from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.errors import (
@@ -26,6 +27,7 @@ from ocrqueue.errors import (
     UnknownJob,
     WrongState,
 )
+from ocrqueue.ledger.workers import Worker, announce, withdraw
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, free_port, running
 from tests.support.web import Web, new_key, start_web
@@ -74,6 +76,22 @@ class Pipe(io.RawIOBase):
 
 
 # -- the same with both ----------------------------------------------------------------------------------------------
+def test_served_engines_are_listed_and_a_language_that_none_reads_is_refused(client: AnyClient, stack: Served) -> None:
+    about = {"model": "m", "revision": "1", "queue": "pages.reader", "languages": ["de", "en"]}
+    announce(stack.redis, Worker("a reader", "elsewhere", 7, "1", ("pages.reader",), {"reader": about}, 3), 30)
+    try:
+        listed = {engine.engine: engine for engine in client.engines()}
+        assert listed["reader"] == ServedEngine("reader", "m", "1", ["de", "en"], ["elsewhere (7)"], 3)
+        assert listed["numbered"].languages is None
+        with pytest.raises(DocumentError, match="apt install tesseract-ocr-rus") as caught:
+            client.submit(b"x", engine="reader", lang="ru+en")
+        assert caught.value.code == "language_missing"
+        with pytest.raises(InvalidOptions, match="use BCP 47"):
+            client.submit(b"x", lang="Klingonish")
+    finally:
+        withdraw(stack.redis, "a reader")
+
+
 def test_every_kind_of_source_is_read(client: AnyClient, tmp_path: Path) -> None:
     content = numbered.document(2)
     path = numbered.write(tmp_path / 'a ü "b".tif', 2)

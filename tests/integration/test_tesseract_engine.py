@@ -3,6 +3,7 @@
 Needs the data of English and Russian (Debian: tesseract-ocr-eng, tesseract-ocr-rus).
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,11 @@ def test_a_page_is_read_in_the_language_of_its_job(loaded: Tesseract) -> None:
     assert read(loaded, image_of(RU), "rus").plain == RU
     assert read(loaded, image_of(EN, RU), "ru+en").plain == f"{EN}\n{RU}"
     assert read(loaded, image_of(RU)).plain != RU  # English, since the job names none
+
+
+def test_latin_words_are_read_in_a_language_of_another_script(loaded: Tesseract) -> None:
+    mixed = f"{RU} Redis and Celery"
+    assert read(loaded, image_of(mixed, size=10), "ru").plain == mixed
 
 
 def test_lines_and_words_have_boxes_and_confidences(loaded: Tesseract) -> None:
@@ -144,9 +150,9 @@ def test_each_set_of_languages_is_loaded_once_and_only_some_stay(
     assert loaded._reader("eng") is first
     loaded._reader("ru")
     assert loaded._reader("en") is first
-    loaded._reader("ru+en")  # instead of "ru", which was used before "en"
+    loaded._reader("en+ru")  # instead of "ru", which was used before "en"
     assert loaded._readers is not None
-    assert list(loaded._readers) == ["eng", "rus+eng"]
+    assert list(loaded._readers) == ["eng", "eng+rus"]
 
 
 def test_memory_stays_flat(loaded: Tesseract) -> None:
@@ -201,3 +207,25 @@ def test_a_child_uses_one_thread_prints_nothing_and_imports_late(tmp_path: Path)
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "page.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+TIMED = """
+import sys
+from PIL import Image
+from ocrqueue.engines.tesseract.engine import Tesseract
+from ocrqueue.options import Options
+from ocrqueue.process.watchdog import time_limit
+engine = Tesseract()
+engine.load(engine.default_model())
+with time_limit(0.3):
+    for _ in range(1000):
+        engine.read([Image.open(sys.argv[1])], Options())
+"""
+
+
+def test_the_time_limit_ends_it_inside_the_library(tmp_path: Path) -> None:
+    image_of(*[EN] * 18, dpi=300).save(tmp_path / "page.png")
+    command = [sys.executable, "-c", TIMED, str(tmp_path / "page.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGALRM
+    assert "in lines" in done.stderr  # the stack, for the log

@@ -40,6 +40,7 @@ TABLE = {
     f"POST {PREFIX}/deliveries/{{id}}/repeat": "401 403 404 404 404",  # there is none; see test_web_deliveries.py
     f"GET {PREFIX}/dead": READ,
     f"GET {PREFIX}/stats": READ,
+    f"GET {PREFIX}/engines": READ,
     f"GET {PREFIX}/models": READ_ALL,
     f"POST {PREFIX}/models/unload": OPERATE,
     "GET /livez": OPEN,

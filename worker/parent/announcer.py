@@ -6,7 +6,7 @@ from typing import Any
 
 import worker_config as config
 from ocrqueue import __version__, names
-from ocrqueue.engines import engine_class
+from ocrqueue.engines import engine_class, languages_of
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ledger.workers import Structure, Worker, announce, withdraw
 from ocrqueue.settings import hostname
@@ -70,6 +70,7 @@ class Announcer:
             "batch": engine.batch,
             "queue": config.QUEUES[name],
             "reads_as": way,
+            "languages": languages_of(engine),
         }
 
     def _resume(self, unable: set[str]) -> None:

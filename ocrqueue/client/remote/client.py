@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from uuid import UUID
 
 from ocrqueue.client import submission
-from ocrqueue.client.children import Answer, Child, Outcome
+from ocrqueue.client.children import Answer, Child, Outcome, ServedEngine
 from ocrqueue.client.follow import Statuses, follow
 from ocrqueue.client.handle import Follower
 from ocrqueue.client.remote.api import Api
@@ -95,6 +95,12 @@ class RemoteClient(Follower):
         known = {field.name for field in fields(Child)}
         found = self.api.get("models")["children"]
         return [Child(**{name: value for name, value in item.items() if name in known}) for item in found]
+
+    def engines(self) -> list[ServedEngine]:
+        """The engines that live workers serve. Raises QueueUnavailable."""
+        known = {field.name for field in fields(ServedEngine)}
+        found = self.api.get("engines")["engines"]
+        return [ServedEngine(**{name: value for name, value in item.items() if name in known}) for item in found]
 
     def unload(self, seconds: float = 330) -> Iterator[Answer]:
         """Ask every worker child to free its models, for at most `seconds`. Raises QueueUnavailable.

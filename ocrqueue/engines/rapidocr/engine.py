@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from ocrqueue.engines import Model, installed
-from ocrqueue.engines.rapidocr.weights import broken, computes_in_bfloat16, unknown_language, weights
+from ocrqueue.engines.rapidocr.weights import LANGUAGES, broken, computes_in_bfloat16, unread, weights
 from ocrqueue.errors import EngineFreed, ModelUnavailable, OcrError, PageError
+from ocrqueue.languages import shown
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.process.memory import trim
@@ -61,6 +62,10 @@ class RapidOcr:
         """
         return repr([platform.machine(), computes_in_bfloat16(), *(installed(name) for name in _PACKAGES)])
 
+    def languages(self) -> list[str]:
+        """The names of the languages that the recogniser reads."""
+        return sorted(LANGUAGES)
+
     def load(self, model: Model) -> None:
         """Load detector and recogniser, and read a sample page with them.
 
@@ -90,8 +95,8 @@ class RapidOcr:
         """Read upright RGB page images; one result for each, in order. Raises EngineFreed after `free_resources`."""
         if self._reader is None:
             raise _freed()
-        if options.lang and (known := unknown_language(options.lang)):
-            message = f"rapidocr does not read {options.lang!r}: leave the language out, or use one of {known}"
+        if options.lang and (wrong := unread(options.lang)):
+            message = f"rapidocr does not read {', '.join(wrong)}: leave the language out, or use {shown(LANGUAGES)}"
             return [PageError("language_missing", message)] * len(pages)
         try:
             return [self._try(page) for page in pages]

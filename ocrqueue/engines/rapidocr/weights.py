@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from ocrqueue import languages
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ppocr import package_folder
 
@@ -55,21 +56,17 @@ def broken(reason: str) -> ModelUnavailable:
     return ModelUnavailable(f"rapidocr: {reason}: pip install --force-reinstall rapidocr openvino", "model_broken")
 
 
-# RapidOCR lists Vietnamese, but the recogniser lacks letters such as ế, ờ and ụ and would drop every tenth character.
-_NOT_READ = frozenset({"vi"})
+# The languages that RapidOCR lists for the recogniser, by their names in `ocrqueue.languages`, and German in Fraktur.
+# It lists Vietnamese too, but lacks letters such as ế, ờ and ụ and would drop every tenth character.
+LANGUAGES = frozenset(
+    "af az bs ca cs cy da de de-Latf en es et eu fi fil fr ga gl hr hu id is it ja ku la lb lt lv mi ms mt nl no oc pl "
+    "pt qu rm ro sk sl sq sr-Latn sv sw tr uz zh zh-Hant".split()
+)
 
 
-def unknown_language(lang: str) -> str:
-    """An empty text if the recogniser reads the language `lang`, such as "de" or "en-GB"; else those it reads."""
-    from rapidocr.utils.model_resolver import list_supported_langs, route_to_model_key
-    from rapidocr.utils.typings import ModelType, OCRVersion, TaskType
+def unread(lang: str) -> list[str]:
+    """The languages of `lang` (see `ocrqueue.languages.parse`) that the recogniser does not read.
 
-    kind = (TaskType.REC, OCRVersion.PPOCRV6)
-    names = (lang, lang.replace("_", "-").partition("-")[0])
-    for name in names if not _NOT_READ.intersection(names) else ():
-        try:
-            route_to_model_key(*kind, name, ModelType.SMALL)
-        except ValueError:
-            continue
-        return ""
-    return ", ".join(sorted({*list_supported_langs(*kind, ModelType.SMALL)} - _NOT_READ))
+    Raises InvalidOptions.
+    """
+    return [name for name in languages.parse(lang) if name not in LANGUAGES]

@@ -29,6 +29,8 @@ SCRIPTS = {
 }  # fmt: skip
 # Languages whose data is not named by ISO 639-2/T.
 _NAMES = {"zh": "chi_sim", "zh-Hant": "chi_tra", "de-Latf": "frk", "ku": "kmr"}
+# Scripts whose data has Latin letters. With other data, Latin words would be read as words in the other script.
+_WITH_LATIN = frozenset({"Latn", "Latf", "Hans", "Hant", "Jpan", "Kore", "Hang"})
 _ALSO = {"deu_latf": "de-Latf", "deu_frak": "de-Latf"}  # data under other names
 
 
@@ -43,8 +45,8 @@ class LanguageData:
     def wanted(self, names: Iterable[str]) -> str:
         """What Tesseract is to load for these languages, such as "rus+eng".
 
-        A language without data of its own is read with that of its script, if there is one. Raises PageFailure with
-        the code `language_missing`.
+        A language without data of its own is read with that of its script, if there is one. English is added to
+        languages whose data has no Latin letters. Raises PageFailure with the code `language_missing`.
         """
         names = tuple(names)
         found = {name: self.files.get(name) or self.files.get(f"und-{languages.script_of(name)}") for name in names}
@@ -54,7 +56,9 @@ class LanguageData:
                 f"{languages.shown(self.files) or 'none'}, in {self.folder}",
                 "language_missing",
             )
-        return "+".join(dict.fromkeys(file for file in found.values() if file))
+        scripts = {languages.script_of(name) for name in names}
+        latin = [] if scripts & _WITH_LATIN or "en" not in self.files else [self.files["en"]]
+        return "+".join(dict.fromkeys([*(file for file in found.values() if file), *latin]))
 
 
 def scan(folder: Path) -> LanguageData:

@@ -54,6 +54,10 @@ class Tesseract:
         """The names of the languages with data."""
         return sorted(scan(self._settings.folder).files)
 
+    def check_default(self) -> None:
+        """Raise PageFailure if there is no data for the languages of jobs that name none."""
+        scan(self._settings.folder).wanted(languages.parse(self._settings.lang))
+
     def load(self, model: Model) -> None:
         """Import the library, and load the languages of jobs that name none, if their data is there.
 

@@ -1,7 +1,7 @@
 """From the pixels of a page to lines of text, by Tesseract."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import mul
 from pathlib import Path
@@ -19,6 +19,8 @@ _THINNEST = 0.4  # times the height of its bounding box: a line that leans is at
 # Characters of scripts without spaces between words. Tesseract puts spaces between them all the same.
 _IDEOGRAPH = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
 _SPACES = re.compile(rf"(?<={_IDEOGRAPH})\s+(?={_IDEOGRAPH})")
+_HANGUL = re.compile(r"[\uac00-\ud7af]")
+_HANGUL_GAP = 0.28  # times the height of a line: a gap between Korean words is at least so wide
 _VARIABLES = {
     "debug_file": "/dev/null",  # otherwise it writes to stderr about every page
 }
@@ -78,9 +80,32 @@ class _Row:
         """The line. Its confidence is the mean over its words, weighted by their lengths."""
         lengths = [len(word.text) for word in self.words]
         confidence = sum(map(mul, self.confidences, lengths)) / sum(lengths) if lengths else None
-        lefts = [word.box[0][0] for word in self.words]
-        words = tuple(self.words) if lefts == sorted(lefts) else ()  # text from the right or downwards: for layout none
-        return Line(self.text, self.box, confidence, words=words)
+        text, words = self.text, self.words
+        if _HANGUL.search(text):
+            words = list(_joined(words, self.box[3][1] - self.box[0][1]))
+            text = " ".join(word.text for word in words)
+        lefts = [word.box[0][0] for word in words]
+        ascending = lefts == sorted(lefts)  # text from the right or downwards has no words for the layout
+        return Line(text, self.box, confidence, words=tuple(words) if ascending else ())
+
+
+def _joined(words: Iterable[Word], height: float) -> Iterator[Word]:
+    """The words of a Korean line that is `height` pixels high. Tesseract takes many a gap in a word for a blank."""
+    last: Word | None = None
+    for word in words:
+        if last is None:
+            last = word
+        elif (
+            _HANGUL.match(last.text[-1])
+            and _HANGUL.match(word.text[0])
+            and word.box[0][0] - last.box[1][0] < _HANGUL_GAP * height
+        ):
+            last = Word(last.text + word.text, (last.box[0], word.box[1], word.box[2], last.box[3]))
+        else:
+            yield last
+            last = word
+    if last is not None:
+        yield last
 
 
 def _lines(found: Any) -> Iterator[Line]:

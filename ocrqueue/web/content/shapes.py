@@ -139,6 +139,23 @@ class StatsObject(BaseModel):
     waiting_for: list[str] = Field(description="why jobs do not go on, and what to do; empty if they do")
 
 
+class EngineObject(BaseModel):
+    """An engine with a model, and the workers that serve it."""
+
+    engine: str
+    model: str
+    revision: str
+    languages: list[str] | None = Field(description="that it reads in every worker, as BCP 47 names; null: not known")
+    workers: list[str] = Field(description="machine and process id of each")
+    children: int = Field(description="child processes of these workers")
+
+
+class EnginesObject(BaseModel):
+    """The engines that live workers serve."""
+
+    engines: list[EngineObject]
+
+
 class ModelObject(BaseModel):
     """A model in the model directory."""
 

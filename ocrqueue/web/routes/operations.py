@@ -15,7 +15,7 @@ from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.states import JobState
 from ocrqueue.web.callers import Operator, Reader, having
-from ocrqueue.web.content.shapes import ModelsObject, StatsObject, UnloadedObject
+from ocrqueue.web.content.shapes import EnginesObject, ModelsObject, StatsObject, UnloadedObject
 from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import answers
 from ocrqueue.web.routes.jobs import MAX_WAIT
@@ -70,6 +70,12 @@ def _reasons(client: Client) -> list[str]:
     open_jobs = client.jobs_part(JobFilter(JobState.RUNNING), _LOOKED_AT).items
     open_jobs += client.jobs_part(JobFilter(JobState.QUEUED), _LOOKED_AT).items
     return sorted({job.waiting_for for job in open_jobs if job.waiting_for})
+
+
+@router.get("/engines", response_model=EnginesObject)
+def engines(service: ServiceOf, _key: Reader) -> dict[str, Any]:
+    """The engines that live workers serve, with model and languages."""
+    return {"engines": [engine.to_json() for engine in service.client.engines()]}
 
 
 @router.get("/models", response_model=ModelsObject, responses=answers(409))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.client import doctor
+from ocrqueue.engines.tesseract import engine
 from ocrqueue.ledger.workers import Structure, Worker
 from ocrqueue.process import blas
 
@@ -35,3 +36,27 @@ def test_the_doctor_names_workers_without_layout_models() -> None:
     assert [level for level, _ in found] == [doctor.Level.WARNING, doctor.Level.OK]
     assert "here (1) has no layout models" in found[0][1]
     assert not list(doctor._structure(workers[:1]))
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "served", "hint"),
+    [
+        ("", [], "rapidocr", None),
+        ("", [], "rapidocr,tesseract", "warn tesseract cannot be imported"),
+        ("2.13.0", [], "", "warn tesseract has no language data in"),
+        ("2.13.0", ["rus"], "", "warn tesseract has no data for en: apt install tesseract-ocr-eng"),
+        ("2.13.0", ["rus", "eng"], "", "ok tesseract has data for en, ru"),
+    ],
+)
+def test_the_doctor_names_the_language_data_to_install(monkeypatch, tmp_path, version, files, served, hint):
+    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setenv("OCR_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("OCR_TESSDATA_DIR", str(tmp_path))
+    monkeypatch.setenv("OCR_WORKER_ENGINES", served)
+    monkeypatch.setattr(doctor, "installed", lambda _: version)
+    monkeypatch.setattr(engine, "installed", lambda _: version)
+    for file in files:
+        (tmp_path / f"{file}.traineddata").write_bytes(b"")
+    found = [f"{finding.level} {finding.text}" for finding in doctor.examine() if "tesseract" in finding.text]
+    assert len(found) == (hint is not None)
+    assert all(line.startswith(hint) for line in found)

@@ -54,3 +54,46 @@ def test_a_model_that_no_engine_has_fails_with_the_next_step():
 def test_an_unknown_engine_is_refused():
     with pytest.raises(InvalidOptions, match="there are mlx-vlm, rapidocr, tesseract"):
         chosen(BOTH, engine="tesserakt")
+
+
+# -- by language -----------------------------------------------------------------------------------------------------
+def reading(**languages):
+    """A worker that serves engines, each with these languages."""
+    engines = {name: {"model": "m", "revision": "1", "languages": read} for name, read in languages.items()}
+    return Worker("w", "host", 1, "0.1.0", (), engines=engines)
+
+
+READERS = [reading(rapidocr=["fr", "en"], tesseract=["fr", "en", "ru"])]
+
+
+def test_auto_takes_the_engine_that_reads_the_language_best():
+    assert chosen(READERS, lang="rus")[0] == "tesseract"
+    assert chosen(READERS, lang="ru+en")[0] == "tesseract"
+    assert chosen([reading(rapidocr=["fr"]), *READERS], lang="fr")[0] == "rapidocr"
+    assert chosen([*READERS, worker(mlx_vlm="org/dots")], lang="ru") == ("mlx-vlm", "org/dots")
+
+
+def test_a_language_that_no_served_engine_reads_fails_with_what_to_install():
+    for options in ({"lang": "el"}, {"lang": "ru", "engine": "rapidocr"}, {"lang": "ru", "model": "m"}):
+        with pytest.raises(DocumentError) as caught:
+            chosen([reading(rapidocr=["de", "en"])], **options)
+        assert caught.value.code == "language_missing"
+        assert "make setup TESSERACT=1" in caught.value.message
+    with pytest.raises(DocumentError, match="apt install tesseract-ocr-ell"):
+        chosen(READERS, lang="el")
+
+
+def test_what_is_no_language_is_an_invalid_option():
+    with pytest.raises(InvalidOptions, match="use BCP 47"):
+        chosen(READERS, lang="Klingonish")
+
+
+def test_workers_that_announce_no_languages_get_every_language():
+    assert chosen([worker(rapidocr="PP-OCRv6")], lang="tlh")[0] == "rapidocr"
+
+
+def test_without_a_live_worker_the_engines_of_this_machine_count():
+    known = {"rapidocr": ENGINES["rapidocr"], "mlx-vlm": ENGINES["mlx-vlm"]}
+    assert choose(Options(lang="de"), [], Limits(), known).engine == "rapidocr"
+    with pytest.raises(DocumentError, match="no served engine reads ru"):
+        choose(Options(lang="ru"), [], Limits(), known)

@@ -40,9 +40,16 @@ def test_the_identity_changes_with_a_file(tmp_path: Path) -> None:
 
 def test_several_languages_are_loaded_together_and_a_script_stands_in(tmp_path: Path) -> None:
     data = scan(folder_with(tmp_path, "rus", "eng", "script/Cyrillic"))
-    assert data.wanted(["ru", "en"]) == "rus+eng"
-    assert data.wanted(["uk"]) == "script/Cyrillic"
-    assert data.wanted(["uk", "bg", "en"]) == "script/Cyrillic+eng"
+    assert data.wanted(["en", "ru"]) == "eng+rus"
+    assert data.wanted(["en", "uk", "bg"]) == "eng+script/Cyrillic"
+
+
+def test_english_is_added_to_data_without_latin_letters(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, "rus", "jpn", "kor", "deu")
+    assert scan(folder).wanted(["ru"]) == "rus"
+    data = scan(folder_with(tmp_path, "eng"))
+    assert [data.wanted([name]) for name in ("ru", "ja", "ko", "de")] == ["rus+eng", "jpn", "kor", "deu"]
+    assert data.wanted(["ru", "de"]) == "rus+deu"
 
 
 def test_missing_data_is_reported_with_what_to_install(tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""Which engine reads a language best, by what workers announce and what `bench/languages.py` measured."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from statistics import fmean
+
+from ocrqueue import languages
+from ocrqueue.engines.tesseract.data import advice
+from ocrqueue.errors import DocumentError
+from ocrqueue.ledger.workers import Worker
+
+FILE = Path(__file__).with_name("languages.json")
+Reads = Mapping[str, Collection[str] | None]  # by engine: the names of the languages that it reads; None: not known
+Table = Mapping[str, Mapping[str, float]]  # word F1 by language and engine
+
+
+def announced(workers: Iterable[Worker]) -> dict[str, frozenset[str] | None]:
+    """The languages that each served engine reads in all workers that say so: any of them may get a page."""
+    found: dict[str, frozenset[str] | None] = {}
+    for worker in workers:
+        for name, about in worker.engines.items():
+            before = found.setdefault(name, None)
+            if (listed := about.get("languages")) is not None:
+                found[name] = frozenset(listed) if before is None else before & frozenset(listed)
+    return found
+
+
+def reads_all(reads: Collection[str] | None, names: Iterable[str]) -> bool:
+    """Whether an engine that reads these languages reads all of `names`, perhaps by what it has for their script."""
+    return reads is None or all(name in reads or f"und-{languages.script_of(name)}" in reads for name in names)
+
+
+def best_engine(names: Collection[str], reads: Reads, table: Table | None = None) -> str | None:
+    """The engine that reads the languages `names` best; None if none of `reads` reads them.
+
+    A vision-language model comes first, as without a language: it was chosen by the operator, and was not measured.
+    Then come the engines with a measurement, and then the others.
+    """
+    fitting = [name for name, read in reads.items() if reads_all(read, names)]
+    if "mlx-vlm" in fitting:
+        return "mlx-vlm"
+    measured = measurements() if table is None else table
+    return max(sorted(fitting), key=lambda name: _score(name, names, measured), default=None)
+
+
+def missing(names: Collection[str], reads: Reads) -> DocumentError:
+    """The error for languages that no served engine reads, with what to install."""
+    wanted = ", ".join(names)
+    unread = [name for name in names if not any(reads_all(read, [name]) for read in reads.values())] or list(names)
+    also = "" if "tesseract" in reads else "`make setup TESSERACT=1`, serve the engine tesseract, and "
+    served = ", ".join(sorted(reads)) or "no engine"
+    return DocumentError(
+        f"no served engine reads {wanted} (served: {served}; see `submit.py engines`): {also}{advice(unread)}",
+        "language_missing",
+    )
+
+
+@cache
+def measurements() -> Table:
+    """The table in the package: word F1 by language and engine."""
+    found: Table = json.loads(FILE.read_text("utf-8"))["word_f1"]
+    return found
+
+
+def _score(engine: str, names: Collection[str], table: Table) -> float:
+    """The mean word F1 of an engine over some languages, 0 if it was not measured.
+
+    A language without a measurement counts as the mean of the languages in its script.
+    """
+    return fmean(_of_language(engine, name, table) for name in names)
+
+
+def _of_language(engine: str, name: str, table: Table) -> float:
+    if name in table:
+        return table[name].get(engine, 0.0)
+    script = languages.script_of(name)
+    alike = [row[engine] for other, row in table.items() if engine in row and languages.script_of(other) == script]
+    return fmean(alike) if alike else 0.0
