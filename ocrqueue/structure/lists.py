@@ -10,8 +10,20 @@ from ocrqueue.structure.texts import Text
 
 _BULLET = re.compile(r"[•●○◦▪■‣⁃·∙](?=\s*\S)|[-–—*+](?=\s)")
 _NUMBER = re.compile(r"\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)](?=\s)|\[\d{1,3}\](?=\s)")
+_SMALLEST, _LARGEST = 1.5, 8.0  # points: sides of a bullet
+_ROUND = 1.5  # ratio of the sides of a bullet, at most
 _LEFT = 24.0  # points: a bullet is at most so far left of its line
 _SAME_INDENT = 0.5  # sizes of type: markers at most so far apart are of one depth
+
+
+def bullets_among(shapes: Sequence[Rect]) -> list[Rect]:
+    """The shapes that are small and round or square: browsers print bullets so, not as text."""
+    small = []
+    for left, top, right, bottom in shapes:
+        low, high = sorted((right - left, bottom - top))
+        if low > _SMALLEST and high < min(_LARGEST, _ROUND * low):
+            small.append((left, top, right, bottom))
+    return small
 
 
 def list_items(part: Part, bullets: Sequence[Rect]) -> list[Part]:

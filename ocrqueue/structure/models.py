@@ -24,6 +24,7 @@ class Region:
 
     kind: str  # as the models call it: text, title, picture, table, list-item, page-header, ...
     box: Rect
+    members: tuple[Rect, ...] = ()  # the lines of text of which it consists, as the models saw them
     rows: tuple[float, ...] = ()  # heights of the lines between the rows of a table; empty: its grid was not recognised
     columns: tuple[float, ...] = ()  # the same between its columns
 
@@ -66,6 +67,11 @@ def tables_of(page: Any) -> list[list[Slot]]:
     return [_slots(table.placements) for table in found.tables if table.placements] if found else []
 
 
+def shapes_on(page: Any) -> list[Rect]:
+    """The boxes of the paths that a page of PyMuPDF paints."""
+    return [tuple(box) for kind, box in page.get_bboxlog() if kind in ("fill-path", "stroke-path")]
+
+
 @cache
 def _model() -> Any:
     """The models, loaded once in a process. They run on one thread: children of a worker share the cores."""
@@ -98,12 +104,13 @@ def _one_thread(runtime: Any) -> Any:
 
 def _region(group: dict[str, Any]) -> Region:
     left, top, right, bottom = (float(v) for v in group["group_bbox"][:4])
+    members = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in group.get("bboxes", ()))
     grid = group.get("table_grid")
     if grid is None:
-        return Region(group["class_name"], (left, top, right, bottom))
+        return Region(group["class_name"], (left, top, right, bottom), members)
     rows = tuple(sorted(top + float(y) for y in grid.h_lines))
     columns = tuple(sorted(left + float(x) for x in grid.v_lines))
-    return Region(group["class_name"], (left, top, right, bottom), rows, columns)
+    return Region(group["class_name"], (left, top, right, bottom), members, rows, columns)
 
 
 def _slots(placements: Iterable[Iterable[Any]]) -> list[Slot]:

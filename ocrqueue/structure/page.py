@@ -1,23 +1,27 @@
 """The blocks of one page, from its lines and the regions that the layout models find on it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.documents import Document
 from ocrqueue.engines.mlx import NAME as MLX
 from ocrqueue.engines.mlx.markup.blocks import blocks_of_page
+from ocrqueue.geometry import Rect
 from ocrqueue.hyphens import Words, join_lines
 from ocrqueue.layout.pieces import frame_of
 from ocrqueue.pages import PageText
+from ocrqueue.process.memory import trim
 from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
-from ocrqueue.structure.lists import list_items
-from ocrqueue.structure.models import Region, Slot, has_models, regions_of, tables_of
+from ocrqueue.structure.guesses import settled
+from ocrqueue.structure.lists import bullets_among, list_items, set_depths
+from ocrqueue.structure.models import Slot, has_models, regions_of, shapes_on, tables_of
 from ocrqueue.structure.order import in_order
 from ocrqueue.structure.parts import Part, parts_of
 from ocrqueue.structure.sheet import Sheet, sheet_of
-from ocrqueue.structure.tables import filled, grid_of, table_for
+from ocrqueue.structure.tables import filled, slots_of
 from ocrqueue.structure.texts import texts_of
 
 if TYPE_CHECKING:
@@ -38,8 +42,19 @@ def find_blocks(
         return blocks_of_page(page)
     if not has_models() or frame_of(page.lines).vertical:
         return None
-    with sheet_of(document, number, page, facts, image) as sheet:
-        return None if sheet is None else _blocks(page, sheet)
+    try:
+        with sheet_of(document, number, page, facts, image) as sheet:
+            return None if sheet is None else _blocks(page, sheet)
+    finally:
+        trim()  # the models leave 50 MB and more of freed memory with the allocator
+
+
+@dataclass(frozen=True, slots=True)
+class _Painted:
+    """What is on the page besides the lines of text."""
+
+    tables: Sequence[Sequence[Slot]] = ()  # the cells of each table that PyMuPDF finds
+    shapes: Sequence[Rect] = ()  # the boxes of what is drawn
 
 
 def _is_written(page: PageText, facts: PageFacts) -> bool:
@@ -55,15 +70,20 @@ def _blocks(page: PageText, sheet: Sheet) -> tuple[Block, ...]:
     words.add(line.text for line in page.lines)
     texts = texts_of(page.lines, sheet)
     regions = regions_of(sheet.page)
-    has_tables = any(region.kind == "table" for region in regions)
-    tables = tables_of(sheet.page) if sheet.is_source and has_tables else []
-    parts = [item for part in parts_of(texts, regions) for item in list_items(part, ())]
-    return tuple(_block(part, tables, sheet, words) for part in in_order(parts))
+    painted = _Painted()
+    if sheet.is_source:
+        has_tables = any(region.kind == "table" for region in regions)
+        painted = _Painted(tables_of(sheet.page) if has_tables else (), shapes_on(sheet.page))
+    bullets = bullets_among(painted.shapes)
+    parts = [item for part in settled(parts_of(texts, regions)) for item in list_items(part, bullets)]
+    ordered = in_order(parts)
+    set_depths(ordered)
+    return tuple(_block(part, painted, sheet, words) for part in ordered)
 
 
-def _block(part: Part, tables: Sequence[Sequence[Slot]], sheet: Sheet, words: Words) -> Block:
+def _block(part: Part, painted: _Painted, sheet: Sheet, words: Words) -> Block:
     """A part as a block. A table whose cells are not recognised is a paragraph."""
-    cells = _cells(part.region, part, tables, sheet) if part.kind is BlockKind.TABLE and part.region else ()
+    cells = _cells(part, painted, sheet) if part.kind is BlockKind.TABLE else ()
     kind = BlockKind.PARAGRAPH if part.kind is BlockKind.TABLE and not cells else part.kind
     known = [text.is_bold for text in part.texts if text.is_bold is not None]
     lines = [text.text for text in part.texts]
@@ -83,20 +103,13 @@ def _block(part: Part, tables: Sequence[Sequence[Slot]], sheet: Sheet, words: Wo
     )
 
 
-def _cells(region: Region, part: Part, tables: Sequence[Sequence[Slot]], sheet: Sheet) -> tuple[Cell, ...]:
+def _cells(part: Part, painted: _Painted, sheet: Sheet) -> tuple[Cell, ...]:
     """The cells of a table; empty if it has not at least two."""
-    slots = table_for(region, tables) or grid_of(region)
+    slots = slots_of(part.region, part.texts, painted.tables, painted.shapes) if part.region else ()
     if len(slots) < 2:
         return ()
-    return tuple(
-        Cell(
-            cell.slot.row,
-            cell.slot.column,
-            cell.slot.row_span,
-            cell.slot.column_span,
-            cell.slot.is_header,
-            cell.text,
-            sheet.quad(cell.slot.box),
-        )
-        for cell in filled(slots, part.texts)
-    )
+    found = []
+    for cell in filled(slots, part.texts):
+        slot, box = cell.slot, sheet.quad(cell.slot.box)
+        found.append(Cell(slot.row, slot.column, slot.row_span, slot.column_span, slot.is_header, cell.text, box))
+    return tuple(found)

@@ -56,9 +56,8 @@ def parts_of(texts: Sequence[Text], regions: Sequence[Region]) -> list[Part]:
     alone: list[Text] = []
     usable = _without_backgrounds(texts, regions)
     for text in texts:
-        shares = [area(intersection(text.box, region.box)) for region in usable]
-        best = max(range(len(usable)), key=lambda i: (shares[i], -area(usable[i].box)), default=None)
-        if best is None or shares[best] < _LEAST * max(area(text.box), 1e-6):
+        best = _region_of(text, usable)
+        if best is None:
             alone.append(text)
         else:
             owned.setdefault(best, []).append(text)
@@ -68,6 +67,17 @@ def parts_of(texts: Sequence[Text], regions: Sequence[Region]) -> list[Part]:
         if i in owned or region.kind == "picture"
     ]
     return parts + [Part(BlockKind.PARAGRAPH, group, union(t.box for t in group)) for group in _paragraphs(alone)]
+
+
+def _region_of(text: Text, regions: Sequence[Region]) -> int | None:
+    """The index of the region that a line belongs to: by the lines of the region, else by its box."""
+    least = _LEAST * max(area(text.box), 1e-6)
+    for boxes_of in (lambda region: region.members, lambda region: (region.box,)):
+        shares = [sum(area(intersection(text.box, box)) for box in boxes_of(region)) for region in regions]
+        best = max(range(len(regions)), key=lambda i: (shares[i], -area(regions[i].box)), default=None)
+        if best is not None and shares[best] >= least:
+            return best
+    return None
 
 
 def _without_backgrounds(texts: Sequence[Text], regions: Sequence[Region]) -> list[Region]:

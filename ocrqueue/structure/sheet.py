@@ -7,6 +7,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ocrqueue.documents import Document
@@ -18,6 +19,7 @@ from ocrqueue.storage.results import PageFacts
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_FEW = 0.2  # share of the characters that were read by OCR, below which a page is seen as its PDF shows it
 _A4 = 842.0  # points: the longer side of a page whose resolution is not plausible
 _LONGEST = 1300.0  # points: the longer side of a page with a plausible resolution, at most; A3 has 1,191
 _SHORTEST = 150.0  # points: the same, at least
@@ -54,6 +56,8 @@ def sheet_of(
 ) -> Iterator[Sheet | None]:
     """The sheet of page `number` (from 1) of a document; None if there is neither a text layer nor an image.
 
+    The page of the PDF is best, for its fonts and drawings. But the models leave invisible text out where there is
+    visible text, so a page of which much was read by OCR is made of its image, with all lines as invisible text.
     `image` is the page image to which the boxes refer, of any resolution. Raises what PyMuPDF raises.
     """
     from ocrqueue.documents.pdf.mupdf import pymupdf
@@ -63,30 +67,24 @@ def sheet_of(
     pdf = getattr(document, "pdf", None)
     if not (facts.width and facts.height):
         yield None
-    elif pdf is not None and 2 * read < total and facts.rotation % 90 == 0:
-        lines = [line for line in page.lines if line.origin == Origin.OCR]
-        with _source(pymupdf, pdf, number, int(facts.rotation), bool(lines)) as source:
+    elif pdf is not None and read < total * (_FEW if image else 1) and facts.rotation % 90 == 0:
+        with _source(pymupdf, pdf, number, int(facts.rotation)) as source:
             width, height = source.rect.width, source.rect.height
-            sheet = Sheet(source, width, height, (width / facts.width, height / facts.height), is_source=True)
-            _draw(pymupdf, sheet, lines)
-            yield sheet
+            yield Sheet(source, width, height, (width / facts.width, height / facts.height), is_source=True)
     elif image is not None:
-        with pymupdf.open() as made:
-            scale = _scale(facts)
-            size = facts.width * scale, facts.height * scale
-            sheet = Sheet(made.new_page(width=size[0], height=size[1]), *size, (scale, scale), is_source=False)
-            sheet.page.insert_image(sheet.page.rect, stream=_jpeg(image, size), keep_proportion=False)
-            _draw(pymupdf, sheet, page.lines)
-            yield sheet
+        scale = _scale(facts)
+        size = facts.width * scale, facts.height * scale
+        with _made_page(pymupdf, _jpeg(image, size), size, page.lines, scale) as made:
+            yield Sheet(made, *size, (scale, scale), is_source=False)
     else:
         yield None
 
 
 @contextlib.contextmanager
-def _source(pymupdf: Any, pdf: Any, number: int, rotation: int, is_changed: bool) -> Iterator[Any]:
-    """The page of a PDF, turned as it was read. The document stays as it is: a page to be changed is copied."""
+def _source(pymupdf: Any, pdf: Any, number: int, rotation: int) -> Iterator[Any]:
+    """The page of a PDF, turned as it was read. The document stays as it is: a page to be turned is copied."""
     page = pdf[number - 1]
-    if not (rotation or page.rotation or is_changed):
+    if not (rotation or page.rotation):
         yield page
         return
     with pymupdf.open() as copied:
@@ -105,30 +103,80 @@ def _scale(facts: PageFacts) -> float:
     return _A4 / longer
 
 
-def _jpeg(image: "Image", size: tuple[float, float]) -> bytes:
-    """The image as JPEG, at most `_IMAGE_DPI` on a page of this size in points."""
+def _jpeg(image: "Image", size: tuple[float, float]) -> tuple[bytes, int, int]:
+    """The image as JPEG with its width and height in pixels, at most `_IMAGE_DPI` on a page of this size in points."""
     from PIL import Image as Pillow
 
     wanted = max(1, round(size[0] * _IMAGE_DPI / 72)), max(1, round(size[1] * _IMAGE_DPI / 72))
     small = image if image.width <= wanted[0] else image.resize(wanted, Pillow.Resampling.LANCZOS, reducing_gap=2.0)
     file = io.BytesIO()
     small.convert("RGB").save(file, "JPEG", quality=_QUALITY)
-    return file.getvalue()
+    return file.getvalue(), small.width, small.height
 
 
-def _draw(pymupdf: Any, sheet: Sheet, lines: Sequence[Line]) -> None:
-    """Draw lines as invisible text, each as wide and high as its box."""
-    if not lines:
-        return
-    font = pymupdf.Font("cjk")
-    sheet.page.insert_font(fontname="read", fontbuffer=font.buffer)
+@cache
+def _made() -> tuple[Any, Any, int]:
+    """A PDF for made pages, a font with the characters of most scripts, and the number of its object in the PDF.
+
+    One PDF for all pages: the models never free a font that they have seen, 3.5 MB for each PDF.
+    """
+    from ocrqueue.documents.pdf.mupdf import pymupdf
+
+    font, pdf = pymupdf.Font("cjk"), pymupdf.open()
+    return pdf, font, int(pdf.new_page().insert_font(fontname="read", fontbuffer=font.buffer))
+
+
+@contextlib.contextmanager
+def _made_page(
+    pymupdf: Any, image: tuple[bytes, int, int], size: tuple[float, float], lines: Sequence[Line], scale: float
+) -> Iterator[Any]:
+    """A page of this size in points, with an image and lines on it. Afterwards nothing of it remains in memory.
+
+    Written without PyMuPDF's `insert_image`, which remembers images that are gone, and `insert_text`, which writes the
+    contents of the page anew for each line.
+    """
+    pdf, font, font_xref = _made()
+    page = pdf.new_page(width=size[0], height=size[1])
+    jpeg, width, height = image
+    entries = (
+        f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /ColorSpace /DeviceRGB /BitsPerComponent 8"
+    )
+    picture = _add(pdf, entries, jpeg)
+    pdf.xref_set_key(picture, "Filter", "/DCTDecode")  # after the stream, which removes it
+    drawing = f"q {size[0]:.3f} 0 0 {size[1]:.3f} 0 0 cm /image Do Q\n" + _text(font, lines, scale, size[1])
+    contents = _add(pdf, "", drawing.encode())
+    resources = f"<< /Font << /read {font_xref} 0 R >> /XObject << /image {picture} 0 R >> >>"
+    pdf.xref_set_key(page.xref, "Resources", resources)
+    pdf.xref_set_key(page.xref, "Contents", f"{contents} 0 R")
+    number = page.number
+    try:
+        yield pdf.reload_page(page)
+    finally:
+        pdf.delete_page(number)
+        for xref in (picture, contents):
+            pdf.update_object(xref, "null")
+        pymupdf.TOOLS.store_shrink(100)  # MuPDF would keep the image
+
+
+def _add(pdf: Any, entries: str, stream: bytes) -> int:
+    """Add an object with a stream to a PDF. Returns its number."""
+    xref = int(pdf.get_new_xref())
+    pdf.update_object(xref, f"<< {entries} >>")
+    pdf.update_stream(xref, stream, new=True, compress=False)
+    return xref
+
+
+def _text(font: Any, lines: Sequence[Line], scale: float, page_height: float) -> str:
+    """Operators that draw lines as invisible text (ISO 32000-1, 9.3.6), each as wide and high as its box."""
+    drawn = []
     for line in lines:
-        left, top, right, bottom = sheet.rect(line.box)
+        left, top, right, bottom = (side * scale for side in bounds(line.box))
         height, width = bottom - top, right - left
         text = " ".join(line.text.split())
         natural = font.text_length(text, fontsize=height) if height > 0 else 0.0
         if natural <= 0 or width <= 0:
             continue
-        start = pymupdf.Point(left, bottom - _SUNK * height)
-        stretch = pymupdf.Matrix(width / natural, 0, 0, 1, 0, 0)
-        sheet.page.insert_text(start, text, fontsize=height, fontname="read", morph=(start, stretch), render_mode=3)
+        glyphs = "".join(f"{font.has_glyph(ord(char)):04x}" for char in text)
+        baseline, stretch = page_height - (bottom - _SUNK * height), width / natural
+        drawn.append(f"/read {height:.3f} Tf {stretch:.5f} 0 0 1 {left:.3f} {baseline:.3f} Tm <{glyphs}> Tj")
+    return "BT 3 Tr " + "\n".join(drawn) + " ET"

@@ -1,12 +1,16 @@
-"""Tables: puts the words of a table's lines into the cells of its grid."""
+"""Tables: chooses the grid of a table, and puts the words of its lines into the cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ocrqueue.geometry import Rect, area, bounds, intersection
+from ocrqueue.structure.grids import grid_slots
 from ocrqueue.structure.models import Region, Slot
 from ocrqueue.structure.texts import Piece, Text
 
+_RULED = 0.5  # share of the lines between rows that are ruled in a ruled table
+_WIDE = 0.4  # share of the width of a table that a rule has at least
+_EDGE = 3.0  # points: heights that differ less are one
 _SAME = 0.5  # share of the union of two tables' areas that they share if they are the same
 
 
@@ -24,20 +28,6 @@ class Filled:
         for text, word in self.words:
             lines.setdefault(text.index, []).append(word.text)
         return "\n".join(" ".join(words) for words in lines.values())
-
-
-def grid_of(region: Region) -> list[Slot]:
-    """The cells between the lines of a region's grid; the first row is the header. Empty without a grid."""
-    if not region.rows and not region.columns:
-        return []
-    left, top, right, bottom = region.box
-    rows = [top, *region.rows, bottom]
-    columns = [left, *region.columns, right]
-    return [
-        Slot(i, j, 1, 1, (columns[j], rows[i], columns[j + 1], rows[i + 1]), i == 0)
-        for i in range(len(rows) - 1)
-        for j in range(len(columns) - 1)
-    ]
 
 
 def filled(slots: Sequence[Slot], texts: Sequence[Text]) -> list[Filled]:
@@ -61,6 +51,43 @@ def overlap(one: Rect, other: Rect) -> float:
     """The shared area of two boxes as a share of the area of both together."""
     shared = area(intersection(one, other))
     return shared / max(area(one) + area(other) - shared, 1e-6)
+
+
+def slots_of(
+    region: Region, texts: Sequence[Text], tables: Sequence[Sequence[Slot]], painted: Sequence[Rect]
+) -> Sequence[Slot]:
+    """The cells of a table: those of `find_tables`, which has spans, or those of the models' own grid.
+
+    `find_tables` takes each line of text of an unruled table for a row. Where it has more rows than the models have,
+    few of them ruled, and half of what it has more begins with an empty cell, the models are right. `painted` are the
+    boxes of what is drawn on the page.
+    """
+    own = grid_slots(region, texts)
+    found = table_for(region, tables)
+    if not found or not own:
+        return found or own
+    more = len(_rows(found)) - len(region.rows) - 1
+    words = filled(found, texts)
+    begun = {cell.slot.row for cell in words if cell.slot.column == 0 and (cell.words or cell.slot.row_span > 1)}
+    without = len(_rows(found) - begun)
+    is_unruled = _rules(region, painted) < _RULED * (len(region.rows) + 2)
+    return own if more > 0 and 2 * without >= more and is_unruled else found
+
+
+def _rows(slots: Sequence[Slot]) -> set[int]:
+    """The rows of a table in which cells begin."""
+    return {slot.row for slot in slots}
+
+
+def _rules(region: Region, painted: Sequence[Rect]) -> int:
+    """The number of heights at which something wide begins or ends in a table: rules, borders, shaded rows."""
+    left, top, right, bottom = region.box
+    wide = [
+        box
+        for box in painted
+        if min(box[2], right) - max(box[0], left) > _WIDE * (right - left) and top - _EDGE < box[1] < bottom + _EDGE
+    ]
+    return len({round(y / _EDGE) for box in wide for y in (box[1], box[3])})
 
 
 def table_for(region: Region, tables: Sequence[Sequence[Slot]]) -> Sequence[Slot] | None:

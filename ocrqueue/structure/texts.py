@@ -36,6 +36,7 @@ class Text:
     words: tuple[Piece, ...]  # in the order of the text; made in proportion where the engine gave none
     size: float  # type size in points
     is_bold: bool | None  # None: not known
+    is_even: bool  # whether the places of the words were made in proportion
 
     @property
     def middle(self) -> float:
@@ -89,14 +90,15 @@ def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces
     own = tuple(Piece(word.text, sheet.rect(word.box)) for word in line.words)
     if not own:
         found = words.within(box)
-        is_same = "".join(piece.text for piece in found) == "".join(line.text.split())
-        own = tuple(found) if is_same else _even_words(line.text, box)
+        own = tuple(found) if "".join(p.text for p in found) == "".join(line.text.split()) else ()
+    is_even = not own
+    own = own or _even_words(line.text, box)
     spans = printed.within(box) if line.origin == Origin.TEXT_LAYER else []
     if not spans:
-        return Text(index, line.text, box, own, _READ_SIZE * (box[3] - box[1]), None)
+        return Text(index, line.text, box, own, _READ_SIZE * (box[3] - box[1]), None, is_even)
     total = sum(len(span.text) for span in spans)
     size = max(spans, key=lambda span: (len(span.text), span.size)).size
-    return Text(index, line.text, box, own, size, 2 * sum(len(s.text) for s in spans if s.is_bold) > total)
+    return Text(index, line.text, box, own, size, 2 * sum(len(s.text) for s in spans if s.is_bold) > total, is_even)
 
 
 def _even_words(text: str, box: Rect) -> tuple[Piece, ...]:

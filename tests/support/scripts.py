@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import pymupdf
 from PIL import Image
+
+from ocrqueue.documents.pdf.mupdf import pymupdf
 
 PANGRAMS = {  # by language
     "en": "The quick brown fox jumps over the lazy dog",

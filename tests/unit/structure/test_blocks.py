@@ -99,6 +99,7 @@ def test_a_page_that_was_read_by_ocr_needs_no_document(report):
     (table,) = of_kind(blocks, BlockKind.TABLE)
     assert [cell.text for cell in table.cells] == [cell for row in ROWS for cell in row]
     assert all(block.is_bold is None for block in blocks)
+    assert find_blocks(None, 1, page, facts, image) == blocks  # nothing of the first page is left
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])

@@ -1,0 +1,188 @@
+"""The grid that the layout models see in a table, as cells: cells of several lines, spans and header rows.
+
+The models tell where the lines between rows and columns are, ruled or not, and no more than that.
+"""
+
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from ocrqueue.geometry import Rect, union
+from ocrqueue.structure.models import Region, Slot
+from ocrqueue.structure.texts import Piece, Text
+
+# "Size" is the size of type of a line.
+_ONE_PHRASE = 0.6  # sizes: white between two words of one phrase, less than that
+_NEARER = 0.8  # times the distance to another row: a row so near continues the cells of the row above it
+_REACHES = 0.25  # share of a word's width on the other side of a grid line from which on it is in both columns
+_CENTRED = 0.1  # share of the width of a span by which the middle of a phrase may miss the middle of the span
+_WHOLE_ROW = 3  # columns of a table, at least, in which a single cell fills a row
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """Words that belong together, and the columns in which they are."""
+
+    box: Rect
+    first: int
+    last: int
+
+
+def grid_slots(region: Region, texts: Sequence[Text]) -> list[Slot]:
+    """The cells of a region's grid. Empty without a grid or without text."""
+    if not texts or not (region.rows or region.columns):
+        return []
+    left, top, right, bottom = union([region.box, *(text.box for text in texts)])
+    columns = [left, *(x for x in region.columns if left < x < right), right]
+    rows = _rows(texts, [y for y in region.rows if top < y < bottom], columns[1:-1])
+    heights = [top, *((above[-1].box[3] + below[0].box[1]) / 2 for above, below in pairwise(rows)), bottom]
+    filled = [_filled(row, columns[1:-1]) for row in rows]
+    below = filled[1] if len(rows) > 2 and 0 in filled[0] and 0 not in filled[1] else set()
+    spans = [_spans(row, columns, below if row is rows[0] else set()) for row in rows]
+    headers = _headers(spans)
+    slots: list[Slot] = []
+    taken: set[tuple[int, int]] = set()
+    for i, row_spans in enumerate(spans):
+        for first, last in row_spans:
+            if (i, first) in taken:
+                continue
+            is_header = i < headers
+            down = min(_down(spans, filled, i, first), headers - i) if is_header and first == last else 1
+            taken.update((i + k, first) for k in range(down))
+            box = columns[first], heights[i], columns[last + 1], heights[i + down]
+            slots.append(Slot(i, first, down, last - first + 1, box, is_header))
+    return slots
+
+
+def _rows(texts: Sequence[Text], lines: Sequence[float], columns: Sequence[float]) -> list[list[Text]]:
+    """The lines of text of each row, from the top. Rows without text vanish; the second line of a cell is no row."""
+    found: dict[int, list[Text]] = {}
+    for text in sorted(texts, key=lambda text: text.middle):
+        found.setdefault(bisect(lines, text.middle), []).append(text)
+    rows = [found[key] for key in sorted(found)]
+    joined: list[list[Text]] = []
+    for i, row in enumerate(rows):
+        if joined and _continues(rows, i, columns):
+            joined[-1] = joined[-1] + row
+        else:
+            joined.append(row)
+    return joined
+
+
+def _continues(rows: Sequence[Sequence[Text]], i: int, columns: Sequence[float]) -> bool:
+    """Whether a row holds second lines of cells above it: it is nearer than other rows, and leaves cells empty."""
+    own, above = _filled(rows[i], columns), _filled(rows[i - 1], columns)
+    if not own < above or (0 in own and 2 * len(own) > len(above)) or _has_numbers(rows[i], columns):
+        return False
+    step = _height(rows[i]) - _height(rows[i - 1])
+    others = [_height(b) - _height(a) for k, (a, b) in enumerate(pairwise(rows), 1) if k in (i - 1, i + 1)]
+    return bool(others) and step < _NEARER * max(others)
+
+
+def _has_numbers(row: Sequence[Text], columns: Sequence[float]) -> bool:
+    """Whether a cell of a row has no letters."""
+    cells: dict[int, str] = {}
+    for text in row:
+        for word in text.words:
+            cells[bisect(columns, _middle(word))] = cells.get(bisect(columns, _middle(word)), "") + word.text
+    return not all(any(map(str.isalpha, cell)) for cell in cells.values())
+
+
+def _filled(row: Sequence[Text], columns: Sequence[float]) -> set[int]:
+    """The columns in which a row has words. `columns` are the lines between them."""
+    return {bisect(columns, _middle(word)) for text in row for word in text.words}
+
+
+def _height(row: Sequence[Text]) -> float:
+    return fmean(text.middle for text in row)
+
+
+def _middle(word: Piece) -> float:
+    return (word.box[0] + word.box[2]) / 2
+
+
+def _spans(row: Sequence[Text], columns: Sequence[float], below: set[int]) -> list[tuple[int, int]]:
+    """The cells of a row as first and last column each. A phrase that crosses a line of the grid spans columns.
+
+    `below` are the columns with headers in a second header row: one that is empty in this row belongs to the phrase
+    next to it.
+    """
+    count = len(columns) - 1
+    phrases = [phrase for text in row for phrase in _phrases(text, columns[1:-1])]
+    filled = {column for phrase in phrases for column in range(phrase.first, phrase.last + 1)}
+    if filled == {0} and count >= _WHOLE_ROW:
+        return [(0, count - 1)]
+    owner = list(range(count))  # by column: the first column of its cell
+    wide = [_extended(phrase, phrases, columns) for phrase in phrases if phrase.first < phrase.last]
+    covered = filled | {column for first, last in wide for column in range(first, last + 1)}
+    for column in sorted(below - covered):
+        near = min(phrases, key=lambda phrase: _away(phrase, columns[column], columns[column + 1]))
+        wide.append((min(near.first, column), max(near.last, column)))
+    for first, last in wide:
+        owner[first : last + 1] = [owner[first]] * (last - first + 1)
+    starts = sorted(set(owner))
+    return [(start, end - 1) for start, end in pairwise([*starts, count])]
+
+
+def _away(phrase: _Phrase, left: float, right: float) -> float:
+    """The distance of a phrase from a column, in points."""
+    return max(left - phrase.box[2], phrase.box[0] - right, 0.0)
+
+
+def _phrases(text: Text, lines: Sequence[float]) -> list[_Phrase]:
+    """The words of a line, joined where the white between them is narrow. Words without known places stay alone."""
+    groups: list[list[Piece]] = []
+    for word in text.words:
+        if groups and not text.is_even and word.box[0] - groups[-1][-1].box[2] < _ONE_PHRASE * text.size:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return [_Phrase(union(word.box for word in group), *_columns_of(group, text, lines)) for group in groups]
+
+
+def _columns_of(words: Sequence[Piece], text: Text, lines: Sequence[float]) -> tuple[int, int]:
+    """The first and the last column of a phrase."""
+    if text.is_even:
+        column = bisect(lines, _middle(words[0]))
+        return column, column
+    reach = [_REACHES * (word.box[2] - word.box[0]) for word in (words[0], words[-1])]
+    first, last = bisect(lines, words[0].box[0] + reach[0]), bisect(lines, words[-1].box[2] - reach[1])
+    return min(first, last), max(first, last)
+
+
+def _extended(phrase: _Phrase, phrases: Sequence[_Phrase], columns: Sequence[float]) -> tuple[int, int]:
+    """The columns of a spanning phrase, with the empty ones beside it if the phrase then stands in the middle."""
+    others = {c for other in phrases if other is not phrase for c in range(other.first, other.last + 1)}
+    low, high = phrase.first, phrase.last
+    while low > 0 and low - 1 not in others:
+        low -= 1
+    while high < len(columns) - 2 and high + 1 not in others:
+        high += 1
+    middle = (phrase.box[0] + phrase.box[2]) / 2
+
+    def miss(first: int, last: int) -> float:
+        return abs((columns[first] + columns[last + 1]) / 2 - middle) / (columns[last + 1] - columns[first])
+
+    ranges = [(a, b) for a in range(low, phrase.first + 1) for b in range(phrase.last, high + 1)]
+    centred = [r for r in ranges if miss(*r) <= _CENTRED]
+    return max(centred, key=lambda r: r[1] - r[0], default=(phrase.first, phrase.last))
+
+
+def _headers(spans: Sequence[Sequence[tuple[int, int]]]) -> int:
+    """The number of header rows: the first, and each below a row whose cells span some of the columns."""
+    count = 1
+    while count < len(spans) - 1 and 1 < len(spans[count - 1]) < len(spans[count]):
+        count += 1
+    return count
+
+
+def _down(spans: Sequence[Sequence[tuple[int, int]]], filled: Sequence[set[int]], row: int, column: int) -> int:
+    """The rows that a cell of one column spans: those below it in which this column has a cell without text."""
+    if column not in filled[row]:
+        return 1
+    down = 1
+    while row + down < len(spans) and column not in filled[row + down] and (column, column) in spans[row + down]:
+        down += 1
+    return down

@@ -1,0 +1,81 @@
+"""Corrections of known mistakes of the layout models: what they take for something else."""
+
+import re
+from collections.abc import Sequence
+
+from ocrqueue.blocks import BlockKind
+from ocrqueue.geometry import union
+from ocrqueue.structure.parts import Part
+
+# A note as it begins: a mark, then text.
+_NOTE = re.compile(r"(?:\(?\d{1,3}\)?|[*†‡§¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3}|[a-z]\))(?:\s+|(?=[^\W\d_]))\S")
+_NOTE_END = re.compile(r"[.!?][\"'’”»)]*$")
+_NOTE_LENGTH, _NOTE_WORDS = 25, 5  # characters and words of a note that the models take for a foot, at least
+# How captions begin, in the languages that the layout models and the project's users have most.
+_CAPTION = re.compile(
+    r"(?:fig(?:ure|ura|uur|\.)?|tab(?:le|elle|leau|la|ella|el|ela|\.)|abb(?:ildung|\.)|ábra|obr(?:ázek|\.)|"
+    r"cuadro|gr[áa]fico|ilustraci[óo]n|quadro|chart|plate|schaubild|diagramm?e?)\s*(?:\d|[ivxlc]+\b|[a-z]?[.:]?\d)",
+    re.IGNORECASE,
+)
+_CAPTION_LENGTH = 300  # characters of a caption, at most
+_CAPTION_GAP = 3.0  # sizes of type: white between a caption and its table or picture, at most
+_APART = 2.0  # sizes of type: columns begin and end at least so far apart
+
+
+def settled(parts: Sequence[Part]) -> list[Part]:
+    """The parts, with the kinds of notes and captions corrected, and joined columns divided."""
+    whole = [piece for part in parts for piece in _divided(part)]
+    things = [part for part in whole if part.kind in (BlockKind.TABLE, BlockKind.PICTURE)]
+    for part in whole:
+        if part.kind is BlockKind.PAGE_FOOTER and _is_note(_text(part)):
+            part.kind = BlockKind.FOOTNOTE
+        elif part.kind is BlockKind.PARAGRAPH and _is_caption(part, things):
+            part.kind = BlockKind.CAPTION
+        if part.kind is BlockKind.FOOTNOTE and (match := _MARK.match(_text(part))):
+            part.marker = match[1]
+    return whole
+
+
+_MARK = re.compile(r"(\(?\d{1,3}\)?|[*†‡§¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3}|[a-z]\))(?:\s+|(?=[^\W\d_]))")
+
+
+def _text(part: Part) -> str:
+    return " ".join(text.text for text in part.texts)
+
+
+def _is_note(text: str) -> bool:
+    """Whether the text of a foot is a note: it begins with a mark and is a sentence."""
+    is_long = len(text) >= _NOTE_LENGTH and len(text.split()) >= _NOTE_WORDS
+    return bool(is_long and _NOTE.match(text) and _NOTE_END.search(text))
+
+
+def _is_caption(part: Part, things: Sequence[Part]) -> bool:
+    """Whether a paragraph is the caption of a table or picture directly above or below it."""
+    text = _text(part)
+    if len(text) > _CAPTION_LENGTH or not _CAPTION.match(text):
+        return False
+    for thing in things:
+        shared = min(part.box[2], thing.box[2]) - max(part.box[0], thing.box[0])
+        gap = max(thing.box[1] - part.box[3], part.box[1] - thing.box[3])
+        if shared > 0 and gap < _CAPTION_GAP * part.size:
+            return True
+    return False
+
+
+def _divided(part: Part) -> list[Part]:
+    """A paragraph, divided where its lines jump in the reading order to a column with other edges."""
+    if part.kind is not BlockKind.PARAGRAPH or len(part.texts) < 2:
+        return [part]
+    groups = [[part.texts[0]]]
+    for text in part.texts[1:]:
+        last = groups[-1]
+        left, right = min(t.box[0] for t in last), max(t.box[2] for t in last)
+        apart = _APART * text.size
+        jumps = text.index != last[-1].index + 1
+        if jumps and abs(text.box[0] - left) > apart and abs(text.box[2] - right) > apart:
+            groups.append([text])
+        else:
+            last.append(text)
+    if len(groups) == 1:
+        return [part]
+    return [Part(part.kind, group, union(text.box for text in group), part.region) for group in groups]
