@@ -8,7 +8,7 @@ many pages, made of the pages of the results.
 
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +25,7 @@ from bench.structure import files_of
 from bench.support import table
 from bench.support.stack import machine
 from ocrqueue.pages import Line, PageText
+from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
 
 MB = 2**20
@@ -57,18 +58,21 @@ def structure(out: Path, folder: Path, count: int) -> None:
     from ocrqueue.documents import open_document
     from ocrqueue.limits import Limits
     from ocrqueue.structure import find_blocks
+    from ocrqueue.upright import upright
 
     process = psutil.Process()
     rows: list[list[table.Cell]] = []
-    before = process.memory_info().rss / MB
-    first = last = 0.0
+    before = first = last = 0.0
     for name in (name for name in ("made", "eu", "scan") if (out / "ours" / name).is_dir()):
         pages = list(pages_in(out, folder, name))
         seconds = 0.0
         for file, page in islice(cycle(pages), max(len(pages), count // 3)):
             with open_document(file, Limits()) as document:
+                image = document.render(page["page"], None, page["dpi"])
+                seen = upright(image, Limits().max_pixels, file.name).image if page["origin"] == Origin.OCR else None
+                before = before or process.memory_info().rss / MB
                 started = time.process_time()
-                find_blocks(document, page["page"], text_of(page), facts_of(page), None)
+                find_blocks(document, page["page"], text_of(page), facts_of(page), seen)
                 seconds += time.process_time() - started
             last = process.memory_info().rss / MB
             first = first or last
@@ -112,8 +116,8 @@ def write_format(format: str, result: Path) -> None:
         Path(os.devnull).open("w") as to,
     ):
         formats.write(format, read_pages(first), read_header(second), to)
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(round(usage.ru_maxrss / 1024), usage.ru_utime + usage.ru_stime)
+    peak = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())  # `ru_maxrss` would be the parent's
+    print(round(int(peak[1]) / 1024) if peak else 0, time.process_time())
 
 
 def main() -> None:
