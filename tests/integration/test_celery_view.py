@@ -190,6 +190,8 @@ def test_get_returns_the_summary(
         "state": state,
         "pages": 3,
         "counts": dict(zip(("ok", "failed", "cancelled"), counts, strict=True)),
+        "quality": None,
+        "poorly_read": 0,
         "error": None,
     }
     later = celery.AsyncResult(job.id)

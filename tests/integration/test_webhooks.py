@@ -37,7 +37,7 @@ def test_the_end_of_a_job_is_signed_and_has_no_text(ledger: Ledger, receiver: Re
     assert (body["type"], body["timestamp"]) == ("job.partial", "2023-11-14T22:13:20.000+00:00")
     assert body["data"] == {
         "job": JOB, "name": "scan.pdf", "state": "partial", "round": 1, "pages": 3, "seconds": 0.0, "error": None,
-        "counts": {"ok": 2, "failed": 1, "cancelled": 0},
+        "counts": {"ok": 2, "failed": 1, "cancelled": 0}, "quality": None, "poorly_read": 0,
     }  # fmt: skip
     delivery = only(ledger)
     assert (delivery.id, delivery.state, delivery.tries) == (call.id, "delivered", 1)
