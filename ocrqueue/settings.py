@@ -74,9 +74,10 @@ def integer(name: str, default: int, low: int, high: int | None = None) -> int:
     return read(env.int, name, default, allowed, validate=validate.Range(min=low, max=high))
 
 
-def number(name: str, default: float, low: float) -> float:
-    """A number, `low` or more."""
-    return read(env.float, name, float(default), f"a number, {low:g} or more", validate=validate.Range(min=low))
+def number(name: str, default: float, low: float, high: float | None = None) -> float:
+    """A number from `low` to `high`; without an upper limit if `high` is None."""
+    allowed = f"a number, {low:g} or more" if high is None else f"a number, {low:g} to {high:g}"
+    return read(env.float, name, float(default), allowed, validate=validate.Range(min=low, max=high))
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:

@@ -10,17 +10,20 @@ from ocrqueue.engines import ENGINES
 from ocrqueue.engines.holder import Loaded
 from ocrqueue.errors import DocumentError, OcrError, OcrFailed, PageError, PageFailure, StorageError
 from ocrqueue.formats import FORMATS
-from ocrqueue.ledger import Claim, Job, Step
+from ocrqueue.ledger import Claim, Job, Measured, Other, Step
+from ocrqueue.ledger.workers import live
 from ocrqueue.process.watchdog import time_limit
+from ocrqueue.quality.reread import other_engine
 from ocrqueue.states import JobState, Return
 from ocrqueue.steps.assemble import assemble as assemble_job
 from ocrqueue.steps.format import make_format
 from ocrqueue.steps.image import make_image
 from ocrqueue.steps.open import open_job
+from ocrqueue.steps.page_cache_key import reads_as
 from ocrqueue.steps.read import read_claim
 from ocrqueue.steps.structure import open_structuring, structure_claim
 from ocrqueue.storage.page_images import PageImageFile
-from worker.context import ledger, page_cache, spool
+from worker.context import ledger, page_cache, redis, spool
 
 log = logging.getLogger(__name__)
 WRITE_SECONDS = config.LIMITS.page_seconds + config.LIMITS.load_seconds  # to write a result, or one format of it
@@ -61,7 +64,18 @@ def read_pages(claim: Claim, loaded: Loaded) -> Step:
     """Read the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
     started = time.monotonic()
     results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
-    return ledger().finish(claim, results, time.monotonic() - started)
+    poor = any(isinstance(found, Measured) and found.may_be_read_better for found in results.values())
+    other = _other_engine(claim.job, loaded) if poor else None
+    return ledger().finish(claim, results, time.monotonic() - started, other)
+
+
+def _other_engine(job: Job, loaded: Loaded) -> Other | None:
+    """The engine that reads poorly read pages of the job once more; None: there is none, or Redis is away."""
+    try:
+        workers = live(redis())
+    except RedisError:
+        return None
+    return other_engine(job, reads_as(loaded.engine, loaded.model, config.LIMITS), workers, config.REREAD)
 
 
 def structure_pages(claim: Claim) -> Step:

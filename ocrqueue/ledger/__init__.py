@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 import redis as redis_py
@@ -10,6 +11,7 @@ import redis as redis_py
 from ocrqueue import names
 from ocrqueue.errors import OcrError, PageError, QueueFull, UnknownJob, WrongState
 from ocrqueue.ledger import page_records, scripts
+from ocrqueue.ledger.encoding import clean, encoded
 from ocrqueue.ledger.figures import Measured
 from ocrqueue.ledger.qualities import NONE_READ, Qualities, percent
 from ocrqueue.ledger.records import (
@@ -18,6 +20,7 @@ from ocrqueue.ledger.records import (
     ClaimedPage,
     Job,
     Message,
+    Other,
     Outcome,
     PageNumbers,
     PageRecord,
@@ -42,6 +45,7 @@ __all__ = [
     "Measured",
     "Message",
     "NewerRecord",
+    "Other",
     "Outcome",
     "PageRecord",
     "Publication",
@@ -111,7 +115,7 @@ class Ledger:
             "v": names.VERSION if structures else options.version,
             "source": source.dumps(),
             "options": json.dumps(options.given()),
-            "name": _clean(source.name)[:80],
+            "name": clean(source.name)[:80],
             "priority": names.PRIORITIES[options.priority],
             "round": round,
         }
@@ -150,7 +154,7 @@ class Ledger:
 
     def refuse(self, job: str, token: str, error: PageError) -> Step:
         """Fail a job whose document cannot be opened."""
-        return self._step("refuse", job, token, error.code, _clean(error.message))
+        return self._step("refuse", job, token, error.code, clean(error.message))
 
     def end(self, job: str, round: int, token: str, missing: Iterable[int] = ()) -> Step:
         """End an assembled job. `missing` are the numbers of pages that count as ok but have no text; they fail."""
@@ -189,22 +193,29 @@ class Ledger:
         pages = zip(reply["pages"], reply["lost"], strict=True)
         return Claim(record, token, tuple(ClaimedPage(numbers.number(i), lost) for i, lost in pages))
 
-    def finish(self, claim: Claim, results: Mapping[int, Measured | PageError | None], seconds: float = 0.0) -> Step:
+    def finish(
+        self,
+        claim: Claim,
+        results: Mapping[int, Measured | PageError | None],
+        seconds: float = 0.0,
+        other: Other | None = None,
+    ) -> Step:
         """Count pages as read, or as failed. None: taken from the cache, and its quality is not known.
 
-        `seconds` is the time for which the claim kept its worker child busy. If the claim is no longer live, nothing
-        changes.
+        `seconds` is the time for which the claim kept its worker child busy. Poorly read pages wait for the engine
+        `other`. If the claim is no longer live, nothing changes.
         """
         numbers = claim.job.numbers
-        encoded = {str(numbers.index(n)): _encoded(result) for n, result in results.items()}
-        return self._step("finish", claim.job.id, claim.token, json.dumps(encoded), round(seconds * 1000))
+        values = {str(numbers.index(n)): encoded(result, other is not None) for n, result in results.items()}
+        more = [json.dumps(asdict(other))] if other else []
+        return self._step("finish", claim.job.id, claim.token, json.dumps(values), round(seconds * 1000), *more)
 
     def return_claim(self, job: str, token: str, reason: Return, error: PageError | None = None) -> Step:
         """End a claim without a result; its pages, or its document, are open again or fail.
 
         `error` is what the job fails with instead of `worker_lost`, if this was the last attempt to assemble it.
         """
-        return self._step("return_claim", job, token, reason, *((error.code, _clean(error.message)) if error else ()))
+        return self._step("return_claim", job, token, reason, *((error.code, clean(error.message)) if error else ()))
 
     def renew(self, claims: Iterable[tuple[str, str]]) -> None:
         """Extend the leases of these claims, given as (job, token). A claim that is not live stays so."""
@@ -346,19 +357,6 @@ class Ledger:
             for job in cast("list[str]", self.redis.zinter([names.owner_key(owner), names.OPEN])):
                 pipe.hget(names.job_key(job), "weight")
             return sum(int(weight or 0) for weight in pipe.execute())
-
-
-def _clean(text: str) -> str:
-    # Python decodes bytes of a file name that are not UTF-8 to surrogates, which neither Redis nor Lua's JSON accepts.
-    return text.encode("utf-8", "replace").decode()
-
-
-def _encoded(result: Measured | PageError | None) -> list[object]:
-    """The result of a page as the script `finish` takes it."""
-    if isinstance(result, PageError):
-        return ["failed", result.code, _clean(result.message)]
-    found = result or Measured(None, None)
-    return ["ok", *(-1 if x is None else x for x in (found.seconds, found.confidence)), percent(found.quality)]
 
 
 def _decode(job: str, raw: object) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.ledger.workers import Worker
+from ocrqueue.pages import POORLY_READ
 from ocrqueue.states import JobState
 
 UNKNOWN = "unknown"  # the engine of jobs whose document is not opened yet
@@ -34,6 +35,11 @@ class Measured:
     seconds: float | None  # time of the engine; None: the page was taken from the page cache
     confidence: float | None  # mean of its lines, 0 to 1; None: the engine gives none
     quality: float | None = None  # see `ocrqueue.quality`, 0 to 1; None: it is not known
+
+    @property
+    def may_be_read_better(self) -> bool:
+        """Whether an engine has just read the page, and poorly."""
+        return self.seconds is not None and self.quality is not None and self.quality < POORLY_READ
 
 
 @dataclass(frozen=True, slots=True)

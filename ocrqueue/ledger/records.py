@@ -12,6 +12,8 @@ from ocrqueue.states import JobState, MessageKind, PageState
 # the first letter of a value in the hash of a job's pages; see `lua/prelude.lua`
 PAGE_LETTERS = {"c": PageState.CLAIMED, "o": PageState.OPEN, "x": PageState.CANCELLED, "f": PageState.FAILED}
 
+AGAIN = "again"  # after such a letter: the page was read, and waits to be read by another engine
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -115,6 +117,7 @@ class Job:
     lanes: int  # largest number of page messages in the queue at a time
     quality: float | None = None  # mean of the pages whose quality is known, 0 to 1; None: of none
     poorly_read: int = 0  # pages whose quality is below `POORLY_READ`
+    first: Mapping[str, str] | None = None  # engine that read the pages before; None: none did. See `lua/prelude.lua`
     submitter: Submitter = NOBODY
     version: int = names.FIRST_VERSION  # of the record
     structures: str | None = None  # the job whose structure this record finds; None: it is a job of its own
@@ -175,6 +178,7 @@ class Job:
             lanes=count("width"),
             quality=round(sum_ / graded / 100, 2) if graded else None,
             poorly_read=poor,
+            first=json.loads(record["first"]) if "first" in record else None,
             submitter=Submitter.from_json(
                 {"owner": record.get("owner"), "webhook": json.loads(record.get("webhook", "null"))}
             ),
@@ -250,6 +254,8 @@ class PageRecord:
         """
         head, _, rest = value.partition(" ")
         state, attempts = PAGE_LETTERS[head[0]], int(head[1:].rstrip("a"))
+        if rest == AGAIN:
+            return cls(number, PageState.OPEN)
         if state != PageState.FAILED:
             return cls(number, state, attempts)
         code, _, message = rest.partition(" ")
@@ -275,6 +281,19 @@ class Publication:
     messages: Sequence[tuple[str, str]] = ()  # to tasks: Redis list and entry, as kombu writes them
     event: str = ""  # type of the webhook's event, from `states.WebhookEvent`
     data: str = ""  # its data, JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another engine, for pages that were poorly read, and how much it may read of a job."""
+
+    queue: str
+    engine: str
+    model: str
+    revision: str
+    reads_as: str  # of the first engine: see `steps.page_cache_key`
+    share: float  # of the job's pages, 0 to 1
+    seconds: float  # from when every page was read once
 
 
 @dataclass(frozen=True, slots=True)

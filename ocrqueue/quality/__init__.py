@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from ocrqueue.pages import POORLY_READ, PageText, PageWarning
+from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
 from ocrqueue.quality.signals import Signals, signals_of
 from ocrqueue.states import WarningCode
 
+_VIETNAMESE = 0.1  # share of short words without a vowel; Vietnamese pages have 0.12 to 0.31, others at most 0.08
+_NOWHERE = ((0.0, 0.0),) * 4
 Weights = Mapping[str, float]  # by name of the feature, see `features_of`
 
 
@@ -30,6 +33,20 @@ def quality_of(page: PageText, engine: str) -> float | None:
     if signals is None:
         return 0.0 if page.unread and not page.lines else None
     return round(probability(features_of(signals), weights), 2)
+
+
+def is_measured(engine: str) -> bool:
+    """Whether the quality of this engine's pages is known."""
+    return engine in _weights()
+
+
+def likely_language(page: Mapping[str, Any]) -> str | None:
+    """The language of a page that an engine has read without knowing all of its letters; None if that is not known.
+
+    `page` is the page's result. In Vietnamese every fifth short word has no vowel that other languages have, too.
+    """
+    signals = signals_of(PageText([Line(line["text"], _NOWHERE, 1.0) for line in page["lines"]]))
+    return "vi" if signals and signals.bare >= _VIETNAMESE else None
 
 
 def features_of(signals: Signals) -> dict[str, float]:

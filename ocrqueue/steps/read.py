@@ -6,7 +6,8 @@ ends while it looks for the blocks.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,11 +18,13 @@ from ocrqueue.errors import OcrError, PageError, StorageError
 from ocrqueue.layout import arrange
 from ocrqueue.ledger import Claim, ClaimedPage, Measured
 from ocrqueue.limits import Limits
+from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.process.cancellation import cancellable
 from ocrqueue.process.memory import memory_now
 from ocrqueue.process.watchdog import time_limit
-from ocrqueue.quality import quality_of, warned
+from ocrqueue.quality import likely_language, quality_of, warned
+from ocrqueue.quality.reread import better, first_reading, kept, may_be_cached
 from ocrqueue.states import WarningCode
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.steps.page_cache_key import reads_as
@@ -84,11 +87,6 @@ def facts_of(page: PageImage | TextLayer) -> PageFacts:
     return PageFacts(page.width, page.height, round(page.dpi), page.rotation, page.transform)
 
 
-def _may_be_kept(result: Mapping[str, Any]) -> bool:
-    """Whether the page cache may have this page. One that is merely hard to read would be read the same way again."""
-    return all(warning["code"] == WarningCode.POORLY_READ for warning in result["warnings"])
-
-
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads the pages of one claim."""
@@ -110,17 +108,21 @@ class _Reader:
             self._fail_rest(PageError("storage_error", "the document is no longer in the spool: submit it again"))
         except Exception as e:  # noqa: BLE001 -- the error becomes the pages' result, and is logged
             self._fail_rest(self._error(e, self.claim.pages))
+        if self.claim.job.first:
+            self._note_errors()
         return self.results
 
     def _take_or_read(self) -> None:
         """Take pages from the page cache, read the rest, and find the blocks of all that lack them."""
         claim = self.claim
-        key = self.cache.key(claim.job, reads_as(self.loaded.engine, self.loaded.model, self.limits), self.spool)
-        if key is not None and not claim.job.options.fresh:
+        own = reads_as(self.loaded.engine, self.loaded.model, self.limits)
+        first = claim.job.first
+        key = self.cache.key(claim.job, first["reads_as"] if first else own, self.spool)
+        if key is not None and not first and not claim.job.options.fresh:
             cached = self.cache.supply(key, claim.job, claim.pages, self.spool)
             self.results.update({number: Measured(None, None, quality) for number, quality in cached.items()})
         rest = [page for page in claim.pages if page.number not in self.results]
-        if claim.job.options.wants_structure:
+        if claim.job.options.wants_structure and not first:
             rest = [page for page in rest if not self._has_text(page)]
         if rest:
             self._recognise(self._prepare(rest, key), key)
@@ -151,7 +153,7 @@ class _Reader:
     def _keep(self, key: str | None, page: dict[str, Any]) -> None:
         """Add a page to the page cache, unless its text may not be complete; blocks by rules are left out."""
         warnings = [warning for warning in page["warnings"] if warning["code"] != WarningCode.STRUCTURE_BY_RULES]
-        if key is None or not _may_be_kept({"warnings": warnings}):
+        if key is None or not may_be_cached({**page, "warnings": warnings}):
             return
         if warnings != page["warnings"]:
             page = {**page, "blocks": None, "warnings": warnings}
@@ -185,7 +187,7 @@ class _Reader:
 
     def _recognise(self, prepared: Sequence[Prepared], key: str | None) -> None:
         """Read the images and store what was read."""
-        for one, reading in zip(prepared, self._run_engine([p.image for p in prepared]), strict=True):
+        for one, reading in zip(prepared, self._run_engine(prepared), strict=True):
             if isinstance(reading, Reading):
                 try:
                     self._store(one.page, one.image, one.whole(reading), key)
@@ -209,13 +211,14 @@ class _Reader:
             return image
         return upright(image, self.limits.max_pixels, f"job={self.claim.job.id} page={page.number}")
 
-    def _run_engine(self, images: Sequence[PageImage]) -> list[Reading | PageError]:
-        """One reading or error for each image, in order."""
-        if not images:
+    def _run_engine(self, prepared: Sequence[Prepared]) -> list[Reading | PageError]:
+        """One reading or error for each page, in order."""
+        if not prepared:
             return []
+        images = [one.image.image for one in prepared]
         started = time.monotonic()
         try:
-            found = self.loaded.engine.read([i.image for i in images], self.claim.job.options)
+            found = self.loaded.engine.read(images, self._options(prepared))
             if len(found) != len(images):
                 raise ValueError(f"{len(found)} results for {len(images)} pages")
         except MemoryError:
@@ -227,6 +230,23 @@ class _Reader:
         memory = memory_now()
         name = self.loaded.engine.name
         return [f if isinstance(f, PageError) else Reading(f, seconds, memory, quality_of(f, name)) for f in found]
+
+    def _options(self, prepared: Sequence[Prepared]) -> Options:
+        """The options of the job; for pages that are read again, with the language that the first reading tells."""
+        job = self.claim.job
+        if not job.first or job.options.lang or len(prepared) > 1:
+            return job.options
+        first = first_reading(self.spool, job.id, prepared[0].page.number)
+        return replace(job.options, lang=likely_language(first) if first else None)
+
+    def _note_errors(self) -> None:
+        """Note in the stored pages why they were not read again."""
+        job = self.claim.job
+        for number, error in self.results.items():
+            if isinstance(error, PageError):
+                with suppress(StorageError):
+                    if first := first_reading(self.spool, job.id, number):
+                        self.spool.write_page(job.id, number, kept(first, job, error))
 
     def _store(self, page: ClaimedPage, image: PageImage | TextLayer, reading: Reading, key: str | None) -> None:
         """Store a page in the job's folder and in the page cache. Raises StorageError."""
@@ -244,13 +264,18 @@ class _Reader:
         )
         text = warned(reading.text, reading.quality)
         result = page_result(page.number, replace(text, blocks=None), facts)  # blocks of an engine follow the text
-        three_tries(lambda: self.spool.write_page(job.id, page.number, result))
-        if job.options.wants_structure:
+        is_new = True
+        if job.first:
+            result, is_new = better(three_tries(lambda: first_reading(self.spool, job.id, page.number)), result)
+        wants_blocks = job.options.wants_structure and is_new
+        if not (job.first and wants_blocks):  # the first reading has blocks, and stays until the second has them, too
+            three_tries(lambda: self.spool.write_page(job.id, page.number, result))
+        if wants_blocks:
             picture = None if page.number in self.painted or isinstance(image, TextLayer) else image.image
             self.unstructured[page.number] = StoredPage(page.number, result, text, facts, picture)
         else:
             self.results[page.number] = _measured(result)
-            self._keep(key, result if text.blocks is None else with_blocks(result, text))
+            self._keep(key, with_blocks(result, text) if is_new and text.blocks is not None else result)
         log.info(
             "job=%s page=%d read lines=%d seconds=%.2f", job.id, page.number, len(result["lines"]), reading.seconds
         )

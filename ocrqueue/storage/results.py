@@ -30,6 +30,18 @@ class ResultLine(TypedDict):
     origin: str  # see `Origin`: "ocr" or "text_layer"
 
 
+class Reading(TypedDict):
+    """How an engine read a page that two engines have read."""
+
+    engine: str | None
+    model: str | None
+    revision: str | None  # of the model
+    quality: float | None  # see `ocrqueue.quality`
+    seconds: float  # time of the engine for this page
+    kept: bool  # whether the text of the page is that of this reading
+    error: dict[str, str] | None  # code and message, if the engine could not read the page
+
+
 class Page(TypedDict):
     """A page. Every page has every key; a page without text has an error, and None for what is not known."""
 
@@ -56,6 +68,7 @@ class Page(TypedDict):
     blocks: NotRequired[list[dict[str, Any]] | None]  # see `Block`; None: not asked for. Older versions write none
     error: dict[str, str] | None  # code and message; None for a page that is "ok"
     warnings: NotRequired[list[dict[str, str]]]  # code and message; see `WarningCode`. Older versions write none
+    readings: NotRequired[list[Reading]]  # of a page that two engines have read; else empty. Older versions write none
 
 
 class PageNote(TypedDict):
@@ -274,6 +287,7 @@ def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str,
         "blocks": fields.get("blocks"),
         "error": fields.get("error"),
         "warnings": fields.get("warnings", []),
+        "readings": [],
     }
 
 

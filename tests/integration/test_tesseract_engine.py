@@ -50,7 +50,13 @@ def test_a_page_is_read_in_the_language_of_its_job(loaded: Tesseract) -> None:
     assert read(loaded, image_of(EN)).plain == EN
     assert read(loaded, image_of(RU), "rus").plain == RU
     assert read(loaded, image_of(EN, RU), "ru+en").plain == f"{EN}\n{RU}"
-    assert read(loaded, image_of(RU)).plain != RU  # English, since the job names none
+    assert read(loaded, image_of(RU)).plain == RU  # the job names no language: its script is found
+
+
+def test_a_page_of_a_job_that_names_no_language_is_read_in_its_script(loaded: Tesseract) -> None:
+    found = read(loaded, image_of(*[RU] * 6))
+    assert found.plain.count(RU) >= 5
+    assert read(loaded, image_of(*[EN] * 6)).plain.count(EN) == 6
 
 
 def test_latin_words_are_read_in_a_language_of_another_script(loaded: Tesseract) -> None:
@@ -219,7 +225,7 @@ engine = Tesseract()
 engine.load(engine.default_model())
 with time_limit(0.3):
     for _ in range(1000):
-        engine.read([Image.open(sys.argv[1])], Options())
+        engine.read([Image.open(sys.argv[1])], Options(lang="en"))
 """
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image
 
@@ -111,6 +112,34 @@ class BlockingLoad(Numbered):
         while (left := end - time.monotonic()) > 0:
             ctypes.PyDLL(None).usleep(int(min(left, 30) * 1e6))
         super().load(model)
+
+
+class Unsure(Numbered):
+    """Is sure of the pages from 6 on only."""
+
+    name = "rapidocr"
+
+    def _read(self, page: Image.Image) -> PageText | PageError:
+        number, _ = numbered.decode(page)
+        return _with_confidence(super()._read(page), 0.6 if number < 6 else 0.99)
+
+
+class Second(Numbered):
+    """Reads what `Unsure` reads badly: page 1 better, 2 worse; it fails on page 3, and dies on page 4."""
+
+    name = "tesseract"
+
+    def _read(self, page: Image.Image) -> PageText | PageError:
+        number, _ = numbered.decode(page)
+        if number in (3, 4):
+            _behave(numbered.RAISE if number == 3 else numbered.KILL_CHILD)
+        found = _with_confidence(super()._read(page), 0.2 if number == 2 else 0.99)
+        return replace(found, lines=[replace(line, text=f"second {line.text}") for line in found.lines])
+
+
+def _with_confidence(found: PageText | PageError, confidence: float) -> PageText:
+    assert isinstance(found, PageText)
+    return replace(found, lines=[replace(line, confidence=confidence) for line in found.lines])
 
 
 def _count(pages: int) -> None:

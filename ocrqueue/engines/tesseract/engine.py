@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ocrqueue.engines.tesseract.lines import LanguageReader
+    from ocrqueue.engines.tesseract.script import ScriptFinder
 
 log = logging.getLogger(__name__)
 _MAX_LOADED = 4  # sets of languages in memory; each needs 10 to 60 MB
@@ -39,6 +40,7 @@ class Tesseract:
     def __init__(self, settings: TesseractSettings | None = None) -> None:
         self._settings = settings or tesseract_settings()
         self._readers: OrderedDict[str, LanguageReader] | None = None  # by what is loaded; the last one used last
+        self._scripts: ScriptFinder | None = None  # loaded for the first page without a language
 
     def default_model(self) -> Model:
         """The language data of the system; its revision changes with it. Raises ModelUnavailable if there is none."""
@@ -87,8 +89,7 @@ class Tesseract:
         if self._readers is None:
             raise EngineFreed("tesseract has nothing loaded: call load() before read()")
         try:
-            reader = self._reader(options.lang)
-            return [self._try(reader, page) for page in pages]
+            return [self._try(self._reader(options.lang or self._guess(page)), page) for page in pages]
         except OcrError as e:
             return [PageError(e.code, e.message)] * len(pages)
         finally:
@@ -99,7 +100,23 @@ class Tesseract:
         while self._readers:
             self._readers.popitem()[1].close()
         self._readers = None
+        if self._scripts:
+            self._scripts.close()
+        self._scripts = None
         trim()
+
+    def _guess(self, page: "Image") -> str | None:
+        """A language for a page whose script is not that of the languages in the settings; None: read with those."""
+        from ocrqueue.engines.tesseract.script import ScriptFinder, has_data, language_in
+
+        folder = self._settings.folder
+        if not has_data(folder) or max(page.size) > _MAX_SIDE or min(page.size) < 1:
+            return None
+        self._scripts = self._scripts or ScriptFinder(folder)
+        script = self._scripts.script_of(page)
+        if script is None or script in map(languages.script_of, languages.parse(self._settings.lang)):
+            return None
+        return language_in(script, scan(folder).files)
 
     def _data(self) -> LanguageData:
         """The data in the folder. Raises ModelUnavailable if there is none."""

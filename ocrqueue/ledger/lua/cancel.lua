@@ -6,7 +6,7 @@ set('cancel', 1)
 if state == 'running' then
   add('cancelled', num('top') - num('cursor'))
   set('top', num('cursor'))
-  if num('reopened') > 0 then
+  if num('reopened') > 0 and not reads_again() then
     local all = redis.call('HGETALL', pages)
     for k = 1, #all, 2 do
       local lost = all[k + 1]:match('^o(%d+)a?$')
@@ -17,6 +17,7 @@ if state == 'running' then
     end
     set('reopened', 0)
   end
+  keep_all()
   assemble_if_finished()
 else
   send_document()

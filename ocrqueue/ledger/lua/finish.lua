@@ -1,7 +1,8 @@
 -- Counts the pages of a live claim as read or failed. Pages without a result are open again.
 -- arg: token, JSON object of results: page -> ["failed", code, message], or ["ok", seconds of the engine (-1: the page
 -- is from the cache), confidence (-1: not known), quality in percent (-1: not known)]; then for how many milliseconds
--- the claim kept its worker child busy.
+-- the claim kept its worker child busy; then for pages that another engine shall read, which have "again" instead of
+-- "ok", the JSON object of `records.Other`.
 local results = cjson.decode(arg(2)) -- first, because a script that fails later does not undo its writes
 local function answer()
   return reply({ok = num('ok'), failed = num('failed'), cancelled = num('cancelled'), n = num('n')})
@@ -20,12 +21,25 @@ local function measure(seconds, confidence)
   if confidence >= 0 then observe('confidence ' .. engine, CONFIDENCE_BOUNDS, confidence, 1) end
 end
 
+local other = arg(4) and cjson.decode(arg(4))
+
+-- whether a page may wait for another engine
+local function may_wait()
+  return not get('cancel') and not reads_again() and num('again') < math.ceil(other.share * num('n'))
+end
+
 for _, n in ipairs(numbers) do
   local lost = claimed(n)
   local result = results[tostring(n)]
   if not result then
     reopen_page(n, lost, true)
-  elseif result[1] == 'ok' then
+  elseif result[1] == 'again' and may_wait() then
+    redis.call('HSET', pages, n, 'c0 again')
+    add('again', 1)
+    set('other', arg(4))
+    measure(result[2], result[3])
+    grade(n, result[4])
+  elseif result[1] ~= 'failed' then
     redis.call('HDEL', pages, n)
     add('ok', 1)
     measure(result[2], result[3])

@@ -37,6 +37,16 @@ if finished() then
   return reply()
 end
 
+-- nobody waits long for an engine that reads pages once more
+local gone = wanted == 0 and num('no_worker') > 0 and now - num('no_worker') >= lease
+if reads_again() and open_count() > 0 and (gone or now > num('until')) then
+  keep_all()
+  assemble_if_finished()
+  settle()
+  tell({pages = {}})
+  return reply()
+end
+
 if wanted == 0 then
   local since = num('no_worker')
   if since == 0 then

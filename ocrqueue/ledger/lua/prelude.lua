@@ -21,13 +21,18 @@
 --   webhook     JSON object: the URL that is called about the job, its events and secret; missing for most jobs
 --   counted     "<state> <engine> <priority> <open> <ok> <failed> <cancelled>": what ocr:counts and ocr:figures contain
 --               of this job
+--   again       number of pages that were read and wait to be read by another engine, when no other page is left
+--   other       JSON object: see `records.Other`
+--   first       JSON object, while that engine reads: queue, engine, model, revision and reads_as of the first one
+--   until       until when it may read
 --   structures  id of the job whose pages this record finds the structure of: it is a structuring, not a job of its
 --               own; missing for jobs
 --   webhook_gone  set once the URL answered 410: it is not called again
 --   quality     "<pages> <sum> <poor>": number of pages whose quality is known, the sum of their qualities in percent,
 --               and how many of them were poorly read; missing if none is known
 -- The hash of pages holds only pages up to `cursor` that are not ok:
---   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed
+--   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed, "c0 again" read, and
+--   to be read by another engine; then such a page is open again as any other, but it cannot fail
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
 -- It also holds the qualities of pages that were read: `q<i>` has a byte for each of the pages after QUALITIES * i, the
 --   quality in percent plus 1, or 0 if it is not known. No byte is a letter that means something above.
@@ -192,9 +197,8 @@ local function send_assemble()
   send('assemble', num('round'))
 end
 
-local function assemble_if_finished()
-  if get('state') == 'running' and finished() then send_assemble() end
-end
+-- whether another engine reads pages that were read before
+local function reads_again() return get('first') ~= false end
 
 -- sends the messages again that the job waits for, but only the ticket of one lane if it is given; changes nothing
 local function send_again(only)
@@ -323,7 +327,57 @@ local function grade(n, percent)
   set('quality', string.format('%d %d %d', count, sum, poor))
 end
 
+-- counts a page as read although another engine did not read it: the first reading is in the spool
+local function keep(n)
+  redis.call('HDEL', pages, n)
+  add('ok', 1)
+  page_finished(n, 'ok')
+end
+
+-- keeps the first readings of all pages that are open, or wait, for another engine
+local function keep_all()
+  local all = redis.call('HGETALL', pages)
+  for k = 1, #all, 2 do
+    if all[k + 1] == 'c0 again' or (reads_again() and all[k + 1]:sub(1, 1) == 'o') then keep(all[k]) end
+  end
+  redis.call('HDEL', job, 'again')
+  if reads_again() then set('reopened', 0) end
+end
+
+-- puts the job under another engine: its queue, engine, model and revision
+local function hand_over(engine)
+  set('queue', engine.queue, 'engine', engine.engine, 'model', engine.model, 'revision', engine.revision)
+end
+
+-- Opens the pages that wait for another engine. The tickets of the first one are worth nothing from now on.
+local function read_again()
+  local other = cjson.decode(get('other'))
+  local first = {reads_as = other.reads_as}
+  for _, name in ipairs({'queue', 'engine', 'model', 'revision'}) do first[name] = get(name) or '' end
+  set('first', cjson.encode(first), 'until', stamp(now + other.seconds), 'reopened', num('again'))
+  hand_over(other)
+  redis.call('HDEL', job, 'again', 'other', 'no_worker')
+  local all = redis.call('HGETALL', pages)
+  for k = 1, #all, 2 do
+    if all[k + 1] == 'c0 again' then redis.call('HSET', pages, all[k], 'o0') end
+  end
+  for i = 0, lanes_made() - 1 do
+    if lane_get(i).token == '-' then next_ticket(i) end
+  end
+end
+
+-- goes on with what follows when no page is left to be read
+local function assemble_if_finished()
+  if get('state') ~= 'running' then return end
+  if num('again') > 0 and num('ok') + num('failed') + num('cancelled') + num('again') == num('n') then read_again() end
+  if not finished() then return end
+  if reads_again() then hand_over(cjson.decode(get('first'))) end
+  redis.call('HDEL', job, 'first', 'until', 'other')
+  send_assemble()
+end
+
 local function fail_page(n, lost, code, message)
+  if reads_again() then return keep(n) end
   grade(n, nil)
   redis.call('HSET', pages, n, 'f' .. lost .. ' ' .. code .. ' ' .. cut(message, 300))
   add('failed', 1)
@@ -332,7 +386,9 @@ local function fail_page(n, lost, code, message)
 end
 
 local function reopen_page(n, lost, alone)
-  if get('cancel') then
+  if get('cancel') and reads_again() then
+    keep(n)
+  elseif get('cancel') then
     redis.call('HSET', pages, n, 'x' .. lost)
     add('cancelled', 1)
   else

@@ -97,6 +97,7 @@ DECIDE_NOTHING = {
     "ocrqueue.engines.holder",
     "ocrqueue.errors",
     "ocrqueue.ledger",
+    "ocrqueue.ledger.workers",
     "ocrqueue.limits",  # its values are part of `reads_as`
     "ocrqueue.names",
     "ocrqueue.options",  # its values are part of the key

@@ -91,6 +91,7 @@ def test_a_page_has_every_key_in_order() -> None:
         "blocks": None,
         "error": None,
         "warnings": [],
+        "readings": [],
     }
 
 

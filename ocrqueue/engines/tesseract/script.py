@@ -1,0 +1,54 @@
+"""Finds the script of a page, such as Cyrillic, with Tesseract's own data for it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ocrqueue import languages
+from ocrqueue.engines.tesseract.data import SCRIPTS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_DATA = "osd"
+_CODES = {name: code for code, name in SCRIPTS.items()} | {"Han": "Hans", "Korean": "Hang"}  # by Tesseract's names
+
+
+class ScriptFinder:
+    """Tesseract with the data that tells scripts apart."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the data. Raises RuntimeError if the folder has none."""
+        import tesserocr
+
+        self._api: Any = tesserocr.PyTessBaseAPI(
+            path=str(folder), lang=_DATA, psm=tesserocr.PSM.OSD_ONLY, variables={"debug_file": "/dev/null"}
+        )
+
+    def script_of(self, page: "Image") -> str | None:
+        """The script of most of a page, as its ISO 15924 code; None if it has too few letters."""
+        grey = page.convert("L")
+        try:
+            self._api.SetImageBytes(grey.tobytes(), grey.width, grey.height, 1, grey.width)
+            found = self._api.DetectOrientationScript()
+        finally:
+            self._api.Clear()
+        return _CODES.get(found["script_name"]) if found else None
+
+    def close(self) -> None:
+        """Free the data."""
+        self._api.End()
+
+
+def has_data(folder: Path) -> bool:
+    """Whether a folder has the data that tells scripts apart."""
+    return (folder / f"{_DATA}.traineddata").exists()
+
+
+def language_in(script: str, files: Mapping[str, str]) -> str | None:
+    """The language out of `files` to read a script with, the most common one first; None if there is none."""
+    import langcodes
+
+    usual = langcodes.Language.make(script=script).maximize().language or ""
+    names = [name for name in files if languages.script_of(name) == script]
+    return next((name for name in (usual, f"und-{script}", *names) if name in names), None)

@@ -1,0 +1,137 @@
+"""Poorly read pages wait in the ledger for another engine, and keep their first reading if it does not come."""
+
+import pytest
+import redis as redis_py
+
+from ocrqueue import names
+from ocrqueue.errors import PageError
+from ocrqueue.ledger import Ledger, Measured, Other
+from ocrqueue.states import JobState, Return
+from tests.support.ledger_steps import BROKEN, BUSY, IDLE, JOB, assembled, later, opened, retry, sent, states, turn
+
+OTHER = Other("pages.tesseract", "tesseract", "tesseract-5", "7", "digest", share=1.0, seconds=600)
+POOR, GOOD = Measured(1.0, 0.6, 0.3), Measured(1.0, 0.99, 0.97)
+
+
+def read_once(ledger: Ledger, *found: Measured, other: Other = OTHER) -> None:
+    """Every page is read by the first engine."""
+    opened(ledger, len(found))
+    for i, one in enumerate(found):
+        claim = turn(ledger, f"first{i}")
+        step = ledger.finish(claim, {claim.pages[0].number: one}, other=other)
+    assert step.done
+
+
+def counts(ledger: Ledger) -> tuple[int, int, int, int]:
+    job = ledger.job(JOB)
+    return job.ok, job.failed, job.cancelled, job.poorly_read
+
+
+def test_when_every_page_was_read_once_the_poor_ones_go_to_the_other_engine(ledger: Ledger) -> None:
+    opened(ledger, 3)
+    for i, found in enumerate((POOR, GOOD)):
+        claim = turn(ledger, f"first{i}")
+        step = ledger.finish(claim, {claim.pages[0].number: found}, other=OTHER)
+        assert step.messages[0].queue == "pages.rapidocr"
+    assert counts(ledger) == (1, 0, 0, 1)
+    assert states(ledger) == ["open", "ok", "open"]
+    claim = turn(ledger, "first2")
+    step = ledger.finish(claim, {3: GOOD}, other=OTHER)
+    assert [(m.kind, m.queue) for m in step.messages] == [("page", "pages.tesseract")]
+    job = ledger.job(JOB)
+    assert (job.engine, job.model, job.revision) == ("tesseract", "tesseract-5", "7")
+    first = {"queue": "pages.rapidocr", "engine": "rapidocr", "model": "pp-ocrv6-small", "revision": "1"}
+    assert job.first == {**first, "reads_as": "digest"}
+    claim = turn(ledger, "second")
+    assert [page.number for page in claim.pages] == [1]
+    assert claim.job.first
+    step = ledger.finish(claim, {1: Measured(2.0, 0.9, 0.6)}, other=OTHER)  # never a third time
+    assert sent(step) == [("assemble", 1)]
+    job = ledger.job(JOB)
+    assert (job.engine, job.queue, job.first) == ("rapidocr", "pages.rapidocr", None)
+    assert assembled(ledger) == JobState.DONE
+    assert counts(ledger) == (3, 0, 0, 1)
+
+
+def test_old_tickets_of_the_first_engine_are_worth_nothing(ledger: Ledger) -> None:
+    opened(ledger, 2, lanes=2)
+    first, second = turn(ledger, "a", 0), turn(ledger, "b", 1)
+    ledger.finish(first, {1: POOR}, other=OTHER)
+    step = ledger.finish(second, {2: POOR}, other=OTHER)
+    assert [m.queue for m in step.messages] == ["pages.tesseract"] * 2
+    assert ledger.claim(JOB, 0, 0, "late") is None
+    assert ledger.claim(JOB, 1, 0, "late") is None
+    assert turn(ledger, "c", 1).pages[0].number == 1
+
+
+@pytest.mark.parametrize(("share", "again"), [(1.0, 4), (0.5, 2), (0.1, 1), (0.26, 2)])
+def test_a_share_of_the_pages_is_read_again_at_most(ledger: Ledger, share: float, again: int) -> None:
+    read_once(ledger, POOR, POOR, POOR, POOR, other=Other("q", "e", "m", "r", "d", share, 600))
+    assert states(ledger).count("open") == again
+    assert ledger.job(JOB).ok == 4 - again
+
+
+@pytest.mark.parametrize("how", ["failed", "lost", "timeout", "cancelled", "cancelled while it is read"])
+def test_a_page_whose_second_reading_fails_keeps_the_first(ledger: Ledger, how: str) -> None:
+    read_once(ledger, POOR)
+    if how == "cancelled":
+        assert ledger.cancel(JOB).reply["cancelled"]
+    elif how == "lost":
+        for i in range(3):
+            turn(ledger, f"t{i}")
+            ledger.return_claim(JOB, f"t{i}", Return.LOST)
+    else:
+        claim = turn(ledger, "t")
+        if how == "timeout":
+            ledger.return_claim(JOB, "t", Return.TIMEOUT)
+        else:
+            if how != "failed":
+                ledger.cancel(JOB)
+            ledger.finish(claim, {} if how != "failed" else {1: PageError("engine_error", "it is so")})
+    assert counts(ledger) == (1, 0, 0, 1)
+    assert ledger.dead() == []
+    assert assembled(ledger) == JobState.DONE
+
+
+def test_pages_that_wait_while_others_are_read_keep_their_reading_when_the_job_is_cancelled(ledger: Ledger) -> None:
+    opened(ledger, 3)
+    ledger.finish(turn(ledger, "t"), {1: POOR}, other=OTHER)
+    claim = turn(ledger, "u")
+    ledger.cancel(JOB)
+    assert states(ledger) == ["ok", "claimed", "cancelled"]
+    ledger.finish(claim, {2: POOR}, other=OTHER)
+    assert counts(ledger) == (2, 0, 1, 2)
+    assert assembled(ledger) == JobState.CANCELLED
+    retry(ledger)
+    assert states(ledger) == ["ok", "ok", "open"]
+    assert ledger.finish(turn(ledger, "v"), {3: POOR}, other=OTHER).messages[0].queue == "pages.tesseract"
+
+
+@pytest.mark.parametrize("why", ["nobody serves it", "too late"])
+def test_nobody_waits_long_for_the_other_engine(ledger: Ledger, why: str) -> None:
+    read_once(ledger, POOR, GOOD)
+    lanes = 0 if why == "nobody serves it" else 2
+    for seconds, ends in ((1, False), (20, False), (50, True)) if lanes == 0 else ((590, False), (20, True)):
+        later(ledger, seconds)
+        step = ledger.mend(JOB, lanes, **BUSY)
+        assert (("assemble", 1) in sent(step)) == ends
+    assert counts(ledger) == (2, 0, 0, 1)
+
+
+def test_a_lost_ticket_of_the_other_engine_is_sent_again(ledger: Ledger) -> None:
+    read_once(ledger, POOR)
+    later(ledger, 100)
+    step = ledger.mend(JOB, 2, **IDLE)
+    assert [(m.kind, m.queue) for m in step.messages] == [("page", "pages.tesseract")]
+
+
+def test_failed_pages_fail_as_always_and_only_they_are_retried(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    opened(ledger, 2)
+    ledger.finish(turn(ledger, "t"), {1: POOR}, other=OTHER)
+    ledger.finish(turn(ledger, "u"), {2: BROKEN}, other=OTHER)
+    ledger.finish(turn(ledger, "v"), {1: GOOD})
+    assert counts(ledger) == (1, 1, 0, 0)
+    assert assembled(ledger) == JobState.PARTIAL
+    retry(ledger)
+    assert states(ledger) == ["ok", "open"]
+    assert not {"first", "other", "again", "until"} & set(redis.hkeys(names.job_key(JOB)))

@@ -1,0 +1,86 @@
+"""Poorly read pages are read once more by another engine: real workers, one stack, engines that are made for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocrqueue.client import Client
+from tests.support import numbered
+from tests.support.harness import Stack, running
+
+ENGINES = "rapidocr=tests.support.engines:Unsure,tesseract=tests.support.engines:Second"
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a byte for each page that an engine has read."""
+    return tmp_path_factory.mktemp("reads") / "reads"
+
+
+@pytest.fixture(scope="module")
+def stack(reads: Path) -> Iterator[Stack]:
+    with running(Stack, OCR_CACHE_MAX_GB="1") as stack:
+        stack.client().spool.prepare()
+        stack.start_documents(children=1)
+        stack.start_worker(engines=ENGINES, TEST_ENGINE_READS=str(reads))
+        stack.start_beat()
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Client:
+    return stack.client()
+
+
+@pytest.fixture(scope="module")
+def pages(client: Client) -> list[dict[str, Any]]:
+    """The pages of a document that was read."""
+    result = client.submit(numbered.document(6)).result(timeout=90)
+    assert result["state"] == "done"
+    assert result["poorly_read"] == 3
+    found: list[dict[str, Any]] = result["pages"]
+    return found
+
+
+def test_the_better_reading_is_kept(pages: list[dict[str, Any]]) -> None:
+    page = pages[0]
+    assert (page["text"], page["engine"], page["model"], page["warnings"]) == ("second page 1", "tesseract", "none", [])
+    first, second = page["readings"]
+    assert (first["engine"], first["kept"], second["engine"], second["kept"]) == ("rapidocr", False, "tesseract", True)
+    assert first["quality"] < second["quality"] == page["quality"]
+
+
+def test_a_worse_reading_is_not_kept(pages: list[dict[str, Any]]) -> None:
+    page = pages[1]
+    assert (page["text"], page["engine"], page["state"]) == ("page 2", "rapidocr", "ok")
+    assert [warning["code"] for warning in page["warnings"]] == ["poorly_read"]
+    assert [reading["kept"] for reading in page["readings"]] == [True, False]
+
+
+def test_a_page_on_which_the_other_engine_fails_or_dies_keeps_its_first_reading(pages: list[dict[str, Any]]) -> None:
+    failed, killed = pages[2:4]
+    assert [page["text"] for page in (failed, killed)] == ["page 3", "page 4"]
+    assert failed["readings"][1]["error"]["code"] == "engine_error"
+    assert killed["readings"] == []
+
+
+def test_a_page_that_was_read_well_is_read_once(pages: list[dict[str, Any]]) -> None:
+    assert pages[5]["readings"] == []
+    assert pages[5]["engine"] == "rapidocr"
+
+
+def test_the_kept_reading_is_cached(client: Client, pages: list[dict[str, Any]], reads: Path) -> None:
+    before = reads.stat().st_size
+    result = client.submit(numbered.document(6), pages="1-2,5-6").result(timeout=60)
+    assert [page["cached"] for page in result["pages"]] == [True] * 4
+    assert [page["text"] for page in result["pages"]] == [pages[i]["text"] for i in (0, 1, 4, 5)]
+    assert result["pages"][0]["readings"] == pages[0]["readings"]
+    assert reads.stat().st_size == before
+
+
+def test_a_job_that_names_its_engine_is_read_once(client: Client) -> None:
+    result = client.submit(numbered.document(1, salt=2), engine="rapidocr").result(timeout=60)
+    assert result["pages"][0]["text"] == "page 1"
+    assert result["pages"][0]["readings"] == []
