@@ -70,6 +70,8 @@ def test_the_service_hears_of_the_end(
         "state": state,
         "pages": sum(counts),
         "counts": dict(zip(("ok", "failed", "cancelled"), counts, strict=True)),
+        "quality": None,
+        "poorly_read": 0,
     }
     assert job.status().state == state  # it is told after the end
 

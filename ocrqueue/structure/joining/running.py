@@ -33,10 +33,21 @@ class _Seen:
 
 
 def running_kinds(survey: Survey) -> dict[int, dict[int, BlockKind]]:
-    """New kinds of blocks, by page and index: running heads and feet, and what a page wrongly took for one."""
+    """New kinds of blocks, by page and index: running heads and feet, and what a page wrongly took for one.
+
+    A document of nothing else, such as one number on each page, has no running heads.
+    """
     repeats = _Repeats(survey.strips)
     body = survey.body_size
-    return {page: _of_page(page, strips, repeats, body) for page, strips in survey.strips.items()}
+    found = {page: _of_page(page, strips, repeats, body) for page, strips in survey.strips.items()}
+    strips = [(page, strip) for page, all_strips in survey.strips.items() for strip in all_strips]
+    if sum(found[page].get(strip.index, strip.kind) in RUNNING for page, strip in strips) < survey.blocks:
+        return found
+    own: dict[int, dict[int, BlockKind]] = {page: {} for page in survey.strips}
+    for page, strip in strips:
+        if strip.kind in RUNNING:
+            own[page][strip.index] = BlockKind.PARAGRAPH
+    return own
 
 
 def _of_page(page: int, strips: Iterable[Strip], repeats: "_Repeats", body: float | None) -> dict[int, BlockKind]:

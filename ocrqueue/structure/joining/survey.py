@@ -55,6 +55,7 @@ class Survey:
     def __init__(self) -> None:
         self.strips: dict[int, list[Strip]] = {}  # by page
         self.headings: list[Heading] = []
+        self.blocks = 0  # of all pages
         self.is_read = False  # whether most pages were read by OCR, so that sizes of type are those of boxes
         self._sizes: Counter[float] = Counter()  # characters of body text by size of type, in half points
         self._read = self._pages = 0
@@ -62,6 +63,7 @@ class Survey:
     def add(self, number: int, blocks: Sequence[Block], height: int | None, is_read: bool) -> None:
         """Add a page. `height` is that of its image in pixels; `is_read` says whether it was read by OCR."""
         self._pages += 1
+        self.blocks += len(blocks)
         self._read += is_read
         self.is_read = 2 * self._read > self._pages
         strips = [_strip(index, block, len(blocks), height) for index, block in enumerate(blocks)]

@@ -97,6 +97,12 @@ def test_a_foot_that_does_not_come_again_may_be_a_note(text, kind):
         assert page[1].marker == text[0]
 
 
+def test_a_document_of_nothing_but_page_numbers_keeps_them():
+    pages = [[block(kind, f"– {number} –", 960)] for number, kind in enumerate((FOOTER, PARAGRAPH, FOOTER), 7)]
+    assert kinds(joined(*pages)) == [[PARAGRAPH]] * 3
+    assert kinds(joined(*pages, [body()])) == [[FOOTER], [FOOTER], [FOOTER], [PARAGRAPH]]
+
+
 def test_an_address_and_a_large_heading_are_no_running_heads():
     address = block(HEADER, "Edith Marlowe\n12 Orchard Road\nWeir", 40)
     assert kinds(joined([address, body()])) == [[PARAGRAPH, PARAGRAPH]]
