@@ -123,6 +123,8 @@ def test_a_program_that_knows_only_kombu(stack: Stack, inbox: Path) -> None:
         "state": "done",
         "pages": 2,
         "counts": {"ok": 2, "failed": 0, "cancelled": 0},
+        "quality": None,
+        "poorly_read": 0,
         "error": None,
     }
     assert stack.client().job(job).text() == "page 2\n\fpage 3\n"
