@@ -90,13 +90,13 @@ WEBHOOKS = webhook_settings()  # OCR_WEBHOOK_URLS, OCR_WEBHOOK_SECRET, OCR_WEBHO
 
 # -- how long things are kept, and repairs --------------------------------------------------------------------------
 OCR_KEEP_JOBS_DAYS = integer("OCR_KEEP_JOBS_DAYS", 30, 1)  # after its end a job is removed, with its result
-# Size of the page cache in the spool: the same page is not read twice. 0: no cache, and an existing one is removed.
 # Pages that were poorly read are read once more by another engine: at most this share of a job's pages, and for at most
 # so many seconds after every page was read once. 0 switches it off.
 REREAD = Budget(
     share=number("OCR_REREAD_SHARE", 1, 0, 1),
     seconds=number("OCR_REREAD_SECONDS", 3600, 0),
 )
+# Size of the page cache in the spool: the same page is not read twice. 0: no cache, and an existing one is removed.
 OCR_CACHE_MAX_GB = number("OCR_CACHE_MAX_GB", 2, 0)
 CACHE_MAX_BYTES = round(OCR_CACHE_MAX_GB * 10**9)
 OCR_NO_WORKER_MINUTES = integer("OCR_NO_WORKER_MINUTES", 60, 1)  # after which pages fail if no worker reads their queue
