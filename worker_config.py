@@ -14,9 +14,8 @@ from ocrqueue import names
 from ocrqueue.engines import ENGINES, installed
 from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.engines.tesseract.settings import tesseract_settings
-from ocrqueue.limits import Limits
+from ocrqueue.limits import Limits, RereadLimits
 from ocrqueue.models.settings import model_settings
-from ocrqueue.quality.reread import Budget
 from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, text, words
 from ocrqueue.web.settings import web_settings
 from ocrqueue.webhooks.settings import webhook_settings
@@ -92,7 +91,7 @@ WEBHOOKS = webhook_settings()  # OCR_WEBHOOK_URLS, OCR_WEBHOOK_SECRET, OCR_WEBHO
 OCR_KEEP_JOBS_DAYS = integer("OCR_KEEP_JOBS_DAYS", 30, 1)  # after its end a job is removed, with its result
 # Pages that were poorly read are read once more by another engine: at most this share of a job's pages, and for at most
 # so many seconds after every page was read once. 0 switches it off.
-REREAD = Budget(
+REREAD = RereadLimits(
     share=number("OCR_REREAD_SHARE", 1, 0, 1),
     seconds=number("OCR_REREAD_SECONDS", 3600, 0),
 )

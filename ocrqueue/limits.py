@@ -1,4 +1,4 @@
-"""Limits for documents and pages, which bound the memory, disk space and time of a worker."""
+"""Limits for documents, pages and jobs, which bound the memory, disk space and time of workers."""
 
 from dataclasses import dataclass
 
@@ -14,3 +14,11 @@ class Limits:
     open_seconds: int = 60  # seconds to open a document and count its pages
     page_seconds: int = 300  # seconds to render and read a page
     load_seconds: int = 600  # seconds to load a model
+
+
+@dataclass(frozen=True, slots=True)
+class RereadLimits:
+    """How much of a job another engine may read again."""
+
+    share: float  # of its pages, 0 to 1; 0: nothing
+    seconds: float  # from when every page was read once

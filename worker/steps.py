@@ -13,9 +13,9 @@ from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Claim, Job, Measured, Other, Step
 from ocrqueue.ledger.workers import live
 from ocrqueue.process.watchdog import time_limit
-from ocrqueue.quality.reread import other_engine
 from ocrqueue.states import JobState, Return
 from ocrqueue.steps.assemble import assemble as assemble_job
+from ocrqueue.steps.engine_choice import other_engine
 from ocrqueue.steps.format import make_format
 from ocrqueue.steps.image import make_image
 from ocrqueue.steps.open import open_job

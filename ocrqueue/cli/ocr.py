@@ -44,9 +44,7 @@ class Reading:
 
     entry: Entry
     files: Files  # output files; empty: the text goes to standard output
-    structure: bool = (
-        False  # whether the pages must have blocks; a job that existed already may not have asked for them
-    )
+    structure: bool  # whether the pages must have blocks; a job that existed already may not have asked for them
     job: JobHandle | None = None  # None: it could not be submitted
     error: dict[str, str] | None = None  # code and message
     written: list[str] = field(default_factory=list)
@@ -115,13 +113,12 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
         raise click.UsageError("--key needs exactly one source; submit the sources one by one")
     plain = formats == ("text",) and folder is None and len(sources) == 1 and not Path(sources[0]).is_dir()
     if given["no_wait"] or (plain and not given["as_json"]):
-        readings = [Reading(entry, {}) for entry in entries]
+        files: list[Files] = [{} for _ in entries]
     else:
-        readings = [Reading(*pair) for pair in zip(entries, plan(entries, formats, folder or Path()), strict=True)]
-        for parent in {path.parent for reading in readings for path in reading.files.values()}:
+        files = plan(entries, formats, folder or Path())
+        for parent in {path.parent for paths in files for path in paths.values()}:
             make_folder(parent)
-    for reading in readings:
-        reading.structure = given["structure"]
+    readings = [Reading(*pair, given["structure"]) for pair in zip(entries, files, strict=True)]
     client = default_client()
     code = _submit(client, readings, parameters)
     if given["no_wait"]:

@@ -10,7 +10,6 @@ from ocrqueue.blocks import BlockKind
 from ocrqueue.formats.hocr import language_of
 from ocrqueue.formats.placed_blocks import PlacedBlock, around, placed_blocks
 from ocrqueue.formats.placement import PlacedLine, PlacedWord, lines_of
-from ocrqueue.formats.structured.flow import is_structured
 from ocrqueue.geometry import Rect, bounds, union
 from ocrqueue.states import Origin
 from ocrqueue.storage.values import clean_text
@@ -44,7 +43,7 @@ def write_alto(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
     gets an empty page, because ALTO requires one.
     """
     name = clean_text(str(header["source"]["name"] or ""))
-    has_blocks, pages = is_structured(pages)
+    has_blocks = bool(header.get("structure"))
     tags = _TAGS * has_blocks
     stream.write(_HEAD.format(name=escape(name), version=escape(__version__), tags=tags))
     language = language_of(header)

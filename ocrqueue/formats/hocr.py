@@ -10,7 +10,6 @@ from ocrqueue import __version__
 from ocrqueue.blocks import BlockKind
 from ocrqueue.formats.placed_blocks import PlacedBlock, placed_blocks
 from ocrqueue.formats.placement import DESCENT, PlacedLine, PlacedWord, lines_of
-from ocrqueue.formats.structured.flow import is_structured
 from ocrqueue.geometry import Rect, bounds
 from ocrqueue.storage.values import clean_text
 
@@ -52,7 +51,7 @@ def write_hocr(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mappin
     """
     name = clean_text(str(header["source"]["name"] or ""))
     language = language_of(header)
-    has_blocks, pages = is_structured(pages)
+    has_blocks = bool(header.get("structure"))
     stream.write(
         _HEAD.format(
             name=escape(name),

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-from ocrqueue.formats.structured.flow import is_structured
 from ocrqueue.formats.structured.markdown import write_structured_markdown
 from ocrqueue.storage.results import dump, write_result
 
@@ -21,8 +20,7 @@ def write_markdown(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Ma
     Without blocks, each page's own Markdown is written, with a rule between pages. Errors and warnings are comments
     with their codes.
     """
-    has_blocks, pages = is_structured(pages)
-    if has_blocks:
+    if header.get("structure"):
         write_structured_markdown(stream, header, pages)
         return
     for index, page in enumerate(pages):

@@ -1,6 +1,7 @@
 """What the ledger knows about the pages of a job."""
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from redis import Redis
 
@@ -34,6 +35,15 @@ def one(redis: Redis, job: Job, number: int) -> PageRecord | None:
         pipe.hmget(names.pages_key(job.id), asked)
         (cursor, top), values = pipe.execute()
     return page_record(number, index, dict(zip(asked, values, strict=True)), int(cursor or 0), int(top or 0))
+
+
+def claimed(redis: Redis, job: Job, token: str) -> list[int]:
+    """The numbers of the pages of a claim; empty if the claim is no longer live, or has no pages."""
+    what = cast("str | None", redis.hget(names.job_key(job.id), f"claim:{token}")) or ""
+    if not what.startswith("page "):
+        return []
+    _, _, indices = what.split(" ")
+    return [job.numbers.number(int(index)) for index in indices.split(",")]
 
 
 def page_record(number: int, index: int, fields: Mapping[str, str | None], cursor: int, top: int) -> PageRecord:

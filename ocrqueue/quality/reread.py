@@ -5,50 +5,13 @@ time. The first reading stays in the job's folder until a better one takes its p
 engine fails, is gone, or takes too long.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from ocrqueue.errors import DamagedFile, PageError
-from ocrqueue.ledger import Job, Other
-from ocrqueue.ledger.workers import Worker
-from ocrqueue.names import pages_queue
-from ocrqueue.quality import is_measured
+from ocrqueue.errors import PageError
+from ocrqueue.ledger import Job
 from ocrqueue.states import WarningCode
 from ocrqueue.storage.results import Reading
-from ocrqueue.storage.spool import Spool
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How much of a job other engines may read again."""
-
-    share: float  # of its pages, 0 to 1; 0: nothing
-    seconds: float  # from when every page was read once
-
-
-def other_engine(job: Job, reads_as: str, workers: Sequence[Worker], budget: Budget) -> Other | None:
-    """The engine for poorly read pages of a job that the engine with this `reads_as` reads; None: there is none.
-
-    It is one that a live worker serves and whose quality is known, because otherwise two readings cannot be compared.
-    A job that names its engine or model is not read by another one.
-    """
-    if not budget.share or job.first or job.options.engine != "auto" or job.options.model:
-        return None
-    for worker in sorted(workers, key=lambda w: (w.started, w.id)):
-        for name, about in worker.engines.items():
-            if name != job.engine and is_measured(name):
-                queue = str(about.get("queue") or pages_queue(name))
-                return Other(queue, name, about["model"], about["revision"], reads_as, budget.share, budget.seconds)
-    return None
-
-
-def first_reading(spool: Spool, job: str, number: int) -> dict[str, Any] | None:
-    """The stored result of a page that was read before; None if its file is missing or damaged. Raises StorageError."""
-    try:
-        return spool.read_page(job, number)
-    except (FileNotFoundError, DamagedFile):
-        return None
 
 
 def better(first: Mapping[str, Any] | None, second: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -59,8 +22,8 @@ def better(first: Mapping[str, Any] | None, second: dict[str, Any]) -> tuple[dic
     if first is None:
         return second, True
     is_better = (second["quality"] or 0) > (first.get("quality") or 0)
-    kept = second if is_better else first
-    return {**kept, "readings": [_reading(first, not is_better), _reading(second, is_better)]}, is_better
+    better_one = second if is_better else first
+    return {**better_one, "readings": [_reading(first, not is_better), _reading(second, is_better)]}, is_better
 
 
 def kept(first: Mapping[str, Any], job: Job, error: PageError) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.errors import DamagedFile, PageError, StorageError, UnknownJob
+from ocrqueue.errors import PageError, StorageError, UnknownJob
 from ocrqueue.formats import FORMATS
 from ocrqueue.formats.structured.joined import joined
 from ocrqueue.ledger import MISSING_TEXT, Job, Ledger, Outcome, PageRecord, Step
@@ -59,7 +59,8 @@ def _write_again(job: Job, ledger: Ledger, spool: Spool) -> None:
     """Write the result of a job that has ended again. Formats that were made without blocks are removed."""
     outcome = Outcome(job.state, job.ok, job.failed, job.cancelled)
     seconds = (job.ended or job.created) - job.created
-    _write(job, outcome, list(ledger.pages(job)), set(), seconds, spool, structure=True)
+    pages = list(ledger.pages(job))
+    three_tries(lambda: _write(job, outcome, pages, set(), seconds, spool, structure=True))
     for format in STRUCTURED_FORMATS:
         spool.remove(job.id, output_name(FORMATS[format].extension, job.round))
 
@@ -93,7 +94,8 @@ def _write(
     )
     with spool.open_write(job.id, result_name(job.round)) as stream:
         stored = partial(_pages, job, pages, lost, found, spool, with_blocks)
-        results.write_result(stream, header, joined(stored, job.options.keep_running_heads))
+        final = joined(stored, job.options.keep_running_heads) if with_blocks else stored()
+        results.write_result(stream, header, final)
     return found
 
 
@@ -105,24 +107,17 @@ def _pages(
         number = page.number
         facts = PageFacts(engine=job.engine, model=job.model, revision=job.revision, attempts=page.attempts)
         if page.state == PageState.OK:
-            stored = None if number in lost else _stored(job, number, spool)
+            stored = None if number in lost else spool.stored_page(job.id, number)
             if stored is None and job.has_ended:  # the result that is there has its text
                 raise StorageError(f"page {number}: {MISSING_TEXT.message}")
             if stored is None:
                 found |= {number} - lost
-            elif with_blocks and stored.get("blocks") is None:
+            elif not with_blocks:
+                stored |= {"blocks": None}  # found for an earlier round
+            elif stored.get("blocks") is None:
                 stored = results.with_blocks(stored, by_rules(results.text_of(stored), stored["dpi"], _NOT_LOOKED_FOR))
             yield stored or results.failed_page(number, MISSING_TEXT, facts)
         elif page.state == PageState.FAILED:
             yield results.failed_page(number, PageError(page.code or "internal_error", page.message or ""), facts)
         else:
             yield results.cancelled_page(number, facts)
-
-
-def _stored(job: Job, number: int, spool: Spool) -> dict[str, Any] | None:
-    """The stored result of a page; None if its file is missing or damaged."""
-    try:
-        page = spool.read_page(job.id, number)
-    except (FileNotFoundError, DamagedFile):
-        return None
-    return page if results.is_read_page(page, number) else None

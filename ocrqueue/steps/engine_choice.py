@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from ocrqueue import languages, names
 from ocrqueue.engines import engine_class, languages_of
-from ocrqueue.engines.best import Reads, announced, best_engine, missing
+from ocrqueue.engines.best import Reads, announced, best_engine, missing, reads_all
 from ocrqueue.errors import DocumentError, InvalidOptions, ModelUnavailable, unserved
+from ocrqueue.ledger import Job, Other
 from ocrqueue.ledger.workers import Worker
-from ocrqueue.limits import Limits
+from ocrqueue.limits import Limits, RereadLimits
 from ocrqueue.options import Options
+from ocrqueue.quality import is_measured
 from ocrqueue.steps.page_cache_key import reads_as
 
 
@@ -46,6 +48,23 @@ def choose(options: Options, workers: Sequence[Worker], limits: Limits, engines:
     offers = [offer for offer in offers if offer.engine == engine]
     fitting = next((o for o in offers if options.model in (None, o.model)), None)
     return fitting or _not_served(engine, options, offers, limits, engines)
+
+
+def other_engine(job: Job, reads_as: str, workers: Sequence[Worker], limits: RereadLimits) -> Other | None:
+    """The engine for poorly read pages of a job that the engine with this `reads_as` reads; None: there is none.
+
+    It is one that a live worker serves, that reads the job's languages, and whose quality is known, because otherwise
+    two readings cannot be compared. A job that names its engine or model is not read by another one.
+    """
+    if not limits.share or job.first or job.options.engine != "auto" or job.options.model:
+        return None
+    wanted = languages.parse(job.options.lang) if job.options.lang else ()
+    for worker in sorted(workers, key=lambda w: (w.started, w.id)):
+        for name, about in worker.engines.items():
+            if name != job.engine and is_measured(name) and reads_all(about.get("languages"), wanted):
+                queue = str(about.get("queue") or names.pages_queue(name))
+                return Other(queue, name, about["model"], about["revision"], reads_as, limits.share, limits.seconds)
+    return None
 
 
 def _choose_engine(options: Options, offers: Sequence[Offer], engines: Mapping[str, str], reads: Reads) -> str:

@@ -24,11 +24,11 @@ from ocrqueue.process.cancellation import cancellable
 from ocrqueue.process.memory import memory_now
 from ocrqueue.process.watchdog import time_limit
 from ocrqueue.quality import likely_language, quality_of, warned
-from ocrqueue.quality.reread import better, first_reading, kept, may_be_cached
+from ocrqueue.quality.reread import better, kept, may_be_cached
 from ocrqueue.states import WarningCode
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.steps.page_cache_key import reads_as
-from ocrqueue.steps.structure import StoredPage, stored_page, structured
+from ocrqueue.steps.structure import StoredPage, structured
 from ocrqueue.storage.results import PageFacts, page_result, with_blocks
 from ocrqueue.storage.retry import three_tries
 from ocrqueue.storage.spool import Spool
@@ -131,7 +131,7 @@ class _Reader:
 
     def _has_text(self, page: ClaimedPage) -> bool:
         """Whether the page's text is stored, by an earlier claim or from the page cache; then it is not read again."""
-        stored = stored_page(self.spool, self.claim.job.id, page.number)
+        stored = three_tries(lambda: self.spool.stored_page(self.claim.job.id, page.number))
         if stored is None:
             return False
         if stored.get("blocks") is None:
@@ -236,7 +236,7 @@ class _Reader:
         job = self.claim.job
         if not job.first or job.options.lang or len(prepared) > 1:
             return job.options
-        first = first_reading(self.spool, job.id, prepared[0].page.number)
+        first = self.spool.stored_page(job.id, prepared[0].page.number)
         return replace(job.options, lang=likely_language(first) if first else None)
 
     def _note_errors(self) -> None:
@@ -245,7 +245,7 @@ class _Reader:
         for number, error in self.results.items():
             if isinstance(error, PageError):
                 with suppress(StorageError):
-                    if first := first_reading(self.spool, job.id, number):
+                    if first := self.spool.stored_page(job.id, number):
                         self.spool.write_page(job.id, number, kept(first, job, error))
 
     def _store(self, page: ClaimedPage, image: PageImage | TextLayer, reading: Reading, key: str | None) -> None:
@@ -266,7 +266,7 @@ class _Reader:
         result = page_result(page.number, replace(text, blocks=None), facts)  # blocks of an engine follow the text
         is_new = True
         if job.first:
-            result, is_new = better(three_tries(lambda: first_reading(self.spool, job.id, page.number)), result)
+            result, is_new = better(three_tries(lambda: self.spool.stored_page(job.id, page.number)), result)
         wants_blocks = job.options.wants_structure and is_new
         if not (job.first and wants_blocks):  # the first reading has blocks, and stays until the second has them, too
             three_tries(lambda: self.spool.write_page(job.id, page.number, result))

@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ocrqueue import names
-from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.documents import Document, open_document
-from ocrqueue.errors import DamagedFile, DocumentError, OcrError, PageError
+from ocrqueue.errors import DocumentError, OcrError, PageError
 from ocrqueue.layout import blocks_by_rules
 from ocrqueue.ledger import Claim, Job, Ledger, Measured, Step
 from ocrqueue.ledger.figures import STRUCTURE
+from ocrqueue.ledger.page_records import claimed
 from ocrqueue.ledger.workers import Structure, Worker, live
 from ocrqueue.limits import Limits
 from ocrqueue.pages import PageText, PageWarning
@@ -26,7 +26,7 @@ from ocrqueue.process.watchdog import time_limit
 from ocrqueue.states import Origin, PageState, WarningCode
 from ocrqueue.steps.image import as_read
 from ocrqueue.steps.lanes import children_of, wanted_lanes
-from ocrqueue.storage.results import PageFacts, facts_of, is_read_page, text_of, with_blocks
+from ocrqueue.storage.results import PageFacts, facts_of, text_of, with_blocks
 from ocrqueue.storage.retry import three_tries
 from ocrqueue.storage.spool import Spool
 from ocrqueue.structure import find_blocks
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _TRIES = 2  # lost claims of a page whose text is stored, after which only rules are tried
 _LONGER_SIDE = 1700  # pixels of a page image that is made to look for blocks: 100 dots per inch of a page of A3
-_HEADS = (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER)
 _NOT_KEPT = "the document's password was deleted when its job was done"
 
 
@@ -56,15 +55,6 @@ class StoredPage:
     def of(cls, stored: Mapping[str, Any], attempts: int = 0) -> "StoredPage":
         """The page as it is stored. `attempts` are the claims that were lost while its text was stored."""
         return cls(stored["page"], stored, text_of(stored), facts_of(stored), is_suspect=attempts >= _TRIES)
-
-
-def stored_page(spool: Spool, job: str, number: int) -> dict[str, Any] | None:
-    """The stored page of a job; None if there is none, or it is damaged. Raises StorageError."""
-    try:
-        page = three_tries(lambda: spool.read_page(job, number))
-    except (FileNotFoundError, DamagedFile):
-        return None
-    return page if is_read_page(page, number) else None
 
 
 def structured(job: Job, pages: Sequence[StoredPage], spool: Spool, limits: Limits) -> Iterator[dict[str, Any]]:
@@ -102,21 +92,13 @@ def _with_blocks(job: Job, page: StoredPage, document: Document | None, why: str
     elif document is not None:
         try:
             image = page.image or _image(document, page)
-            found: tuple[Block, ...] | None = find_blocks(document, page.number, page.text, page.facts, image)
-            if not found:  # nothing can be seen on the page; its text may have no lines
-                found = blocks_by_rules(page.text, page.facts.dpi)
-            return replace(page.text, blocks=_with_a_body(found))
+            found = find_blocks(document, page.number, page.text, page.facts, image)
+            # without blocks, nothing can be seen on the page; its text may have no lines
+            return replace(page.text, blocks=found or blocks_by_rules(page.text, page.facts.dpi))
         except (Exception, SystemExit) as e:
             log.warning("job=%s page=%d: no structure was found", job.id, page.number, exc_info=True)
             why = _reason(e)
     return by_rules(page.text, page.facts.dpi, why)
-
-
-def _with_a_body(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    """The blocks of a page; if nothing but running heads stands on it, they are its text. Repetition decides later."""
-    if all(block.kind in _HEADS for block in blocks):
-        return tuple(replace(block, kind=BlockKind.PARAGRAPH) for block in blocks)
-    return blocks
 
 
 def _image(document: Document, page: StoredPage) -> "Image | None":
@@ -170,7 +152,7 @@ def structure_claim(
 def _to_do(claim: Claim, of: str, spool: Spool, results: dict[int, Measured | PageError]) -> Iterator[StoredPage]:
     """The claimed pages without blocks; the others get their result at once."""
     for page in claim.pages:
-        stored = stored_page(spool, of, page.number)
+        stored = three_tries(lambda number=page.number: spool.stored_page(of, number))  # type: ignore[misc]
         if stored is None:
             results[page.number] = PageError("storage_error", "the text of this page is no longer in the spool")
         elif stored.get("blocks") is not None:
@@ -205,13 +187,7 @@ def has_text(job: str, token: str, ledger: Ledger, spool: Spool) -> bool:
     """Whether the text of all pages of a live claim is stored, so that the claim only looks for their blocks."""
     try:
         record = ledger.job(job)
-        if not record.options.wants_structure:
-            return False
-        what = cast("str | None", ledger.redis.hget(names.job_key(job), f"claim:{token}")) or ""
-        kind, _, rest = what.partition(" ")
-        indices = [int(index) for index in rest.partition(" ")[2].split(",")] if kind == "page" else []
-        return bool(indices) and all(
-            is_read_page(spool.read_page(job, number), number) for number in map(record.numbers.number, indices)
-        )
-    except (OcrError, FileNotFoundError):
+        numbers = claimed(ledger.redis, record, token) if record.options.wants_structure else []
+        return bool(numbers) and all(spool.stored_page(job, number) is not None for number in numbers)
+    except OcrError:
         return False

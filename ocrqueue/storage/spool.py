@@ -29,6 +29,7 @@ from ocrqueue.errors import DamagedFile, DocumentError, InvalidOptions, StorageE
 from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.location import open_storage
 from ocrqueue.storage.objects import ObjectStorage
+from ocrqueue.storage.results import is_read_page
 
 if TYPE_CHECKING:
     from ocrqueue.storage.source_copies import SourceCopies  # not on Windows, where a client may run
@@ -132,6 +133,14 @@ class Spool:
     def read_page(self, job: str, number: int) -> dict[str, Any]:
         """The result of a page. Raises FileNotFoundError, and DamagedFile if it is not a JSON object."""
         return self._read(f"{_folder(job)}/pages/{number:06d}.json")
+
+    def stored_page(self, job: str, number: int) -> dict[str, Any] | None:
+        """The result of a page that was read; None if there is none, or its file is damaged. Raises StorageError."""
+        try:
+            page = self.read_page(job, number)
+        except (FileNotFoundError, DamagedFile):
+            return None
+        return page if is_read_page(page, number) else None
 
     def page_numbers(self, job: str) -> list[int]:
         """Numbers of the stored pages, ascending."""

@@ -97,3 +97,16 @@ def test_a_page_with_fields_of_a_newer_version_is_not_damaged(ledger: Ledger, sp
     newer = {**spool.read_page(ID, 1), "language": "de"}
     spool.write_page(ID, 1, newer)
     assert assembled(ledger, spool)["pages"] == [newer]
+
+
+def test_pages_without_structure_are_read_once_and_have_no_blocks(
+    ledger: Ledger, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_all(ledger, spool, opened(ledger, 2))
+    spool.write_page(ID, 1, page_result(1, PageText(text="page 1", blocks=()), PageFacts()))  # of an earlier round
+    asked: list[int] = []
+    read_page = Spool.read_page
+    monkeypatch.setattr(Spool, "read_page", lambda self, job, n: asked.append(n) or read_page(self, job, n))
+    found = assembled(ledger, spool)
+    assert [page["blocks"] for page in found["pages"]] == [None, None]
+    assert (found["structure"], asked) == (False, [1, 2])

@@ -15,7 +15,6 @@ from ocrqueue.geometry import Point, Quad
 from ocrqueue.hyphens import join_lines
 from ocrqueue.layout import blocks_by_rules
 from ocrqueue.pages import Line, PageText
-from ocrqueue.states import PageState
 from ocrqueue.storage.blocks import block_of
 from ocrqueue.storage.values import clean_text
 
@@ -48,24 +47,6 @@ class PageStart:
 
 Item = Part | PageStart
 Page = Mapping[str, Any]
-
-
-def is_structured(pages: Iterable[Page]) -> tuple[bool, Iterator[Page]]:
-    """Whether the first page that was read has blocks, and all pages."""
-    left = iter(pages)
-    seen: list[Page] = []
-    for page in left:
-        seen.append(page)
-        if page["state"] == PageState.OK:
-            break
-    found = bool(seen) and seen[-1].get("blocks") is not None
-    return found, _chained(seen, left)
-
-
-def _chained(seen: list[Page], left: Iterator[Page]) -> Iterator[Page]:
-    yield from seen
-    seen.clear()
-    yield from left
 
 
 def flow(pages: Iterable[Page], keep_running_heads: bool) -> Iterator[Item]:

@@ -22,27 +22,20 @@ Page = Mapping[str, Any]
 def joined(pages: Callable[[], Iterable[Page]], keep_running_heads: bool) -> Iterator[Page]:
     """The pages of a document, one after another; those with blocks have the final ones.
 
-    `pages` is called once for a document without blocks, and twice for another: the first time a little is kept of each
-    page, to decide what concerns several. One page is in memory at a time.
+    `pages` is called twice: the first time a little is kept of each page, to decide what concerns several. One page is
+    in memory at a time.
     """
-    survey = _survey(pages())
-    joiner = Joiner(survey) if survey else None
+    joiner = Joiner(_survey(pages()))
     for page in pages():
-        if joiner is None or page.get("blocks") is None:
-            yield page
-        else:
-            yield _final(page, joiner, keep_running_heads)
+        yield page if page.get("blocks") is None else _final(page, joiner, keep_running_heads)
 
 
-def _survey(pages: Iterable[Page]) -> Survey | None:
-    """What is known of the pages; None if the first page that was read has no blocks."""
-    survey = None
+def _survey(pages: Iterable[Page]) -> Survey:
+    """What is known of the pages."""
+    survey = Survey()
     for page in pages:
         if page["state"] != PageState.OK:
             continue
-        if page.get("blocks") is None and survey is None:
-            return None
-        survey = survey or Survey()
         blocks = [block_of(value) for value in page.get("blocks") or ()]
         is_read = page["origin"] == Origin.OCR
         if is_read and page["dpi"]:

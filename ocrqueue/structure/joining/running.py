@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from ocrqueue.blocks import BlockKind
@@ -39,7 +39,7 @@ def running_kinds(survey: Survey) -> dict[int, dict[int, BlockKind]]:
     """
     repeats = _Repeats(survey.strips)
     body = survey.body_size
-    found = {page: _of_page(page, strips, repeats, body) for page, strips in survey.strips.items()}
+    found = {page: _of_page(page, strips, repeats, body, page in survey.bare) for page, strips in survey.strips.items()}
     strips = [(page, strip) for page, all_strips in survey.strips.items() for strip in all_strips]
     if sum(found[page].get(strip.index, strip.kind) in RUNNING for page, strip in strips) < survey.blocks:
         return found
@@ -50,17 +50,21 @@ def running_kinds(survey: Survey) -> dict[int, dict[int, BlockKind]]:
     return own
 
 
-def _of_page(page: int, strips: Iterable[Strip], repeats: "_Repeats", body: float | None) -> dict[int, BlockKind]:
+def _of_page(
+    page: int, strips: Iterable[Strip], repeats: "_Repeats", body: float | None, is_bare: bool
+) -> dict[int, BlockKind]:
+    """The new kinds on one page. On a page that `is_bare`, its own guesses count for nothing."""
     found: dict[int, BlockKind] = {}
     for is_top in (True, False):
         is_outermost = True  # all strips that are nearer to the end of the page are running heads
         for strip in sorted((s for s in strips if s.is_top is is_top), key=lambda strip: strip.depth):
             running = BlockKind.PAGE_HEADER if is_top else BlockKind.PAGE_FOOTER
             comes_again = repeats.has(page, strip)
-            if strip.kind in RUNNING:
-                kind = running if comes_again else _alone(strip, running, body)
+            guess = replace(strip, kind=BlockKind.PARAGRAPH) if is_bare else strip
+            if guess.kind in RUNNING:
+                kind = running if comes_again else _alone(guess, running, body)
             else:
-                kind = running if is_outermost and _is_running(strip, comes_again, body) else strip.kind
+                kind = running if is_outermost and _is_running(guess, comes_again, body) else guess.kind
             is_outermost = is_outermost and kind in RUNNING
             if kind != strip.kind:
                 found[strip.index] = kind

@@ -56,6 +56,7 @@ class Survey:
         self.strips: dict[int, list[Strip]] = {}  # by page
         self.headings: list[Heading] = []
         self.blocks = 0  # of all pages
+        self.bare: set[int] = set()  # pages that take all they have for running heads
         self.is_read = False  # whether most pages were read by OCR, so that sizes of type are those of boxes
         self._sizes: Counter[float] = Counter()  # characters of body text by size of type, in half points
         self._read = self._pages = 0
@@ -64,6 +65,8 @@ class Survey:
         """Add a page. `height` is that of its image in pixels; `is_read` says whether it was read by OCR."""
         self._pages += 1
         self.blocks += len(blocks)
+        if all(block.kind in RUNNING for block in blocks):
+            self.bare.add(number)
         self._read += is_read
         self.is_read = 2 * self._read > self._pages
         strips = [_strip(index, block, len(blocks), height) for index, block in enumerate(blocks)]

@@ -10,7 +10,6 @@ from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.formats.placement import PlacedLine, lines_of
 from ocrqueue.geometry import Quad
 from ocrqueue.storage.blocks import block_of
-from ocrqueue.web.content.paragraphs import page_markdown
 
 API_VERSION = "2024-11-30"
 TEXT, MARKDOWN = "text", "markdown"  # the values of outputContentFormat
@@ -33,7 +32,7 @@ def analyze_result(result: Mapping[str, Any], model: str, content_format: str) -
     tables: list[dict[str, Any]] = []
     for page in result["pages"]:
         content += "\n" if content else ""
-        shown, text = _page(result, page, len(content), content_format)
+        shown, text = _page(page, len(content), content_format)
         for block in map(block_of, page.get("blocks") or ()):
             if block.cells:
                 tables.append(_table(page, block))
@@ -54,15 +53,13 @@ def analyze_result(result: Mapping[str, Any], model: str, content_format: str) -
     }
 
 
-def _page(
-    result: Mapping[str, Any], page: Mapping[str, Any], start: int, content_format: str
-) -> tuple[dict[str, Any], str]:
+def _page(page: Mapping[str, Any], start: int, content_format: str) -> tuple[dict[str, Any], str]:
     """A page and its part of the content, which begins at `start`."""
     lines = [line for line in lines_of(page) if line.text]
     if content_format == TEXT:
         text = "\n".join(line.text for line in lines) if lines else page["text"]
     else:
-        text = page_markdown(result, page)
+        text = page["markdown"]
     words: list[dict[str, Any]] = []
     shown_lines, position = [], 0
     for line in lines:

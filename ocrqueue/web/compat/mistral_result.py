@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocrqueue.blocks import BlockKind
-from ocrqueue.web.content.paragraphs import page_markdown, parts
+from ocrqueue.web.content.paragraphs import parts
 
 _TYPES = {
     BlockKind.TITLE: "title",
@@ -26,19 +26,17 @@ def ocr_response(result: Mapping[str, Any], model: str, with_blocks: bool, with_
     """The answer for a result. Page indices count from 0; boxes are in pixels of the page image."""
     read = [page for page in result["pages"] if page["state"] == "ok"]
     return {
-        "pages": [_page(result, page, with_blocks, with_confidence) for page in result["pages"]],
+        "pages": [_page(page, with_blocks, with_confidence) for page in result["pages"]],
         "model": model,
         "document_annotation": None,
         "usage_info": {"pages_processed": len(read), "doc_size_bytes": result["source"]["bytes"]},
     }
 
 
-def _page(
-    result: Mapping[str, Any], page: Mapping[str, Any], with_blocks: bool, with_confidence: bool
-) -> dict[str, Any]:
+def _page(page: Mapping[str, Any], with_blocks: bool, with_confidence: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "index": page["page"] - 1,
-        "markdown": page_markdown(result, page),
+        "markdown": page["markdown"],
         "images": [],
         "dimensions": {"dpi": page["dpi"] or _DPI, "height": page["height"] or 0, "width": page["width"] or 0},
     }

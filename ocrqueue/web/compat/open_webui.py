@@ -6,7 +6,6 @@ from fastapi.responses import JSONResponse
 from ocrqueue.errors import OcrError, OcrFailed
 from ocrqueue.web.callers import Submitter
 from ocrqueue.web.compat import conversion
-from ocrqueue.web.content.paragraphs import page_markdown
 from ocrqueue.web.problems import headers_of, status_of
 from ocrqueue.web.service import ServiceOf
 from ocrqueue.web.shaped import answering
@@ -31,7 +30,7 @@ async def process(request: Request, service: ServiceOf, caller: Submitter) -> Re
     source = result["source"]
     items = [
         {
-            "page_content": page_markdown(result, page),
+            "page_content": page["markdown"],
             "metadata": {
                 "source": source["name"],
                 "page": page["page"] - 1,

@@ -1,13 +1,10 @@
 """The paragraphs of a stored page with the lines that they consist of, for APIs that want boxes of paragraphs."""
 
 from collections.abc import Iterator, Mapping
-from io import StringIO
 from typing import Any
 
-from ocrqueue import formats
 from ocrqueue.blocks import BlockKind
 from ocrqueue.geometry import Rect, bounds
-from ocrqueue.states import FormatName
 from ocrqueue.storage.blocks import block_of
 
 Lines = list[Mapping[str, Any]]  # lines of a page of the result
@@ -49,16 +46,3 @@ def parts(page: Mapping[str, Any]) -> Iterator[tuple[BlockKind, str, Rect | None
     for block in map(block_of, page["blocks"]):
         text = "\n".join(cell.text for cell in block.cells if cell.text) if block.cells else block.text
         yield block.kind, text, None if block.box is None else bounds(block.box)
-
-
-def page_markdown(result: Mapping[str, Any], page: Mapping[str, Any]) -> str:
-    """The Markdown of one page of a result, without a comment that names it: from its blocks, or as it was read.
-
-    A page on which nothing stands but running heads has the Markdown as it was read.
-    """
-    if page.get("blocks") is None:
-        return str(page["markdown"])
-    stream = StringIO()
-    formats.write(FormatName.MARKDOWN, [page], result, stream)
-    found = stream.getvalue().removeprefix(f"<!-- page {page['page']} -->\n").strip("\n")
-    return found or str(page["markdown"])

@@ -19,7 +19,9 @@ from ocrqueue.web.service import Service, ServiceOf
 
 router = APIRouter(tags=["jobs"])
 MAX_WAIT = 60.0  # seconds that a request waits at most
-Wait = Annotated[float, Query(ge=0, description=f"seconds to wait for the end of the job, {MAX_WAIT:.0f} at most")]
+_WAIT = Query(ge=0, description=f"seconds to wait for the end of the job, {MAX_WAIT:.0f} at most")
+Wait = Annotated[float, _WAIT]
+OptionalWait = Annotated[float | None, _WAIT]
 
 
 @router.get("/jobs/{job}", response_model=JobObject, responses=answers(404))

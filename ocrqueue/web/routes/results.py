@@ -14,7 +14,7 @@ from ocrqueue.web.callers import Reader
 from ocrqueue.web.content.files import NAME, SpoolFile, download_name
 from ocrqueue.web.problems import answers
 from ocrqueue.web.results import not_ready, stored_result
-from ocrqueue.web.routes.jobs import MAX_WAIT, Wait
+from ocrqueue.web.routes.jobs import MAX_WAIT, OptionalWait
 from ocrqueue.web.service import Service, ServiceOf
 
 router = APIRouter(tags=["jobs"])
@@ -35,7 +35,7 @@ async def result(
     key: Reader,
     format: Annotated[FormatName, Query(description="the output format")] = FormatName.JSON,
     structure: Annotated[bool, Query(description="with the blocks of its pages, also if nobody has asked yet")] = False,
-    wait: Annotated[float | None, Wait.__metadata__[0]] = None,
+    wait: OptionalWait = None,
 ) -> Response:
     """The result of a job that has ended, in any format; `ETag`, `If-None-Match` and `Range` are supported.
 

@@ -45,15 +45,18 @@ PAGES = [
 ]
 
 
-def header(name="a.pdf", lang=None):
+def header(name="a.pdf", lang=None, structure=False):
     counts = {"ok": 3, "failed": 1, "cancelled": 0}
     options = {"lang": lang} if lang else {}
-    return result_header(job="j", state="partial", source={"name": name}, options=options, counts=counts, seconds=1)
+    return result_header(
+        job="j", state="partial", source={"name": name}, options=options, counts=counts, seconds=1, structure=structure
+    )
 
 
 def made(format, pages=PAGES, **about):
     stream = io.StringIO()
-    write(format, iter(pages), header(**about), stream)
+    structure = any(page.get("blocks") is not None for page in pages)
+    write(format, iter(pages), header(**about, structure=structure), stream)
     return stream.getvalue()
 
 

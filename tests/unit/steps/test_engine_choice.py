@@ -1,13 +1,16 @@
 """Which engine and model a job gets, and what an error says if no worker serves them."""
 
+import json
+
 import pytest
 
 from ocrqueue.engines import ENGINES
 from ocrqueue.errors import DocumentError, InvalidOptions
+from ocrqueue.ledger import Job
 from ocrqueue.ledger.workers import Worker
-from ocrqueue.limits import Limits
+from ocrqueue.limits import Limits, RereadLimits
 from ocrqueue.options import Options
-from ocrqueue.steps.engine_choice import choose
+from ocrqueue.steps.engine_choice import choose, other_engine
 
 
 def worker(**models):
@@ -97,3 +100,29 @@ def test_without_a_live_worker_the_engines_of_this_machine_count():
     assert choose(Options(lang="de"), [], Limits(), known).engine == "rapidocr"
     with pytest.raises(DocumentError, match="no served engine reads ru"):
         choose(Options(lang="ru"), [], Limits(), known)
+
+
+# -- for poorly read pages -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("options", "share", "engine"),
+    [
+        ({}, 1, "tesseract"),
+        ({"lang": "ru"}, 1, "tesseract"),
+        ({"lang": "ja"}, 1, None),  # which it does not read either
+        ({"engine": "rapidocr"}, 1, None),
+        ({"model": "m"}, 1, None),
+        ({}, 0, None),
+    ],
+)
+def test_poorly_read_pages_go_to_another_engine_that_reads_the_language(options, share, engine):
+    record = {"state": "running", "created": "0", "source": '{"name": "a.pdf"}', "engine": "rapidocr"}
+    job = Job.parse("j", record | {"options": json.dumps(options)})
+    found = other_engine(job, "as", READERS, RereadLimits(share, 60))
+    assert (found and found.engine) == engine
+
+
+def test_no_page_is_read_by_an_engine_that_was_not_measured_or_a_third_time():
+    record = {"state": "running", "created": "0", "source": '{"name": "a.pdf"}', "options": "{}", "engine": "rapidocr"}
+    once, again = Job.parse("j", record), Job.parse("j", record | {"first": '{"engine": "mlx-vlm"}'})
+    assert other_engine(once, "as", [worker(rapidocr="PP-OCRv6", mlx_vlm="org/dots")], RereadLimits(1, 60)) is None
+    assert other_engine(again, "as", READERS, RereadLimits(1, 60)) is None

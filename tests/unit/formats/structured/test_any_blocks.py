@@ -20,6 +20,7 @@ HEADER = result_header(
     options={"keep_running_heads": True},
     counts={"ok": 1, "failed": 0, "cancelled": 0},
     seconds=1,
+    structure=True,
 )
 TEXTS = st.lists(
     st.sampled_from(

@@ -28,7 +28,7 @@ def result(*pages, **options):
     ]
     counts = {"ok": len(pages), "failed": 0, "cancelled": 0}
     return result_header(
-        job="j", state="done", source={"name": "a.pdf"}, options=options, counts=counts, seconds=1
+        job="j", state="done", source={"name": "a.pdf"}, options=options, counts=counts, seconds=1, structure=True
     ), made
 
 

@@ -103,6 +103,11 @@ def test_a_document_of_nothing_but_page_numbers_keeps_them():
     assert kinds(joined(*pages, [body()])) == [[FOOTER], [FOOTER], [FOOTER], [PARAGRAPH]]
 
 
+def test_a_page_of_nothing_but_guesses_keeps_what_is_on_no_other_page():
+    pages = [[block(HEADER, "The Annals", 30), block(FOOTER, "Thank you all", 960)], [body("The Annals", 30), body()]]
+    assert kinds(joined(*pages)) == [[HEADER, PARAGRAPH], [HEADER, PARAGRAPH]]
+
+
 def test_an_address_and_a_large_heading_are_no_running_heads():
     address = block(HEADER, "Edith Marlowe\n12 Orchard Road\nWeir", 40)
     assert kinds(joined([address, body()])) == [[PARAGRAPH, PARAGRAPH]]
