@@ -34,7 +34,7 @@ for file in map(Path, sys.argv[2:]):
 Path(sys.argv[1], "seconds.json").write_text(json.dumps(seconds))
 """
 SETS = ("made", "scan", "eu", "eu-ocr")  # the last: the same files as "eu", read by OCR
-# The issue's bounds, for the columns of HEADER after the name: a share that has to be reached, or (CER, lost) kept.
+# Bounds to be kept, for the columns of HEADER after the name: a share that has to be reached, or (CER, lost) kept.
 HEADER = ("set", "program", "files", "tables F1", "headings F1", "levels", "lists F1", "depths", "heads gone",
           "text lost", "CER", "CPU s a page")  # fmt: skip
 BOUNDS: Mapping[str, Sequence[float | None]] = {

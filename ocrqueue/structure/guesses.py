@@ -1,22 +1,12 @@
 """Corrections of known mistakes of the layout models: what they take for something else."""
 
-import re
 from collections.abc import Sequence
 
 from ocrqueue.blocks import BlockKind
 from ocrqueue.geometry import union
 from ocrqueue.structure.parts import Part
+from ocrqueue.structure.words import ends_sentence, is_caption, is_long, note_mark
 
-# A note as it begins: a mark, then text.
-_NOTE = re.compile(r"(?:\(?\d{1,3}\)?|[*†‡§¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3}|[a-z]\))(?:\s+|(?=[^\W\d_]))\S")
-_NOTE_END = re.compile(r"[.!?][\"'’”»)]*$")
-_NOTE_LENGTH, _NOTE_WORDS = 25, 5  # characters and words of a note that the models take for a foot, at least
-# How captions begin, in the languages that the layout models and the project's users have most.
-_CAPTION = re.compile(
-    r"(?:fig(?:ure|ura|uur|\.)?|tab(?:le|elle|leau|la|ella|el|ela|\.)|abb(?:ildung|\.)|ábra|obr(?:ázek|\.)|"
-    r"cuadro|gr[áa]fico|ilustraci[óo]n|quadro|chart|plate|schaubild|diagramm?e?)\s*(?:\d|[ivxlc]+\b|[a-z]?[.:]?\d)",
-    re.IGNORECASE,
-)
 _CAPTION_LENGTH = 300  # characters of a caption, at most
 _CAPTION_GAP = 3.0  # sizes of type: white between a caption and its table or picture, at most
 _APART = 2.0  # sizes of type: columns begin and end at least so far apart
@@ -31,12 +21,9 @@ def settled(parts: Sequence[Part]) -> list[Part]:
             part.kind = BlockKind.FOOTNOTE
         elif part.kind is BlockKind.PARAGRAPH and _is_caption(part, things):
             part.kind = BlockKind.CAPTION
-        if part.kind is BlockKind.FOOTNOTE and (match := _MARK.match(_text(part))):
-            part.marker = match[1]
+        if part.kind is BlockKind.FOOTNOTE and (match := note_mark(_text(part))):
+            part.marker = match[0].strip()
     return whole
-
-
-_MARK = re.compile(r"(\(?\d{1,3}\)?|[*†‡§¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3}|[a-z]\))(?:\s+|(?=[^\W\d_]))")
 
 
 def _text(part: Part) -> str:
@@ -45,14 +32,13 @@ def _text(part: Part) -> str:
 
 def _is_note(text: str) -> bool:
     """Whether the text of a foot is a note: it begins with a mark and is a sentence."""
-    is_long = len(text) >= _NOTE_LENGTH and len(text.split()) >= _NOTE_WORDS
-    return bool(is_long and _NOTE.match(text) and _NOTE_END.search(text))
+    return is_long(text) and note_mark(text) is not None and ends_sentence(text)
 
 
 def _is_caption(part: Part, things: Sequence[Part]) -> bool:
     """Whether a paragraph is the caption of a table or picture directly above or below it."""
     text = _text(part)
-    if len(text) > _CAPTION_LENGTH or not _CAPTION.match(text):
+    if len(text) > _CAPTION_LENGTH or not is_caption(text):
         return False
     for thing in things:
         shared = min(part.box[2], thing.box[2]) - max(part.box[0], thing.box[0])

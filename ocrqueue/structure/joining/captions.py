@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.geometry import Rect, bounds
-from ocrqueue.structure.joining.words import is_caption
+from ocrqueue.structure.words import is_caption
 
 _FLOATS = frozenset({BlockKind.TABLE, BlockKind.PICTURE})
 _LONGEST = 300  # characters of a caption that its page takes for a paragraph

@@ -11,7 +11,7 @@ from ocrqueue.structure.joining.lists import Depths
 from ocrqueue.structure.joining.running import running_kinds
 from ocrqueue.structure.joining.survey import RUNNING, Heading, Survey
 from ocrqueue.structure.joining.tables import Shape, going_on, shape_of
-from ocrqueue.structure.joining.words import ends_sentence, heading_number, note_mark
+from ocrqueue.structure.words import ends_sentence, heading_number, note_mark
 
 _FLOATS = frozenset({BlockKind.TABLE, BlockKind.PICTURE, BlockKind.CAPTION, BlockKind.FOOTNOTE, BlockKind.FORMULA})
 _TEXTS = frozenset({BlockKind.PARAGRAPH, BlockKind.LIST_ITEM})

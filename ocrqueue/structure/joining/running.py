@@ -7,15 +7,14 @@ from difflib import SequenceMatcher
 
 from ocrqueue.blocks import BlockKind
 from ocrqueue.structure.joining.survey import RUNNING, Strip, Survey
-from ocrqueue.structure.joining.words import ends_sentence, is_caption, is_page_number, note_mark
+from ocrqueue.structure.words import ends_sentence, is_caption, is_long, is_page_number, note_mark
 
 _LEVEL = 0.015  # share of the page's height: strips of two pages at most so far apart are at one height
 _ALIKE = 0.85  # share of the characters: texts that are the same but for errors of reading
+_SHORTEST = 6  # letters and digits of a text that is only alike
 _NEAR_PAGES = 2  # pages before and after, on which texts that are only alike are looked for
 _LARGER = 1.15  # times the size of the text: larger type is a heading ...
 _LARGER_HEAD = 1.35  # ... also where the page takes it for a running head
-_NOTE = 25  # characters: a foot that is longer, has ...
-_NOTE_WORDS = 5  # ... so many words and is a sentence is a note
 _ADDRESS = 3  # lines: a head of so many lines on one page alone is an address or the like
 _FAR = 0.25  # share of the page's height: what is further from the end of the page is no running head
 _EDGE = 0.1  # share of the page's height in which a page number may stand alone
@@ -75,10 +74,9 @@ def _alone(strip: Strip, running: BlockKind, body: float | None) -> BlockKind:
     """What a block is that its page takes for a running head, and that is on no other page."""
     if body and strip.size and strip.size > _LARGER_HEAD * body and not is_page_number(strip.text):
         return BlockKind.HEADING
-    is_sentence = len(strip.text) > _NOTE and len(strip.text.split()) >= _NOTE_WORDS
-    if is_sentence and not strip.is_top and note_mark(strip.text):
+    if is_long(strip.text) and not strip.is_top and note_mark(strip.text):
         return BlockKind.FOOTNOTE
-    if is_sentence and ends_sentence(strip.text):
+    if is_long(strip.text) and ends_sentence(strip.text):
         return BlockKind.PARAGRAPH
     if strip.depth > _FAR or (strip.is_top and strip.lines >= _ADDRESS):
         return BlockKind.PARAGRAPH
@@ -118,7 +116,7 @@ class _Repeats:
         """Whether a strip is also on another page, with other page numbers or a little misread."""
         if (page, strip.index) in self._again:
             return True
-        if strip.middle is None or len(_key(strip.text)) < _NOTE // 4:
+        if strip.middle is None or len(_key(strip.text)) < _SHORTEST:
             return False
         near = [other for step in range(1, _NEAR_PAGES + 1) for other in (page - step, page + step)]
         mine = _Seen(page, strip, _numbers(strip.text))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.geometry import bounds
-from ocrqueue.structure.joining.words import heading_number
+from ocrqueue.structure.words import heading_number
 
 _OUTER = 0.12  # share of the page's height at either end in which running heads and feet are looked for
 _LONGEST = 200  # characters of a running head or foot

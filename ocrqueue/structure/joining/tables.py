@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ocrqueue.blocks import Block, Cell
 from ocrqueue.geometry import bounds
-from ocrqueue.structure.joining.words import key
+from ocrqueue.structure.words import key
 
 _EDGE = 0.03  # share of the width of a table: its columns begin at the same places if they differ by less
 _DIGITS = 0.5  # share of the cells of a row: with more digits in them it is no header

@@ -1,4 +1,4 @@
-"""What texts look like: numbers of headings, words of captions, ends of sentences."""
+"""What texts look like: numbers of headings, words of captions, marks of notes, ends of sentences."""
 
 import re
 
@@ -7,15 +7,17 @@ _CLOSERS = "\"'’”»)]）」』 "  # may follow the end of a sentence
 _NOTE_AT_END = re.compile(r"(?<=[.!?:;…”»])(\d{1,3}|[*†‡]{1,3})$")
 _DECIMAL = re.compile(r"(\d{1,3}(?:\.\d{1,3})+)\.?(?=\s|[^\W\d])|(\d{1,2})\.?\s+(?=[^\W\d])")
 _CAPTION = re.compile(
-    r"(?i)(table|tab\.|tabelle|tableau|tabla|cuadro|tabella|tabela|fig(?:ure|ura|\.)|abb(?:ildung|\.)|ilustración|gráfico|"
-    r"chart|photo|foto|image|bild)\s*(?:n[°o.]\s*)?(?:\d|[A-Z]\b|[IVX]+\b|\S?[:.–—-])"
+    r"(?i)(table|tab\.|tabelle|tableau|tabla|tabel|cuadro|quadro|tabella|tabela|fig(?:ure|ura|uur|\.)|abb(?:ildung|\.)|ábra|"
+    r"obr(?:ázek|\.)|ilustraci[óo]n|gr[áa]fico|chart|plate|schaubild|diagramm?e?|photo|foto|image|bild)"
+    r"\s*(?:n[°o.]\s*)?(?:\d|(?<=\s)(?:[A-Z]|[IVXLC]+)\b|\S?[:.–—-])"
 )  # fmt: skip
 _PAGE_NUMBER = re.compile(
     r"(?i)\W*(?:(?:page|pag\.?|pagina|página|seite|s\.|p\.?|pg\.?|folio|f\.|n[°o.]|blatt|sida)\s*)?"
     r"(\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|sur|di|av)\s*\d{1,4})?\W*"
 )  # fmt: skip
+_NOTE_LENGTH, _NOTE_WORDS = 25, 5  # characters and words of a note that looks like a running foot, at least
 _NOTE_MARK = re.compile(
-    r"(?:\(?(\d{1,3})[.)\]]?\s*(?=[^\W\d]|[\"'“„«(])|([*†‡§¶]{1,3})\s*(?=\w)|\[?([a-z])[)\]]\s*(?=\w))"
+    r"(?:\(?(\d{1,3})[.)\]]?\s*(?=[^\W\d]|[\"'“„«(])|([*†‡§¶]{1,3}|[¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3})\s*(?=\w)|\[?([a-z])[)\]]\s*(?=\w))"
 )
 
 
@@ -43,6 +45,11 @@ def is_page_number(text: str) -> bool:
 def note_mark(text: str) -> re.Match[str] | None:
     """The mark at the beginning of a note: a number, a symbol, or a letter with a bracket."""
     return _NOTE_MARK.match(text)
+
+
+def is_long(text: str) -> bool:
+    """Whether a text is longer than running feet are, as notes are."""
+    return len(text) > _NOTE_LENGTH and len(text.split()) >= _NOTE_WORDS
 
 
 def key(text: str) -> str:
