@@ -1,11 +1,11 @@
 """Blocks as JSON in the pages of a result, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.geometry import Quad
-from ocrqueue.storage.values import clean_text, rounded
+from ocrqueue.storage.values import clean_text, quad_of, rounded
 
 
 def block_json(block: Block) -> dict[str, Any]:
@@ -73,8 +73,5 @@ def _box(box: Quad | None) -> list[list[float]] | None:
     return None if box is None else [[rounded(x, 1) or 0, rounded(y, 1) or 0] for x, y in box]
 
 
-def _quad(box: Sequence[Sequence[float]] | None) -> Quad | None:
-    if box is None:
-        return None
-    a, b, c, d = ((x, y) for x, y in box)
-    return a, b, c, d
+def _quad(box: Iterable[Iterable[float]] | None) -> Quad | None:
+    return None if box is None else quad_of(box)

@@ -8,14 +8,13 @@ header on the first line, `"pages": [` on the second, one page on each line afte
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NotRequired, TextIO, TypedDict, cast
+from typing import Any, NotRequired, TextIO, TypedDict
 
 from ocrqueue.errors import DamagedFile, PageError
-from ocrqueue.geometry import Quad
 from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
 from ocrqueue.states import Origin, PageState
 from ocrqueue.storage.blocks import block_json, block_of
-from ocrqueue.storage.values import clean_text, rounded
+from ocrqueue.storage.values import clean_text, quad_of, rounded
 
 SCHEMA = "ocr-queue/1"
 NO_MEMORY: dict[str, int | None] = {"rss": None, "active": None, "cache": None, "peak": None}
@@ -141,10 +140,7 @@ def text_of(page: Mapping[str, Any]) -> PageText:
     """The text of a stored page. Its lines have no words, which are not stored."""
     blocks = page.get("blocks")
     return PageText(
-        [
-            Line(line["text"], cast("Quad", tuple(map(tuple, line["box"]))), line["confidence"], line["origin"])
-            for line in page["lines"]
-        ],
+        [Line(line["text"], quad_of(line["box"]), line["confidence"], line["origin"]) for line in page["lines"]],
         page["text"],
         page["markdown"],
         tuple(PageWarning(warning["code"], warning["message"]) for warning in page.get("warnings", ())),

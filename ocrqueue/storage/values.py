@@ -2,6 +2,9 @@
 
 import math
 import re
+from collections.abc import Iterable
+
+from ocrqueue.geometry import Point, Quad
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
@@ -23,3 +26,10 @@ def rounded(value: float | None, digits: int) -> float | None:
         return None
     short = round(float(value), digits)
     return int(short) if short.is_integer() else short
+
+
+def quad_of(box: Iterable[Iterable[float]]) -> Quad:
+    """The box of a line or block of a result. One without four corners, an error of an engine, is a point."""
+    corners: list[Point] = [(x, y) for x, y in box]
+    a, b, c, d = corners if len(corners) == 4 else [(0.0, 0.0)] * 4
+    return a, b, c, d

@@ -11,11 +11,10 @@ from typing import Any
 
 from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.formats.structured.notes import Notes
-from ocrqueue.geometry import Point, Quad
 from ocrqueue.hyphens import join_lines
 from ocrqueue.layout import blocks_by_rules
-from ocrqueue.pages import Line, PageText
 from ocrqueue.storage.blocks import block_of
+from ocrqueue.storage.results import text_of
 from ocrqueue.storage.values import clean_text
 
 RUNNING = (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER)
@@ -74,15 +73,7 @@ def blocks_in(page: Page) -> list[Block]:
     stored = page.get("blocks")
     if stored is not None:
         return [block_of(value) for value in stored]
-    lines = [Line(line["text"], quad_of(line["box"])) for line in page["lines"]]
-    return list(blocks_by_rules(PageText(lines, page["text"]), page["dpi"]))
-
-
-def quad_of(box: Iterable[Iterable[float]]) -> Quad:
-    """The box of a line of a result. One without four corners, which is an error of an engine, is a point."""
-    corners: list[Point] = [(float(x), float(y)) for x, y in box]
-    a, b, c, d = corners if len(corners) == 4 else [(0.0, 0.0)] * 4
-    return a, b, c, d
+    return list(blocks_by_rules(text_of(page), page["dpi"]))
 
 
 def _start(page: Page) -> PageStart:

@@ -7,10 +7,10 @@ from typing import Any
 
 from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.formats.placement import width
-from ocrqueue.formats.structured.flow import quad_of
 from ocrqueue.formats.structured.markdown import page_markdown
 from ocrqueue.states import Origin, PageState
 from ocrqueue.storage.blocks import block_json, block_of
+from ocrqueue.storage.values import quad_of
 from ocrqueue.structure.joining import Joiner, Survey
 
 _HEADINGS = (BlockKind.TITLE, BlockKind.HEADING)
