@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support import numbered
 from tests.support.browser import chromium, opened
@@ -220,6 +220,20 @@ def test_text_can_be_read_before_the_scripts_have_come(web: Web, browser: Browse
         expect(page.locator("#tab-text")).to_contain_text("rabbit-hole")
         page.locator("#next").click(no_wait_after=True)
         expect(page.locator("#viewer h2")).to_have_text("Page 3")
+
+
+def test_a_file_that_is_chosen_before_the_scripts_have_come_is_submitted(web: Web, browser: Browser) -> None:
+    held: list[Route] = []
+    with opened(browser, locale="en-GB") as (_, page, complaints):
+        page.route("**/upload.js", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright marks it
+        page.goto(web.url, wait_until="commit")
+        page.locator("#files").set_input_files(SCAN)
+        while not held:
+            page.wait_for_timeout(50)
+        held[0].continue_()
+        expect(page.locator("#uploads a")).to_have_text("scan.pdf")
+        assert page.locator("#files").input_value() == ""
+        assert complaints.found == []
 
 
 def test_the_first_screen_is_small(web: Web, page: Page) -> None:

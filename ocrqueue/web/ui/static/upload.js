@@ -59,10 +59,10 @@ async function next() {
   next();
 }
 
-document.getElementById("files").addEventListener("change", event => {
-  [...event.target.files].forEach(add);
-  event.target.value = "";
-});
+const chosen = document.getElementById("files");
+function take() { [...chosen.files].forEach(add); chosen.value = ""; }
+chosen.addEventListener("change", take);
+take(); // files that were chosen before this script was here
 form.addEventListener("submit", event => event.preventDefault());
 for (const kind of ["dragover", "dragleave", "drop"]) addEventListener(kind, event => {
   if (!event.dataTransfer?.types.includes("Files")) return;
