@@ -3,7 +3,6 @@
 A `.env` in this folder is read too. A worker with a wrong value does not start and names the value in one line.
 """
 
-import os
 import sys
 
 from celery.schedules import crontab
@@ -16,12 +15,15 @@ from ocrqueue.engines.mlx.settings import mlx_settings
 from ocrqueue.engines.tesseract.settings import tesseract_settings
 from ocrqueue.limits import Limits, RereadLimits
 from ocrqueue.models.settings import model_settings
-from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, text, words
+from ocrqueue.process.machine import usable_cores, usable_memory
+from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, shutdown_seconds, text, words
 from ocrqueue.web.settings import web_settings
 from ocrqueue.webhooks.settings import webhook_settings
 
 START_METHODS = ("spawn",) if sys.platform == "darwin" else ("fork", "spawn")
-MACHINE_MB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+CORES = usable_cores()  # that this process may use, also in a container
+MEMORY_MB = usable_memory() >> 20
+CHILD_MB = 640  # that a child which reads with rapidocr needs, with some room; see docs/benchmarks.md
 
 # -- where things are ---------------------------------------------------------------------------------------------
 SHARED = shared()  # must be the same for the client: REDIS_URL, OCR_DATA_DIR, OCR_SPOOL_URL, OCR_SPOOL_GROUP, ...
@@ -42,9 +44,11 @@ SERVED = {name: path or ENGINES[name] for name, _, path in (entry.partition("=")
 if "mlx-vlm" in SERVED and not MLX.model:
     raise SettingsError("OCR_WORKER_ENGINES names mlx-vlm: set OCR_MODEL to the model that it should read with")
 QUEUES = {name: names.pages_queue(name, MLX.model_name if name == "mlx-vlm" else None) for name in SERVED}
-# Child processes; each reads one page, or one batch, at a time. One per core; a vision-language model gets the whole
-# machine for one child.
-OCR_CHILDREN = integer("OCR_CHILDREN", 1 if "mlx-vlm" in SERVED else os.cpu_count() or 1, 1, 256)
+# Child processes; each reads one page, or one batch, at a time. One per core, if there is memory for so many; a
+# vision-language model gets the whole machine for one child.
+OCR_CHILDREN = integer(
+    "OCR_CHILDREN", 1 if "mlx-vlm" in SERVED else min(256, CORES, max(1, MEMORY_MB // CHILD_MB)), 1, 256
+)
 OCR_PRELOAD = boolean("OCR_PRELOAD", True)  # load the model when a child starts, not before its first page
 OCR_IDLE_SECONDS = integer("OCR_IDLE_SECONDS", 1800, 0)  # after which an idle child frees its model; 0: never
 OCR_RELEASE = choice("OCR_RELEASE", "idle", ("idle", "task"))  # task: free the model after every task
@@ -65,11 +69,10 @@ TIME_LIMIT_MARGIN = 60  # seconds by which a limit in the parent process is long
 OCR_LEASE_SECONDS = integer("OCR_LEASE_SECONDS", 45, 3, 3600)  # after which the pages of a worker that is gone are free
 OCR_PAGE_ATTEMPTS = integer("OCR_PAGE_ATTEMPTS", 3, 1, 100)  # a page fails after so many lost claims
 OCR_MAX_TASKS_PER_CHILD = integer("OCR_MAX_TASKS_PER_CHILD", 200, 1)  # then a child is replaced, in case it leaks
-OCR_SHUTDOWN_SECONDS = integer(
-    "OCR_SHUTDOWN_SECONDS", 30, 0, 3600
-)  # for pages to finish after SIGTERM; then they are open again
-# A child that uses more is ended at once. A vision-language model may use three quarters of the machine's memory.
-OCR_MAX_CHILD_MB = integer("OCR_MAX_CHILD_MB", max(4096, MACHINE_MB * 3 // 4) if "mlx-vlm" in SERVED else 4096, 256)
+OCR_SHUTDOWN_SECONDS = shutdown_seconds()  # for pages to finish after SIGTERM; then they are open again
+# A child that uses more is ended at once: before the system, or the limit of a container, ends the whole worker.
+MOST_MB = max(256, MEMORY_MB * 3 // 4)
+OCR_MAX_CHILD_MB = integer("OCR_MAX_CHILD_MB", MOST_MB if "mlx-vlm" in SERVED else min(4096, MOST_MB), 256)
 
 # -- the model directory --------------------------------------------------------------------------------------------
 # OCR_MODEL_DIR (default: models/ in the data folder), OCR_MODEL_DIR_MAX_GB, OCR_MODEL_UNUSED_DAYS, OCR_OLD_PREFIXES,

@@ -186,6 +186,11 @@ def shared() -> Shared:
     )
 
 
+def shutdown_seconds() -> int:
+    """OCR_SHUTDOWN_SECONDS: the time that a worker's pages have to end after SIGTERM; then they are open again."""
+    return integer("OCR_SHUTDOWN_SECONDS", 30, 0, 86_400)
+
+
 def hostname() -> str:
     """The name of this machine, for ids and logs."""
     return socket.gethostname()

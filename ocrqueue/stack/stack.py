@@ -20,11 +20,11 @@ from typing import IO, NoReturn
 
 from ocrqueue.errors import OcrError, StorageError
 from ocrqueue.ledger.connection import connect, reaching
-from ocrqueue.settings import SettingsError, Shared, integer, shared
+from ocrqueue.settings import SettingsError, Shared, integer, shared, shutdown_seconds
 from ocrqueue.stack.embedded import EmbeddedError, private_folder, remove_socket_folder
 from ocrqueue.storage.spool import Spool
 
-STOP_SECONDS = 45  # time a process has to stop; a worker returns its pages after OCR_SHUTDOWN_SECONDS (30)
+STOP_MARGIN = 15  # seconds that a worker has to return its pages, once OCR_SHUTDOWN_SECONDS are over
 _LINE = re.compile(r"([A-Za-z0-9_-]+):\s*(\S.*)")
 _REPORTED = (1, 3, 10)  # which ends in a row are reported; after these, every 30th
 
@@ -39,6 +39,11 @@ class Process:
 
     name: str
     command: str  # split into words like a shell does, but run without a shell
+
+
+def stop_seconds() -> int:
+    """Seconds that a process has to stop, before it is killed."""
+    return shutdown_seconds() + STOP_MARGIN
 
 
 def read_procfile(text: str) -> list[Process]:
@@ -81,7 +86,7 @@ def _program(process: Process, data_dir: Path) -> dict[str, object]:
         "startretries": 1_000_000,  # each attempt waits a second longer than the one before
         # A worker stops its children itself. After the stop time, its whole process group is killed.
         "stopsignal": "TERM",
-        "stopwaitsecs": STOP_SECONDS,
+        "stopwaitsecs": stop_seconds(),
         "killasgroup": "true",
         "redirect_stderr": "true",
         "stdout_logfile": _log(data_dir, process.name),
@@ -127,9 +132,9 @@ class Reporter:
         elif failed := re.search(r"spawnerr: (.*)", line):
             return f"a process cannot be started: {failed[1]}"
         elif killed := re.search(r"killing '([^']+)' .* with SIGKILL", line):
-            return f"{killed[1]} did not stop within {STOP_SECONDS} s and was killed"
+            return f"{killed[1]} did not stop within {stop_seconds()} s and was killed"
         elif "indicating exit request" in line:
-            return f"stopping: workers finish or return their pages first (at most {STOP_SECONDS} s)"
+            return f"stopping: workers finish or return their pages first (at most {stop_seconds()} s)"
         return None
 
     def _ended(self, name: str, how: str) -> str | None:

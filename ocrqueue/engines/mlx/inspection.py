@@ -18,6 +18,7 @@ from ocrqueue.engines.mlx.reading import reason
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings
 from ocrqueue.engines.mlx.weights import weight_bytes
+from ocrqueue.process.machine import usable_memory
 
 # Bytes; a guess from one report, not measured: a user's peak of 9.2 GB with dots.mocr in BF16, whose weights have
 # 6.1 GB, divided by pages of 4 megapixels. The size of that user's pages is not known.
@@ -69,7 +70,7 @@ def inspect_model(model: Model, settings: MlxSettings) -> Inspection:
     prompt, missing = None, "correct the errors first"
     if not damage and not refused:
         prompt, missing, refused = _prompt(model, config, recipe, model.name in settings.trusted)
-    weights, machine = weight_bytes(model.path), _machine_bytes()
+    weights, machine = weight_bytes(model.path), usable_memory()
     too_large = "its weights are larger than this machine's memory: use a smaller or quantised model"
     return Inspection(
         name=model.name,
@@ -128,10 +129,3 @@ def _page_bytes(config: dict[str, Any], recipe: Recipe) -> int:
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         per_token = 0
     return per_token * (recipe.max_tokens + pixels // _PER_IMAGE_TOKEN) + _PER_PIXEL * pixels
-
-
-def _machine_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 0

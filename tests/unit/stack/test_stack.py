@@ -52,6 +52,11 @@ def test_percent_signs_are_doubled_for_supervisord():
     assert parser["program:worker"]["stdout_logfile"] == "/da%%ta/logs/worker.log"
 
 
+def test_a_worker_may_take_as_long_to_end_as_its_slowest_page(monkeypatch):
+    monkeypatch.setenv("OCR_SHUTDOWN_SECONDS", "5000")
+    assert config([Process("worker", "w")]).getint("program:worker", "stopwaitsecs") > 5000
+
+
 def test_no_control_port_is_open():
     parser = config([Process("worker", "w")])
     assert not {"unix_http_server", "inet_http_server"} & set(parser.sections())
