@@ -148,7 +148,8 @@ task_ignore_result = True  # only the job's end is stored, under the job's id
 task_send_sent_event = worker_send_task_events = True  # for Flower
 # Seconds after which the parent ends a child. Each step has a shorter limit inside the child, so this one only counts
 # where the child cannot end itself. `ocr.page` has a limit of its own, which grows with the engine's batch.
-task_time_limit = max(LIMITS.open_seconds, LIMITS.load_seconds + LIMITS.page_seconds) + TIME_LIMIT_MARGIN
+# `ocr.document` opens a job and may assemble it, too.
+task_time_limit = LIMITS.open_seconds + LIMITS.load_seconds + LIMITS.page_seconds + TIME_LIMIT_MARGIN
 
 worker_concurrency = OCR_CHILDREN
 worker_pool_start_method = OCR_START_METHOD

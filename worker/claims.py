@@ -116,3 +116,26 @@ class ClaimTask(CheckedTask):
                 held.enter_context(context.claim_lock().exclusive())
                 claim = take(True)
             yield claim
+
+
+class DocumentRequest(ClaimRequest):
+    """A message `ocr.document`, whose id is the job's: in Flower it ends with the job, not with the task."""
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        """Send an event of the task, except that it has succeeded."""
+        if type != "task-succeeded":
+            super().send_event(type, **fields)
+
+
+class DocumentTask(ClaimTask):
+    """The task of those messages."""
+
+    abstract = True
+    Request = DocumentRequest
+
+    def leave_open(self) -> None:
+        """Have Celery neither store this task's result under the job's id, nor send the messages that follow from it.
+
+        Raising Ignore has the same effect. But Celery then writes and sends a traceback, which takes 1 ms.
+        """
+        self.request.update(ignore_result=True, callbacks=None, chain=None, chord=None)

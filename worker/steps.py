@@ -13,7 +13,7 @@ from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Claim, Job, Measured, Other, Step
 from ocrqueue.ledger.workers import live
 from ocrqueue.process.watchdog import time_limit
-from ocrqueue.states import JobState, Return
+from ocrqueue.states import JobState, MessageKind, Return
 from ocrqueue.steps.assemble import assemble as assemble_job
 from ocrqueue.steps.engine_choice import other_engine
 from ocrqueue.steps.format import make_format
@@ -23,7 +23,9 @@ from ocrqueue.steps.page_cache_key import reads_as
 from ocrqueue.steps.read import read_claim
 from ocrqueue.steps.structure import open_structuring, structure_claim
 from ocrqueue.storage.page_images import PageImageFile
+from worker.claims import ClaimTask
 from worker.context import ledger, page_cache, redis, spool
+from worker.dispatch import dispatch
 
 log = logging.getLogger(__name__)
 WRITE_SECONDS = config.LIMITS.page_seconds + config.LIMITS.load_seconds  # to write a result, or one format of it
@@ -106,6 +108,17 @@ def assemble(record: Job, token: str) -> Step:
         log.exception("job=%s: internal error while it was assembled", record.id)
         error = _internal(e)
     return ledger().return_claim(record.id, token, Return.LOST, error)
+
+
+def assemble_round(task: ClaimTask, job: str, round: int) -> None:
+    """Claim the assembly of a round, carry it out and send what follows. Does nothing if it was done or is under way.
+
+    Raises NewerRecord.
+    """
+    with task.claiming(lambda alone: ledger().begin(job, MessageKind.ASSEMBLE, task.token, round, alone)) as record:
+        step = assemble(record, task.token) if record else None
+    if step:
+        dispatch(step.messages)
 
 
 def write_format(record: Job, wanted: str) -> str:

@@ -22,7 +22,7 @@ PAGE_SECONDS = 6
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Supervised]:
-    with supervised(OCR_PAGE_SECONDS=str(PAGE_SECONDS), OCR_MAX_CHILD_MB="512") as stack:
+    with supervised(OCR_PAGE_SECONDS=str(PAGE_SECONDS), OCR_MAX_CHILD_MB="512", OCR_CACHE_MAX_GB="0.1") as stack:
         stack.start_documents(children=1)
         stack.start_worker(engines=ENGINES, children=2)
         stack.start_beat()
@@ -136,6 +136,18 @@ def test_a_task_killed_between_two_of_its_steps(stack: Supervised, point: str) -
     assert attempts(job) == [0, 0, 0, 0]
     eventually(lambda: not trap.exists())  # otherwise no process was killed
     eventually(lambda: stack.client().spool.exists(job.id, "end.json"), 30)
+
+
+@pytest.mark.parametrize("point", ["assembling", "assembled", "ended"])
+def test_a_task_killed_while_it_ends_a_job_whose_pages_came_from_the_cache(stack: Supervised, point: str) -> None:
+    document = numbered.document(2, salt=time.monotonic_ns())
+    client = stack.client()
+    client.submit(document, engine="numbered").wait(timeout=60)
+    trap = stack.trap(point)
+    job = client.submit(document, engine="numbered")
+    assert attempts(job) == [0, 0]
+    assert all(page["cached"] for page in job.result()["pages"])
+    eventually(lambda: not trap.exists() and client.spool.exists(job.id, "end.json"), 30)
 
 
 def test_the_client_killed_between_record_and_message(stack: Supervised, tmp_path: Path) -> None:

@@ -71,6 +71,15 @@ def test_a_second_submission_reads_nothing(counting: Counting) -> None:
     assert second.text() == first.text()
 
 
+def test_a_job_whose_pages_are_all_in_the_cache_takes_one_message(counting: Counting) -> None:
+    counting.done(numbered.document(2, salt=2))
+    job = counting.done(numbered.document(2, salt=2))
+    last = counting.stack.redis.hmget(names.job_key(job.id), "last:document", "last:assemble")
+    (opened, by), (ended, also_by) = (str(step).split(" ") for step in last)
+    assert (opened, ended) == ("open", "end")
+    assert by == also_by  # a message's claims have its token
+
+
 def test_other_options_and_fresh_read_again(counting: Counting) -> None:
     document = numbered.document(3, salt=1)
     for options, reads in (({}, 3), ({"dpi": 72}, 3), ({"dpi": 72}, 0), ({"fresh": True}, 3), ({}, 0)):

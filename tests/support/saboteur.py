@@ -34,7 +34,7 @@ POINTS = {
     "assembling": "worker.steps:assemble_job",  # the assembly has its claim
     "assembled": "ocrqueue.ledger:Ledger.end",  # the result is written, the job has not ended
     "making": "worker.steps:make_format",  # a format is about to be made
-    "ended": "tasks.assemble:dispatch",  # the job has ended; its end has not been published
+    "ended": "worker.steps:dispatch",  # the job has ended; its end has not been published
     "encoded": "ocrqueue.ledger:Ledger.publish",  # the job has ended; its result is encoded and not yet published
     "published": "worker.dispatch:record_end",  # clients see the end; the job's folder does not say so
     "recorded": "ocrqueue.ledger:Ledger.confirm_end",  # the folder says so; the end still counts as unpublished
