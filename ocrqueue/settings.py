@@ -1,7 +1,8 @@
 """Reads settings from environment variables. Also defines the settings that the client and the workers share.
 
-A file `.env` in the project's folder is read too; a variable of the environment overrides it. A wrong value raises
-SettingsError: one line that names the variable, the value and the allowed values.
+A file `.env` in the project's folder is read too; a variable of the environment overrides it. Each setting NAME can be
+in a file that NAME_FILE names, as secrets of containers are. A wrong value raises SettingsError: one line that names
+the variable, the value and the allowed values; what is in a file is not shown.
 """
 
 import difflib
@@ -9,14 +10,15 @@ import ipaddress
 import os
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from dotenv import load_dotenv
-from environs import Env, EnvError, validate
+from environs import EnvError, FileAwareEnv, validate
 from marshmallow import ValidationError
 
 from ocrqueue.errors import OcrError
@@ -32,7 +34,8 @@ ELSEWHERE = {"OCR_REDIS_SERVER", "OCR_STUCK_MINUTES", "OCR_WORKER_ID", "OCR_WORK
              "OCR_API_URL", "OCR_API_KEY"}  # fmt: skip
 _names: set[str] = set()  # names of the settings that were read
 
-env = Env()
+_FILE = "_FILE"  # what the name of a setting ends in if a file holds its value
+env = FileAwareEnv(file_suffix=_FILE, strip_whitespace=True)
 if IN_PROJECT:
     load_dotenv(PROJECT / ".env")  # into os.environ: read_env of environs 15 and newer keeps the values to itself
 
@@ -43,18 +46,46 @@ class SettingsError(OcrError):
     code = "invalid_options"
 
 
+def refuse_to_start(error: OcrError) -> NoReturn:
+    """End a process whose settings are wrong: one line, and exit code 2 as for a wrong use of the command line."""
+    print(f"ocr: {error.message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def given(name: str) -> str:
+    """The text of the setting `name`, from the variable or from the file that NAME_FILE names; empty if not set.
+
+    Raises SettingsError if both are set, or if the file is empty or cannot be read.
+    """
+    value, path = os.environ.get(name, "").strip(), os.environ.get(name + _FILE, "").strip()
+    if not path:
+        return value
+    if value:
+        raise SettingsError(f"{name} and {name}{_FILE} are both set: remove one of them")
+    try:
+        value = Path(path).read_text().strip()
+    except (OSError, ValueError) as e:
+        why = getattr(e, "strerror", None) or "it is not text"
+        raise SettingsError(f"{name}{_FILE}={path!r} cannot be read ({why}): name a file that holds {name}") from e
+    if not value:
+        raise SettingsError(f"{name}{_FILE}={path!r} is empty: write {name} into it")
+    return value
+
+
 def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: Any) -> T:
     """The variable `name`, parsed by a parser of environs; `default` if it is not set or empty. Raises SettingsError.
 
     `allowed` describes the allowed values for the error message. `how` goes to the parser.
     """
     _names.add(name)
-    raw = os.environ.get(name, "").strip()
+    raw = given(name)
     if not raw:
         return default
     try:
         value: T = parse(name, **how)
     except (EnvError, ValueError, OSError) as e:
+        if path := os.environ.get(name + _FILE):
+            raise SettingsError(f"{name}{_FILE}={path!r}: what is in the file is not allowed: {allowed}") from None
         shown = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", raw)
         raise SettingsError(f"{name}={shown!r} is not allowed: {allowed}") from e
     return value
@@ -62,7 +93,8 @@ def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: 
 
 def unknown_variables() -> Iterator[str]:
     """A line for each variable named OCR_... that is not a setting. Call it when all settings were read."""
-    for name in sorted(os.environ.keys() - _names - ELSEWHERE):
+    settings = _names | ELSEWHERE
+    for name in sorted(os.environ.keys() - settings - {name + _FILE for name in settings}):
         if name.startswith("OCR_"):
             similar = difflib.get_close_matches(name, _names, 1)
             yield f"{name} is not a setting, and changes nothing" + (f": {similar[0]} is one" if similar else "")

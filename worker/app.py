@@ -1,15 +1,13 @@
 """The Celery application."""
 
-import sys
-
 from celery import Celery
 
-from ocrqueue.settings import SettingsError
+from ocrqueue.settings import SettingsError, refuse_to_start
 
 try:
     import worker_config  # noqa: F401 -- read here, so that a wrong setting stops the start with one line
 except SettingsError as e:
-    sys.exit(f"ocr: {e.message}")
+    refuse_to_start(e)
 
 app = Celery(
     "ocrqueue",

@@ -3,8 +3,12 @@
 import os
 import sys
 
-import worker_config as config
-from ocrqueue.settings import is_loopback
+from ocrqueue.settings import SettingsError, is_loopback, refuse_to_start
+
+try:
+    import worker_config as config
+except SettingsError as e:
+    refuse_to_start(e)
 
 
 def check() -> None:

@@ -1,6 +1,5 @@
 """Checks of everything that a running queue needs. Each check yields a line, with what to do if it fails."""
 
-import os
 import shutil
 import socket
 import time
@@ -215,7 +214,7 @@ def _moved(client: Client, job: JobStatus) -> float:
 
 def _flower() -> Iterator[Finding]:
     host, port = (
-        os.environ.get("OCR_FLOWER_ADDRESS") or "127.0.0.1",
+        settings.given("OCR_FLOWER_ADDRESS") or "127.0.0.1",
         settings.integer("OCR_FLOWER_PORT", 5555, 1, 65535),
     )
     try:
@@ -227,7 +226,7 @@ def _flower() -> Iterator[Finding]:
 
 
 def _api() -> Iterator[Finding]:
-    host = os.environ.get("OCR_HTTP_ADDRESS") or "127.0.0.1"
+    host = settings.given("OCR_HTTP_ADDRESS") or "127.0.0.1"
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     url = f"http://{shown}:{settings.integer('OCR_HTTP_PORT', 8000, 1, 65535)}"
     yield from examine_api(RemoteSettings(url, None), is_wanted=False)
@@ -241,13 +240,13 @@ def _blas(live: list[Worker]) -> Iterator[Finding]:
         yield Finding(Level.OK, f"MLX multiplies with {found}")
     else:
         is_served = any("mlx-vlm" in worker.engines and worker.host == settings.hostname() for worker in live)
-        level = Level.WARNING if is_served or os.environ.get("OCR_MODEL") else Level.NOTE
+        level = Level.WARNING if is_served or settings.given("OCR_MODEL") else Level.NOTE
         yield Finding(level, f"without a fast BLAS, MLX reads ten times slower on this machine's CPU: {blas.ADVICE}")
 
 
 def _tesseract() -> Iterator[Finding]:
     """Whether Tesseract and its language data are on this machine, where it is installed or is to be served."""
-    served = os.environ.get("OCR_WORKER_ENGINES", "").replace(" ", "").split(",")
+    served = settings.given("OCR_WORKER_ENGINES").replace(" ", "").split(",")
     if not installed("tesserocr") and "tesseract" not in served:
         return
     engine = Tesseract()

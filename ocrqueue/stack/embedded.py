@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ocrqueue.redis_socket import NOTE, new_socket_path, socket_path
-from ocrqueue.settings import SettingsError, shared
+from ocrqueue.settings import SettingsError, given, shared
 
 MIN_VERSION = 7  # the first with flags for scripts
 
@@ -65,7 +65,7 @@ def version(program: str) -> int:
 
 def find_server() -> str:
     """The server program to run. Raises EmbeddedError if there is none."""
-    if named := os.environ.get("OCR_REDIS_SERVER", "").strip():
+    if named := given("OCR_REDIS_SERVER"):
         program = shutil.which(named)
         if not program or version(program) < MIN_VERSION:
             raise EmbeddedError(
@@ -142,7 +142,7 @@ def main() -> int:
         start(settings.data_dir)
     except (EmbeddedError, SettingsError) as e:
         print(f"embedded Redis: {e}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(e, SettingsError) else 1
 
 
 if __name__ == "__main__":

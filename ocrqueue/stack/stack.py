@@ -277,4 +277,4 @@ def main() -> int:
         return run(processes, settings)
     except (StackError, SettingsError, EmbeddedError, StorageError) as e:
         print(f"stack: {e}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(e, SettingsError) else 1

@@ -1,13 +1,12 @@
 """`python -m ocrqueue.web`: serves the HTTP API, on loopback by default. On any other address it requires API keys."""
 
 import socket
-import sys
 from types import FrameType
 
 import uvicorn
 
 from ocrqueue.errors import OcrError
-from ocrqueue.settings import SettingsError
+from ocrqueue.settings import SettingsError, refuse_to_start
 from ocrqueue.web.app import create_app
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.settings import WebSettings, web_settings
@@ -49,7 +48,7 @@ def main() -> None:
         app = create_app(settings)
         listening = listen(settings)
     except OcrError as e:
-        sys.exit(f"ocr: {e.message}")
+        refuse_to_start(e)
     config = uvicorn.Config(
         app,
         access_log=False,

@@ -105,7 +105,11 @@ def test_flower_listens_on_loopback_only(stack: Stack) -> None:
 
 
 def test_flower_asks_for_its_password_and_no_process_list_shows_it(stack: Stack) -> None:
-    url = start_flower(stack, OCR_FLOWER_PASSWORD="anna:hunter2")
+    """Its password and the address of Redis are in files, as the secrets of a container are."""
+    secrets = {"OCR_FLOWER_PASSWORD_FILE": "anna:hunter2", "REDIS_URL_FILE": stack.env["REDIS_URL"]}
+    for name, value in secrets.items():
+        (stack.folder / name).write_text(f"{value}\n")
+    url = start_flower(stack, REDIS_URL="", **{name: str(stack.folder / name) for name in secrets})
     assert get(f"{url}/tasks")[0] == 401
     assert get(f"{url}/tasks", "anna:hunter2")[0] == 200
     command = Path(f"/proc/{stack.processes['flower'].pid}/cmdline").read_text()

@@ -27,7 +27,7 @@ def refused(stack: Stack, **env: str) -> str:
     done = subprocess.run(
         command, cwd=PROJECT, env={**stack.env, **env}, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     return done.stdout + done.stderr
 
 

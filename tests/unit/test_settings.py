@@ -78,6 +78,64 @@ def test_values_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert boolean("OCR_X", True) is False
 
 
+def test_a_setting_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The end of the line is not part of the value. An empty variable beside the file counts as not set."""
+    file = tmp_path / "secret"
+    file.write_text("redis://:p%2Fw@host/3\n")
+    monkeypatch.setenv("REDIS_URL", "")
+    monkeypatch.setenv("REDIS_URL_FILE", str(file))
+    assert shared().redis == "redis://:p%2Fw@host/3"
+    file.write_text(" 12\r\n")
+    monkeypatch.setenv("OCR_X_FILE", str(file))
+    assert integer("OCR_X", 7, 1) == 12
+    assert not any("OCR_X_FILE" in line for line in unknown_variables())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "OCR_X_FILE={file!r} cannot be read (No such file or directory): name a file that holds OCR_X"),
+        (b"\n", "OCR_X_FILE={file!r} is empty: write OCR_X into it"),
+        (b"\xff\xfe\x00", "OCR_X_FILE={file!r} cannot be read (it is not text): name a file that holds OCR_X"),
+        (b"hunter2", "OCR_X_FILE={file!r}: what is in the file is not allowed: user:password"),
+    ],
+)
+def test_a_wrong_file_of_a_setting_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("OCR_X_FILE", str(file))
+    with pytest.raises(SettingsError) as raised:
+        text("OCR_X", "", r"[^\s:]+:\S+", "user:password")
+    assert str(raised.value) == says.format(file=str(file))
+
+
+def test_a_setting_cannot_be_given_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OCR_X", "1")
+    monkeypatch.setenv("OCR_X_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingsError, match=r"^OCR_X and OCR_X_FILE are both set: remove one of them$"):
+        integer("OCR_X", 7, 1)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["celery -A tasks.app worker", "celery -A tasks.app beat", "worker.flower", "ocrqueue.web", "ocrqueue.stack",
+     "ocrqueue.stack worker", "ocrqueue.stack.embedded", "submit jobs"],
+)  # fmt: skip
+def test_no_process_starts_without_the_file_of_its_secret(command: str, tmp_path: Path) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OCR_") and name != "REDIS_URL"}
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=PROJECT, capture_output=True, text=True, timeout=60,
+        env={**clean, "REDIS_URL_FILE": str(tmp_path / "none"), "OCR_DATA_DIR": str(tmp_path)},
+    )  # fmt: skip
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert len(lines) == 1, lines
+    assert "REDIS_URL_FILE=" in lines[0]
+    assert done.returncode == 2
+
+
 def test_a_password_in_a_wrong_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "http://user:hunter2@host/0")
     with pytest.raises(SettingsError) as raised:
