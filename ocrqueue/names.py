@@ -13,6 +13,7 @@ JOBS = PREFIX + "jobs"  # sorted set: all jobs, by time of creation
 CLAIMS = PREFIX + "claims"  # sorted set: "<job> <token>", by end of lease
 DEAD = PREFIX + "dead"  # sorted set: "<job> <page>", by time of failure; page 0 is the document itself
 UNPUBLISHED = PREFIX + "untold"  # sorted set: ended jobs whose end is not completely published, by time of ending
+TAKEN = PREFIX + "taken"  # sorted set: "<queue> <priority>" of each list of messages, by when its oldest was sent
 BACKLOG = PREFIX + "backlog"  # integer: open pages of all jobs; a job not opened yet counts as ten
 COUNTS = PREFIX + "counts"  # hash: numbers of jobs by state, and of open pages by engine and priority
 FIGURES = PREFIX + "figures"  # hash: counters and histograms since Redis began, for /metrics
@@ -25,7 +26,8 @@ CACHE_LOCK = PREFIX + "cache:lock"  # lock of the process that removes old entri
 DELIVERIES = PREFIX + "deliveries"  # sorted set: ids of all deliveries of webhooks, by time of creation
 DUE = PREFIX + "deliveries:due"  # sorted set: "<delivery> <host>" of pending ones, by next try or end of the claim
 SENDER = PREFIX + "deliveries:sender"  # lock of the process that sends deliveries; expires
-RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, and until when it frees no claim
+RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, and what it knows of the queues
+RECONCILING = PREFIX + "reconciler:lock"  # lock of the process that reconciles; expires
 
 # Celery's remote control
 UNLOAD = "ocr_unload"  # every child frees its models
@@ -59,6 +61,16 @@ def job_key(job: str) -> str:
 def pages_key(job: str) -> str:
     """The hash of a job's pages that are claimed, open again, cancelled or failed; see `ledger/lua/prelude.lua`."""
     return f"{PREFIX}job:{job}:pages"
+
+
+def sent_key(queue: str, priority: str) -> str:
+    """The sorted set of jobs with a message in a list, by the time at which the oldest was sent, or before it."""
+    return f"{PREFIX}sent:{queue} {priority}"
+
+
+def again_key(queue: str) -> str:
+    """The sorted set of jobs whose pages a second engine reads in this queue, by the time until which it may."""
+    return f"{PREFIX}again:{queue}"
 
 
 def taking_key(job: str) -> str:

@@ -19,6 +19,7 @@ from ocrqueue.ledger.records import (
     Claim,
     ClaimedPage,
     Job,
+    Mending,
     Message,
     Other,
     Outcome,
@@ -35,26 +36,10 @@ from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, Return
 
 __all__ = [
-    "MISSING_TEXT",
-    "NOBODY",
-    "Claim",
-    "ClaimedPage",
-    "Job",
-    "LastTry",
-    "Ledger",
-    "Measured",
-    "Message",
-    "NewerRecord",
-    "Other",
-    "Outcome",
-    "PageRecord",
-    "Publication",
-    "Source",
-    "Step",
-    "Submitter",
-    "Webhook",
+    "MISSING_TEXT", "NOBODY", "Claim", "ClaimedPage", "Job", "LastTry", "Ledger", "Measured", "Mending", "Message",
+    "NewerRecord", "Other", "Outcome", "PageRecord", "Publication", "Source", "Step", "Submitter", "Webhook",
     "fingerprint",
-]
+]  # fmt: skip
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
 _AT_ONCE = 200  # records that are read in one transaction, in which Redis does nothing else
@@ -94,11 +79,15 @@ class Ledger:
         raw = self._scripts[script](keys=scripts.keys(job), args=self._argv(job, args))
         return _decode(job, raw)
 
+    def run_all(self, script: str, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """Run a script for several jobs, given as (job, argument, ...), in one round trip; its answers as they come."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for job, *args in calls:
+                self._scripts[script](keys=scripts.keys(job), args=self._argv(job, args), client=pipe)
+            return pipe.execute()
+
     def _step(self, script: str, job: str, *args: object) -> Step:
-        reply = self.run(script, job, *args)
-        if reply is None:
-            return Step(False)
-        return Step(not reply.get("stale", False), _messages(job, reply), reply)
+        return _stepped(job, self.run(script, job, *args))
 
     # -- creating a job --------------------------------------------------------------------------------------------
     def create(
@@ -219,10 +208,7 @@ class Ledger:
 
     def renew(self, claims: Iterable[tuple[str, str]]) -> None:
         """Extend the leases of these claims, given as (job, token). A claim that is not live stays so."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            for job, token in claims:
-                self._scripts["renew"](keys=scripts.keys(job), args=self._argv(job, [token]), client=pipe)
-            pipe.execute()
+        self.run_all("renew", claims)
 
     def now(self) -> float:
         """The server's time in seconds since 1970. All leases use it."""
@@ -260,12 +246,13 @@ class Ledger:
         if not reply["dropped"]:
             raise WrongState(f"job {job} is {reply['state']}: cancel it first, and drop it once it has ended")
 
-    def mend(self, job: str, lanes: int, queue_empty: bool, documents_empty: bool, patience: float) -> Step:
-        """Send messages again that seem lost, and adapt the number of lanes. Changes nothing in a healthy job.
+    def mend(self, *orders: Mending) -> dict[str, Step | None]:
+        """Send messages again that are lost, and adapt the number of lanes. Changes nothing in a healthy job.
 
-        `lanes` is 0 if no live worker serves the job's queue. After `patience` seconds without one, open pages fail.
+        Returns a step for each job, in one round trip; None for a record of a newer version.
         """
-        return self._step("mend", job, lanes, int(queue_empty), int(documents_empty), patience)
+        answers = self.run_all("mend", (order.args() for order in orders))
+        return {order.job: _mended(order.job, raw) for order, raw in zip(orders, answers, strict=True)}
 
     def _known(self, script: str, job: str, *args: object) -> Step:
         reply = self.run(script, job, *args)
@@ -291,10 +278,7 @@ class Ledger:
         """Count all jobs again in `names.COUNTS` and `names.WAITING`, where workers of older versions count nothing."""
         jobs = self.jobs()
         for start in range(0, len(jobs), _COUNTED_AT_ONCE):
-            with self.redis.pipeline(transaction=False) as pipe:
-                for job in jobs[start : start + _COUNTED_AT_ONCE]:
-                    self._scripts["settle"](keys=scripts.keys(job), args=self._argv(job, []), client=pipe)
-                pipe.execute()
+            self.run_all("settle", ((job,) for job in jobs[start : start + _COUNTED_AT_ONCE]))
         self.run("recount", "")
 
     # -- looking -------------------------------------------------------------------------------------------------
@@ -366,6 +350,18 @@ def _decode(job: str, raw: object) -> dict[str, Any] | None:
     if "newer" in reply:
         raise _newer(job, reply["newer"])
     return reply
+
+
+def _stepped(job: str, reply: dict[str, Any] | None) -> Step:
+    """The step of a script's answer; None: the job is unknown."""
+    return Step(reply is not None and not reply.get("stale", False), _messages(job, reply or {}), reply or {})
+
+
+def _mended(job: str, raw: object) -> Step | None:
+    try:
+        return _stepped(job, _decode(job, raw))
+    except NewerRecord:
+        return None
 
 
 def _unless_last(reply: dict[str, Any] | None) -> dict[str, Any] | None:

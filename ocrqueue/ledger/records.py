@@ -305,6 +305,23 @@ class Step:
     reply: Mapping[str, Any] = field(default_factory=dict)  # the script's answer
 
 
+@dataclass(frozen=True, slots=True)
+class Mending:
+    """What the reconciler knows about a job that it looks at."""
+
+    job: str
+    lanes: int  # wanted; 0: no live worker serves the job's queue
+    queue_empty: bool  # whether no message is in the job's list of its queue
+    documents_empty: bool  # whether no message is in its list of the documents queue
+    patience: float  # seconds without a worker after which open pages fail
+    unserved: float | None = None  # since when no worker serves the queue, in seconds since 1970; None: not known
+
+    def args(self) -> tuple[object, ...]:
+        """What the script is called with."""
+        empty = int(self.queue_empty), int(self.documents_empty)
+        return self.job, self.lanes, *empty, self.patience, "" if self.unserved is None else self.unserved
+
+
 def fingerprint(source: Source, options: Options) -> str:
     """A text that is equal for two submissions of the same document (or URL) with the same options.
 

@@ -61,4 +61,5 @@ def keys(job: str) -> list[str]:
         names.deliveries_key(job),
         names.DELIVERIES,
         names.DUE,
+        names.TAKEN,
     ]

@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from ocrqueue.ledger.workers import Worker
 
 _LANES_PER_CHILD = 2  # one page is being read, the next one waits
+_MANY, _JOBS_PER_CHILD = 1000, 4  # jobs in a queue, and for each child, beyond which one lane of each is enough
 
 
-def wanted_lanes(children: int) -> int:
-    """How many lanes a job has whose queue is served by this number of worker children."""
-    return _LANES_PER_CHILD * children
+def wanted_lanes(children: int, jobs: int = 0) -> int:
+    """How many lanes a job has whose queue is served by `children` worker children, and in which `jobs` jobs wait.
+
+    Each lane's ticket needs a kilobyte of Redis. Where many jobs wait, one of each keeps all children busy.
+    """
+    return 1 if children and jobs > max(_MANY, _JOBS_PER_CHILD * children) else _LANES_PER_CHILD * children
 
 
 def children_of(queue: str, workers: Iterable[Worker]) -> int:

@@ -11,6 +11,7 @@ from ocrqueue.errors import DocumentError
 from ocrqueue.fetching.sources import fetch_source
 from ocrqueue.ledger import ClaimedPage, Job, Ledger, Source, Step
 from ocrqueue.ledger.records import job_note
+from ocrqueue.ledger.waiting import jobs_waiting
 from ocrqueue.ledger.workers import live
 from ocrqueue.limits import Limits
 from ocrqueue.options import select_pages
@@ -55,7 +56,7 @@ def open_job(
     }
     cached = _from_cache(replace(job, source=source), asked, offer.reads_as, spool, cache, limits)
     read = {index: cached[number] for index, number in enumerate(asked, 1) if number in cached}
-    lanes = wanted_lanes(max(1, children_of(offer.queue, workers)))
+    lanes = wanted_lanes(max(1, children_of(offer.queue, workers)), jobs_waiting(ledger.redis, offer.queue))
     return ledger.open(job.id, token, len(asked), lanes, record, read)
 
 

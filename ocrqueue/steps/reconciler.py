@@ -1,17 +1,27 @@
 """The reconciler finds jobs that do not move on, and makes them move. It changes nothing in a healthy job.
 
 All state is in Redis; Celery messages only start work. So after a lost message or a killed worker the job is intact,
-but nothing happens in it. Each run looks at every open job once, and reads the lengths of the queues.
+but nothing happens in it. A run looks at the jobs whose messages left their list without being answered, and at a part
+of all others. So its cost depends on what happened, not on how many jobs are open.
 """
 
 import logging
+import math
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
+
+from redis.exceptions import LockError
+from redis.lock import Lock
 
 from ocrqueue import names
 from ocrqueue.errors import OcrError
-from ocrqueue.ledger import Ledger, Message, NewerRecord, Source, Submitter, figures
+from ocrqueue.ledger import Ledger, Mending, Message, NewerRecord, Source, Submitter, figures
+from ocrqueue.ledger.cursors import Cursor, members_after
+from ocrqueue.ledger.waiting import MessageList, forget, lost_after, message_lists, reading_again, sent_before
 from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.options import Options
 from ocrqueue.states import MessageKind, Return
@@ -21,15 +31,24 @@ from ocrqueue.storage.spool import JOB, Spool
 
 log = logging.getLogger(__name__)
 
-# kombu has one list for each of its four priorities
-_PRIORITY_LISTS = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+_AT_ONCE = 500  # open jobs that are looked at in one round trip, and in each run though nothing seems wrong
+_MOST = 5000  # jobs of one list that are mended in one run; the next run goes on
+_UNSERVED = "unserved "  # before a queue's name, in the reconciler's hash: since when no worker serves it
 _SWEEP_SECONDS = 600  # how often the spool is searched for jobs that Redis has lost
 _GRACE_SECONDS = 120  # a younger job may not have been written to Redis yet
 
 
 @dataclass(frozen=True, slots=True)
+class _Queue:
+    """A queue of pages at the time of a run."""
+
+    lanes: int  # that a job of the queue should have; 0: no live worker serves it
+    unserved: float | None  # since when, in seconds since 1970; None: a worker serves it
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciler:
-    """The reconciler. Two processes may call `run` at the same time."""
+    """The reconciler. Of two processes that call `run` at the same time, one does nothing."""
 
     ledger: Ledger
     spool: Spool
@@ -38,12 +57,22 @@ class Reconciler:
 
     def run(self) -> list[Message]:
         """Free lost claims and wake jobs. Returns the messages to send, also for ends that were not published."""
+        lock = self.ledger.redis.lock(names.RECONCILING, timeout=max(10.0, 2 * self.tick), blocking=False)
+        if not lock.acquire():
+            return []
+        try:
+            return self._run(lock)
+        finally:
+            with suppress(LockError):  # it took too long, or Redis lost the lock
+                lock.release()
+
+    def _run(self, lock: Lock) -> list[Message]:
         now = self.ledger.now()
         workers = live(self.ledger.redis)
         messages: list[Message] = []
         if self._may_free(now):
             messages += self._free(now)
-        messages += self._mend(workers)
+        messages += self._mend(now, workers, lock)
         messages += self._unpublished(now)
         messages += self._forgotten(now)
         if not figures.are_whole(self.ledger.redis):
@@ -91,35 +120,77 @@ class Reconciler:
             messages += step.messages
         return messages
 
-    def _mend(self, workers: list[Worker]) -> list[Message]:
-        jobs = cast("list[str]", self.ledger.redis.zrange(names.OPEN, 0, -1))
-        if not jobs:
-            return []
-        queues = self._queues(jobs)
-        lengths = self._lengths({names.DOCUMENTS_QUEUE, *(q for q in queues.values() if q)})
-        children = {queue: children_of(queue, workers) for queue in lengths}
+    def _mend(self, now: float, workers: list[Worker], lock: Lock) -> list[Message]:
+        """Mend the jobs whose messages may be lost, and the next part of all open jobs."""
+        lists = message_lists(self.ledger.redis, now, self.ledger.lease)
+        queues = self._queues(lists, now, workers)
+        jobs = list(dict.fromkeys([*self._late(lists, queues, now), *self._next_part()]))
         messages: list[Message] = []
-        for job, queue in queues.items():
-            wanted = wanted_lanes(children.get(queue, 0))
-            empty = not lengths.get(queue, 0)
-            with suppress(NewerRecord):  # a reconciler of the newer version wakes it
-                idle = not lengths[names.DOCUMENTS_QUEUE]
-                messages += self.ledger.mend(job, wanted, empty, idle, self.patience).messages
+        for start in range(0, len(jobs), _AT_ONCE):
+            messages += self._mend_some(jobs[start : start + _AT_ONCE], lists, queues)
+            with suppress(LockError):  # another one may have begun
+                lock.reacquire()
         return messages
 
-    def _queues(self, jobs: list[str]) -> dict[str, str]:
+    def _queues(self, lists: list[MessageList], now: float, workers: list[Worker]) -> dict[str, "_Queue"]:
+        """The queues of pages by name. Keeps since when each is served by no worker."""
+        redis, jobs = self.ledger.redis, Counter[str]()
+        for one in lists:
+            jobs[one.queue] += one.jobs
+        del jobs[names.DOCUMENTS_QUEUE]
+        children = {queue: children_of(queue, workers) for queue in jobs}
+        with redis.pipeline() as pipe:
+            for queue, served in children.items():
+                if served:
+                    pipe.hdel(names.RECONCILER, _UNSERVED + queue)
+                else:
+                    pipe.hsetnx(names.RECONCILER, _UNSERVED + queue, str(now))
+            pipe.hgetall(names.RECONCILER)
+            state = pipe.execute()[-1]
+        since = {queue: float(state[field]) for queue in jobs if (field := _UNSERVED + queue) in state}
+        return {queue: _Queue(wanted_lanes(children[queue], jobs[queue]), since.get(queue)) for queue in jobs}
+
+    def _late(self, lists: list[MessageList], queues: dict[str, "_Queue"], now: float) -> Iterator[str]:
+        """The jobs with a message that was sent before others that were taken, or that waited too long for a worker."""
+        redis, lease = self.ledger.redis, self.ledger.lease
+        for one in lists:
+            queue = queues.get(one.queue)
+            until = one.taken - lost_after(lease)
+            if queue and queue.unserved is not None:  # nothing is sent again for nobody
+                until = now - self.patience if now - queue.unserved >= self.patience else 0.0
+            yield from sent_before(redis, one, until, _MOST)
+        for name, queue in queues.items():
+            gone = queue.unserved is not None and now - queue.unserved >= lease
+            yield from reading_again(redis, name, math.inf if gone else now, _MOST)
+
+    def _next_part(self) -> list[str]:
+        """The open jobs that follow those of the last run, so that all are looked at in turn.
+
+        They find what an older version did, which keeps no lists, and fit the lanes of jobs to the workers.
+        """
+        redis = self.ledger.redis
+        cursor = cast("str | None", redis.hget(names.RECONCILER, "cursor"))
+        part = members_after(redis, names.OPEN, Cursor.parse(cursor) if cursor else None, _AT_ONCE, newest_first=False)
+        if len(part) == _AT_ONCE:
+            redis.hset(names.RECONCILER, "cursor", str(part[-1]))
+        else:
+            redis.hdel(names.RECONCILER, "cursor")
+        return [at.member for at in part]
+
+    def _mend_some(self, jobs: list[str], lists: list[MessageList], queues: dict[str, "_Queue"]) -> list[Message]:
         with self.ledger.redis.pipeline(transaction=False) as pipe:
             for job in jobs:
-                pipe.hget(names.job_key(job), "queue")
-            return {job: queue or "" for job, queue in zip(jobs, pipe.execute(), strict=True)}
-
-    def _lengths(self, queues: set[str]) -> dict[str, int]:
-        with self.ledger.redis.pipeline(transaction=False) as pipe:
-            for queue in queues:
-                for suffix in _PRIORITY_LISTS:
-                    pipe.llen(queue + suffix)
-            found = iter(pipe.execute())
-        return {queue: sum(next(found) for _ in _PRIORITY_LISTS) for queue in queues}
+                pipe.hmget(names.job_key(job), "queue", "priority")
+            about = pipe.execute()
+        idle = {(one.queue, one.priority) for one in lists if one.is_empty}
+        orders = []
+        for job, (name, priority) in zip(jobs, about, strict=True):
+            queue = queues.get(name or "", _Queue(0, None))
+            empty = (name, priority) in idle, (names.DOCUMENTS_QUEUE, priority) in idle
+            orders.append(Mending(job, queue.lanes, *empty, self.patience, queue.unserved))
+        steps = self.ledger.mend(*orders)
+        forget(self.ledger.redis, lists, (job for job, step in steps.items() if step is not None and not step.reply))
+        return [message for step in steps.values() if step is not None for message in step.messages]
 
     def _unpublished(self, now: float) -> list[Message]:
         late = cast(
@@ -139,9 +210,7 @@ class Reconciler:
             return []
         redis.hset(names.RECONCILER, mapping={"run_id": run_id, "swept": str(now)})
         messages: list[Message] = []
-        for job in self.spool.jobs():
-            if redis.exists(names.job_key(job)):
-                continue
+        for job in self._unknown(self.spool.jobs()):
             try:
                 if rounds.has_ended(self.spool, job):
                     continue
@@ -153,6 +222,14 @@ class Reconciler:
             except (OcrError, FileNotFoundError, KeyError, TypeError, ValueError) as e:
                 log.warning("job=%s: it cannot be created again from its folder in the spool: %s", job, e)
         return messages
+
+    def _unknown(self, jobs: Iterator[str]) -> Iterator[str]:
+        """Those of these jobs that Redis does not know."""
+        while some := list(islice(jobs, _AT_ONCE)):
+            with self.ledger.redis.pipeline(transaction=False) as pipe:
+                for job in some:
+                    pipe.exists(names.job_key(job))
+                yield from (job for job, known in zip(some, pipe.execute(), strict=True) if not known)
 
     def _take_up(self, job: str, note: dict[str, Any]) -> list[Message]:
         log.warning("job=%s: Redis had lost it; created again from the spool", job)

@@ -19,6 +19,7 @@ from ocrqueue.layout import blocks_by_rules
 from ocrqueue.ledger import Claim, Job, Ledger, Measured, Step
 from ocrqueue.ledger.figures import STRUCTURE
 from ocrqueue.ledger.page_records import claimed
+from ocrqueue.ledger.waiting import jobs_waiting
 from ocrqueue.ledger.workers import Structure, Worker, live
 from ocrqueue.limits import Limits
 from ocrqueue.pages import PageText, PageWarning
@@ -169,7 +170,7 @@ def open_structuring(job: Job, token: str, ledger: Ledger) -> Step:
     queue = _queue(of, workers)
     record = {"total": of.total or 0, "engine": STRUCTURE, "model": "", "revision": "", "queue": queue}
     others = {index: None for index, page in enumerate(pages, 1) if page.state != PageState.OK}  # nothing is to be done
-    lanes = wanted_lanes(max(1, children_of(queue, workers)))
+    lanes = wanted_lanes(max(1, children_of(queue, workers)), jobs_waiting(ledger.redis, queue))
     return ledger.open(job.id, token, len(pages), lanes, record, others)
 
 

@@ -8,7 +8,20 @@ from ocrqueue.errors import PageError
 from ocrqueue.ledger import Ledger, Measured, figures
 from ocrqueue.options import Options
 from ocrqueue.states import JobState, Return
-from tests.support.ledger_steps import BROKEN, BUSY, JOB, SOURCE, assembled, later, opened, read, retry, turn
+from tests.support.ledger_steps import (
+    BROKEN,
+    BUSY,
+    JOB,
+    SOURCE,
+    START,
+    assembled,
+    later,
+    mend,
+    opened,
+    read,
+    retry,
+    turn,
+)
 
 RAPID = ("rapidocr",)
 
@@ -41,7 +54,7 @@ def test_pages_that_a_cancel_or_a_missing_worker_ends_are_counted(ledger: Ledger
     ledger.cancel(JOB)
     opened(ledger, 2, job="b")
     for _ in range(2):
-        ledger.mend("b", 0, **{**BUSY, "patience": 0})
+        mend(ledger, 0, job="b", **{**BUSY, "patience": 0, "unserved": START})
     assert figures.read(redis).pages == {("rapidocr", "cancelled"): 3, ("rapidocr", "failed"): 2}
 
 

@@ -13,13 +13,13 @@ from ocrqueue.options import Options
 from ocrqueue.states import Return
 from tests.support.ledger_steps import (
     BROKEN,
-    BUSY,
     IDLE,
     JOB,
     SOURCE,
     assembled,
     dump,
     later,
+    mend,
     opened,
     read,
     retry,
@@ -132,7 +132,7 @@ def test_no_step_but_create_makes_a_job(ledger: Ledger, redis: "redis_py.Redis")
         ledger.return_claim(JOB, "t1", Return.RELEASE),
         ledger.return_claim(JOB, "t1", Return.LOST),
         ledger.return_claim(JOB, "t1", Return.EXPIRED),
-        ledger.mend(JOB, 2, **IDLE),
+        mend(ledger, 2, **IDLE),
     ]
     assert not any(step.done or step.messages for step in steps)
     ledger.renew([(JOB, "t1")])
@@ -252,8 +252,8 @@ def test_a_document_that_could_not_be_opened_is_opened_anew(ledger: Ledger) -> N
     job = ledger.job(JOB)
     assert (job.state, job.round, job.code, job.ended) == ("queued", 2, None, None)
     assert (ledger.dead(), ledger.backlog()) == ([], 10)
-    later(ledger, 60)
-    assert sent(ledger.mend(JOB, 1, **BUSY)) == [("document",)]
+    later(ledger, 20)
+    assert sent(mend(ledger, 1, **IDLE)) == [("document",)]
 
 
 def test_a_job_that_was_cancelled_before_it_was_opened_reads_all_pages_after_a_retry(ledger: Ledger) -> None:
@@ -337,7 +337,7 @@ def test_nothing_of_a_dropped_job_remains(ledger: Ledger, redis: "redis_py.Redis
     ledger.cancel(JOB)
     assembled(ledger, missing=(1,))
     ledger.drop(JOB)
-    assert set(redis.keys()) == {names.BACKLOG, names.COUNTS, names.FIGURES, names.MINUTES}
+    assert set(redis.keys()) == {names.BACKLOG, names.COUNTS, names.FIGURES, names.MINUTES, names.TAKEN}
     assert set(redis.hgetall(names.COUNTS).values()) == {"0"}
     assert (ledger.backlog(), ledger.jobs(), ledger.dead()) == (0, [], [])
 

@@ -271,9 +271,13 @@ class LedgerMachine(LedgerPair):
         idle=st.booleans(),
         documents_idle=st.booleans(),
         patience=st.sampled_from((0, 60, 900)),
+        ago=st.sampled_from((None, 0, 50, 1000)),
     )
-    def reconcile(self, data: st.DataObject, wanted: int, idle: bool, documents_idle: bool, patience: int) -> None:
-        self.mend(self.some_job(data), wanted, idle, documents_idle, patience)
+    def reconcile(
+        self, data: st.DataObject, wanted: int, idle: bool, documents_idle: bool, patience: int, ago: int | None
+    ) -> None:
+        unserved = None if ago is None else self.plain.now - ago
+        self.mend(self.some_job(data), wanted, idle, documents_idle, patience, unserved)
 
     @rule(lost=st.booleans())
     def the_jobs_are_counted_again(self, lost: bool) -> None:
@@ -302,7 +306,7 @@ class LedgerMachine(LedgerPair):
         assert all(job.has_ended for job in self.plain.jobs.values()), "a job is stuck"
         for job in self.plain.jobs:
             self.ledger.drop(job)
-        self.redis.delete("somewhere", names.FIGURES, names.MINUTES)
+        self.redis.delete("somewhere", names.FIGURES, names.MINUTES, names.TAKEN)
         left = dump(self.redis)
         assert set(left.pop(names.COUNTS, {}).values()) <= {"0"}
         assert left == ({names.BACKLOG: "0"} if self.plain.made else {})

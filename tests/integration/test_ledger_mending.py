@@ -8,7 +8,7 @@ import redis as redis_py
 from ocrqueue import names
 from ocrqueue.client.listing import all_dead
 from ocrqueue.errors import PageError, QueueFull
-from ocrqueue.ledger import Claim, Ledger, NewerRecord, Source
+from ocrqueue.ledger import Claim, Ledger, Mending, NewerRecord, Source
 from ocrqueue.options import Options
 from ocrqueue.states import Return
 from tests.support.ledger_steps import (
@@ -17,9 +17,11 @@ from tests.support.ledger_steps import (
     IDLE,
     JOB,
     SOURCE,
+    START,
     assembled,
     dump,
     later,
+    mend,
     opened,
     read,
     retry,
@@ -29,12 +31,21 @@ from tests.support.ledger_steps import (
 )
 
 
+def records(redis: "redis_py.Redis") -> dict[str, Any]:
+    """Everything but the lists of messages, which the reconciler brings up to date."""
+    return {
+        key: value
+        for key, value in dump(redis).items()
+        if not key.startswith((names.TAKEN, names.sent_key("", "")[:9]))
+    }
+
+
 # -- mending ---------------------------------------------------------------------------------------------------------
 def test_mending_makes_no_difference_to_a_healthy_job(ledger: Ledger, redis: "redis_py.Redis") -> None:
     def untouched() -> bool:
-        before = dump(redis)
-        step = ledger.mend(JOB, 2, **IDLE)
-        return step.messages == [] and dump(redis) == before
+        before = records(redis)
+        step = mend(ledger, 2, **IDLE)
+        return step.messages == [] and records(redis) == before
 
     ledger.create(JOB, SOURCE, Options())
     later(ledger, 10)
@@ -67,71 +78,112 @@ def test_a_lost_ticket_is_sent_again_with_the_same_serial_soon_where_the_queue_i
     opened(ledger, 3)
     read(ledger, None)
     later(ledger, 19)
-    assert sent(ledger.mend(JOB, 1, **IDLE)) == []
+    assert sent(mend(ledger, 1, **IDLE)) == []
     later(ledger, 1)
-    assert sent(ledger.mend(JOB, 1, **IDLE)) == [("page", 0, 1)]
+    assert sent(mend(ledger, 1, **IDLE)) == [("page", 0, 1)]
     later(ledger, 20)
-    assert sent(ledger.mend(JOB, 1, **IDLE)) == [("page", 0, 1)]
+    assert sent(mend(ledger, 1, **IDLE)) == [("page", 0, 1)]
 
 
-def resent(ledger: Ledger, seconds: int) -> list[tuple[int, tuple[Any, ...]]]:
-    """What a reconciler that comes every 20 s sends, and the seconds between."""
-    found, last = [], ledger.clock or 0
-    for _ in range(seconds // 20):
+def test_a_backlog_makes_no_second_message(ledger: Ledger) -> None:
+    """Neither for a document, nor for a ticket or an assembly, however long the queue is not empty."""
+    ledger.create("queued", SOURCE, Options())
+    opened(ledger, 3, lanes=2, job="running")
+    opened(ledger, 1, job="read")
+    read(ledger, None, job="read")
+    for _ in range(500):
         later(ledger, 20)
-        for message in sent(ledger.mend(JOB, 1, **BUSY)):
-            found.append((int((ledger.clock or 0) - last), message))
-            last = ledger.clock or 0
-    return found
+        assert [sent(mend(ledger, 2, job=job, **BUSY)) for job in ("queued", "running", "read")] == [[], [], []]
 
 
-def test_a_lost_ticket_is_sent_again_ever_more_rarely_where_the_queue_is_not_empty(ledger: Ledger) -> None:
+def test_a_lost_ticket_is_found_when_a_later_one_is_taken(ledger: Ledger) -> None:
     opened(ledger, 3)
-    assert resent(ledger, 3700) == [(wait, ("page", 0, 0)) for wait in (60, 120, 240, 480, 900, 900, 900)]
-    read(ledger, None)
-    assert resent(ledger, 60) == [(60, ("page", 0, 1))], "a turn that was taken begins anew"
+    later(ledger, 19)
+    opened(ledger, 2, job="soon")
+    later(ledger, 1)
+    opened(ledger, 2, job="later")
+    opened(ledger, 2, job="urgent", priority="high")
+    later(ledger, 500)
+    turn(ledger, "t1", job="urgent")
+    turn(ledger, "t2", job="soon")
+    assert sent(mend(ledger, 1, **BUSY)) == [], "it may be on its way"
+    turn(ledger, "t3", job="later")
+    assert sent(mend(ledger, 1, **BUSY)) == [("page", 0, 0)]
+    assert sent(mend(ledger, 1, **BUSY)) == [], "it waits again"
+
+
+def test_a_message_that_was_sent_twice_says_nothing_about_others(ledger: Ledger) -> None:
+    """It may be the first of the two that was taken, before others that were sent meanwhile."""
+    opened(ledger, 3, job="twice")
+    later(ledger, 20)
+    opened(ledger, 3)
+    later(ledger, 20)
+    assert sent(mend(ledger, 1, job="twice", **IDLE)) == [("page", 0, 0)]
+    later(ledger, 20)
+    turn(ledger, "t", job="twice")
+    assert sent(mend(ledger, 1, **BUSY)) == []
+
+
+def test_a_job_of_a_plain_message_says_nothing_about_others(ledger: Ledger) -> None:
+    """It is created when its message is taken, so it never waited in the queue."""
+    ledger.create(JOB, SOURCE, Options())
+    later(ledger, 100)
+    ledger.create("plain", SOURCE, Options())
+    ledger.begin("plain", "document", "opener")
+    assert sent(mend(ledger, 1, **BUSY)) == []
 
 
 def test_a_lost_document_is_sent_again(ledger: Ledger) -> None:
     ledger.create(JOB, SOURCE, Options())
-    assert resent(ledger, 1900) == [(wait, ("document",)) for wait in (60, 120, 240, 480, 900)]
     later(ledger, 20)
-    assert sent(ledger.mend(JOB, 1, **IDLE)) == [("document",)]
+    ledger.create("later", SOURCE, Options())
+    later(ledger, 20)
+    assert sent(mend(ledger, 1, **BUSY)) == []
+    ledger.begin("later", "document", "opener")
+    assert sent(mend(ledger, 1, **BUSY)) == [("document",)]
+    later(ledger, 20)
+    assert sent(mend(ledger, 1, **BUSY)) == []
+    assert sent(mend(ledger, 1, **IDLE)) == [("document",)]
 
 
 def test_a_lost_assembly_is_sent_again(ledger: Ledger) -> None:
     opened(ledger, 1)
     read(ledger, None)
-    assert resent(ledger, 1900) == [(wait, ("assemble", 1)) for wait in (60, 120, 240, 480, 900)]
     later(ledger, 20)
-    assert sent(ledger.mend(JOB, 1, **IDLE)) == [("assemble", 1)]
+    ledger.create("later", SOURCE, Options())
+    later(ledger, 20)
+    assert sent(mend(ledger, 1, **BUSY)) == []
+    ledger.begin("later", "document", "opener")
+    assert sent(mend(ledger, 1, **BUSY)) == [("assemble", 1)]
+    later(ledger, 20)
+    assert sent(mend(ledger, 1, **IDLE)) == [("assemble", 1)]
 
 
 def test_lanes_come_and_go_with_the_workers(ledger: Ledger) -> None:
     opened(ledger, 9, lanes=1)
-    assert sent(ledger.mend(JOB, 3, **BUSY)) == [("page", 1, 0), ("page", 2, 0)]
+    assert sent(mend(ledger, 3, **BUSY)) == [("page", 1, 0), ("page", 2, 0)]
     assert ledger.job(JOB).lanes == 3
     claims = [turn(ledger, f"t{lane}", lane=lane) for lane in range(3)]
-    assert sent(ledger.mend(JOB, 1, **BUSY)) == []
+    assert sent(mend(ledger, 1, **BUSY)) == []
     assert sent(ledger.finish(claims[2], {3: None})) == [], "its lane is not wanted any more"
     assert sent(ledger.finish(claims[1], {2: None})) == []
     assert sent(ledger.finish(claims[0], {1: None})) == [("page", 0, 1)]
-    assert sent(ledger.mend(JOB, 2, **BUSY)) == [("page", 1, 1)], "wanted again, it is there at once"
-    assert sent(ledger.mend(JOB, 50, **BUSY))[0] == ("page", 2, 1)
+    assert sent(mend(ledger, 2, **BUSY)) == [("page", 1, 1)], "wanted again, it is there at once"
+    assert sent(mend(ledger, 50, **BUSY))[0] == ("page", 2, 1)
     assert ledger.job(JOB).lanes == 9, "never more than pages"
 
 
 def test_workers_that_come_and_go_do_not_multiply_tickets(ledger: Ledger) -> None:
     opened(ledger, 9, lanes=4)
     for _ in range(5):
-        assert sent(ledger.mend(JOB, 1, **BUSY)) == []
-        assert sent(ledger.mend(JOB, 4, **BUSY)) == []
+        assert sent(mend(ledger, 1, **BUSY)) == []
+        assert sent(mend(ledger, 4, **BUSY)) == []
 
 
 def test_a_job_opened_while_no_worker_was_there_starts_with_the_first(ledger: Ledger) -> None:
     assert sent(opened(ledger, 3, lanes=0)) == []
-    assert sent(ledger.mend(JOB, 0, **IDLE)) == []
-    assert sent(ledger.mend(JOB, 2, **IDLE)) == [("page", 0, 0), ("page", 1, 0)]
+    assert sent(mend(ledger, 0, **IDLE)) == []
+    assert sent(mend(ledger, 2, **IDLE)) == [("page", 0, 0), ("page", 1, 0)]
 
 
 def test_pages_that_no_worker_reads_fail_in_the_end(ledger: Ledger) -> None:
@@ -140,14 +192,15 @@ def test_pages_that_no_worker_reads_fail_in_the_end(ledger: Ledger) -> None:
     turn(ledger, "t1")
     ledger.return_claim(JOB, "t1", Return.LOST)
     last = turn(ledger, "t2")
-    assert sent(ledger.mend(JOB, 0, **IDLE)) == []
+    assert sent(mend(ledger, 0, **IDLE)) == []
     later(ledger, 3599)
-    assert sent(ledger.mend(JOB, 0, **IDLE)) == []
+    assert sent(mend(ledger, 0, unserved=START, **IDLE)) == []
     later(ledger, 1)
-    assert sent(ledger.mend(JOB, 0, **IDLE)) == [], "one page is still being read"
+    assert sent(mend(ledger, 0, unserved=START, **IDLE)) == [], "one page is still being read"
     assert states(ledger) == ["ok", "claimed", "failed", "failed"]
     assert sent(ledger.return_claim(JOB, last.token, Return.LOST)) == [("page", 0, 3)]
-    assert sent(ledger.mend(JOB, 0, **IDLE)) == [("assemble", 1)]
+    later(ledger, 3600)
+    assert sent(mend(ledger, 0, unserved=START, **IDLE)) == [("assemble", 1)]
     pages = list(ledger.pages(ledger.job(JOB)))
     assert [p.code for p in pages[1:]] == ["model_missing"] * 3
     assert "60 minutes" in (pages[3].message or "")
@@ -155,18 +208,9 @@ def test_pages_that_no_worker_reads_fail_in_the_end(ledger: Ledger) -> None:
     assert assembled(ledger) == "partial"
     retry(ledger)
     assert ledger.backlog() == 3
-    later(ledger, 20)
-    assert sent(ledger.mend(JOB, 0, **IDLE)) == [], "a retry has its own patience"
+    later(ledger, 3599)
+    assert sent(mend(ledger, 0, unserved=START, **IDLE)) == [], "a retry has its own patience"
     assert states(ledger) == ["ok", "open", "open", "open"]
-
-
-def test_the_patience_begins_anew_with_every_worker(ledger: Ledger) -> None:
-    opened(ledger, 2)
-    for _ in range(3):
-        ledger.mend(JOB, 0, **IDLE)
-        later(ledger, 2000)
-        ledger.mend(JOB, 1, **IDLE)
-    assert states(ledger) == ["open", "open"]
 
 
 # -- fairness, versions, limits --------------------------------------------------------------------------------------
@@ -194,11 +238,11 @@ def test_a_record_of_a_newer_version_is_left_alone(ledger: Ledger, redis: "redis
         lambda: ledger.cancel(JOB),
         lambda: ledger.retry(JOB, 1),
         lambda: ledger.drop(JOB),
-        lambda: ledger.mend(JOB, 1, **IDLE),
     ]
     for step in steps:
         with pytest.raises(NewerRecord, match=f"version {names.VERSION + 1}"):
             step()
+    assert ledger.mend(Mending(JOB, 1, **IDLE)) == {JOB: None}
     assert dump(redis) == before
 
 
@@ -226,7 +270,7 @@ def test_a_full_redis_takes_no_job_but_lets_the_others_end(ledger: Ledger, redis
         later(ledger, 30)
         assert not ledger.return_claim(JOB, claim.token, Return.EXPIRED).done, "a lease can still be renewed"
         ledger.return_claim(JOB, claim.token, Return.LOST)
-        ledger.mend(JOB, 2, **IDLE)
+        mend(ledger, 2, **IDLE)
         ledger.cancel("other")
         read(ledger, None, None)
         assert assembled(ledger) == "partial"
@@ -250,8 +294,7 @@ def test_a_large_job_stays_under_a_kilobyte_a_page(ledger: Ledger, redis: "redis
     pages = 2000
     opened(ledger, pages, lanes=4)
     if how == "unserved":
-        ledger.mend(JOB, 0, queue_empty=True, documents_empty=True, patience=0)
-        ledger.mend(JOB, 0, queue_empty=True, documents_empty=True, patience=0)
+        mend(ledger, 0, queue_empty=True, documents_empty=True, patience=0, unserved=START)
     elif how != "open":
         claim = turn(ledger, "0123456789abcdef", batch=pages)
         assert len(claim.pages) == pages

@@ -7,7 +7,21 @@ from ocrqueue import names
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Ledger, Measured, Other
 from ocrqueue.states import JobState, Return
-from tests.support.ledger_steps import BROKEN, BUSY, IDLE, JOB, assembled, later, opened, retry, sent, states, turn
+from tests.support.ledger_steps import (
+    BROKEN,
+    BUSY,
+    IDLE,
+    JOB,
+    START,
+    assembled,
+    later,
+    mend,
+    opened,
+    retry,
+    sent,
+    states,
+    turn,
+)
 
 OTHER = Other("pages.tesseract", "tesseract", "tesseract-5", "7", "digest", share=1.0, seconds=600)
 POOR, GOOD = Measured(1.0, 0.6, 0.3), Measured(1.0, 0.99, 0.97)
@@ -113,7 +127,7 @@ def test_nobody_waits_long_for_the_other_engine(ledger: Ledger, why: str) -> Non
     lanes = 0 if why == "nobody serves it" else 2
     for seconds, ends in ((1, False), (20, False), (50, True)) if lanes == 0 else ((590, False), (20, True)):
         later(ledger, seconds)
-        step = ledger.mend(JOB, lanes, **BUSY)
+        step = mend(ledger, lanes, unserved=None if lanes else START, **BUSY)
         assert (("assemble", 1) in sent(step)) == ends
     assert counts(ledger) == (2, 0, 0, 1)
 
@@ -121,7 +135,7 @@ def test_nobody_waits_long_for_the_other_engine(ledger: Ledger, why: str) -> Non
 def test_a_lost_ticket_of_the_other_engine_is_sent_again(ledger: Ledger) -> None:
     read_once(ledger, POOR)
     later(ledger, 100)
-    step = ledger.mend(JOB, 2, **IDLE)
+    step = mend(ledger, 2, **IDLE)
     assert [(m.kind, m.queue) for m in step.messages] == [("page", "pages.tesseract")]
 
 

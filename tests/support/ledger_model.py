@@ -21,6 +21,8 @@ from tests.support.plain_job import (
     Sent,
 )
 
+DOCUMENTS, PAGES = "documents", "pages.rapidocr"
+
 
 class PlainLedger:
     """The ledger over several jobs; `now` is set from outside."""
@@ -29,11 +31,17 @@ class PlainLedger:
         self.now = now
         self.jobs: dict[str, PlainJob] = {}
         self.made = 0
+        self.taken: dict[str, int] = {}  # by list: when the last of its messages was sent that came
 
     # -- pieces ----------------------------------------------------------------------------------------------------
     def _announce(self, job: PlainJob, what: str) -> Sent:
         job.sent[what] = self.now
         return [(what,) if what == "document" else (what, job.round)]
+
+    def _note_taken(self, job: PlainJob, queue: str, sent: int, wait: int) -> None:
+        if wait == WAIT and sent < self.now:
+            where = f"{queue} {job.priority}"
+            self.taken[where] = max(self.taken.get(where, 0), sent)
 
     def _assembly(self, job: PlainJob) -> Sent:
         return self._announce(job, "assemble") if job.running and job.read_out else []
@@ -84,12 +92,12 @@ class PlainLedger:
         return [("page", i, job.lanes[i].serial) for i in free]
 
     # -- the document and its assembly -----------------------------------------------------------------------------
-    def create(self, name: str, structuring: bool = False) -> Sent:
+    def create(self, name: str, structuring: bool = False, priority: int = 6) -> Sent:
         """A new job, or a structuring of one; nothing where it is known."""
         if name in self.jobs:
             return []
         self.made += 1
-        self.jobs[name] = PlainJob(self.now, self.made, structuring, wait={"document": WAIT})
+        self.jobs[name] = PlainJob(self.now, self.made, priority, structuring, wait={"document": WAIT})
         return self._announce(self.jobs[name], "document")
 
     def begin(self, name: str, what: str, token: str, round_: int, alone: bool) -> bool | None:
@@ -104,6 +112,7 @@ class PlainLedger:
             return None
         if wanted:
             job.claims[token] = Held(what, self.now + LEASE)
+            self._note_taken(job, DOCUMENTS, job.sent[what], job.wait.get(what, WAIT))
         return wanted
 
     def open(self, name: str, token: str, numbers: list[int], lanes: int, read: Sequence[int] = ()) -> Sent | None:
@@ -168,6 +177,7 @@ class PlainLedger:
             if solitary:
                 break
         if got:
+            self._note_taken(job, PAGES, lane.sent, lane.wait)
             lane.token = token
             job.claims[token] = Held("page", self.now + LEASE, i, got)
         for page in got:
@@ -239,6 +249,7 @@ class PlainLedger:
             return False, []
         job.cancelling = True
         if job.state == "queued":
+            job.wait["document"] = 2 * WAIT
             return True, self._announce(job, "document")
         for page in job.pages:
             if page.state == "open":
@@ -251,7 +262,7 @@ class PlainLedger:
         if job.state not in ("partial", "failed", "cancelled"):
             return None
         job.round, job.cancelling, job.confirmed, job.dead, job.code = job.round + 1, False, True, False, None
-        job.lost, job.unserved_since = {}, None
+        job.lost = {}
         job.sent.pop("assemble", None)
         job.wait = {"document": WAIT if not job.pages else job.wait["document"]}
         if not job.pages:
@@ -287,10 +298,13 @@ class PlainLedger:
             self.jobs[name].confirmed = True
 
     # -- mending ---------------------------------------------------------------------------------------------------
-    def _overdue(self, sent: int, wait: int, idle: bool) -> bool:
-        return self.now - sent >= (IDLE_WAIT if idle else wait)
+    def _is_lost(self, job: PlainJob, queue: str, sent: int, idle: bool) -> bool:
+        taken = self.now if idle else self.taken.get(f"{queue} {job.priority}", 0)
+        return taken - sent >= IDLE_WAIT
 
-    def mend(self, name: str, wanted: int, idle: bool, documents_idle: bool, patience: int) -> Sent:
+    def mend(
+        self, name: str, wanted: int, idle: bool, documents_idle: bool, patience: int, unserved: int | None
+    ) -> Sent:
         """Send again what seems lost, and fit the lanes to the workers."""
         job = self.jobs.get(name)
         if job is None or job.has_ended:
@@ -300,8 +314,7 @@ class PlainLedger:
         if job.read_out:
             return self._mend_task(job, "assemble", documents_idle)
         if wanted == 0:
-            return self._unserved(job, patience)
-        job.unserved_since = None
+            return self._unserved(job, patience, unserved)
         job.width = min(wanted, len(job.pages))
         while len(job.lanes) < job.width:
             job.lanes.append(Lane())
@@ -309,7 +322,9 @@ class PlainLedger:
 
     def _mend_task(self, job: PlainJob, what: str, idle: bool) -> Sent:
         wait = job.wait.get(what, WAIT)
-        if any(held.what == what for held in job.claims.values()) or not self._overdue(job.sent[what], wait, idle):
+        if any(held.what == what for held in job.claims.values()):
+            return []
+        if not self._is_lost(job, DOCUMENTS, job.sent[what], idle):
             return []
         job.wait[what] = min(2 * wait, LONGEST)
         return self._announce(job, what)
@@ -319,23 +334,37 @@ class PlainLedger:
         if lane.token is not None or not job.count("open"):
             return []
         if lane.sent:
-            if not self._overdue(lane.sent, lane.wait, idle):
+            if not self._is_lost(job, PAGES, lane.sent, idle):
                 return []
             lane.wait = min(2 * lane.wait, LONGEST)
         lane.sent = self.now
         return [("page", i, lane.serial)]
 
-    def _unserved(self, job: PlainJob, patience: int) -> Sent:
-        if job.unserved_since is None:
-            job.unserved_since = self.now
+    def _unserved(self, job: PlainJob, patience: int, unserved: int | None) -> Sent:
+        waiting = [lane.sent for lane in job.lanes if lane.sent and lane.token is None]
+        if unserved is None or not job.count("open"):
             return []
-        if self.now - job.unserved_since < patience or not job.count("open"):
+        if self.now - max(unserved, min(waiting, default=0)) < patience:
             return []
         for page in job.pages:
             if page.state == "open":
                 page.fresh = False
                 self._fail(page, "model_missing")
         return self._assembly(job)
+
+    def waiting(self) -> dict[str, dict[str, int]]:
+        """By list of messages: the jobs with a message in it that is still wanted, and when the oldest was sent."""
+        found: dict[str, dict[str, int]] = {}
+        for name, job in self.jobs.items():
+            what = "document" if job.state == "queued" else "assemble"
+            if not job.has_ended and (what == "document" or job.read_out):
+                if not any(held.what == what for held in job.claims.values()):
+                    found.setdefault(f"{DOCUMENTS} {job.priority}", {})[name] = job.sent[what]
+            elif not job.has_ended and job.count("open"):
+                sent = [lane.sent for lane in job.lanes[: job.width] if lane.sent and lane.token is None]
+                if sent:
+                    found.setdefault(f"{PAGES} {job.priority}", {})[name] = min(sent)
+        return found
 
     # -- looking ---------------------------------------------------------------------------------------------------
     def dead(self) -> set[tuple[str, int]]:

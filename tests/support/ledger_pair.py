@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, LastTry, Ledger, Measured, Outcome, Publication, Source, Step
+from ocrqueue.ledger import Claim, LastTry, Ledger, Measured, Mending, Outcome, Publication, Source, Step
 from ocrqueue.options import Options, select_pages
 from ocrqueue.states import MessageKind, Return
 from tests.support.ledger_counts import Counts
@@ -76,7 +76,8 @@ class LedgerPair(RuleBasedStateMachine):
         if new:
             self.options[job] = options
         assert (step.reply["created"], step.reply["same"]) == (new, options == self.options[job])
-        self.same(job, step, self.plain.create(job, structures is not None))
+        priority = names.PRIORITIES[options.priority]
+        self.same(job, step, self.plain.create(job, structures is not None, priority))
 
     def begin(self, job: str, what: str, round_: int) -> None:
         token = self.token()
@@ -157,11 +158,14 @@ class LedgerPair(RuleBasedStateMachine):
             self.results[job] = end.result
             self.sent_messages.append(f"{job} {round_}")
 
-    def mend(self, job: str, wanted: int, idle: bool, documents_idle: bool, patience: int) -> None:
+    def mend(
+        self, job: str, wanted: int, idle: bool, documents_idle: bool, patience: int, unserved: int | None = None
+    ) -> None:
         known = self.known(job)
-        expected = self.plain.mend(job, wanted, idle, documents_idle, patience)
+        expected = self.plain.mend(job, wanted, idle, documents_idle, patience, unserved)
         with self.nothing_changes(not known):
-            step = self.ledger.mend(job, wanted, idle, documents_idle, patience)
+            step = self.ledger.mend(Mending(job, wanted, idle, documents_idle, patience, unserved))[job]
+        assert step is not None
         self.same(job, step, expected if known else None)
 
     def stop(self, job: str) -> None:
@@ -197,9 +201,22 @@ class LedgerPair(RuleBasedStateMachine):
         results = {names.celery_result_key(name) for name in self.results} | {"somewhere"}
         keys = {names.job_key(n) for n in plains} | {names.pages_key(n) for n in plains}
         shared = {names.OPEN, names.JOBS, names.CLAIMS, names.DEAD, names.UNPUBLISHED, names.BACKLOG}
-        shared |= {names.COUNTS, names.FIGURES, names.MINUTES, names.WAITING}
+        shared |= {names.COUNTS, names.FIGURES, names.MINUTES, names.WAITING, names.TAKEN, *self.check_waiting()}
         assert set(self.redis.keys()) <= keys | shared | results
         self.counted.check(self.redis, self.plain, self.options)
+
+    def check_waiting(self) -> set[str]:
+        """Every job is found whose message may be lost, and none that has ended. Returns the keys that say so."""
+        taken = dict(self.redis.zrange(names.TAKEN, 0, -1, withscores=True))
+        assert {where: time for where, time in taken.items() if time} == self.plain.taken
+        waiting, keys = self.plain.waiting(), set()
+        assert set(waiting) <= set(taken)
+        for where in taken:
+            keys.add(names.sent_key(*where.rsplit(" ", 1)))
+            noted = dict(self.redis.zrange(names.sent_key(*where.rsplit(" ", 1)), 0, -1, withscores=True))
+            assert all(noted[job] <= sent for job, sent in waiting.get(where, {}).items())
+            assert not any(job not in self.plain.jobs or self.plain.jobs[job].has_ended for job in noted)
+        return keys
 
     def check_job(self, name: str, plain: PlainJob) -> None:
         job = self.ledger.job(name)

@@ -6,7 +6,7 @@ import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, Ledger, Source, Step
+from ocrqueue.ledger import Claim, Ledger, Mending, Source, Step
 from ocrqueue.options import Options
 
 START = 1_700_000_000
@@ -67,6 +67,13 @@ def assembled(ledger: Ledger, job: str = JOB, missing: tuple[int, ...] = ()) -> 
     round_ = ledger.job(job).round
     assert ledger.begin(job, "assemble", "assembler", round_)
     return str(ledger.end(job, round_, "assembler", missing).reply["state"])
+
+
+def mend(ledger: Ledger, lanes: int, job: str = JOB, **order: Any) -> Step:
+    """What the reconciler does with the job; `order` as of `Mending`."""
+    step = ledger.mend(Mending(job, lanes, **order))[job]
+    assert step is not None, "a record of a newer version"
+    return step
 
 
 def states(ledger: Ledger, job: str = JOB) -> list[str]:

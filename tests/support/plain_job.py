@@ -47,6 +47,7 @@ class PlainJob:
 
     created: int
     number: int  # of creation
+    priority: int = 6
     structuring: bool = False  # of another job: it is in no list of jobs, and none of its pages is dead
     state: str = "queued"
     round: int = 1
@@ -59,7 +60,6 @@ class PlainJob:
     lost: dict[str, int] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
     wait: dict[str, int] = field(default_factory=dict)
-    unserved_since: int | None = None
     dead: bool = False  # the document itself
     confirmed: bool = True
     published: int = 0  # the last round whose end was published

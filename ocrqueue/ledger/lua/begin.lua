@@ -16,4 +16,6 @@ end
 if not fits then return reply({claimed = false}) end
 if last_try(num('lost:' .. what)) and arg(4) ~= '1' then return reply({claimed = false, last = true}) end
 hold(token, what)
+note_taken(DOCUMENTS, num('sent:' .. what), num('wait:' .. what))
+forget_sent(DOCUMENTS)
 return reply({claimed = true})

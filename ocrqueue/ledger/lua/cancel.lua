@@ -20,6 +20,7 @@ if state == 'running' then
   keep_all()
   assemble_if_finished()
 else
+  set('wait:document', 2 * FIRST_WAIT) -- the first message may wait still
   send_document()
 end
 settle()

@@ -57,6 +57,8 @@ if #got > again then -- the first claim of a page ends its wait
 end
 
 if #got > 0 then
+  note_taken(get('queue') or '', lane.sent, lane.wait)
+  if lanes_made() == 1 then forget_sent(get('queue') or '') end
   lane.token = token
   lane_put(i, lane)
   hold(token, 'page ' .. i .. ' ' .. table.concat(got, ','))

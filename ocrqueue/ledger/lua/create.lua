@@ -11,5 +11,6 @@ redis.call('ZADD', open_jobs, stamp(now), id)
 redis.call('ZADD', all_jobs, stamp(now), id)
 if owned_jobs() then redis.call('ZADD', owned_jobs(), stamp(now), id) end
 settle()
+note_sent(DOCUMENTS)
 send('document')
 return reply({created = true, same = true})

@@ -27,8 +27,9 @@ end
 assemble_if_finished()
 if open_count() > 0 then
   for i = 0, wanted - 1 do
-    lane_put(i, {serial = 0, sent = now, wait = FIRST_WAIT, token = '-'})
-    send('page', i, 0)
+    local lane = {serial = 0, wait = FIRST_WAIT, token = '-'}
+    send_ticket(i, lane)
+    lane_put(i, lane)
   end
   set('lanes', wanted)
 end

@@ -11,8 +11,8 @@
 --   weight      what this job adds to ocr:backlog
 --   width       lanes wanted: the largest number of tickets in the queue at a time
 --   lanes       lanes that have a field `lane:<i>`; it never shrinks
---   lane:<i>    "<serial> <sent> <wait> <token>": serial of the current ticket, when it was sent (0: not sent), seconds
---               until it is sent again, token of the claim that took it ("-": nobody)
+--   lane:<i>    "<serial> <sent> <wait> <token>": serial of the current ticket, when it was sent (0: not sent), its
+--               wait (see FIRST_WAIT), token of the claim that took it ("-": nobody)
 --   claim:<token>  "document", "assemble" or "page <lane> <page,page,...>"
 --   lost:<what>, sent:<what>, wait:<what>  the same for the document and assemble messages
 --   last:<slot> "<step> <token>": the step that ended the last claim of a lane, of the document or of the assembly
@@ -42,13 +42,15 @@
 local job, pages, open_jobs, all_jobs = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local claims, dead, unpublished, backlog, result = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local counts, figures, minutes, waiting = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
-local job_deliveries, deliveries, due = KEYS[14], KEYS[15], KEYS[16]
+local job_deliveries, deliveries, due, taken = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local id, now, lease, attempts_allowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local arg = function(i) return ARGV[4 + i] end
 local VERSION = 2
--- seconds until a message that nobody took is sent again: 60 with the default lease of 45, doubled each time up to 900;
--- 20 if its queue is empty
-local FIRST_WAIT, LONGEST_WAIT, EMPTY_WAIT = lease * 4 / 3, lease * 20, lease * 4 / 9
+-- A message is lost if one that was sent so many seconds later has left its list: 20 with the default lease of 45.
+local EMPTY_WAIT = lease * 4 / 9
+-- the wait of a message that was sent once, in seconds; doubled each time it is sent again. Only older versions wait.
+local FIRST_WAIT, LONGEST_WAIT = lease * 4 / 3, lease * 20
+local DOCUMENTS = 'documents' -- the queue of documents and assemblies
 
 if not now then
   local time = redis.call('TIME')
@@ -66,6 +68,34 @@ local function stamp(t) return string.format('%.3f', t) end
 local function member(name) return id .. ' ' .. name end
 
 local function send(kind, ...) messages[#messages + 1] = {kind, ...} end
+
+-- Messages wait in lists, one for each queue and priority, and the oldest is taken first. So the reconciler needs to
+-- know of each list up to which time it has been taken, and which jobs have a message in it that was sent before.
+
+-- the list of a queue in which this job's messages wait, as a member of ocr:taken
+local function list_of(queue) return queue .. ' ' .. num('priority') end
+
+-- notes that a message of this job waits in a list, from now on if none did. The time may be too early: the reconciler
+-- corrects it when it looks at the job.
+local noted
+local function note_sent(queue)
+  if noted == queue then return end
+  noted = queue
+  redis.call('ZADD', taken, 'NX', 0, list_of(queue))
+  redis.call('ZADD', 'ocr:sent:' .. list_of(queue), 'NX', stamp(now), id)
+end
+
+-- notes that no message of this job waits in a list
+local function forget_sent(queue)
+  noted = nil
+  redis.call('ZREM', 'ocr:sent:' .. list_of(queue), id)
+end
+
+-- notes that a message was taken from a list, which was sent then, and once. What was sent a moment ago may have been
+-- in no list: a plain message creates its job when it is taken.
+local function note_taken(queue, sent, wait)
+  if wait <= FIRST_WAIT and now - sent >= 1 then redis.call('ZADD', taken, 'GT', stamp(sent), list_of(queue)) end
+end
 
 -- publishes an event, which wakes clients that wait for the job
 local function tell(event)
@@ -189,11 +219,13 @@ end
 
 local function send_document()
   set('sent:document', stamp(now))
+  note_sent(DOCUMENTS)
   send('document')
 end
 
 local function send_assemble()
   set('sent:assemble', stamp(now))
+  note_sent(DOCUMENTS)
   send('assemble', num('round'))
 end
 
@@ -216,14 +248,18 @@ local function send_again(only)
   end
 end
 
+-- sends the lane's current ticket
+local function send_ticket(i, lane)
+  lane.sent = now
+  note_sent(get('queue') or '')
+  send('page', i, lane.serial)
+end
+
 -- ends the lane's current ticket; sends the next one if there are open pages and the lane is still wanted
 local function next_ticket(i)
   local lane = lane_get(i)
   lane.serial, lane.token, lane.sent, lane.wait = lane.serial + 1, '-', 0, FIRST_WAIT
-  if open_count() > 0 and i < lanes_wanted() then
-    lane.sent = now
-    send('page', i, lane.serial)
-  end
+  if open_count() > 0 and i < lanes_wanted() then send_ticket(i, lane) end
   lane_put(i, lane)
 end
 
@@ -355,7 +391,9 @@ local function read_again()
   local first = {reads_as = other.reads_as}
   for _, name in ipairs({'queue', 'engine', 'model', 'revision'}) do first[name] = get(name) or '' end
   set('first', cjson.encode(first), 'until', stamp(now + other.seconds), 'reopened', num('again'))
+  forget_sent(first.queue)
   hand_over(other)
+  redis.call('ZADD', 'ocr:again:' .. other.queue, get('until'), id)
   redis.call('HDEL', job, 'again', 'other', 'no_worker')
   local all = redis.call('HGETALL', pages)
   for k = 1, #all, 2 do
@@ -371,7 +409,11 @@ local function assemble_if_finished()
   if get('state') ~= 'running' then return end
   if num('again') > 0 and num('ok') + num('failed') + num('cancelled') + num('again') == num('n') then read_again() end
   if not finished() then return end
-  if reads_again() then hand_over(cjson.decode(get('first'))) end
+  forget_sent(get('queue') or '')
+  if reads_again() then
+    redis.call('ZREM', 'ocr:again:' .. get('queue'), id)
+    hand_over(cjson.decode(get('first')))
+  end
   redis.call('HDEL', job, 'first', 'until', 'other')
   send_assemble()
 end
@@ -408,6 +450,7 @@ local function end_job(state, code, message)
   if code then set('code', code, 'message', cut(message, 500)) end
   redis.call('HDEL', job, 'sent:assemble', 'wait:assemble')
   redis.call('ZREM', open_jobs, id)
+  forget_sent(DOCUMENTS)
   redis.call('ZADD', unpublished, stamp(now), id)
   send('ended')
 end
