@@ -28,12 +28,13 @@ from worker import child, context
 from worker.app import app
 from worker.checks import check_engines
 from worker.engines import page_time_limit
-from worker.parent import warden
+from worker.parent import liveness, warden
 from worker.parent.keeper import Closing, Keeper
 
 log = logging.getLogger(__name__)
 _keeper: Keeper | None = None
 app.steps["worker"].add(Closing)
+app.steps["consumer"].add(liveness.Listening)
 
 
 @after_setup_logger.connect
@@ -69,6 +70,7 @@ def prepare(sender: Any, **_: Any) -> None:
         if not context.spool().is_local:
             context.source_copies().start()
         context.claim_lock()
+        liveness.prepare(context.worker_name() or "")
     except StorageError as e:
         raise SystemExit(f"ocr: {e.message}") from None
     except OSError as e:
@@ -107,6 +109,7 @@ def end_keeper(**_: Any) -> None:
     """Return the claims that are not finished, and remove the copies of documents."""
     if _keeper is not None:
         _keeper.end()
+        liveness.sign.end()
     context.source_copies().stop()
 
 

@@ -29,8 +29,11 @@ class Announcer:
         self._queues = set(consumer.app.amqp.queues.consume_from)
         self._engines = {n: engine_class(p)() for n, p in config.SERVED.items() if config.QUEUES[n] in self._queues}
 
-    def announce(self) -> None:
-        """Count the worker and its children as live for `SECONDS` from now."""
+    def announce(self) -> bool:
+        """Count the worker and its children as live for `SECONDS` from now.
+
+        Returns whether it can do something: it has an engine whose model is there, or needs none.
+        """
         redis = context.redis()
         unable = {n for n in self._engines if redis.exists(names.unable_key(self._worker, n))}
         self._resume(unable)
@@ -50,6 +53,7 @@ class Announcer:
         announce(redis, row, SECONDS)
         for pid in warden.children(self._consumer.pool):
             redis.expire(names.child_key(self._worker, pid), int(SECONDS))
+        return bool(engines) or not self._engines
 
     def withdraw(self) -> None:
         """Count the worker as gone, at once."""

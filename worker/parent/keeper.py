@@ -25,11 +25,12 @@ from ocrqueue.steps.housekeeping import remove_ended_copies
 from ocrqueue.steps.structure import has_text
 from worker import context, memory_limit
 from worker.dispatch import dispatch
-from worker.parent import warden
+from worker.parent import liveness, warden
 from worker.parent.announcer import Announcer
+from worker.parent.liveness import State
 
 log = logging.getLogger(__name__)
-BEAT = config.OCR_LEASE_SECONDS / 4.5  # seconds between two renewals of the leases
+BEAT = min(config.OCR_LEASE_SECONDS / 4.5, 15.0)  # seconds between two renewals of the leases
 STUCK = 20.0  # seconds after which a worker without children that has not ended is ended
 _closing = threading.Event()
 
@@ -105,8 +106,10 @@ class Keeper(threading.Thread):
                     next_beat = time.monotonic() + BEAT
                     self._renew()
                     if not is_ending():
-                        self._announcer.announce()
+                        serves = self._announcer.announce()
                         memory_limit.accepted()
+                        liveness.sign.answered()
+                        liveness.sign.enter(State.ANNOUNCED if serves else State.STARTING)
                     remove_ended_copies(context.ledger(), context.source_copies())
                 order = _orders.get(timeout=min(1.0, max(0.0, next_beat - time.monotonic())))
                 if order:
@@ -135,6 +138,7 @@ class Keeper(threading.Thread):
         now = time.monotonic()
         if self._patience is None:
             self._patience = now + config.OCR_SHUTDOWN_SECONDS
+            liveness.sign.enter(State.ENDING)
             self._announcer.withdraw()
         elif now > self._patience:
             self._patience = now + BEAT

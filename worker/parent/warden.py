@@ -1,5 +1,5 @@
 """The warden: a thread of the worker's parent process that measures its children every second and ends one that uses
-more than OCR_MAX_CHILD_MB.
+more than OCR_MAX_CHILD_MB. It also gives the worker's sign of life.
 
 It is not the keeper's thread, because the keeper may wait half a minute while Redis is away.
 """
@@ -17,6 +17,7 @@ import psutil
 
 import worker_config as config
 from ocrqueue.process.memory import footprint
+from worker.parent import liveness
 
 log = logging.getLogger(__name__)
 INTERVAL = 1.0  # seconds between two measurements
@@ -38,7 +39,9 @@ class Warden(threading.Thread):
         while True:
             time.sleep(INTERVAL)
             self._tick()
-            for pid in children(self._pool):
+            pids = children(self._pool)
+            liveness.sign.tick(bool(pids) or getattr(self._pool, "_pool", None) is None)
+            for pid in pids:
                 with suppress(psutil.Error, ProcessLookupError):
                     self._measure(pid)
 
