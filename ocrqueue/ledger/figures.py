@@ -58,6 +58,7 @@ class Figures:
     jobs: Mapping[JobState, int]  # jobs in Redis, every state
     pages_open: Mapping[Labels, int]  # by engine and priority; a document that is not opened yet counts as ten pages
     oldest: float  # seconds since the oldest open page was submitted, or asked for again; 0 if no page is open
+    oldest_job: float  # seconds since the oldest job that has not ended was submitted; 0 if all have ended
     dead: int  # failed pages that a retry may read
     pages: Mapping[Labels, int]  # pages that ended, by engine and state; a page that is retried ends again
     cached: Mapping[Labels, int]  # pages of them that were taken from the page cache, by engine
@@ -65,6 +66,8 @@ class Figures:
     wait: Mapping[Labels, Histogram]  # seconds until a worker takes a page, by engine and priority
     confidence: Mapping[Labels, Histogram]  # of pages, by engine
     events: Mapping[Labels, int]  # what `count` counted, by kind and what
+    reconciled: float | None  # seconds since the reconciler last ran; None: it never did
+    cache_bytes: int  # size of the page cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,18 @@ def read(redis: Redis) -> Figures:
         pipe.hgetall(names.COUNTS)
         pipe.hgetall(names.FIGURES)
         pipe.zrange(names.WAITING, 0, 0, withscores=True)
+        pipe.zrange(names.OPEN, 0, 0, withscores=True)
+        pipe.hget(names.RECONCILER, "last")
+        pipe.hget(names.CACHE, "bytes")
         pipe.zcard(names.DEAD)
         pipe.time()
-        counts, figures, first, dead, (seconds, _) = pipe.execute()
+        counts, figures, first, first_job, reconciled, cache, dead, (seconds, _) = pipe.execute()
     found = _split(figures)
     return Figures(
         jobs={state: int(counts.get(f"jobs {state}", 0)) for state in JobState},
         pages_open={(engine, _PRIORITIES[p]): n for (engine, p), n in _split(counts).get("open", {}).items()},
-        oldest=max(0.0, seconds - first[0][1]) if first else 0.0,
+        oldest=_age(first, seconds),
+        oldest_job=_age(first_job, seconds),
         dead=dead,
         pages=found.get("pages", {}),
         cached=found.get("cached", {}),
@@ -98,7 +105,14 @@ def read(redis: Redis) -> Figures:
         wait={(engine, _PRIORITIES[p]): h for (engine, p), h in _histograms("wait", found).items()},
         confidence=_histograms("confidence", found),
         events=found.get("event", {}),
+        reconciled=max(0.0, seconds - float(reconciled)) if reconciled else None,
+        cache_bytes=max(0, int(cache or 0)),
     )
+
+
+def _age(first: list[tuple[str, float]], now: float) -> float:
+    """Seconds since the time of the first member of a sorted set; 0 if the set is empty."""
+    return max(0.0, now - first[0][1]) if first else 0.0
 
 
 def _split(fields: Mapping[str, str]) -> dict[str, dict[Labels, int]]:

@@ -69,6 +69,15 @@ def test_metrics_are_those_of_all_workers_and_clients(stack: Watched) -> None:
     found = samples(web)
     assert found["ocrqueue_jobs", ("queued",)] == 1
     assert found["ocrqueue_pages_open", (figures.UNKNOWN, "high")] == 10
+    assert ("ocrqueue_reconciler_age_seconds", ()) not in found
+    stack.redis.hset(names.RECONCILER, "last", str(time.time() - 100))
+    stack.redis.zadd(names.OPEN, {first.id: time.time() - 1000})
+    stack.redis.hset(names.CACHE, "bytes", 12345)
+    found = samples(web)
+    assert 99 < found["ocrqueue_reconciler_age_seconds", ()] < 160
+    assert 999 < found["ocrqueue_oldest_open_job_seconds", ()] < 1060
+    assert found["ocrqueue_cache_bytes", ()] == 12345
+    stack.redis.delete(names.CACHE)
     for name in ("a", "b"):
         stack.start_worker(name)
     becomes(web, 503, "no worker opens documents")
@@ -90,6 +99,12 @@ def test_metrics_are_those_of_all_workers_and_clients(stack: Watched) -> None:
         assert found["ocrqueue_workers", ("numbered",)] == 2
         assert found["ocrqueue_children", ("numbered",)] == 2
         assert found["ocrqueue_document_workers", ()] == 1
+        assert found["ocrqueue_queue_children", ("pages.numbered",)] == 2
+        assert found["ocrqueue_queue_children", ("documents",)] == 1
+        assert not [labels for name, labels in found if labels and labels[0].startswith("models.")]
+        assert found["ocrqueue_oldest_open_job_seconds", ()] == 0
+        assert found["ocrqueue_spool_ok", ()] == 1
+        assert found["ocrqueue_cache_bytes", ()] == 0
         memory = [value for (name, _), value in found.items() if name == "ocrqueue_child_rss_bytes"]
         assert len(memory) == 3
         assert min(memory) > 10 * 2**20
@@ -139,6 +154,7 @@ def test_a_redis_or_spool_that_is_away_is_reported_without_its_address(stack: Wa
     spool = stack.folder / "data" / "spool"
     spool.rename(spool.with_name("gone"))
     eventually(lambda: "the spool cannot be written" in ready(web)[1], 30, 0.2)
+    assert samples(web)["ocrqueue_spool_ok", ()] == 0
     spool.with_name("gone").rename(spool)
     eventually(lambda: "the spool cannot be written" not in ready(web)[1], 30, 0.2)
     stack.kill("redis")

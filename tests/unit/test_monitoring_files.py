@@ -28,6 +28,7 @@ def exported() -> dict[str, set[str]]:
         jobs=dict.fromkeys(JobState, 1),
         pages_open={("rapidocr", "low"): 1},
         oldest=1.0,
+        oldest_job=1.0,
         dead=1,
         pages={("rapidocr", PageState.OK): 1},
         cached={("rapidocr",): 1},
@@ -35,12 +36,14 @@ def exported() -> dict[str, set[str]]:
         wait={("rapidocr", "low"): histograms["wait"]},
         confidence={("rapidocr",): histograms["confidence"]},
         events={("refused", "queue_full"): 1, ("webhook", "delivered"): 1},
+        reconciled=1.0,
+        cache_bytes=1,
     )
     requests = Requests()
     requests.total.labels("GET", "/", "200").inc()
     requests.seconds.labels("GET", "/").observe(1)
     worker = Worker("w", "host", 1, "0", ("documents",), {"rapidocr": {}}, memory=(1,))
-    found: list[Metric] = [*families(figures, [worker]), *requests.registry.collect()]
+    found: list[Metric] = [*families(figures, [worker], spool_works=True), *requests.registry.collect()]
     return {sample.name: set(sample.labels) for metric in found for sample in metric.samples}
 
 

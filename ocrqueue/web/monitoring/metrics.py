@@ -12,10 +12,11 @@ from ocrqueue.ledger.workers import Worker, serving
 _PREFIX = "ocrqueue_"
 
 
-def families(figures: Figures, workers: Iterable[Worker]) -> Iterator[Metric]:
+def families(figures: Figures, workers: Iterable[Worker], spool_works: bool) -> Iterator[Metric]:
     """The metrics of these figures and live workers. No label has values that grow with the number of jobs."""
     live = list(workers)
     yield from _counts(figures)
+    yield from _health(figures, spool_works)
     yield from _histograms(figures)
     yield from _events(figures.events)
     yield from _workers(live)
@@ -28,10 +29,19 @@ def _counts(figures: Figures) -> Iterator[Metric]:
     yield _gauges("pages_open", text, ["engine", "priority"], figures.pages_open)
     text = "Seconds since the oldest open page was submitted or retried; 0 if no page is open."
     yield _gauge("oldest_open_page_seconds", text, figures.oldest)
+    text = "Seconds since the oldest job that has not ended was submitted; 0 if all have ended."
+    yield _gauge("oldest_open_job_seconds", text, figures.oldest_job)
     yield _gauge("dead_pages", "Failed pages that a retry may read.", figures.dead)
     yield _counters("pages", "Pages that ended. A page that is retried ends again.", ["engine", "state"], figures.pages)
     text = "Pages that were taken from the page cache; they are among ocrqueue_pages_total."
     yield _counters("pages_cached", text, ["engine"], figures.cached)
+
+
+def _health(figures: Figures, spool_works: bool) -> Iterator[Metric]:
+    if figures.reconciled is not None:
+        yield _gauge("reconciler_age_seconds", "Seconds since the reconciler last ran.", figures.reconciled)
+    yield _gauge("cache_bytes", "Size of the page cache in the spool.", figures.cache_bytes)
+    yield _gauge("spool_ok", "1 if the spool can be read and written, else 0.", spool_works)
 
 
 def _histograms(figures: Figures) -> Iterator[Metric]:
@@ -65,10 +75,22 @@ def _workers(live: list[Worker]) -> Iterator[Metric]:
     yield _gauges("workers", "Live workers that read pages with an engine.", ["engine"], by_engine(lambda _: 1))
     text = "Child processes of live workers that read pages with an engine."
     yield _gauges("children", text, ["engine"], by_engine(lambda worker: worker.children))
+    yield _gauges(
+        "queue_children", "Child processes of live workers that take from a queue.", ["queue"], _by_queue(live)
+    )
     documents = len(serving(live, names.DOCUMENTS_QUEUE))
     yield _gauge("document_workers", "Live workers that open documents and put results together.", documents)
     text = "Resident memory of a worker's child process, a few seconds ago. Children of a host count from 0."
     yield _gauges("child_rss_bytes", text, ["host", "child"], _memory(live))
+
+
+def _by_queue(live: list[Worker]) -> dict[Labels, int]:
+    found: dict[Labels, int] = defaultdict(int)
+    for worker in live:
+        for queue in worker.queues:
+            if not queue.startswith(names.models_queue("")):  # one for each machine
+                found[(queue,)] += worker.children
+    return found
 
 
 def _memory(live: list[Worker]) -> dict[Labels, int]:

@@ -19,6 +19,7 @@ class Readiness:
         self._client = client
         self._looking = Lock()
         self._found: tuple[str, ...] = ("the first check has not ended",)
+        self._spool_works = False
         self._until = 0.0  # monotonic time at which the answer is too old
 
     def missing(self) -> tuple[str, ...]:
@@ -35,19 +36,30 @@ class Readiness:
                 self._looking.release()
         return self._found
 
+    def spool_works(self) -> bool:
+        """Whether the spool could be read and written when the queue was last looked at."""
+        self.missing()
+        return self._spool_works
+
     def _look(self) -> list[str]:
+        self._spool_works = self._check_spool()
+        found = []
         try:
             with reaching(self._client.settings):
                 workers = live(self._client.redis)
         except QueueUnavailable:
             return ["Redis does not answer"]
-        found = []
         if not serving(workers, names.DOCUMENTS_QUEUE):
             found.append("no worker opens documents")
         if not any(worker.engines for worker in workers):
             found.append("no worker reads pages")
+        if not self._spool_works:
+            found.append("the spool cannot be written")
+        return found
+
+    def _check_spool(self) -> bool:
         try:
             self._client.spool.check()
         except StorageError:
-            found.append("the spool cannot be written")
-        return found
+            return False
+        return True

@@ -59,6 +59,7 @@ def metrics(request: Request, service: ServiceOf, _key: Overseer) -> Response:
     """The figures of the whole queue, and of the requests to this process, for Prometheus."""
     requests: Requests = request.app.state.requests
     with reaching(service.client.settings):
-        found = families(figures.read(service.client.redis), live(service.client.redis))
+        redis, readiness = service.client.redis, request.app.state.readiness
+        found = families(figures.read(redis), live(redis), readiness.spool_works())
         encode, kind = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(_Found([*found, *requests.registry.collect()])), media_type=kind)
