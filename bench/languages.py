@@ -1,10 +1,11 @@
-"""Accuracy by language: `rapidocr`, `tesseract` that is told the language, and `auto` with `--lang`.
+"""Accuracy by language: `rapidocr`, `tesseract` that is told the language, and `auto` with and without `--lang`.
 
-`python -m bench.languages FOLDER... --scores FILE [--pages N] [--engine NAME]... [--write]`. Each FOLDER has a
+`python -m bench.languages FOLDER... --scores FILE [--pages N] [--reading NAME]... [--write]`. Each FOLDER has a
 manifest.json; `bench.guide_scans` makes one. Of each document, the first page is read. FILE receives a line for each
 page and engine, and what it has already is not read again.
 
 Of every language, every second page (the first, the third, ...) decides which engine `auto` takes; the others check it.
+Without `--lang`, `auto` reads with `rapidocr`, and what that reads poorly with `tesseract`, too, as workers do it.
 `--write` writes all pages' scores into the table that `auto` uses, `ocrqueue/engines/languages.json`.
 """
 
@@ -14,6 +15,7 @@ import time
 from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,16 +30,20 @@ from ocrqueue.errors import PageError
 from ocrqueue.layout import arrange
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
+from ocrqueue.pages import READ_AGAIN, PageText
+from ocrqueue.quality import likely_language, quality_of
 from ocrqueue.upright import upright
 
 COMPARED = ("rapidocr", "tesseract")
+UNTOLD = "auto without --lang"
+READINGS = (*COMPARED, UNTOLD)
 NOT_READ = (
     "rotated",
     "format",
     "mixed",
     "born-digital",
 )  # classes: copies of other pages, and mixed languages
-HEADER = ("language", "pages", *(f"{what} {engine}" for what in ("word F1", "CER") for engine in COMPARED),
+HEADER = ("language", "pages", *(f"{what} {reading}" for what in ("word F1", "CER") for reading in READINGS),
           "pages to check", "word F1 auto", "best engine", "taken")  # fmt: skip
 
 
@@ -56,11 +62,11 @@ class Score:
 
     lang: str
     file: str
-    engine: str
+    engine: str  # one of READINGS
     decides: bool
     f1: float
     cer: float
-    seconds: float  # of processor time, in the engine
+    seconds: float  # of processor time, rendering included; without those of a reading that was measured just before
 
 
 def samples(entries: Sequence[corpus.Entry], limit: int) -> list[Sample]:
@@ -81,41 +87,66 @@ def lang_of(entry: corpus.Entry) -> str:
     return given.replace(",", "+")
 
 
-def read(sample: Sample, engine: Engine) -> Score:
-    """Read a page as a worker does, and score it. `rapidocr` is not told the language, since it would not matter."""
-    with_lang = Options(lang=sample.lang if engine.name == "tesseract" else None)
-    document = open_document(sample.entry.file, Limits())
-    image = upright(document.render(1, None, engine.dpi), Limits().max_pixels, sample.entry.file.name).image
-    document.close()
-    started = time.process_time()
-    (found,) = engine.read([image], with_lang)
-    seconds = time.process_time() - started
-    if isinstance(found, PageError):
-        raise SystemExit(f"{sample.entry.file.name}: {found.code}: {found.message}")
-    entry, text = sample.entry, arrange(found, image).plain
-    truth = entry.truth.read_text().partition("\f")[0]
-    rules = {"lang": entry.lang, "ignore_case": entry.ignores_case}
-    f1 = scoring.word_f1(text, truth, **rules)  # type: ignore[arg-type]
-    cer = scoring.cer(text, truth, **rules, in_order=not entry.is_bag)  # type: ignore[arg-type]
-    return Score(sample.lang, entry.file.name, engine.name, sample.decides, f1, cer, seconds)
+class Readers:
+    """The engines, each loaded when it first reads."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Engine] = {}
+        self._last: tuple[Path, PageText, float | None] | None = None  # what `rapidocr` has read last
+
+    def score(self, sample: Sample, reading: str) -> Score:
+        """Read a page as a worker does, and score it."""
+        entry = sample.entry
+        started = time.process_time()
+        text = (self._untold(entry) if reading == UNTOLD else self._read(entry, reading, sample.lang)[0]).plain
+        seconds = time.process_time() - started
+        truth = entry.truth.read_text().partition("\f")[0]
+        rules = {"lang": entry.lang, "ignore_case": entry.ignores_case}
+        f1 = scoring.word_f1(text, truth, **rules)  # type: ignore[arg-type]
+        cer = scoring.cer(text, truth, **rules, in_order=not entry.is_bag)  # type: ignore[arg-type]
+        return Score(sample.lang, entry.file.name, reading, sample.decides, f1, cer, seconds)
+
+    def _untold(self, entry: corpus.Entry) -> PageText:
+        """The better reading of a page whose language nobody says, as workers choose it."""
+        last = self._last
+        first, quality = last[1:] if last and last[0] == entry.file else self._read(entry, "rapidocr", None)
+        if quality is None or quality >= READ_AGAIN:
+            return first
+        lines = {"lines": [{"text": line.text, "confidence": line.confidence} for line in first.lines]}
+        second, better = self._read(entry, "tesseract", likely_language(lines))
+        return second if (better or 0) > quality else first
+
+    def _read(self, entry: corpus.Entry, name: str, lang: str | None) -> tuple[PageText, float | None]:
+        """The first page of a document in reading order, and its quality. `rapidocr` reads alike in all languages."""
+        if name not in self._loaded:
+            engine = engine_class(ENGINES[name])()
+            engine.load(engine.default_model())
+            self._loaded[name] = engine
+        engine = self._loaded[name]
+        with closing(open_document(entry.file, Limits())) as document:
+            image = upright(document.render(1, None, engine.dpi), Limits().max_pixels, entry.file.name).image
+        (found,) = engine.read([image], Options(lang=lang if name == "tesseract" else None))
+        if isinstance(found, PageError):
+            raise SystemExit(f"{entry.file.name}: {found.code}: {found.message}")
+        text, quality = arrange(found, image), quality_of(found, name)
+        if name == "rapidocr":
+            self._last = entry.file, text, quality
+        return text, quality
 
 
-def scores(wanted: Sequence[Sample], engines: Sequence[str], file: Path) -> Iterator[Score]:
-    """The score of each page by each engine; those that are not in the file are measured and added to it."""
+def scores(wanted: Sequence[Sample], readings: Sequence[str], file: Path) -> Iterator[Score]:
+    """The score of each page and reading; those that are not in the file are measured and added to it."""
     known = {}
     for line in file.read_text().splitlines() if file.exists() else ():
         score = Score(**json.loads(line))
         known[score.engine, score.file] = score
-    for name in engines:
-        engine: Engine | None = None
-        for sample in wanted:
-            if found := known.get((name, sample.entry.file.name)):
+    readers = Readers()
+    for sample in wanted:
+        for reading in readings:
+            if found := known.get((reading, sample.entry.file.name)):
                 yield found
                 continue
-            if engine is None:
-                engine = engine_class(ENGINES[name])()
-                engine.load(engine.default_model())
-            score = read(sample, engine)
+            score = readers.score(sample, reading)
             with file.open("a") as stream:
                 stream.write(json.dumps(asdict(score)) + "\n")
             yield score
@@ -125,10 +156,11 @@ Table = dict[str, dict[str, float]]  # language -> engine -> mean word F1
 
 
 def table_of(found: Sequence[Score]) -> Table:
-    """The mean word F1 of each language and engine."""
+    """The mean word F1 of each single language and engine."""
     by_lang: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for score in found:
-        by_lang[score.lang][score.engine].append(score.f1)
+        if "+" not in score.lang and score.engine in COMPARED:
+            by_lang[score.lang][score.engine].append(score.f1)
     means = {lang: {name: fmean(f1) for name, f1 in by.items()} for lang, by in by_lang.items()}
     return {lang: {name: round(mean[name], 3) for name in sorted(mean)} for lang, mean in sorted(means.items())}
 
@@ -136,7 +168,7 @@ def table_of(found: Sequence[Score]) -> Table:
 def row(lang: str, found: Sequence[Score], decided: Table) -> list[table.Cell]:
     """The table row of a language."""
     mine = [s for s in found if s.lang == lang]
-    means = [fmean([getattr(s, f) for s in mine if s.engine == e] or [0.0]) for f in ("f1", "cer") for e in COMPARED]
+    means = [fmean([getattr(s, f) for s in mine if s.engine == r] or [0.0]) for f in ("f1", "cer") for r in READINGS]
     engines = {name: engine_class(ENGINES[name])() for name in COMPARED}
     reads = {name: frozenset(engine.languages()) for name, engine in engines.items()}
     taken = best_engine(lang.split("+"), reads, decided) or "-"
@@ -149,12 +181,11 @@ def row(lang: str, found: Sequence[Score], decided: Table) -> list[table.Cell]:
 
 def write(found: Sequence[Score]) -> None:
     """Write the table that `auto` uses."""
-    single = [score for score in found if "+" not in score.lang]
     about = {
         "about": "mean word F1 by language, measured by bench/languages.py; `auto` with --lang takes the best engine",
         "engines": {"rapidocr": version("rapidocr"), "tesseract": f"tesserocr {version('tesserocr')}"},
-        "pages": len({score.file for score in single}),
-        "word_f1": table_of(single),
+        "pages": len({score.file for score in found if "+" not in score.lang}),
+        "word_f1": table_of(found),
     }
     FILE.write_text(json.dumps(about, indent=1) + "\n")
 
@@ -165,14 +196,16 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="folders with a manifest.json")
     parser.add_argument("--scores", type=Path, required=True, metavar="FILE", help="the scores, one on each line")
     parser.add_argument("--pages", type=int, default=4, help="pages of each language in a folder (default 4)")
-    parser.add_argument("--engine", action="append", choices=COMPARED, help="measure only this one (repeatable)")
+    parser.add_argument("--reading", action="append", choices=READINGS, help="measure only this one (repeatable)")
     parser.add_argument("--write", action="store_true", help="write the table that auto uses")
     given = parser.parse_args()
     wanted = [sample for folder in given.folders for sample in samples(corpus.load(folder), given.pages)]
-    found = list(scores(wanted, given.engine or COMPARED, given.scores))
+    found = list(scores(wanted, given.reading or READINGS, given.scores))
     if given.write:
         write(found)
-    decided = table_of([score for score in found if score.decides and "+" not in score.lang])
+    decided = table_of(
+        [score for score in found if score.decides and "+" not in score.lang and score.engine in COMPARED]
+    )
     table.show(HEADER, [row(lang, found, decided) for lang in sorted({score.lang for score in found})])
     for name in COMPARED:
         mine = [score.seconds for score in found if score.engine == name]

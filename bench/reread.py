@@ -16,7 +16,7 @@ from statistics import fmean
 from bench.quality import WEIGHTS, Sample
 from bench.support import table
 from ocrqueue import quality
-from ocrqueue.pages import POORLY_READ
+from ocrqueue.pages import READ_AGAIN
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 ROUNDS = 200  # random orders
@@ -75,11 +75,11 @@ def main() -> None:
         chance = fmean(left(rng.sample(pairs, len(pairs)), count) for _ in range(ROUNDS))
         rows.append([f"{share:.0%}", count, left(lowest, count), chance, left(oracle, count, best=True)])
     table.show(("read again", "pages", "words wrong", "at random", "oracle"), rows)
-    poor = [p for p in pairs if p.first_quality < POORLY_READ]
+    poor = [p for p in pairs if p.first_quality < READ_AGAIN]
     worse = sum(p.kept < p.first - 0.01 for p in poor)
     better = sum(p.kept > p.first + 0.01 for p in poor)
     print(
-        f"\n{len(pairs)} pages; below {POORLY_READ}: {len(poor)}, of them {better} read better and {worse} worse by "
+        f"\n{len(pairs)} pages; below {READ_AGAIN}: {len(poor)}, of them {better} read better and {worse} worse by "
         f"more than 0.01; words wrong {left(lowest, 0):.3f} before, {left(lowest, len(poor)):.3f} after"
     )
 

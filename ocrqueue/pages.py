@@ -6,9 +6,10 @@ from ocrqueue.blocks import Block
 from ocrqueue.geometry import Point, Quad
 from ocrqueue.states import Origin
 
-__all__ = ["POORLY_READ", "Line", "PageText", "PageWarning", "Point", "Quad", "Word"]
+__all__ = ["POORLY_READ", "READ_AGAIN", "Line", "PageText", "PageWarning", "Point", "Quad", "Word"]
 
 POORLY_READ = 0.7  # quality below which a page counts as poorly read; see docs/results.md
+READ_AGAIN = 0.8  # quality below which another engine reads a page again; see docs/benchmarks.md
 
 
 @dataclass(frozen=True, slots=True)

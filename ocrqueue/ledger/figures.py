@@ -11,7 +11,7 @@ from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.ledger.workers import Worker
-from ocrqueue.pages import POORLY_READ
+from ocrqueue.pages import READ_AGAIN
 from ocrqueue.states import JobState
 
 UNKNOWN = "unknown"  # the engine of jobs whose document is not opened yet
@@ -38,8 +38,8 @@ class Measured:
 
     @property
     def may_be_read_better(self) -> bool:
-        """Whether an engine has just read the page, and poorly."""
-        return self.seconds is not None and self.quality is not None and self.quality < POORLY_READ
+        """Whether an engine has just read the page, and another one may read it better."""
+        return self.seconds is not None and self.quality is not None and self.quality < READ_AGAIN
 
 
 @dataclass(frozen=True, slots=True)

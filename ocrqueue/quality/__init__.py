@@ -17,6 +17,7 @@ from ocrqueue.quality.signals import Signals, signals_of
 from ocrqueue.states import WarningCode
 
 _VIETNAMESE = 0.1  # share of short words without a vowel; Vietnamese pages have 0.12 to 0.31, others at most 0.08
+_LATIN = 0.9  # mean confidence; Vietnamese pages have 0.93 to 0.98, Cyrillic and Greek ones at most 0.87
 _NOWHERE = ((0.0, 0.0),) * 4
 Weights = Mapping[str, float]  # by name of the feature, see `features_of`
 
@@ -43,10 +44,12 @@ def is_measured(engine: str) -> bool:
 def likely_language(page: Mapping[str, Any]) -> str | None:
     """The language of a page that an engine has read without knowing all of its letters; None if that is not known.
 
-    `page` is the page's result. In Vietnamese every fifth short word has no vowel that other languages have, too.
+    `page` is the page's result. In Vietnamese every fifth short word has no vowel that other languages have, too. It
+    is read with high confidence; other scripts, which can look like words without vowels, are not.
     """
-    signals = signals_of(PageText([Line(line["text"], _NOWHERE, 1.0) for line in page["lines"]]))
-    return "vi" if signals and signals.bare >= _VIETNAMESE else None
+    lines = [Line(line["text"], _NOWHERE, line["confidence"]) for line in page["lines"]]
+    signals = signals_of(PageText(lines))
+    return "vi" if signals and signals.bare >= _VIETNAMESE and signals.sure >= _LATIN else None
 
 
 def features_of(signals: Signals) -> dict[str, float]:

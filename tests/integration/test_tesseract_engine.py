@@ -59,6 +59,13 @@ def test_a_page_of_a_job_that_names_no_language_is_read_in_its_script(loaded: Te
     assert read(loaded, image_of(*[EN] * 6)).plain.count(EN) == 6
 
 
+def test_a_page_in_two_scripts_is_read_in_the_one_that_latin_data_does_not_read(loaded: Tesseract) -> None:
+    # Too few letters, or too many Latin ones, for the data that tells scripts apart.
+    assert read(loaded, image_of(EN, RU)).plain == f"{EN}\n{RU}"
+    assert read(loaded, image_of("Щука")).plain == "Щука"
+    assert read(loaded, image_of(*[EN] * 5, RU, *[EN] * 5)).plain.count(EN) == 10
+
+
 def test_latin_words_are_read_in_a_language_of_another_script(loaded: Tesseract) -> None:
     mixed = f"{RU} Redis and Celery"
     assert read(loaded, image_of(mixed, size=10), "ru").plain == mixed

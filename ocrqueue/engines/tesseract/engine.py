@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _MAX_LOADED = 4  # sets of languages in memory; each needs 10 to 60 MB
 _MAX_SIDE = 32_767  # pixels: Tesseract's coordinates have 16 bits
+_SURE = 0.85  # confidence of a page whose script was probably the right one
+_SURER = 0.1  # by so much a part of a page must be read better in another script
 _PACKAGES = ("tesserocr", "pillow", "langcodes")  # their versions decide the text; Tesseract is part of the first
 
 
@@ -89,7 +91,9 @@ class Tesseract:
         if self._readers is None:
             raise EngineFreed("tesseract has nothing loaded: call load() before read()")
         try:
-            return [self._try(self._reader(options.lang or self._guess(page)), page) for page in pages]
+            if options.lang:
+                return [self._try(self._reader(options.lang), page) for page in pages]
+            return [self._in_likely_script(page) for page in pages]
         except OcrError as e:
             return [PageError(e.code, e.message)] * len(pages)
         finally:
@@ -104,6 +108,29 @@ class Tesseract:
             self._scripts.close()
         self._scripts = None
         trim()
+
+    def _in_likely_script(self, page: "Image") -> PageText | PageError:
+        """Read a page whose language nobody said. Raises PageFailure if there is no data for a language."""
+        guess = self._guess(page)
+        found = self._try(self._reader(guess), page)
+        if isinstance(found, PageError) or not found.lines or (found.confidence or 0.0) >= _SURE:
+            return found
+        from ocrqueue.engines.tesseract.script import doubtful_part, others
+
+        used = guess or self._settings.lang
+        part = doubtful_part(page, found.lines)
+        sure = {lang: self._confidence(lang, part) for lang in others(scan(self._settings.folder).files, [used])}
+        best = max(sure, key=lambda lang: sure[lang], default=used)
+        if best == used or sure[best] < self._confidence(used, part) + _SURER:
+            return found
+        again = self._try(self._reader(best), page)
+        is_better = isinstance(again, PageText) and (again.confidence or 0.0) > (found.confidence or 0.0)
+        return again if is_better else found
+
+    def _confidence(self, lang: str, part: "Image") -> float:
+        """The confidence with which Tesseract reads a part of a page in a language; 0 if it cannot."""
+        found = self._try(self._reader(lang), part)
+        return (found.confidence or 0.0) if isinstance(found, PageText) else 0.0
 
     def _guess(self, page: "Image") -> str | None:
         """A language for a page whose script is not that of the languages in the settings; None: read with those."""

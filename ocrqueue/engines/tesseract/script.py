@@ -1,16 +1,22 @@
-"""Finds the script of a page, such as Cyrillic, with Tesseract's own data for it."""
+"""Finds the script of a page, such as Cyrillic, with Tesseract's own data for it.
 
-from collections.abc import Mapping
+That data does not know a page with words in two scripts. Where a page was read with low confidence, a part of it is
+read in every other script, and the page in the one that fits.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrqueue import languages
 from ocrqueue.engines.tesseract.data import SCRIPTS
+from ocrqueue.pages import Line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _DATA = "osd"
+_PART = 8  # a page is as high as so many parts
 _CODES = {name: code for code, name in SCRIPTS.items()} | {"Han": "Hans", "Korean": "Hang"}  # by Tesseract's names
 
 
@@ -52,3 +58,23 @@ def language_in(script: str, files: Mapping[str, str]) -> str | None:
     usual = langcodes.Language.make(script=script).maximize().language or ""
     names = [name for name in files if languages.script_of(name) == script]
     return next((name for name in (usual, f"und-{script}", *names) if name in names), None)
+
+
+def others(files: Mapping[str, str], known: Iterable[str]) -> list[str]:
+    """A language out of `files` for each script that the languages `known` are not written in."""
+    left = {languages.script_of(name) for name in files} - {languages.script_of(name) for name in known}
+    return [language for script in sorted(left) if (language := language_in(script, files))]
+
+
+def doubtful_part(page: "Image", lines: Sequence[Line]) -> "Image":
+    """The part of a page, over its whole width, with the most letters that were read with low confidence."""
+    height = page.height // _PART
+
+    def doubt(top: float) -> float:
+        inside = [line for line in lines if top <= line.box[0][1] and line.box[3][1] <= top + height]
+        return sum(len(line.text) * (1 - (line.confidence or 0.0)) for line in inside)
+
+    top = max((line.box[0][1] for line in lines), key=doubt, default=0.0)
+    if not doubt(top):  # the lines are higher than a part
+        return page
+    return page.crop((0, max(0, int(top) - 5), page.width, min(page.height, int(top) + height + 5)))

@@ -3,7 +3,7 @@
 import pytest
 
 from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
-from ocrqueue.quality import features_of, probability, quality_of, warned
+from ocrqueue.quality import features_of, likely_language, probability, quality_of, warned
 from ocrqueue.quality.signals import signals_of
 
 BOX = ((0.0, 0.0), (100.0, 0.0), (100.0, 20.0), (0.0, 20.0))
@@ -76,6 +76,15 @@ def test_short_words_without_a_vowel(text: str, share: float) -> None:
 
     assert signals is not None
     assert signals.bare == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "language"),
+    [(VIETNAMESE, 0.96, "vi"), (ENGLISH, 0.96, None), ("GX R EHI EHT dbi tx mn " * 5, 0.74, None)],
+    ids=["Vietnamese", "English", "Russian, misread"],
+)
+def test_the_likely_language_of_a_poorly_read_page(text: str, confidence: float, language: str | None) -> None:
+    assert likely_language({"lines": [{"text": text, "confidence": confidence}] * 5}) == language
 
 
 def test_more_doubt_never_raises_the_quality() -> None:
