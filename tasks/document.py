@@ -12,7 +12,7 @@ from worker.app import app
 from worker.claims import DocumentTask
 from worker.context import ledger
 from worker.dispatch import dispatch
-from worker.messages import accept_plain, parse_job
+from worker.messages import accept_plain, parse_job, refuse_unknown
 from worker.steps import assemble_round, open_document
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ def document(self: DocumentTask, *args: Any, version: Any = names.VERSION, **giv
             step = open_document(record, self.token, wrong) if record else None
         if step:
             _go_on(self, job, step)
+        elif record is None:
+            refuse_unknown(self, job)
     except NewerRecord as e:
         raise self.refuse(e.message) from None
     except Ignore:

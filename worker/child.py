@@ -1,6 +1,7 @@
 """What a worker's child process does besides its tasks: it loads models, frees their memory, and reports its state.
 
-A child frees its models when it was idle for OCR_IDLE_SECONDS, after every task if OCR_RELEASE=task, when the parent
+After a page, and after a task of another kind at most once a second, it returns memory to the system and reports.
+It frees its models when it was idle for OCR_IDLE_SECONDS, after every task if OCR_RELEASE=task, when the parent
 process asks for it (signal SIGUSR2), and when it ends. While a task runs, each of these waits until the task has ended.
 """
 
@@ -9,6 +10,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 from billiard.einfo import ExceptionInfo
@@ -25,9 +27,12 @@ log = logging.getLogger(__name__)
 SERVED = "OCR_SERVED"  # environment variable: the engines whose queues the worker reads, separated by commas
 UNLOAD = signal.SIGUSR2  # the parent asks the child to free its models
 TRACEBACK = 4000  # characters of a traceback that the parent gets; the child has logged all of it
+TIDY_SECONDS = 1.0  # between two times that memory is returned and the state reported, while tasks are short
 _busy = True  # until `start` has ended, and while a task runs
 _unload_asked = False  # the parent asked for it while the child was busy
 _tasks = 0  # that this child has ended
+_tidied = 0.0  # monotonic time at which memory was last returned and the state reported
+_reported = -1  # of them when the state was last reported
 _freed = 0  # how often the child freed its models because the parent asked
 
 
@@ -56,6 +61,7 @@ def start() -> None:
     signal.signal(UNLOAD, _on_unload)
     documents.preload()  # before `settle`: collections that look at PyMuPDF's objects take 20 ms after every task
     settle()
+    report()
     _rest()
 
 
@@ -72,11 +78,13 @@ def after_task(task: Any, args: Any) -> None:
     _tasks += 1
     if config.OCR_RELEASE == "task":
         context.engines().free()
-    give_back()
     if getattr(task, "name", "") == names.PAGE:
+        _tidy()
         used = " ".join(f"{name}={count}" for name, count in memory_now().items())
         job = args[0] if args else ""
         log.info("job=%s memory %s tasks=%d loads=%d", job, used, _tasks, context.engines().loads)
+    elif time.monotonic() - _tidied >= TIDY_SECONDS:
+        _tidy()
     _rest()
 
 
@@ -86,16 +94,40 @@ def end() -> None:
     context.engines().free()
 
 
-def _rest() -> None:
-    """The child is idle: free the models if the parent has asked for it, or start the timer that frees them."""
-    global _busy
+def _tidy() -> None:
+    """Return unused memory to the system, and report."""
+    global _tidied
+    give_back()
     report()
+    _tidied = time.monotonic()
+
+
+def _rest() -> None:
+    """The child is idle: free the models if the parent has asked for it, or start a timer.
+
+    The timer frees the models; or it tidies up first, if that was left out after the last task.
+    """
+    global _busy
     _busy = False
     if _unload_asked:
         _free()
+    elif _reported != _tasks:
+        _start_timer(TIDY_SECONDS, _on_rest)
     elif config.OCR_IDLE_SECONDS and context.engines().loaded:
-        signal.signal(signal.SIGALRM, _on_idle)
-        signal.setitimer(signal.ITIMER_REAL, config.OCR_IDLE_SECONDS)
+        _start_timer(config.OCR_IDLE_SECONDS, _on_idle)
+
+
+def _start_timer(seconds: float, handler: Callable[..., None]) -> None:
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _on_rest(*_: Any) -> None:
+    global _busy
+    if not _busy:
+        _busy = True  # a request to free the models waits meanwhile
+        _tidy()
+        _rest()
 
 
 def _on_unload(*_: Any) -> None:
@@ -129,6 +161,8 @@ def _free() -> None:
 
 def report() -> None:
     """Write this child's row in Redis, which `submit.py models memory` shows."""
+    global _reported
+    _reported = _tasks
     engines = context.engines()
     row = {
         "tasks": _tasks,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery.app.task import Task
+from celery.exceptions import Ignore
 from celery.worker.strategy import default
 from kombu.exceptions import ContentDisallowed, DecodeError
 from redis.exceptions import RedisError
@@ -73,22 +74,26 @@ def accept_plain(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict
     Returns what is wrong with the message, if its job has to fail for it: the sender reads it under the job's id.
     Raises Ignore if no job is made; the sender gets an answer then too, unless the id is another sender's job.
     """
+    if not args and not given:
+        return None
     try:
-        if not args and not given:
-            _check_exists(job)
-            return None
         return _accept(task, job, args, given)
     except NewerRecord as e:
         raise task.refuse(e.message) from None
     except (InvalidOptions, QueueFull) as e:
-        turn_away(job, e)
-        raise task.refuse(f"{e.code}: {e.message}") from None
+        raise _turned_away(task, job, e) from None
 
 
-def _check_exists(job: str) -> None:
-    """A message without arguments is about a job that exists, since the client makes the job first."""
+def refuse_unknown(task: CheckedTask, job: str) -> None:
+    """Raise Ignore if the job does not exist. The message had no arguments: the client makes the job first."""
     if not ledger().redis.exists(names.job_key(job)):
-        raise InvalidOptions(f"the message names no source, and there is no job {job}")
+        raise _turned_away(task, job, InvalidOptions(f"the message names no source, and there is no job {job}"))
+
+
+def _turned_away(task: CheckedTask, job: str, why: OcrError) -> Ignore:
+    """Give the sender of a message for which no job is made an answer; raise what this returns."""
+    turn_away(job, why)
+    return task.refuse(f"{why.code}: {why.message}")
 
 
 def _accept(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:

@@ -9,6 +9,7 @@ The client needs Redis and the spool, but no engine. It reads its settings from 
 `ocrqueue.settings`.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -44,6 +45,7 @@ from ocrqueue.states import MessageKind
 from ocrqueue.storage import rounds
 from ocrqueue.storage.spool import JOB
 
+_MEMORY_SECONDS = 0.5  # for which Redis's memory is not read again: to read it costs as much as the check of the pages
 MEMORY_SHARE = 0.8  # share of Redis's memory limit above which submissions are refused
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts to create a record, if the answer was lost
 
@@ -53,6 +55,9 @@ class Client(Queue):
 
     A client connects on first use, and threads can share it.
     """
+
+    _memory: Mapping[str, int] = {}  # of Redis, as it says
+    _memory_read = -math.inf  # monotonic time at which it was read
 
     def submit(self, source: AnySource, **parameters: Unpack[Parameters]) -> "Job":
         """Submit a document; see `ocrqueue.client.submit`."""
@@ -118,7 +123,10 @@ class Client(Queue):
             return f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
         if with_webhook and self.deliveries.pending() >= MAX_PENDING:
             return f"{MAX_PENDING:,} calls of webhooks are pending, the limit; wait, or leave out the webhook"
-        memory = cast("Mapping[str, int]", self.redis.info("memory"))
+        if time.monotonic() - self._memory_read > _MEMORY_SECONDS:
+            self._memory = cast("Mapping[str, int]", self.redis.info("memory"))
+            self._memory_read = time.monotonic()
+        memory = self._memory
         if memory["maxmemory"] and memory["used_memory"] >= MEMORY_SHARE * memory["maxmemory"]:
             return (
                 f"Redis uses {memory['used_memory'] / memory['maxmemory']:.0%} of its memory limit; "
@@ -179,10 +187,11 @@ class Client(Queue):
 
     def _store(self, job: str, upload: Upload, order: Order) -> Source:
         """Write the job's folder. job.json is last, because the reconciler creates a job for each job.json."""
-        source = upload.store(self.spool, job, self.settings.max_bytes)
-        if order.password:
-            self.spool.put_password(job, order.password)
-        self.spool.write_json(job, JOB, job_note(job, source, order.options, time.time(), order.submitter))
+        with self.spool.together():
+            source = upload.store(self.spool, job, self.settings.max_bytes)
+            if order.password:
+                self.spool.put_password(job, order.password)
+            self.spool.write_json(job, JOB, job_note(job, source, order.options, time.time(), order.submitter))
         return source
 
     def _create(self, job: str, source: Source, order: Order, round: int) -> Step:

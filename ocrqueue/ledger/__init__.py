@@ -127,7 +127,10 @@ class Ledger:
         `alone` says that the caller's worker does nothing else meanwhile. Raises LastTry if it must be True.
         """
         reply = _unless_last(self.run("begin", job, what, round, token, int(alone)))
-        return self.job(job) if reply and reply["claimed"] else None
+        if not reply or not reply["claimed"]:
+            return None
+        record = iter(reply["record"])
+        return Job.parse(job, dict(zip(record, record, strict=True)))
 
     def open(
         self, job: str, token: str, pages: int, lanes: int, record: Mapping[str, object], read: Qualities = NONE_READ

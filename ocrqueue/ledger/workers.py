@@ -57,7 +57,11 @@ def withdraw(redis: Redis, worker: str) -> None:
 
 def live(redis: Redis) -> list[Worker]:
     """The workers whose announcement has not expired, sorted by id."""
-    ids = sorted(cast("list[str]", redis.zrangebyscore(names.WORKERS, _now(redis), "+inf")))
+    with redis.pipeline(transaction=False) as pipe:
+        pipe.time()
+        pipe.zrange(names.WORKERS, 0, -1, withscores=True)
+        (seconds, microseconds), announced = pipe.execute()
+    ids = sorted(id for id, until in announced if until >= seconds + microseconds / 1e6)
     if not ids:
         return []
     records = cast("list[str | None]", redis.mget([names.worker_key(i) for i in ids]))

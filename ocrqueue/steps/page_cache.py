@@ -65,29 +65,31 @@ class PageCache:
         """Copy cached pages into the job's folder, in the order of `pages`. Returns the qualities of finished pages.
 
         A page whose blocks the job wants is not finished if the cache has none; its text is copied all the same. A job
-        that does not want blocks gets none. Stops after `seconds`, or when the job's folder cannot be written.
+        that does not want blocks gets none. Stops after `seconds`. If the folder cannot be written, no page counts.
         """
         until = time.monotonic() + seconds
         supplied: dict[int, float | None] = {}
         without_blocks = 0
         try:
             here = self._numbers(key)
-            for page in pages:
-                if page.number not in here or (found := self._take(key, page.number)) is None:
-                    continue
-                facts = {"cached": True, "seconds": 0, "attempts": page.attempts, "memory": NO_MEMORY}
-                blocks = found["blocks"] if job.options.wants_structure else None
-                spool.write_page(job.id, page.number, found | facts | {"blocks": blocks})
-                if blocks is None and job.options.wants_structure:
-                    without_blocks += 1
-                else:
-                    supplied[page.number] = found.get("quality")
-                if time.monotonic() > until:
-                    break
+            with spool.together():
+                for page in pages:
+                    if page.number not in here or (found := self._take(key, page.number)) is None:
+                        continue
+                    facts = {"cached": True, "seconds": 0, "attempts": page.attempts, "memory": NO_MEMORY}
+                    blocks = found["blocks"] if job.options.wants_structure else None
+                    spool.write_page(job.id, page.number, found | facts | {"blocks": blocks})
+                    if blocks is None and job.options.wants_structure:
+                        without_blocks += 1
+                    else:
+                        supplied[page.number] = found.get("quality")
+                    if time.monotonic() > until:
+                        break
             if supplied or without_blocks:
                 self._mark(key)
         except StorageError as e:
             log.warning("job=%s: pages were not taken from the cache: %s", job.id, e.message)
+            return {}
         if supplied or without_blocks:
             count = len(supplied) + without_blocks
             log.info("job=%s pages=%d taken from the cache, %d without blocks", job.id, count, without_blocks)

@@ -56,6 +56,13 @@ class Storage(Protocol):
         """
         ...
 
+    def together(self) -> AbstractContextManager[None]:
+        """Objects that are written in the block survive a power failure once the block has ended.
+
+        That costs less than to write each for itself. They are visible at once. Raises StorageError at the end.
+        """
+        ...
+
     def adopt(self, file: Path, folder: str, name: str) -> None:
         """Move a complete file of this machine into `folder`, which is created if it does not exist. It is durable.
 

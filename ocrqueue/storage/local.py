@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -11,6 +12,9 @@ from uuid import uuid4
 from ocrqueue.errors import StorageError
 from ocrqueue.process.disk import sync_folder
 from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
+
+# The folders whose new names wait for the end of the block `LocalStorage.together`; None outside of one.
+_waiting: ContextVar[dict[Path, None] | None] = ContextVar("waiting", default=None)
 
 
 class LocalStorage:
@@ -49,8 +53,7 @@ class LocalStorage:
                 os.fsync(draft.file.fileno())
             temporary.replace(self.root / folder / draft.name)
             if durable:
-                for changed in (self.root / folder, *made):
-                    sync_folder(changed)
+                _sync(self.root / folder, *made)
 
         try:
             with drafted(self.root / folder, shown, name, commit) as draft:
@@ -61,6 +64,20 @@ class LocalStorage:
                     (self.root / folder).rmdir()  # fails if it is not empty
             raise
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Names of files that are written in the block reach the disk at its end, which syncs each folder once."""
+        folders: dict[Path, None] = {}
+        before = _waiting.set(folders)
+        try:
+            yield
+        finally:
+            _waiting.reset(before)
+        try:
+            _sync(*folders)
+        except OSError as error:
+            fail(self.url, error)
+
     def adopt(self, file: Path, folder: str, name: str) -> None:
         """Move a file of the same file system into `folder`: its bytes, then its name reach the disk."""
         made = self._make(folder, create=True)
@@ -69,8 +86,7 @@ class LocalStorage:
                 self._own(content.fileno(), self._file_mode)
                 os.fsync(content.fileno())
             file.replace(self.root / folder / name)
-            for changed in (self.root / folder, *made):
-                sync_folder(changed)
+            _sync(self.root / folder, *made)
         except OSError as error:
             with suppress(OSError):
                 (self.root / folder).rmdir()  # fails if it is not empty
@@ -200,6 +216,16 @@ class LocalStorage:
         if self._gid is not None:
             os.chown(file, -1, self._gid)
         os.chmod(file, mode)  # noqa: PTH101 -- `file` may be a descriptor
+
+
+def _sync(*folders: Path) -> None:
+    """Write the names in these folders to the disk, now or at the end of the block `together`. Raises OSError."""
+    waiting = _waiting.get()
+    if waiting is not None:
+        waiting.update(dict.fromkeys(folders))
+        return
+    for folder in folders:
+        sync_folder(folder)
 
 
 def _group_id(group: str) -> int:

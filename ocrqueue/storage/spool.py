@@ -75,6 +75,10 @@ class Spool:
         """Raise StorageError, with advice, if the spool does not exist or cannot be written."""
         self._storage.check()
 
+    def together(self) -> AbstractContextManager[None]:
+        """What is written in the block survives a power failure once the block has ended: see `Storage.together`."""
+        return self._storage.together()
+
     def put_source(self, job: str, stream: BinaryIO, limit: int) -> StoredSource:
         """Copy a document of at most `limit` bytes into the job's folder. Raises DocumentError."""
         digest, length = hashlib.sha256(), 0

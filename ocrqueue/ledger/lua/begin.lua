@@ -1,8 +1,9 @@
 -- Claims the document or the assembly of a job; only one claim of each can be live.
 -- arg: "document" or "assemble", round, token, "1" if the caller's worker does nothing else meanwhile.
--- Asked again with the same token, after the answer was lost, the script returns the same claim.
+-- Asked again with the same token, after the answer was lost, the script returns the same claim. The answer
+-- with a claim has the job's record: field, value, ...
 local what, round, token = arg(1), tonumber(arg(2)), arg(3)
-if get('claim:' .. token) == what then return reply({claimed = true}) end
+if get('claim:' .. token) == what then return reply({claimed = true, record = redis.call('HGETALL', job)}) end
 local state = get('state')
 local fits
 if what == 'document' then
@@ -18,4 +19,4 @@ if last_try(num('lost:' .. what)) and arg(4) ~= '1' then return reply({claimed =
 hold(token, what)
 note_taken(DOCUMENTS, num('sent:' .. what), num('wait:' .. what))
 forget_sent(DOCUMENTS)
-return reply({claimed = true})
+return reply({claimed = true, record = redis.call('HGETALL', job)})

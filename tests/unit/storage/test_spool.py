@@ -271,6 +271,32 @@ def test_bytes_then_name_then_new_folders_reach_the_disk(local: Spool, synced: l
     assert synced == [[], ["000001.json"], ["job.json", "pages", stored.file]]
 
 
+def test_files_that_are_stored_together_reach_the_disk_with_one_sync_of_each_folder(
+    local: Spool, synced: list[list[str]]
+) -> None:
+    with local.together():
+        stored = local.put_source(JOB_ID, io.BytesIO(b"x"), limit=1)
+        local.write_json(JOB_ID, JOB, {})
+        assert synced == [[], []]  # each file has its bytes before its name
+    assert synced == [[], [], ["job.json", stored.file], ["jobs"], [JOB_ID]]
+
+    synced.clear()
+    with pytest.raises(FileNotFoundError), local.together():
+        local.read_page(JOB_ID, 1)
+    local.write_json(JOB_ID, "other.json", {})  # as outside of any block
+    assert synced == [[], ["job.json", "other.json", stored.file]]
+
+
+def test_a_folder_that_is_gone_before_it_is_synced_is_an_error(local: Spool) -> None:
+    def store_and_drop() -> None:
+        with local.together():
+            local.write_json(JOB_ID, JOB, {})
+            local.drop(JOB_ID)
+
+    with pytest.raises(StorageError, match="No such file"):
+        store_and_drop()
+
+
 def test_a_full_disk_is_recognised() -> None:
     error = StorageError("spool: x: No space left on device: free some")
     error.__cause__ = OSError(28, "No space left on device")
