@@ -32,7 +32,8 @@ def main() -> None:
         "port": config.OCR_FLOWER_PORT,
         "persistent": True,
         "db": database,
-        "state_save_interval": 10_000,  # milliseconds
+        "max_tasks": 5000,  # the newest ones; all of them are written with the state, and Flower does nothing meanwhile
+        "state_save_interval": 60_000,  # milliseconds
         "tasks_columns": "name,uuid,state,args,result,received,started,runtime,worker",
     }
     command = [sys.executable, "-m", "celery", "-A", "tasks.app", "flower", *(f"--{k}={v}" for k, v in options.items())]

@@ -166,10 +166,8 @@ def drop(jobs: tuple[str, ...]) -> int:
 def list_jobs(state: str | None, as_json: bool) -> int:
     """List all jobs, oldest first."""
     count = 0
-    for found in default_client().jobs():
-        if state in (None, found.state):
-            count += 1
-            _show(found, as_json)
+    for count, found in enumerate(default_client().each_job(JobState(state) if state else None), 1):  # noqa: B007
+        _show(found, as_json)
     if not count:
         say(f"no job is {state}" if state else "there are no jobs")
     return DONE
@@ -179,13 +177,13 @@ def list_jobs(state: str | None, as_json: bool) -> int:
 @_as_json
 def dead(as_json: bool) -> int:
     """List the failed pages that a retry may read. Page 0 is the document itself."""
-    pages = default_client().dead()
-    for page in pages:
+    count = 0
+    for count, page in enumerate(default_client().each_dead(), 1):  # noqa: B007
         if as_json:
             print(json.dumps(page.to_json()))
         else:
             say(f"{page.job}  {page.name}: page {page.page}: {page.code}: {page.message}", sys.stdout)
-    if not pages:
+    if not count:
         say("no failed page waits for a retry")
     return DONE
 

@@ -4,15 +4,16 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import cast
 
 from ocrqueue import names, settings
 from ocrqueue.client.client import MEMORY_SHARE, Client
 from ocrqueue.client.findings import Finding, Level
+from ocrqueue.client.listing import JobFilter
 from ocrqueue.client.remote.doctor import examine_api
 from ocrqueue.client.remote.settings import RemoteSettings, remote_settings
-from ocrqueue.client.status import JobStatus
 from ocrqueue.engines import installed
 from ocrqueue.engines.tesseract.engine import Tesseract
 from ocrqueue.errors import OcrError, QueueUnavailable, StorageError
@@ -26,7 +27,9 @@ from ocrqueue.storage.spool import END
 _FREE_SHARE, _FREE_BYTES = 0.05, 10**9  # free share and bytes below which the spool's disk counts as full
 _CLOCK_SECONDS = 5.0  # largest difference between this machine's clock and that of Redis
 _RECONCILER_SECONDS = 90.0  # longest time between two runs; by default it runs every 20 s
-_ENDED_LOOKED_AT = 5  # number of ended jobs whose end.json is looked for in the spool
+_LOOKED_AT = 200  # newest jobs, and oldest ones, among which ended ones are looked for
+_ENDED_LOOKED_AT = 5  # number of them whose end.json is looked for in the spool
+_OPEN_LOOKED_AT, _STUCK_SHOWN = 500, 20  # oldest open jobs that are looked at; most that are named if they are stuck
 
 
 def examine() -> Iterator[Finding]:
@@ -44,15 +47,14 @@ def examine() -> Iterator[Finding]:
         yield from _tesseract()
         return
     live = workers.live(client.redis)
-    jobs = client.jobs()
     yield from _redis(client)
     yield from _clock(client)
     yield from _workers(live)
     yield from _reconciler(client, live)
     yield from _spool(client)
     yield from _cache(client)
-    yield from _same_spool(client, jobs)
-    yield from _jobs(client, jobs)
+    yield from _same_spool(client)
+    yield from _jobs(client)
     yield from _flower()
     yield from _api()
     yield from _blas(live)
@@ -169,9 +171,11 @@ def _cache(client: Client) -> Iterator[Finding]:
         yield Finding(Level.OK, f"the page cache holds {int(used) / 10**9:.2f} GB")
 
 
-def _same_spool(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
+def _same_spool(client: Client) -> Iterator[Finding]:
     """Workers write end.json into their spool when a job ends; if it is missing here, they use another spool."""
-    settled = [job.id for job in jobs if job.ended and client.ledger.now() - job.ended > 60][-_ENDED_LOOKED_AT:]
+    now = client.ledger.now()
+    some = chain(client.jobs_part(JobFilter(), _LOOKED_AT).items, islice(client.each_job(), _LOOKED_AT))
+    settled = list(islice((job.id for job in some if job.ended and now - job.ended > 60), _ENDED_LOOKED_AT))
     try:
         marked = [job for job in settled if client.spool.exists(job, END)]
     except StorageError:
@@ -184,32 +188,40 @@ def _same_spool(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
         )
 
 
-def _jobs(client: Client, jobs: list[JobStatus]) -> Iterator[Finding]:
+def _jobs(client: Client) -> Iterator[Finding]:
     backlog, limit = client.ledger.backlog(), client.settings.max_queued_pages
     yield _check(
         backlog < limit,
         f"{backlog:,} pages are waiting, of {limit:,} allowed",
         f"{backlog:,} pages are waiting, of {limit:,} allowed: wait, or raise OCR_MAX_QUEUED_PAGES",
     )
-    dead = len(client.ledger.dead())
+    dead = client.redis.zcard(names.DEAD)
     yield _check(
         not dead,
         "no failed page waits for a retry",
         f"failed pages that a retry may read: {dead}; see `submit.py dead`, then `submit.py retry JOB` or `drop JOB`",
     )
+    yield from _stuck(client)
+
+
+def _stuck(client: Client) -> Iterator[Finding]:
+    """The open jobs that do not progress. Those are sooner or later among the oldest, so it looks at no others."""
     minutes = settings.integer("OCR_STUCK_MINUTES", 30, 1)
-    stuck = [job for job in jobs if not job.has_ended and client.ledger.now() - _moved(client, job) > minutes * 60]
-    for job in stuck:
+    jobs = client.oldest_open(_OPEN_LOOKED_AT)
+    with client.redis.pipeline(transaction=False) as pipe:
+        for job in jobs:
+            pipe.hget(names.job_key(job.id), "moved")
+        moved = [float(at or job.created) for job, at in zip(jobs, pipe.execute(), strict=True)]
+    now = client.ledger.now()
+    stuck = [job for job, at in zip(jobs, moved, strict=True) if now - at > minutes * 60]
+    for job in stuck[:_STUCK_SHOWN]:
         why = job.waiting_for or f"see the workers' logs, or `submit.py cancel {job.id}`"
         yield Finding(Level.WRONG, f"job {job.id} ({job.name}) has not progressed for {minutes} minutes: {why}")
+    if len(stuck) > _STUCK_SHOWN:
+        others = f"{len(stuck) - _STUCK_SHOWN} others of the {len(jobs)} oldest open jobs"
+        yield Finding(Level.WRONG, f"{others} have not progressed either")
     if not stuck:
         yield Finding(Level.OK, "no job is stuck")
-
-
-def _moved(client: Client, job: JobStatus) -> float:
-    """When the job last progressed, in seconds since 1970 by the clock of Redis."""
-    moved = cast("str | None", client.redis.hget(names.job_key(job.id), "moved"))
-    return float(moved or job.created)
 
 
 def _flower() -> Iterator[Finding]:

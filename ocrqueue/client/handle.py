@@ -13,7 +13,7 @@ from ocrqueue.client.status import DeadPage, JobStatus
 from ocrqueue.client.submission import AnySource, Parameters
 from ocrqueue.errors import OcrFailed
 from ocrqueue.ledger import PageRecord
-from ocrqueue.states import PageState
+from ocrqueue.states import JobState, PageState
 from ocrqueue.storage.results import PageNote
 
 
@@ -56,8 +56,16 @@ class AnyClient(Follower, Protocol):
         """The status of every job that the caller may see, oldest first. Raises QueueUnavailable."""
         ...
 
+    def each_job(self, state: JobState | None = None) -> Iterator[JobStatus]:
+        """These jobs, or those in a state, read while they are asked for. Raises QueueUnavailable."""
+        ...
+
     def dead(self) -> list[DeadPage]:
         """All failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
+        ...
+
+    def each_dead(self) -> Iterator[DeadPage]:
+        """These pages, read while they are asked for. Raises QueueUnavailable."""
         ...
 
     def children(self) -> list[Child]:

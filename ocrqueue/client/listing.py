@@ -76,6 +76,19 @@ def jobs_part(redis: Redis, read: Read, wanted: JobFilter, limit: int, cursor: s
     return Part(found, str(last))
 
 
+def all_jobs(redis: Redis, read: Read, wanted: JobFilter) -> Iterator[JobStatus]:
+    """All jobs, oldest first, each read shortly before it is yielded. Raises redis.RedisError."""
+    last = None
+    while chunk := members_after(
+        redis, wanted.key, last, _CHUNK, newest_first=False, lowest=wanted.created_from, highest=wanted.created_to
+    ):
+        statuses = read([at.member for at in chunk])
+        for status in statuses.values():
+            if isinstance(status, JobStatus) and wanted.has(status):
+                yield status
+        last = chunk[-1]
+
+
 def dead_part(ledger: Ledger, limit: int, cursor: str | None, owner: str | None = None) -> Part[DeadPage]:
     """At most `limit` failed pages that a retry may read, of all jobs or of one owner's, after a cursor; oldest first.
 

@@ -18,8 +18,10 @@ from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, messages, workers
 from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
+from ocrqueue.ledger.cursors import members_after
 from ocrqueue.ledger.deliveries import Deliveries
 from ocrqueue.settings import Shared, shared
+from ocrqueue.states import JobState
 from ocrqueue.storage import rounds
 from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.spool import JOB, Spool
@@ -47,9 +49,15 @@ class Queue:
 
     def jobs(self) -> list[JobStatus]:
         """The status of every job in Redis, oldest first. Raises QueueUnavailable."""
+        return list(self.each_job())
+
+    def each_job(self, state: JobState | None = None) -> Iterator[JobStatus]:
+        """Every job, or those in a state, oldest first. They are read while they are asked for: a list may be long.
+
+        Raises QueueUnavailable.
+        """
         with reaching(self.settings):
-            found = self._read(self.ledger.jobs())
-        return [status for status in found.values() if isinstance(status, JobStatus)]  # others were dropped meanwhile
+            yield from listing.all_jobs(self.redis, self._read, JobFilter(state))
 
     def jobs_part(self, wanted: JobFilter, limit: int, cursor: str | None = None) -> Part[JobStatus]:
         """At most `limit` jobs after a cursor, newest first.
@@ -59,10 +67,22 @@ class Queue:
         with reaching(self.settings):
             return listing.jobs_part(self.redis, self._read, wanted, limit, cursor)
 
+    def oldest_open(self, count: int) -> list[JobStatus]:
+        """At most `count` jobs that have not ended, oldest first. Raises QueueUnavailable."""
+        with reaching(self.settings):
+            found = self._read(
+                [at.member for at in members_after(self.redis, names.OPEN, None, count, newest_first=False)]
+            )
+        return [status for status in found.values() if isinstance(status, JobStatus)]  # others were dropped meanwhile
+
     def dead(self) -> list[DeadPage]:
         """All failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
+        return list(self.each_dead())
+
+    def each_dead(self) -> Iterator[DeadPage]:
+        """These pages, read while they are asked for. Raises QueueUnavailable."""
         with reaching(self.settings):
-            return list(listing.all_dead(self.ledger))
+            yield from listing.all_dead(self.ledger)
 
     def dead_part(self, limit: int, cursor: str | None = None, owner: str | None = None) -> Part[DeadPage]:
         """At most `limit` of these pages after a cursor, of all jobs or of one owner's.

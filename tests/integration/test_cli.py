@@ -19,12 +19,14 @@ from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.cli import main
-from ocrqueue.client import Client
+from ocrqueue.client import Client, doctor, listing
+from ocrqueue.client.listing import JobFilter
 from ocrqueue.errors import PageError
 from ocrqueue.ledger.workers import Worker, announce
 from ocrqueue.process import blas
 from ocrqueue.settings import hostname, shared
 from tests.support.harness import PROJECT
+from tests.support.ledger_steps import commands, opened, read
 from tests.support.player import Reader
 from tests.support.signals import default_sigint, in_background
 
@@ -396,3 +398,45 @@ def test_doctor_finds_nothing_wrong_in_a_healthy_stack(client: Client, redis: Re
         assert [line for line in lines if line.startswith("wrong") and "disk" not in line] == []
     finally:
         redis.config_set("appendonly", "no")
+
+
+def test_the_first_lines_of_lists_and_doctor_cost_the_same_for_ten_times_the_jobs(
+    client: Client, redis: Redis, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_LOOKED_AT", "_OPEN_LOOKED_AT"):
+        monkeypatch.setattr(doctor, name, 5)
+    monkeypatch.setattr(listing, "_CHUNK", 5)
+
+    def needed() -> list[int]:
+        found = []
+        for look in (
+            lambda: next(client.each_job()), lambda: next(client.each_dead()), lambda: main(["doctor"]),
+            lambda: client.jobs_part(JobFilter(), 5), lambda: client.dead_part(5),
+        ):  # fmt: skip
+            before = commands(redis)
+            look()
+            found.append(commands(redis) - before)
+        return found
+
+    def fill(jobs: int) -> None:
+        for _ in range(jobs):
+            opened(client.ledger, 2, job=(job := str(uuid4())))
+            read(client.ledger, "engine_error", job=job)
+
+    fill(20)
+    few = needed()
+    fill(180)
+    assert needed() == few
+    assert len(list(client.each_job())) == len(list(client.each_dead())) == 200
+    assert [status.id for status in client.each_job()] == client.ledger.jobs()
+    assert "200" in capsys.readouterr().out  # failed pages
+
+
+def test_doctor_names_some_stuck_jobs_of_many(client: Client, redis: Redis, capsys: Output) -> None:
+    for _ in range(25):
+        opened(client.ledger, 2, job=(job := str(uuid4())))
+        redis.hset(names.job_key(job), "moved", time.time() - 31 * 60)
+    main(["doctor"])
+    out = capsys.readouterr().out
+    assert out.count("has not progressed") == 20
+    assert "5 others of the 25 oldest open jobs have not progressed either" in out

@@ -15,7 +15,7 @@ from ocrqueue.states import JobState
 from ocrqueue.steps import reconciler as module
 from ocrqueue.steps.reconciler import Reconciler
 from ocrqueue.storage.spool import Spool
-from tests.support.ledger_steps import SOURCE, assembled, later, opened, read, retry, sent, states, turn
+from tests.support.ledger_steps import SOURCE, assembled, commands, later, opened, read, retry, sent, states, turn
 
 PAGES = "pages.rapidocr"
 LIST = "\x06\x166"  # what kombu adds to the name of a queue for messages of normal priority
@@ -56,11 +56,6 @@ def run(many: Reconciler, seconds: float = 20) -> list[tuple[object, ...]]:
     messages = many.run()
     send(Recorder(many.ledger.redis), messages)
     return [(m.job, m.kind, *m.args) for m in messages]
-
-
-def commands(redis: "redis_py.Redis") -> int:
-    """The commands that Redis has run, also those in scripts."""
-    return sum(int(row["calls"]) for name, row in redis.info("commandstats").items() if name != "cmdstat_info")
 
 
 def fill(many: Reconciler, jobs: int, first: int = 0) -> None:

@@ -80,6 +80,11 @@ def states(ledger: Ledger, job: str = JOB) -> list[str]:
     return [page.state for page in ledger.pages(ledger.job(job))]
 
 
+def commands(redis: "redis_py.Redis") -> int:
+    """The commands that Redis has run, also those in scripts, without those that ask for this number."""
+    return sum(int(row["calls"]) for name, row in redis.info("commandstats").items() if name != "cmdstat_info")
+
+
 def dump(redis: "redis_py.Redis") -> dict[str, Any]:
     """Every key with its content."""
     keys = sorted(redis.keys())

@@ -85,9 +85,17 @@ class RemoteClient(Follower):
         """The status of every job that the key may see, oldest first. Raises QueueUnavailable."""
         return [_status(item) for item in self.api.items("jobs", limit=_AT_ONCE)][::-1]
 
+    def each_job(self, state: JobState | None = None) -> Iterator[JobStatus]:
+        """These jobs, or those in a state. The API lists the newest first, so all are asked for before the first."""
+        yield from (status for status in self.jobs() if state in (None, status.state))
+
     def dead(self) -> list[DeadPage]:
         """The failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
-        return [DeadPage(**item) for item in self.api.items("dead", limit=_AT_ONCE)]
+        return list(self.each_dead())
+
+    def each_dead(self) -> Iterator[DeadPage]:
+        """These pages, asked for in parts. Raises QueueUnavailable."""
+        yield from (DeadPage(**item) for item in self.api.items("dead", limit=_AT_ONCE))
 
     # -- the workers -----------------------------------------------------------------------------------------------
     def children(self) -> list[Child]:
