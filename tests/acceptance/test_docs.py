@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 INSTALLS = "installs packages; tests/acceptance/test_packaging.py installs the client"
 STARTS = "sets up .venv and starts a stack of its own until Ctrl-C; tests/integration/test_running_stack.py starts one"
 BUILDS = "runs the tests or checks of this project, of which this test is one"
+BUILDS_AN_IMAGE = "needs Docker and a registry; tests/unit/test_kubernetes.py checks what the image copies"
 MEASURES = "measures for minutes, on documents that are not in the repository"
 NOT_RUN = {
     ("README.md", "make demo"): STARTS,
@@ -35,6 +36,8 @@ NOT_RUN = {
         "needs a model of the hub; tests/acceptance/test_mlx_check.py checks the small model",
     ("docs/contributing.md", "make test"): BUILDS,
     ("docs/contributing.md", ".venv/bin/python -m pytest tests/unit/test_options.py"): BUILDS,
+    ("docs/containers.md", "docker build -f deploy/Dockerfile -t ocr-queue ."): BUILDS_AN_IMAGE,
+    ("docs/containers.md", "kubectl create namespace ocr-queue"): "needs a cluster; test_kubernetes.py checks them",
     ("docs/benchmarks.md", ".venv/bin/python -m bench.accuracy FOLDER --limit 10"): MEASURES,
 }  # fmt: skip
 RUN = ("sh", "console")
