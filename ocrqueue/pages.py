@@ -18,6 +18,7 @@ class Word:
 
     text: str
     box: Quad  # corners in pixels of the page image
+    confidence: float | None = None  # 0 to 1; None if the engine gives none
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,19 @@ class Line:
     box: Quad  # corners in pixels of the page image
     confidence: float | None = None  # 0 to 1; None if the engine gives none
     origin: str = Origin.OCR  # or Origin.TEXT_LAYER
-    words: tuple[Word, ...] = ()  # in order; empty if the engine gives none. Used for layout, not stored
+    words: tuple[Word, ...] = ()  # in order; empty if the engine gives none. Their boxes are not stored
+
+    def offsets(self) -> list[tuple[Word, int]]:
+        """The words with their index in the text; empty if the words do not make up the text."""
+        found: list[tuple[Word, int]] = []
+        position = 0
+        for word in self.words:
+            start = self.text.find(word.text, position)
+            if start < 0 or self.text[position:start].strip():
+                return []
+            found.append((word, start))
+            position = start + len(word.text)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,10 @@ _TAGS = "".join(f'<LayoutTag ID="{kind}" TYPE="block" LABEL="{kind}"/>\n' for ki
 def write_alto(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
     """Write a result as ALTO: each page is a `Page` of blocks of lines and words; one block if they are not known.
 
-    The boxes of words divide their line's box; their confidence is the line's. A slanted line has the upright box
-    around it, and its corners as a polygon. A line without a place has no box. A tag of each line says where its text
-    comes from, and one of each block what it is. `ACCURACY` of a page is its quality in percent. A result without pages
-    gets an empty page, because ALTO requires one.
+    The boxes of words divide their line's box; their confidence is their own, or the line's. A slanted line has the
+    upright box around it, and its corners as a polygon. A line without a place has no box. A tag of each line says
+    where its text comes from, and one of each block what it is. `ACCURACY` of a page is its quality in percent. A
+    result without pages gets an empty page, because ALTO requires one.
     """
     name = clean_text(str(header["source"]["name"] or ""))
     has_blocks = bool(header.get("structure"))
@@ -110,7 +110,7 @@ def _write_line(stream: TextIO, line: PlacedLine, number: str) -> None:
     words = list(line.words())
     for index, (word, following) in enumerate(pairwise([*words, None]), 1):
         assert word is not None
-        content = {"ID": f"string_{number}_{index}", "CONTENT": word.text, "WC": line.confidence}
+        content = {"ID": f"string_{number}_{index}", "CONTENT": word.text, "WC": word.confidence}
         stream.write(f"<String{_attributes(content)}{_place(bounds(word.box) if line.is_known else None)}/>\n")
         if following:
             stream.write(f"<SP{_place(_gap(word, following) if line.is_known else None)}/>\n")

@@ -45,9 +45,9 @@ _HEAD = """\
 def write_hocr(stream: TextIO, header: Mapping[str, Any], pages: Iterable[Mapping[str, Any]]) -> None:
     """Write a result as hOCR: each page is an `ocr_page` of lines and words, in areas where its blocks are known.
 
-    The boxes of words divide their line's box; their confidence is the line's. The property `x_origin` says where the
-    text of a line comes from, `x_quality` how well a page was probably read, `x_error` why it was not read, `x_kind`
-    what a block is. A line without a place has the box of the page, and no words.
+    The boxes of words divide their line's box; their confidence is their own, or the line's. The property
+    `x_origin` says where the text of a line comes from, `x_quality` how well a page was probably read, `x_error` why it
+    was not read, `x_kind` what a block is. A line without a place has the box of the page, and no words.
     """
     name = clean_text(str(header["source"]["name"] or ""))
     language = language_of(header)
@@ -135,11 +135,14 @@ def _baseline(line: PlacedLine) -> str:
 
 
 def _words(line: PlacedLine, number: str) -> str:
-    sure = "" if line.confidence is None else f"; x_wconf {100 * line.confidence:.0f}"
     return " ".join(
-        f'<span class="ocrx_word" id="word_{number}_{index}" title="{_bbox(word)}{sure}">{escape(word.text)}</span>'
+        f'<span class="ocrx_word" id="word_{number}_{index}" title="{_about(word)}">{escape(word.text)}</span>'
         for index, word in enumerate(line.words(), 1)
     )
+
+
+def _about(word: PlacedWord) -> str:
+    return _bbox(word) + ("" if word.confidence is None else f"; x_wconf {100 * word.confidence:.0f}")
 
 
 def _bbox(placed: PlacedLine | PlacedWord) -> str:

@@ -21,6 +21,7 @@ _TALL = 1.5  # heights per width; text in a box at least so tall runs downwards,
 _STRIP = 0.8  # share of its strip that a line without a place fills
 # Widths of characters in line heights, close to those of Helvetica.
 _WIDTHS = {"iljI|!.,:;'`‘’· ": 0.28, 'frt()[]{}-/\\"*“”°': 0.36, "wABCDEGHKNOQRUVXYZ&": 0.7, "mMW%@—…": 0.88}
+_WORD = re.compile(r"\S+")
 _WIDTH_OF = {char: width for chars, width in _WIDTHS.items() for char in chars}
 _FULL, _CAPITAL, _OTHER = 1.0, 0.65, 0.53  # of ideographs, other capitals, all others
 _TURNED = math.radians(2)  # detectors draw level lines with angles up to this
@@ -32,6 +33,7 @@ class PlacedWord:
 
     text: str  # without blanks
     box: Quad  # in pixels of the page image; its corners are in the order of those of the line
+    confidence: float | None  # 0 to 1; that of the line if its own is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class PlacedLine:
     confidence: float | None  # 0 to 1; None: the engine gave none
     origin: str  # a value of `Origin`
     is_known: bool = True  # False: the engine gave no place, and the box is a strip of the page
+    sure: tuple[float | None, ...] = ()  # confidence of each word; empty: that of the line
 
     @property
     def angle(self) -> float:
@@ -65,9 +68,11 @@ class PlacedLine:
         ends = [0.0, *itertools.accumulate(width(char) for char in self.text)]
         total = ends[-1] or 1.0
         leftwards = is_right_to_left(self.text)
-        for match in re.finditer(r"\S+", self.text):
+        sure = itertools.chain(self.sure, itertools.repeat(self.confidence))
+        for match, confidence in zip(_WORD.finditer(self.text), sure, strict=False):
             start, end = ends[match.start()] / total, ends[match.end()] / total
-            yield PlacedWord(match[0], self._part(1 - end, 1 - start) if leftwards else self._part(start, end))
+            box = self._part(1 - end, 1 - start) if leftwards else self._part(start, end)
+            yield PlacedWord(match[0], box, confidence)
 
     def _part(self, start: float, end: float) -> Quad:
         """The part of the box between two shares of its length."""
@@ -94,7 +99,20 @@ def numbered_lines(page: Mapping[str, Any]) -> Iterator[tuple[int, PlacedLine]]:
         text = " ".join(clean_text(line["text"]).split())
         if text:
             box = _oriented([(float(x), float(y)) for x, y in line["box"]], text)
-            yield index, PlacedLine(text, box, line["confidence"], line["origin"])
+            yield index, PlacedLine(text, box, line["confidence"], line["origin"], sure=_sure(line))
+
+
+def _sure(line: Mapping[str, Any]) -> tuple[float | None, ...]:
+    """The confidence of each part of a line's text between blanks; empty if the result has none."""
+    words = line.get("words")  # older versions write none
+    return tuple(_within(words, *match.span()) for match in _WORD.finditer(line["text"])) if words else ()
+
+
+def _within(words: list[list[float]], start: int, end: int) -> float | None:
+    """The mean confidence of the words in a part of the text, weighted by their lengths there."""
+    inside = [(min(end, last) - max(start, first), sure) for first, last, sure in words if first < end and last > start]
+    length = sum(weight for weight, _ in inside)
+    return sum(weight * sure for weight, sure in inside) / length if length else None
 
 
 @cache

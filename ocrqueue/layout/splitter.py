@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ocrqueue.geometry import point_between
 from ocrqueue.layout.pieces import Frame, Piece, piece_of, placed_bounds
-from ocrqueue.pages import Line, Word
+from ocrqueue.pages import Line
 from ocrqueue.states import Origin
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _gaps_of_words(line: Line, frame: Frame) -> list[Gap]:
     """The gaps between the words of a line. A printed rule between two words is part of the gap."""
     gaps: list[Gap] = []
     end: float | None = None  # right edge of the word before
-    for word, offset in _offsets(line):
+    for word, offset in line.offsets():
         left, _, right, _ = placed_bounds(word.box, frame)
         if set(word.text) <= _RULES:
             continue
@@ -112,19 +112,6 @@ def _gaps_of_words(line: Line, frame: Frame) -> list[Gap]:
             gaps.append(Gap(end, left, offset))
         end = right
     return gaps
-
-
-def _offsets(line: Line) -> list[tuple[Word, int]]:
-    """The words with their index in the text; empty if the words do not make up the text."""
-    found: list[tuple[Word, int]] = []
-    position = 0
-    for word in line.words:
-        start = line.text.find(word.text, position)
-        if start < 0 or line.text[position:start].strip():
-            return []
-        found.append((word, start))
-        position = start + len(word.text)
-    return found
 
 
 def _gaps_of_white(line: Line, frame: Frame, size: float, image: "Image") -> list[Gap]:

@@ -7,7 +7,7 @@ header on the first line, `"pages": [` on the second, one page on each line afte
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NotRequired, TextIO, TypedDict
 
 from ocrqueue.errors import DamagedFile, PageError
@@ -27,6 +27,7 @@ class ResultLine(TypedDict):
     box: list[list[float]]  # four corners [x, y] in pixels of the page image, clockwise from the top left of the text
     confidence: float | None  # 0 to 1; None: the engine gives none
     origin: str  # see `Origin`: "ocr" or "text_layer"
+    words: NotRequired[list[list[float]] | None]  # [start, end, confidence] of each; None: not known. Older: absent
 
 
 class Reading(TypedDict):
@@ -137,7 +138,7 @@ def page_result(number: int, page: PageText, facts: PageFacts) -> dict[str, Any]
 
 
 def text_of(page: Mapping[str, Any]) -> PageText:
-    """The text of a stored page. Its lines have no words, which are not stored."""
+    """The text of a stored page. Its lines have no words, whose boxes are not stored."""
     blocks = page.get("blocks")
     return PageText(
         [Line(line["text"], quad_of(line["box"]), line["confidence"], line["origin"]) for line in page["lines"]],
@@ -288,12 +289,32 @@ def _page(number: int, state: str, facts: PageFacts, **fields: Any) -> dict[str,
 
 
 def _line(line: Line) -> dict[str, Any]:
+    """A `ResultLine`."""
     return {
         "text": clean_text(line.text),
         "box": [[rounded(x, 1) or 0, rounded(y, 1) or 0] for x, y in line.box],
         "confidence": rounded(line.confidence, 4),
         "origin": line.origin,
+        "words": _words(line),
     }
+
+
+def _words(line: Line) -> list[list[float]] | None:
+    """Start, end and confidence of each word of a line; ideographs side by side with the same confidence are one."""
+    text = clean_text(line.text)
+    words = [(start, start + len(word.text), word.confidence) for word, start in replace(line, text=text).offsets()]
+    if not words and text and not any(map(str.isspace, text)):
+        words = [(0, len(text), line.confidence)]
+    found: list[list[float]] = []
+    for start, end, confidence in words:
+        sure = rounded(confidence, 2)
+        if sure is None:
+            return None
+        if found and found[-1][1:] == [start, sure]:
+            found[-1][1] = end
+        else:
+            found.append([start, end, sure])
+    return found or None
 
 
 def _warnings(page: PageText) -> list[dict[str, str]]:

@@ -193,6 +193,8 @@ def test_words_have_boxes_where_they_are_drawn(loaded: RapidOcr) -> None:
         assert abs(word.box[0][0] - begin) < 14
         assert abs(word.box[1][0] - begin - font.getlength(word.text)) < 14
         assert line.box[0][1] - 1 < word.box[0][1] < word.box[3][1] < line.box[3][1] + 1
+        assert word.confidence is not None
+        assert 0.9 < word.confidence <= 1
 
 
 def test_an_upside_down_line_is_read_next_to_an_upright_one(loaded: RapidOcr) -> None:

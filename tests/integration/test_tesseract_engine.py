@@ -79,6 +79,7 @@ def test_lines_and_words_have_boxes_and_confidences(loaded: Tesseract) -> None:
         assert line.confidence is not None
         assert 0.8 < line.confidence <= 1
         assert [word.text for word in line.words] == line.text.split()
+        assert all(word.confidence and 0.5 < word.confidence <= 1 for word in line.words)
         (left, top), _, (right, bottom), _ = line.box
         assert page.width / 20 < left < right < page.width
         assert 20 < bottom - top < 60

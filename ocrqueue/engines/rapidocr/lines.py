@@ -139,7 +139,8 @@ class PageReader:
             return LineReading("", 0.0, (), width / height)
         places = (columns + 0.5) * (padded / len(output) / wide)
         text = "".join(self._characters[i] for i in classes)
-        return LineReading(text, float(confidences.mean()), tuple(places.tolist()), width / height)
+        sure = tuple(confidences.tolist())
+        return LineReading(text, float(confidences.mean()), tuple(places.tolist()), width / height, sure)
 
 
 def reading_quad(corners: QuadArray) -> QuadArray:

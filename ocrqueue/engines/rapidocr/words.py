@@ -21,6 +21,7 @@ class LineReading:
     confidence: float  # 0 to 1, the mean of its characters
     places: tuple[float, ...] = ()  # of the centre of each character, from 0 to 1 along the line
     aspect: float = 1.0  # width of the line divided by its height
+    confidences: tuple[float, ...] = ()  # of each character, 0 to 1
 
     @property
     def weight(self) -> float:
@@ -38,8 +39,15 @@ def words_of(line: LineReading, quad: Quad) -> tuple[Word, ...]:
         return ()
     spans = _spans(line, groups)
     return tuple(
-        Word(line.text[group.start : group.stop], _box(quad, *span)) for group, span in zip(groups, spans, strict=True)
+        Word(line.text[group.start : group.stop], _box(quad, *span), _confidence(line, group))
+        for group, span in zip(groups, spans, strict=True)
     )
+
+
+def _confidence(line: LineReading, group: range) -> float | None:
+    """The mean confidence of the characters of a word."""
+    inside = line.confidences[group.start : group.stop]
+    return sum(inside) / len(inside) if inside else None
 
 
 def _groups(line: LineReading) -> Iterator[range]:

@@ -1,9 +1,8 @@
 """From the pixels of a page to lines of text, by Tesseract."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,12 +73,10 @@ class _Row:
     text: str
     box: Quad
     words: list[Word] = field(default_factory=list)
-    confidences: list[float] = field(default_factory=list)  # of each word, 0 to 1
 
     def line(self) -> Line:
         """The line. Its confidence is the mean over its words, weighted by their lengths."""
-        lengths = [len(word.text) for word in self.words]
-        confidence = sum(map(mul, self.confidences, lengths)) / sum(lengths) if lengths else None
+        confidence = _mean(self.words) if self.words else None
         text, words = self.text, self.words
         if _HANGUL.search(text):
             words = list(_joined(words, self.box[3][1] - self.box[0][1]))
@@ -87,6 +84,11 @@ class _Row:
         lefts = [word.box[0][0] for word in words]
         ascending = lefts == sorted(lefts)  # text from the right or downwards has no words for the layout
         return Line(text, self.box, confidence, words=tuple(words) if ascending else ())
+
+
+def _mean(words: Sequence[Word]) -> float:
+    """The mean confidence of words, each weighted by its length."""
+    return sum((word.confidence or 0.0) * len(word.text) for word in words) / sum(len(word.text) for word in words)
 
 
 def _joined(words: Iterable[Word], height: float) -> Iterator[Word]:
@@ -100,7 +102,8 @@ def _joined(words: Iterable[Word], height: float) -> Iterator[Word]:
             and _HANGUL.match(word.text[0])
             and word.box[0][0] - last.box[1][0] < _HANGUL_GAP * height
         ):
-            last = Word(last.text + word.text, (last.box[0], word.box[1], word.box[2], last.box[3]))
+            box = last.box[0], word.box[1], word.box[2], last.box[3]
+            last = Word(last.text + word.text, box, _mean([last, word]))
         else:
             yield last
             last = word
@@ -122,8 +125,7 @@ def _lines(found: Any) -> Iterator[Line]:
             row = _row(at)
         text, box = (at.GetUTF8Text(_WORD) or "").strip(), at.BoundingBox(_WORD)
         if row is not None and text and box:
-            row.words.append(Word(text, _leaning(box, None)))
-            row.confidences.append(at.Confidence(_WORD) / 100)
+            row.words.append(Word(text, _leaning(box, None), at.Confidence(_WORD) / 100))
     if row is not None:
         yield row.line()
 

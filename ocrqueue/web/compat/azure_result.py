@@ -121,7 +121,7 @@ def _words(line: PlacedLine, start: int, is_found: bool) -> Iterator[dict[str, A
     for word in line.words():
         position = line.text.index(word.text, position)
         span = {"offset": start + (position if is_found else 0), "length": len(word.text) if is_found else 0}
-        confidence = _NO_CONFIDENCE if line.confidence is None else line.confidence
+        confidence = _NO_CONFIDENCE if word.confidence is None else word.confidence
         yield {"content": word.text, "polygon": _polygon(word.box), "confidence": confidence, "span": span}
         position += len(word.text)
 

@@ -231,6 +231,17 @@ def test_the_first_word_of_a_right_to_left_line_is_on_the_right():
     assert first.box[0][0] > second.box[1][0]
 
 
+def test_each_word_has_its_own_confidence_where_it_is_known():
+    line = Line("to  be 日本語", rectangle(50, 40, 350, 70), 0.9)
+    page = page_result(1, PageText([line]), FACTS)
+    page["lines"][0]["words"] = [[0, 2, 0.99], [4, 6, 0.5], [7, 9, 0.9], [9, 10, 0.3]]
+    assert re.findall(r"x_wconf (\d+)", made("hocr", [page])) == ["99", "50", "70"]
+    words = ET.fromstring(made("alto", [page]).encode()).iter(f"{ALTO}String")
+    assert [float(word.get("WC", 0)) for word in words] == pytest.approx([0.99, 0.5, 0.7])
+    del page["lines"][0]["words"]  # an older version wrote the page
+    assert re.findall(r"x_wconf (\d+)", made("hocr", [page])) == ["90", "90", "90"]
+
+
 BOX = rectangle(40, 30, 360, 80)
 BLOCKS = (
     Block(BlockKind.PAGE_HEADER, BOX, (0,)),

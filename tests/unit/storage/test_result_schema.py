@@ -46,7 +46,7 @@ def test_the_schema_describes_every_field_in_the_order_of_the_result() -> None:
 def test_every_field_is_required_except_those_that_workers_of_older_versions_do_not_write() -> None:
     described = schema()
     for part in (described, *(described["$defs"][name] for name in ("page", "line", "cell"))):
-        newer = {"structure", "blocks", "quality", "poorly_read", "readings", "warnings"}
+        newer = {"structure", "blocks", "quality", "poorly_read", "readings", "warnings", "words"}
         assert set(part["required"]) == set(part["properties"]) - newer
 
 

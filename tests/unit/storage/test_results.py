@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ocrqueue.errors import PageError, StorageError
-from ocrqueue.pages import Line, PageText, PageWarning
+from ocrqueue.pages import Line, PageText, PageWarning, Word
 from ocrqueue.storage.results import (
     Page,
     PageFacts,
@@ -85,14 +85,46 @@ def test_a_page_has_every_key_in_order() -> None:
         "text": "Hello\nx",
         "markdown": "Hello\nx",
         "lines": [
-            {"text": "Hello", "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]], "confidence": 0.9877, "origin": "ocr"},
-            {"text": "x", "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]], "confidence": None, "origin": "ocr"},
+            {
+                "text": "Hello",
+                "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]],
+                "confidence": 0.9877,
+                "origin": "ocr",
+                "words": [[0, 5, 0.99]],
+            },
+            {
+                "text": "x",
+                "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]],
+                "confidence": None,
+                "origin": "ocr",
+                "words": None,
+            },
         ],
         "blocks": None,
         "error": None,
         "warnings": [],
         "readings": [],
     }
+
+
+def words_of(text: str, *words: tuple[str, float | None]) -> object:
+    """The words of a line in a result."""
+    line = Line(text, BOX, 0.9, words=tuple(Word(word, BOX, confidence) for word, confidence in words))
+    return page_result(1, PageText([line]), FACTS)["lines"][0]["words"]
+
+
+def test_each_word_has_its_place_in_the_text_and_its_confidence() -> None:
+    assert words_of("to be or", ("to", 0.987), ("be", 0.5), ("or", 1.0)) == [[0, 2, 0.99], [3, 5, 0.5], [6, 8, 1]]
+
+
+def test_ideographs_with_the_same_confidence_are_one_entry() -> None:
+    assert words_of("日本語", ("日", 0.99), ("本", 0.991), ("語", 0.4)) == [[0, 2, 0.99], [2, 3, 0.4]]
+
+
+def test_words_that_are_not_known_or_do_not_make_up_the_text_are_left_out() -> None:
+    assert words_of("two words") is None
+    assert words_of("two words", ("two", 0.9), ("words", None)) is None
+    assert words_of("two words", ("words", 0.9)) is None
 
 
 def test_failed_and_cancelled_pages_have_the_same_keys() -> None:

@@ -1,5 +1,7 @@
 """Words of a line and their boxes, from the positions of the characters."""
 
+from dataclasses import replace
+
 import pytest
 
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
@@ -32,6 +34,11 @@ def test_words_are_separated_at_spaces_and_have_boxes() -> None:
     assert flat(first) == corners((0.0, 0.0), (18.18, 0.0), (18.18, 10.0), (0.0, 10.0))
     assert second.box[0][0] == pytest.approx(27.27, abs=0.01)
     assert second.box[1][0] == pytest.approx(54.55, abs=0.01)
+
+
+def test_a_word_has_the_mean_confidence_of_its_characters() -> None:
+    line = replace(reading("ab c"), confidences=(0.9, 0.7, 0.1, 0.5))
+    assert [word.confidence for word in words_of(line, FLAT)] == pytest.approx([0.8, 0.5])
 
 
 def test_a_line_of_one_word_has_no_word_boxes() -> None:

@@ -1,5 +1,9 @@
 """Lines of text from Tesseract's words and boxes."""
 
+from dataclasses import replace
+
+import pytest
+
 from ocrqueue.engines.tesseract.lines import _joined, _leaning
 from ocrqueue.pages import Word
 from tests.support.pagemaker import box
@@ -14,9 +18,11 @@ def test_korean_syllables_with_a_narrow_gap_are_one_word() -> None:
     line = words(
         ("흔히", 0, 50), ("사", 62, 87), ("용", 91, 116), ("하는", 130, 180), ("OS", 185, 210), ("를", 212, 237)
     )
+    line = [replace(word, confidence=0.9 if word.text == "사" else 0.5) for word in line]
     joined = list(_joined(line, 30))
     assert [word.text for word in joined] == ["흔히", "사용", "하는", "OS", "를"]
     assert joined[1].box == box(62, 0.0, 116, 30.0)
+    assert joined[1].confidence == pytest.approx(0.7)
 
 
 def test_a_line_leans_like_its_baseline() -> None:
