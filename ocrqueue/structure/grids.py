@@ -4,7 +4,7 @@ The models tell where the lines between rows and columns are, ruled or not, and 
 """
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -16,6 +16,7 @@ from ocrqueue.structure.texts import Piece, Text
 # "Size" is the size of type of a line.
 _ONE_PHRASE = 0.6  # sizes: white between two words of one phrase, less than that
 _NEARER = 0.8  # times the distance to another row: a row so near continues the cells of the row above it
+_NEXT_LINE = 2.0  # sizes: the next line of a cell is so near, at most
 _REACHES = 0.25  # share of a word's width on the other side of a grid line from which on it is in both columns
 _CENTRED = 0.1  # share of the width of a span by which the middle of a phrase may miss the middle of the span
 _WHOLE_ROW = 3  # columns of a table, at least, in which a single cell fills a row
@@ -38,10 +39,14 @@ def grid_slots(region: Region, texts: Sequence[Text]) -> list[Slot]:
     columns = [left, *(x for x in region.columns if left < x < right), right]
     rows = _rows(texts, [y for y in region.rows if top < y < bottom], columns[1:-1])
     heights = [top, *((above[-1].box[3] + below[0].box[1]) / 2 for above, below in pairwise(rows)), bottom]
-    filled = [_filled(row, columns[1:-1]) for row in rows]
+    words = [_words(row, columns[1:-1]) for row in rows]
+    filled = [set(row) for row in words]
     below = filled[1] if len(rows) > 2 and 0 in filled[0] and 0 not in filled[1] else set()
-    spans = [_spans(row, columns, below if row is rows[0] else set()) for row in rows]
-    headers = _headers(spans)
+    spans = [_spans(row, columns, below if i == 0 else set()) for i, row in enumerate(rows)]
+    headers = _headers(spans, filled)
+    if len(columns) > _WHOLE_ROW:
+        for i in _titles(rows, filled, headers):
+            spans[i] = [(0, len(columns) - 2)]
     slots: list[Slot] = []
     taken: set[tuple[int, int]] = set()
     for i, row_spans in enumerate(spans):
@@ -49,7 +54,7 @@ def grid_slots(region: Region, texts: Sequence[Text]) -> list[Slot]:
             if (i, first) in taken:
                 continue
             is_header = i < headers
-            down = min(_down(spans, filled, i, first), headers - i) if is_header and first == last else 1
+            down = _down(spans, words, i, first, headers) if is_header and first == last else 1
             taken.update((i + k, first) for k in range(down))
             box = columns[first], heights[i], columns[last + 1], heights[i + down]
             slots.append(Slot(i, first, down, last - first + 1, box, is_header))
@@ -74,20 +79,30 @@ def _rows(texts: Sequence[Text], lines: Sequence[float], columns: Sequence[float
 def _continues(rows: Sequence[Sequence[Text]], i: int, columns: Sequence[float]) -> bool:
     """Whether a row holds second lines of cells above it: it is nearer than other rows, and leaves cells empty."""
     own, above = _filled(rows[i], columns), _filled(rows[i - 1], columns)
+    step = _height(rows[i]) - _height(rows[i - 1])
+    if own == {0} and 0 in above and len(above) > 1 and step < _NEXT_LINE * rows[i][0].size:
+        begin = min(rows[i - 1], key=lambda text: text.box[0])
+        if begin.text[:1].isupper() and rows[i][0].text[:1].islower():
+            return True  # a name goes on
     if not own < above or (0 in own and 2 * len(own) > len(above)) or _has_numbers(rows[i], columns):
         return False
-    step = _height(rows[i]) - _height(rows[i - 1])
     others = [_height(b) - _height(a) for k, (a, b) in enumerate(pairwise(rows), 1) if k in (i - 1, i + 1)]
     return bool(others) and step < _NEARER * max(others)
 
 
 def _has_numbers(row: Sequence[Text], columns: Sequence[float]) -> bool:
     """Whether a cell of a row has no letters."""
+    return not all(any(map(str.isalpha, cell)) for cell in _words(row, columns).values())
+
+
+def _words(row: Sequence[Text], columns: Sequence[float]) -> dict[int, str]:
+    """The text of each column in which a row has words. `columns` are the lines between them."""
     cells: dict[int, str] = {}
     for text in row:
         for word in text.words:
-            cells[bisect(columns, _middle(word))] = cells.get(bisect(columns, _middle(word)), "") + word.text
-    return not all(any(map(str.isalpha, cell)) for cell in cells.values())
+            column = bisect(columns, _middle(word))
+            cells[column] = cells.get(column, "") + word.text
+    return cells
 
 
 def _filled(row: Sequence[Text], columns: Sequence[float]) -> set[int]:
@@ -112,8 +127,6 @@ def _spans(row: Sequence[Text], columns: Sequence[float], below: set[int]) -> li
     count = len(columns) - 1
     phrases = [phrase for text in row for phrase in _phrases(text, columns[1:-1])]
     filled = {column for phrase in phrases for column in range(phrase.first, phrase.last + 1)}
-    if filled == {0} and count >= _WHOLE_ROW:
-        return [(0, count - 1)]
     owner = list(range(count))  # by column: the first column of its cell
     wide = [_extended(phrase, phrases, columns) for phrase in phrases if phrase.first < phrase.last]
     covered = filled | {column for first, last in wide for column in range(first, last + 1)}
@@ -124,6 +137,17 @@ def _spans(row: Sequence[Text], columns: Sequence[float], below: set[int]) -> li
         owner[first : last + 1] = [owner[first]] * (last - first + 1)
     starts = sorted(set(owner))
     return [(start, end - 1) for start, end in pairwise([*starts, count])]
+
+
+def _titles(rows: Sequence[Sequence[Text]], filled: Sequence[set[int]], headers: int) -> list[int]:
+    """The rows with a single cell, at the left, that is the title of the rows below it.
+
+    The body begins with such a title, or it is set in bold. Else a single cell at the left is a row without values.
+    """
+    single = [i for i, columns in enumerate(filled) if columns == {0}]
+    if single and single[0] <= headers:
+        return single
+    return [i for i in single if all(text.is_bold for text in rows[i])]
 
 
 def _away(phrase: _Phrase, left: float, right: float) -> float:
@@ -154,13 +178,17 @@ def _columns_of(words: Sequence[Piece], text: Text, lines: Sequence[float]) -> t
 
 def _extended(phrase: _Phrase, phrases: Sequence[_Phrase], columns: Sequence[float]) -> tuple[int, int]:
     """The columns of a spanning phrase, with the empty ones beside it if the phrase then stands in the middle."""
+    middle = (phrase.box[0] + phrase.box[2]) / 2
+    wide = [(other.box[0] + other.box[2]) / 2 for other in phrases if other.first < other.last]
+    least = max(((x + middle) / 2 for x in wide if x < middle), default=columns[0])  # halfway to another such phrase
+    most = min(((x + middle) / 2 for x in wide if x > middle), default=columns[-1])
     others = {c for other in phrases if other is not phrase for c in range(other.first, other.last + 1)}
     low, high = phrase.first, phrase.last
-    while low > 0 and low - 1 not in others:
+    lowest = 1 if len(phrases) > 1 else 0  # the first column has the names of the rows
+    while low > lowest and low - 1 not in others and (columns[low - 1] + columns[low]) / 2 > least:
         low -= 1
-    while high < len(columns) - 2 and high + 1 not in others:
+    while high < len(columns) - 2 and high + 1 not in others and (columns[high + 1] + columns[high + 2]) / 2 < most:
         high += 1
-    middle = (phrase.box[0] + phrase.box[2]) / 2
 
     def miss(first: int, last: int) -> float:
         return abs((columns[first] + columns[last + 1]) / 2 - middle) / (columns[last + 1] - columns[first])
@@ -170,19 +198,28 @@ def _extended(phrase: _Phrase, phrases: Sequence[_Phrase], columns: Sequence[flo
     return max(centred, key=lambda r: r[1] - r[0], default=(phrase.first, phrase.last))
 
 
-def _headers(spans: Sequence[Sequence[tuple[int, int]]]) -> int:
-    """The number of header rows: the first, and each below a row whose cells span some of the columns."""
+def _headers(spans: Sequence[Sequence[tuple[int, int]]], filled: Sequence[set[int]]) -> int:
+    """The number of header rows: the first, and each that divides what cells of the row above it span."""
     count = 1
     while count < len(spans) - 1 and 1 < len(spans[count - 1]) < len(spans[count]):
+        wide = [set(range(first, last + 1)) for first, last in spans[count - 1] if first < last]
+        if not any(len(columns & filled[count]) > 1 for columns in wide):
+            break
         count += 1
     return count
 
 
-def _down(spans: Sequence[Sequence[tuple[int, int]]], filled: Sequence[set[int]], row: int, column: int) -> int:
-    """The rows that a cell of one column spans: those below it in which this column has a cell without text."""
-    if column not in filled[row]:
-        return 1
+def _down(
+    spans: Sequence[Sequence[tuple[int, int]]], words: Sequence[Mapping[int, str]], row: int, column: int, headers: int
+) -> int:
+    """The rows that a header of one column spans: those header rows below it in which it goes on, or nothing is.
+
+    A number below it, such as a year, is a header of its own.
+    """
     down = 1
-    while row + down < len(spans) and column not in filled[row + down] and (column, column) in spans[row + down]:
+    while row + down < headers and (column, column) in spans[row + down]:
+        below = words[row + down].get(column)
+        if below and not any(map(str.isalpha, below)):
+            break
         down += 1
-    return down
+    return down if any(column in words[row + i] for i in range(down)) else 1

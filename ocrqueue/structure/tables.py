@@ -56,22 +56,19 @@ def overlap(one: Rect, other: Rect) -> float:
 def slots_of(
     region: Region, texts: Sequence[Text], tables: Sequence[Sequence[Slot]], painted: Sequence[Rect]
 ) -> Sequence[Slot]:
-    """The cells of a table: those of `find_tables`, which has spans, or those of the models' own grid.
+    """The cells of a table: those of `find_tables`, by its ruled lines, or those of the models' own grid.
 
-    `find_tables` takes each line of text of an unruled table for a row. Where it has more rows than the models have,
-    few of them ruled, and half of what it has more begins with an empty cell, the models are right. `painted` are the
-    boxes of what is drawn on the page.
+    `find_tables` takes each line of text of an unruled table for a row, and cuts what stands over several columns. So a
+    table of which few rows are ruled has the models' cells, unless they have more rows than `find_tables` sees, or that
+    sees cells over several rows of the body. `painted` are the boxes of what is drawn on the page.
     """
     own = grid_slots(region, texts)
     found = table_for(region, tables)
     if not found or not own:
         return found or own
-    more = len(_rows(found)) - len(region.rows) - 1
-    words = filled(found, texts)
-    begun = {cell.slot.row for cell in words if cell.slot.column == 0 and (cell.words or cell.slot.row_span > 1)}
-    without = len(_rows(found) - begun)
-    is_unruled = _rules(region, painted) < _RULED * (len(region.rows) + 2)
-    return own if more > 0 and 2 * without >= more and is_unruled else found
+    is_ruled = _rules(region, painted) >= _RULED * (len(region.rows) + 2)
+    has_tall = any(slot.row_span > 1 and not slot.is_header for slot in found)
+    return found if is_ruled or has_tall or len(_rows(own)) > len(_rows(found)) else own
 
 
 def _rows(slots: Sequence[Slot]) -> set[int]:

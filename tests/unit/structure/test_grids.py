@@ -99,6 +99,48 @@ def test_a_single_cell_at_the_left_fills_its_row():
     assert (1, 0, 1, 3, "Adults") in table(texts)
 
 
+def test_a_single_cell_among_rows_with_values_is_a_row_without_values():
+    texts = texts_of(
+        [(5, "a"), (105, "b"), (205, "c")], [(5, "Italy"), (105, "1"), (205, "2")], [(5, "Greece")],
+        [(5, "Spain"), (105, "3")],
+    )  # fmt: skip
+    assert (2, 0, 1, 1, "Greece") in table(texts)
+
+
+def test_a_name_in_two_lines_is_one_cell_though_all_lines_are_equally_far_apart():
+    texts = texts_of(
+        [(5, "Plant"), (105, "b"), (205, "c")], [(5, "Luzula"), (105, "1"), (205, "2")], [(5, "campestris")],
+        [(5, "Viola"), (105, "3"), (205, "4")],
+        step=15,
+    )  # fmt: skip
+    assert (1, 0, 1, 1, "Luzula\ncampestris") in table(texts, rows=(11.0, 26.0, 41.0), count=3)
+
+
+def test_a_header_in_two_lines_beside_a_spanning_one_is_one_cell():
+    texts = texts_of(
+        [(5, "Name of"), (170, "Loans in all")], [(5, "kind"), (105, "old"), (205, "new")],
+        [(5, "x"), (105, "1"), (205, "2")],
+    )  # fmt: skip
+    assert table(texts)[0] == (0, 0, 2, 1, "Name of\nkind")
+
+
+def test_a_header_over_two_columns_one_of_which_is_empty_is_followed_by_the_body():
+    texts = texts_of([(5, "Who"), (170, "Quite healthy")], [(5, "Male"), (205, "102")], [(5, "Female"), (205, "9")])
+    slots = grid_slots(Region("table", (0, -5, 300, 60), (), (15.0, 35.0), COLUMNS), texts)
+    assert {slot.row for slot in slots if slot.is_header} == {0}
+
+
+def test_headers_in_the_middle_of_what_they_span_do_not_take_columns_of_each_other():
+    lines = [50.0 * i for i in range(1, 9)]
+    names = [(52 + 50 * i, "Men" if i % 2 else "All") for i in range(8)]
+    texts = texts_of(
+        [(130, "Finland"), (328, "Sweden")], [(5, "Year"), *names], [(5, "1999"), *((x, "1") for x, _ in names)]
+    )
+    region = Region("table", (0, -5, 450, 60), (), (15.0, 35.0), tuple(lines))
+    wide = [(slot.column, slot.column_span) for slot in grid_slots(region, texts) if slot.column_span > 1]
+    assert wide == [(1, 4), (5, 4)]
+
+
 def test_words_in_proportion_span_nothing():
     texts = [
         *texts_of([(5, "a"), (105, "b"), (205, "c")]),
@@ -133,6 +175,22 @@ def test_rows_that_begin_with_an_empty_cell_are_lines_of_the_row_above():
 def test_ruled_rows_are_rows():
     rules = [(0, y, 300, y + 0.5) for y in (-5, 15, 31, 47, 65)]
     assert slots_of(OWN, TWO_LINES, [FOUND], rules) is FOUND
+
+
+def test_a_phrase_over_columns_of_an_unruled_table_is_not_cut():
+    texts = texts_of(
+        [(5, "a"), (105, "b"), (205, "c")], [(60, "Not measured before")], [(5, "d"), (105, "1"), (205, "2")]
+    )
+    region = Region("table", (0, -5, 300, 55), (), (15.0, 35.0), COLUMNS)
+    found = [
+        Slot(i, j, 1, 1, (j * 100, i * 20 - 5, j * 100 + 100, i * 20 + 15), False) for i in range(3) for j in range(3)
+    ]
+    assert any(slot.column_span > 1 for slot in slots_of(region, texts, [found], []))
+
+
+def test_cells_over_several_rows_of_the_body_are_kept():
+    tall = [Slot(0, 0, 2, 1, (0, -5, 100, 31), False), *FOUND[1:3], *FOUND[4:]]
+    assert slots_of(OWN, TWO_LINES, [tall], []) is tall
 
 
 def test_a_table_elsewhere_is_not_taken():
