@@ -18,7 +18,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from ocrqueue import names
-from ocrqueue.errors import OcrError
+from ocrqueue.errors import OcrError, StorageError
 from ocrqueue.ledger import Ledger, Mending, Message, NewerRecord, Source, Submitter, figures
 from ocrqueue.ledger.cursors import Cursor, members_after
 from ocrqueue.ledger.waiting import MessageList, forget, lost_after, message_lists, reading_again, sent_before
@@ -208,19 +208,24 @@ class Reconciler:
         run_id, swept = redis.info("server")["run_id"], redis.hmget(names.RECONCILER, "run_id", "swept")
         if swept[0] == run_id and now - float(swept[1] or 0) < _SWEEP_SECONDS:
             return []
-        redis.hset(names.RECONCILER, mapping={"run_id": run_id, "swept": str(now)})
         messages: list[Message] = []
-        for job in self._unknown(self.spool.jobs()):
-            try:
-                if rounds.has_ended(self.spool, job):
-                    continue
-                note = self.spool.read_json(job, JOB)
-                if now - float(note["created"]) >= _GRACE_SECONDS:
-                    messages += self._take_up(job, note)
-                else:  # search again when it is old enough
-                    redis.hset(names.RECONCILER, "swept", str(now - _SWEEP_SECONDS + _GRACE_SECONDS))
-            except (OcrError, FileNotFoundError, KeyError, TypeError, ValueError) as e:
-                log.warning("job=%s: it cannot be created again from its folder in the spool: %s", job, e)
+        done = now
+        try:
+            for job in self._unknown(self.spool.jobs()):
+                try:
+                    if rounds.has_ended(self.spool, job):
+                        continue
+                    note = self.spool.read_json(job, JOB)
+                    if now - float(note["created"]) >= _GRACE_SECONDS:
+                        messages += self._take_up(job, note)
+                    else:  # search again when it is old enough
+                        done = now - _SWEEP_SECONDS + _GRACE_SECONDS
+                except (OcrError, FileNotFoundError, KeyError, TypeError, ValueError) as e:
+                    log.warning("job=%s: it cannot be created again from its folder in the spool: %s", job, e)
+        except StorageError as e:  # the next run searches again; the messages of this one are sent all the same
+            log.warning("the spool cannot be searched for jobs that Redis has lost: %s", e.message)
+        else:
+            redis.hset(names.RECONCILER, mapping={"run_id": run_id, "swept": str(done)})
         return messages
 
     def _unknown(self, jobs: Iterator[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.client import Job
+from ocrqueue.errors import StorageError
 from ocrqueue.ledger import Ledger
 from ocrqueue.steps.reconciler import Reconciler
 from ocrqueue.storage.spool import END, JOB, Spool
@@ -277,3 +278,34 @@ def test_a_folder_with_a_damaged_job_json_is_skipped(reconciler: Reconciler, cap
     reconciler.spool.write_json(ID, JOB, {"created": 0, "source": {"name": "a", "spec": {}}, "options": {}})
     assert [message.job for message in reconciler.run()] == [ID]
     assert caplog.text.count("it cannot be created again from its folder in the spool") == 3
+
+
+class AwaySpool(Spool):
+    """A spool whose list of jobs cannot be read for a while."""
+
+    is_away = True
+
+    def jobs(self) -> Iterator[str]:
+        if self.is_away:
+            raise StorageError("spool: jobs: Connection refused")
+        return super().jobs()
+
+
+def test_a_spool_that_is_away_stops_no_message_and_is_searched_again_in_the_next_run(
+    reconciler, redis, tmp_path
+) -> None:
+    spool = AwaySpool(str(tmp_path / "spool"))
+    away = replace(reconciler, spool=spool)
+    eventually(lambda: redis.info("server")["uptime_in_seconds"] >= 1)
+    opened(away.ledger, pages=2)
+    turn(away.ledger, "vanished")
+    note = {"source": {"name": "a.tif", "spec": {"path": "/a.tif"}}, "options": {}, "created": away.ledger.now()}
+    forgotten = "00000000-0000-4000-8000-000000000001"
+    spool.write_json(forgotten, JOB, note)
+    away.run()
+    later(away.ledger, 200)
+    away.run()  # a pause: nothing is freed for one lease
+    later(away.ledger, 1.5)
+    assert [message.kind for message in away.run()] == ["page"]  # the lane's next ticket
+    spool.is_away = False
+    assert ("document", forgotten) in [(message.kind, message.job) for message in away.run()]
