@@ -70,9 +70,11 @@ OCR_LEASE_SECONDS = integer("OCR_LEASE_SECONDS", 45, 3, 3600)  # after which the
 OCR_PAGE_ATTEMPTS = integer("OCR_PAGE_ATTEMPTS", 3, 1, 100)  # a page fails after so many lost claims
 OCR_MAX_TASKS_PER_CHILD = integer("OCR_MAX_TASKS_PER_CHILD", 200, 1)  # then a child is replaced, in case it leaks
 OCR_SHUTDOWN_SECONDS = shutdown_seconds()  # for pages to finish after SIGTERM; then they are open again
-# A child that uses more is ended at once: before the system, or the limit of a container, ends the whole worker.
+# A child that uses more is ended at once: before the system, or the limit of a container, ends the whole worker. So by
+# default it may use what the other children and the parent process leave.
+LEFT_MB = max(1024, MEMORY_MB - (OCR_CHILDREN - 1) * CHILD_MB - 256)
 MOST_MB = max(256, MEMORY_MB * 3 // 4)
-OCR_MAX_CHILD_MB = integer("OCR_MAX_CHILD_MB", MOST_MB if "mlx-vlm" in SERVED else min(4096, MOST_MB), 256)
+OCR_MAX_CHILD_MB = integer("OCR_MAX_CHILD_MB", MOST_MB if "mlx-vlm" in SERVED else min(4096, MOST_MB, LEFT_MB), 256)
 
 # -- the model directory --------------------------------------------------------------------------------------------
 # OCR_MODEL_DIR (default: models/ in the data folder), OCR_MODEL_DIR_MAX_GB, OCR_MODEL_UNUSED_DAYS, OCR_OLD_PREFIXES,

@@ -44,7 +44,7 @@ class Liveness:
         self._heard = self._staffed = self._answered = self._answering = self._next = clock()
         self._state = State.STARTING
         self._written: State | None = None  # what the file says
-        self._is_dead = False
+        self._is_dead = self._is_unwritable = False
 
     def heard(self) -> None:
         """The consumer takes messages, or needs none."""
@@ -73,8 +73,11 @@ class Liveness:
         if self._state is State.ENDING or not self._dead(now):
             try:
                 self._touch()
+                self._is_unwritable = False
             except OSError as e:
-                log.warning("the sign of life %s cannot be written: %s", self._path, e.strerror)
+                if not self._is_unwritable:
+                    log.warning("the sign of life %s cannot be written: %s", self._path, e.strerror)
+                self._is_unwritable = True
 
     def end(self) -> None:
         """The worker has ended: remove the file."""

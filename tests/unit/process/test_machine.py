@@ -84,6 +84,19 @@ def test_a_system_without_control_groups(tmp_path: Path) -> None:
     assert usable_memory(tmp_path) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@pytest.mark.parametrize(
+    ("memory", "children", "child_mb"),
+    [(24_000, 2, 4096), (2048, 2, 1152), (1000, 1, 750), (2000, 8, 1024), (8192, 8, 3456)],
+)
+def test_one_child_that_grows_is_ended_before_the_container_is(memory: int, children: int, child_mb: int) -> None:
+    program = f"import ocrqueue.process.machine as m; m.usable_memory = lambda: {memory << 20}\n{LIMITS}"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "OCR_CHILDREN": str(children)},
+        cwd=PROJECT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split() == [str(children), str(child_mb), str(memory)], done.stderr
+
+
 def defaults(*, cpu: int | None = None, groups: tuple[Path, ...] = ()) -> tuple[int, int, int]:
     """The default children, child memory and memory (MB) of a worker on one core, or in these control groups."""
 
