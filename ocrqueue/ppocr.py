@@ -38,14 +38,20 @@ def network_input(pixels: "NDArray[np.uint8]", width: int | None = None) -> "NDA
 
 
 def decode(output: "NDArray[np.float32]") -> tuple["NDArray[Any]", "NDArray[Any]", "NDArray[np.float32]"]:
-    """Columns, classes and confidences (0 to 1) of the characters in a recogniser's output of columns x classes.
-
-    Greedy decoding of connectionist temporal classification (Graves and others, 2006): the likeliest class of each
-    column, of equal neighbours the first alone, and no blanks.
-    """
+    """Columns, classes and confidences (0 to 1) of the characters in a recogniser's output of columns x classes."""
     best = output.argmax(axis=1)
-    is_character = best != BLANK
-    is_character[1:] &= best[1:] != best[:-1]
-    (columns,) = is_character.nonzero()
+    columns = character_columns(best)
     classes = best[columns]
     return columns, classes, output[columns, classes]
+
+
+def character_columns(best: "NDArray[Any]") -> "NDArray[Any]":
+    """The columns of the characters, from the likeliest class of each column.
+
+    Greedy decoding of connectionist temporal classification (Graves and others, 2006): of equal neighbours the first
+    alone, and no blanks.
+    """
+    is_character = best != BLANK
+    is_character[1:] &= best[1:] != best[:-1]
+    columns: NDArray[Any] = is_character.nonzero()[0]
+    return columns

@@ -123,8 +123,8 @@ class RapidOcr:
         from ocrqueue.engines.rapidocr.lines import PageReader, ReaderSettings
         from ocrqueue.engines.rapidocr.networks import backend, version_of
 
-        kind, settings, files = backend(), ReaderSettings(), weights()
-        self._reader = PageReader(files["Det"], files["Rec"], kind, settings)
+        kind, settings = backend(), ReaderSettings()
+        self._reader = PageReader(weights(), kind, settings)
         log.info("rapidocr reads with %s in %s, %s", version_of(kind), self._reader.precision, settings)
 
     def _read(self, page: "Image") -> PageText:

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from rapidocr.ch_ppocr_det.main import TextDetector
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
-from ocrqueue.engines.rapidocr.networks import Backend, Network
+from ocrqueue.engines.rapidocr.networks import Backend, Network, detector
+from ocrqueue.engines.rapidocr.recogniser import Recogniser, load
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
 from ocrqueue.geometry import Quad
 from ocrqueue.pages import Line, PageText
-from ocrqueue.ppocr import LINE_HEIGHT, decode, network_input
+from ocrqueue.ppocr import LINE_HEIGHT, character_columns, network_input
 
 Pixels = NDArray[np.uint8]  # height x width x 3, blue first, as PP-OCR was trained
 QuadArray = NDArray[np.float32]  # 4 x 2: the corners of a `Quad`, in pixels of the page
@@ -55,12 +56,11 @@ class ReaderSettings:
 class PageReader:
     """A detector and a recogniser that are loaded, and the code that reads a page with them."""
 
-    def __init__(self, detector: Path, recogniser: Path, backend: Backend, settings: ReaderSettings) -> None:
+    def __init__(self, files: dict[str, Path], backend: Backend, settings: ReaderSettings) -> None:
         cv2.setNumThreads(1)
         self._settings = s = settings
-        self._detector: Network = backend(detector)
-        self._recogniser: Network = backend(recogniser)
-        self._characters = ["", *self._recogniser.characters, " "]  # by class; class 0 is no character
+        self._detector: Network = detector(files["Det"], backend)
+        self._recogniser: Recogniser = load(files["Rec"], backend)
         self._boxes_of = DBPostProcess(s.pixel_threshold, s.box_threshold, s.max_boxes, s.unclip, "fast", True)
 
     @property
@@ -133,14 +133,14 @@ class PageReader:
         height, width = crop.shape[:2]
         wide = shown_width(width, height, self._settings)
         padded = padded_width(wide)
-        output = self._recogniser(network_input(resized(crop, wide, LINE_HEIGHT), padded)[None])[0]
-        columns, classes, confidences = decode(output)
+        classes, confidences = self._recogniser(network_input(resized(crop, wide, LINE_HEIGHT), padded)[None])
+        columns = character_columns(classes)
         if not len(columns):
             return LineReading("", 0.0, (), width / height)
-        places = (columns + 0.5) * (padded / len(output) / wide)
-        text = "".join(self._characters[i] for i in classes)
-        sure = tuple(confidences.tolist())
-        return LineReading(text, float(confidences.mean()), tuple(places.tolist()), width / height, sure)
+        places = (columns + 0.5) * (padded / len(classes) / wide)
+        text = "".join(self._recogniser.characters[i] for i in classes[columns])
+        sure = confidences[columns]
+        return LineReading(text, float(sure.mean()), tuple(places.tolist()), width / height, tuple(sure.tolist()))
 
 
 def reading_quad(corners: QuadArray) -> QuadArray:

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _cores: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()  # see `_core`
-_KEPT = 256  # compiled kernels, each for one input shape, that a detector keeps; OpenVINO's default keeps far more
+_KEPT = 256  # compiled kernels that a detector keeps: pages have any shape, and each adds kernels
 
 
 class Network(Protocol):
     """A network that is loaded."""
 
-    characters: list[str]  # of a recogniser, by class from 1; empty for other networks
     precision: str  # number type in which it computes, such as "f32"
 
     def __call__(self, batch: "NDArray[np.float32]") -> "NDArray[np.float32]":
@@ -39,18 +38,21 @@ class Network(Protocol):
 class OpenVino:
     """A network on OpenVINO."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, model: Any, kernels: int | None = None) -> None:
+        """`model` is a file, or a model of OpenVINO; `kernels` is the number of compiled kernels that it keeps.
+
+        Each kernel is for one input shape. OpenVINO's default (None) is far more than pages of any size should keep.
+        """
         self._core = core = _core()
-        model = core.read_model(str(file))
-        has_them = model.has_rt_info(["framework", "character"])
-        self.characters = model.get_rt_info(["framework", "character"]).value.splitlines() if has_them else []
+        if isinstance(model, Path):
+            model = core.read_model(str(model))
         settings: dict[str, Any] = {
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # the system distributes the children over the cores
         }
-        if not self.characters:  # pages have any shape, and each adds kernels; lines have one of some fifty
-            settings["CPU_RUNTIME_CACHE_CAPACITY"] = _KEPT
+        if kernels is not None:
+            settings["CPU_RUNTIME_CACHE_CAPACITY"] = kernels
         self._compiled: Any = core.compile_model(model, "CPU", settings)
         self._request: Any = self._compiled.create_infer_request()
         self.precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
@@ -102,6 +104,16 @@ def backend() -> Backend:
         log.warning("rapidocr runs on ONNX Runtime, which is slower, because OpenVINO cannot be imported: %s", error)
         return OnnxRuntime
     return OpenVino
+
+
+def detector(file: Path, kind: Backend) -> Network:
+    """The detector in this file."""
+    return OnnxRuntime(file) if kind is OnnxRuntime else OpenVino(file, _KEPT)
+
+
+def model_in(file: Path) -> Any:
+    """The model of OpenVINO in a file."""
+    return _core().read_model(str(file))
 
 
 def version_of(kind: Backend) -> str:

@@ -1,0 +1,165 @@
+"""The recogniser: which character stands in each column of a line, and how certain it is.
+
+Its last layer scores each of 18,710 characters in each column, and takes a fifth of all time. Nearly all columns of a
+page in Latin letters need few of these scores: a character that is far ahead of all other common characters, with a
+high score, is not beaten by a rare one. So each column is scored for the common characters alone, and those that are
+not certain then, or stand in a short line, are scored for all characters. If one of them is a rare character, such as a
+Chinese one, so are all other columns of the line. Figures: docs/benchmarks.md.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrqueue.engines.rapidocr.networks import Network, OnnxRuntime, OpenVino, model_in
+
+Columns = tuple[NDArray[np.intp], NDArray[np.float32]]  # by column: class of the likeliest character, its confidence
+# A column is certain with both; the values were chosen by measurement.
+_SURE = 0.99  # 0 to 1; at least this confidence, compared with the other common characters
+_EXPLAINED = 16.0  # at least this score; columns with a rare character have a lower one for each common character
+_SHORT = 24  # columns; no column of a line so short is certain: without neighbours, E looks like ∈, and + like 十
+_STEP = 16  # columns; their number is padded to a multiple of it, because each new shape costs time and memory
+_MOST = 64  # columns that are scored for all characters at once, which bounds the memory for the scores
+# Code points of common characters: Latin letters, digits and signs, but no signs that look like a rare character.
+_COMMON = (range(0x20, 0x180), range(0x218, 0x21C), range(0x2010, 0x2040), (0x20AC, 0x2122))
+_LOOK_ALIKE = "¨´µ·¸¹²³"
+
+
+class Recogniser(Protocol):
+    """A recogniser that is loaded."""
+
+    characters: Sequence[str]  # by class; class 0 is no character
+    precision: str  # number type in which it computes, such as "f32"
+
+    def __call__(self, line: NDArray[np.float32]) -> Columns:
+        """Read the image of a line, of shape (1, 3, height, width)."""
+        ...
+
+    def release(self) -> None:
+        """Free working memory."""
+        ...
+
+
+class Whole:
+    """The network as it is."""
+
+    def __init__(self, network: Network, characters: Sequence[str]) -> None:
+        self._network = network
+        self.characters = characters
+        self.precision = network.precision
+
+    def __call__(self, line: NDArray[np.float32]) -> Columns:
+        """See `Recogniser`."""
+        return _likeliest(self._network(line)[0])
+
+    def release(self) -> None:
+        """See `Recogniser`."""
+        self._network.release()
+
+
+class Split:
+    """The network in two parts: the body finds the features of each column, and the head scores all characters."""
+
+    def __init__(self, body: Network, head: Network, weights: "Weights", characters: Sequence[str]) -> None:
+        self._body, self._head = body, head
+        self._common = np.array([i for i, character in enumerate(characters) if is_common(character)])
+        self._is_common = np.isin(np.arange(len(characters)), self._common)
+        self._factors = np.ascontiguousarray(weights[0][:, self._common])
+        self._offsets = weights[1][self._common]
+        self.characters = characters
+        self.precision = body.precision
+
+    def __call__(self, line: NDArray[np.float32]) -> Columns:
+        """See `Recogniser`."""
+        features = self._body(line)[0]
+        scores = features @ self._factors + self._offsets
+        best = scores.argmax(axis=1)
+        top = scores[np.arange(len(scores)), best]
+        classes = self._common[best]
+        confidences: NDArray[np.float32] = 1 / np.exp(scores - top[:, None]).sum(axis=1)
+        is_certain = (confidences >= _SURE) & (top >= _EXPLAINED) & (len(scores) > _SHORT)
+        (doubtful,), (certain,) = (~is_certain).nonzero(), is_certain.nonzero()
+        self._score_all(features, doubtful, (classes, confidences))
+        if not self._is_common[classes[doubtful]].all():
+            self._score_all(features, certain, (classes, confidences))
+        return classes, confidences
+
+    def _score_all(self, features: NDArray[np.float32], columns: NDArray[np.intp], found: Columns) -> None:
+        """Score all characters in these columns, and write the likeliest into `found`."""
+        for start in range(0, len(columns), _MOST):
+            part = columns[start : start + _MOST]
+            batch = np.zeros((1, -(-len(part) // _STEP) * _STEP, features.shape[1]), np.float32)
+            batch[0, : len(part)] = features[part]
+            found[0][part], found[1][part] = _likeliest(self._head(batch)[0, : len(part)])
+
+    def release(self) -> None:
+        """See `Recogniser`."""
+        self._body.release()
+        self._head.release()
+
+
+Weights = tuple[NDArray[np.float32], NDArray[np.float32]]  # of the last layer: (features x classes), (classes)
+
+
+def load(file: Path, backend: type[OpenVino] | type[OnnxRuntime]) -> Recogniser:
+    """The recogniser in this file: in two parts on OpenVINO, if the network ends as expected; else as it is."""
+    if backend is OnnxRuntime:
+        network = OnnxRuntime(file)
+        return Whole(network, _by_class(network.characters))
+    model = model_in(file)
+    characters = _by_class(model.get_rt_info(["framework", "character"]).value.splitlines())
+    layer = _last_layer(model)
+    if layer is None:
+        return Whole(OpenVino(model), characters)
+    product, weights = layer
+    body, head = _parts(model, product)
+    return Split(OpenVino(body), OpenVino(head), weights, characters)
+
+
+def is_common(character: str) -> bool:
+    """Whether a character is scored in every column: no character, a Latin letter, a digit, or a usual sign."""
+    if len(character) != 1:
+        return not character
+    return character not in _LOOK_ALIKE and any(ord(character) in part for part in _COMMON)
+
+
+def _by_class(characters: list[str]) -> list[str]:
+    return ["", *characters, " "]
+
+
+def _likeliest(probabilities: NDArray[np.float32]) -> Columns:
+    """The likeliest class of each column, and its probability. `probabilities` has the shape columns x classes."""
+    best = probabilities.argmax(axis=1)
+    return best, probabilities[np.arange(len(best)), best]
+
+
+def _last_layer(model: Any) -> tuple[Any, Weights] | None:
+    """The matrix product of the last layer, and its weights. None if the network ends in another way."""
+    nodes = []
+    node = model.get_results()[0]
+    for kind in ("Result", "Softmax", "Add", "MatMul"):
+        while node.get_type_name() == "Identity":
+            node = node.input_value(0).get_node()
+        if node.get_type_name() != kind:
+            return None
+        nodes.append(node)
+        node = node.input_value(0).get_node()
+    constants = [n.input_value(1).get_node() for n in (nodes[3], nodes[2])]
+    if any(constant.get_type_name() != "Constant" for constant in constants):
+        return None
+    factors, offsets = (np.asarray(constant.get_data(), np.float32) for constant in constants)
+    return (nodes[3], (factors, offsets)) if factors.ndim == 2 and offsets.shape == factors.shape[1:] else None
+
+
+def _parts(model: Any, product: Any) -> tuple[Any, Any]:
+    """The body and the head of a model, cut before the matrix product of its last layer. They share its constants."""
+    from openvino import Model, PartialShape, Type
+    from openvino.op import Parameter
+
+    body = Model([product.input_value(0)], model.get_parameters(), "body")
+    features = Parameter(Type.f32, PartialShape([1, -1, product.input_value(1).get_shape()[0]]))
+    product.input(0).replace_source_output(features.output(0))
+    return body, Model(model.get_results(), [features], "head")

@@ -1,0 +1,117 @@
+"""The recogniser in two parts reads as the whole network does, and scores few columns for all characters."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ocrqueue.engines.rapidocr.recogniser import Split, is_common
+
+CHARACTERS = ["", *"abcdefgh12+", "中", "文", "μ", " "]
+CERTAIN = 40.0  # score of a character that is certain
+
+
+class Body:
+    """A body whose features are what it is called with."""
+
+    precision = "f32"
+    released = 0
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return batch
+
+    def release(self) -> None:
+        self.released += 1
+
+
+class Head(Body):
+    """A head whose scores are the features, and that notes how many columns it was given."""
+
+    def __init__(self) -> None:
+        self.columns: list[int] = []
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.columns.append(batch.shape[1])
+        powers = np.exp(batch - batch.max(axis=2, keepdims=True))
+        return powers / powers.sum(axis=2, keepdims=True)
+
+
+def split() -> tuple[Split, Head]:
+    """A recogniser whose features are the scores."""
+    head, size = Head(), len(CHARACTERS)
+    return Split(Body(), head, (np.eye(size, dtype=np.float32), np.zeros(size, np.float32)), CHARACTERS), head
+
+
+def scores(text: str, **other: float) -> NDArray[np.float32]:
+    """Columns with these characters; a blank is "_". `other` gives a character a score in the first column."""
+    line = np.zeros((1, len(text), len(CHARACTERS)), np.float32)
+    for column, character in enumerate(text):
+        line[0, column, CHARACTERS.index(character.strip("_"))] = CERTAIN
+    for character, score in other.items():
+        line[0, 0, CHARACTERS.index(character)] = score
+    return line
+
+
+def read(recogniser: Split, line: NDArray[np.float32]) -> str:
+    classes, confidences = recogniser(line)
+    assert confidences.dtype == np.float32
+    assert ((confidences > 0) & (confidences <= 1)).all()
+    return "".join(CHARACTERS[i] or "_" for i in classes)
+
+
+def test_certain_columns_are_not_scored_for_all_characters() -> None:
+    recogniser, head = split()
+    assert read(recogniser, scores("_ab_c12_" * 4)) == "_ab_c12_" * 4
+    assert head.columns == []
+
+
+def test_only_doubtful_columns_are_scored_for_all_characters() -> None:
+    recogniser, head = split()
+    assert read(recogniser, scores("ab_c" * 20, b=CERTAIN - 1)) == "ab_c" * 20
+    assert head.columns == [16]
+
+
+def test_a_column_that_no_common_character_explains_is_scored_for_all() -> None:
+    recogniser, head = split()
+    line = scores("_" * 30)
+    line[0, 2] = 0  # no score is high, but one common character is far ahead of the others
+    line[0, 2, CHARACTERS.index("a")] = 12
+    line[0, 2, CHARACTERS.index("μ")] = 13
+    assert read(recogniser, line) == "__μ" + "_" * 27
+    assert head.columns == [16, 32]
+
+
+def test_a_short_line_is_scored_for_all_characters() -> None:
+    recogniser, head = split()
+    assert read(recogniser, scores("1_+_2")) == "1_+_2"
+    assert head.columns == [16]
+
+
+def test_a_line_with_a_rare_character_is_scored_for_all_characters_in_every_column() -> None:
+    recogniser, head = split()
+    text = "中" + "ab_c" * 40
+    line = scores(text)
+    line[0, 5, CHARACTERS.index("文")] = CERTAIN + 1  # a column that seems certain
+    expected = text[:5] + "文" + text[6:]
+    assert read(recogniser, line) == expected
+    assert head.columns == [16, 64, 64, 32]  # at most 64 columns at once
+
+
+def test_confidences_of_doubtful_columns_are_among_all_characters() -> None:
+    recogniser, _ = split()
+    line = scores("ab")
+    line[0, 0, CHARACTERS.index("b")] = line[0, 0, CHARACTERS.index("文")] = CERTAIN
+    classes, confidences = recogniser(line)
+    assert confidences[0] == pytest.approx(1 / 3)
+    assert confidences[1] == pytest.approx(1)
+    assert classes.tolist() == [1, 2]
+
+
+def test_both_parts_are_released() -> None:
+    recogniser, head = split()
+    recogniser.release()
+    assert head.released == 1
+
+
+def test_common_characters_are_latin_letters_digits_and_signs() -> None:
+    assert all(map(is_common, ["", " ", *"azAZ09.,;-–—“”„’…€éßøłşțŽœ§©½°"]))
+    assert not any(map(is_common, [*"中あ한αμжא，。：（）∑≤∫→□", "µ", "ffi"]))
