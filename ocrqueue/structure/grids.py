@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import fmean
 
 from ocrqueue.geometry import Rect, union
-from ocrqueue.structure.models import Region, Slot
+from ocrqueue.structure.models import PAIRS, Region, Slot
 from ocrqueue.structure.texts import Piece, Text
 
 # "Size" is the size of type of a line.
@@ -43,7 +43,7 @@ def grid_slots(region: Region, texts: Sequence[Text]) -> list[Slot]:
     filled = [set(row) for row in words]
     below = filled[1] if len(rows) > 2 and 0 in filled[0] and 0 not in filled[1] else set()
     spans = [_spans(row, columns, below if i == 0 else set()) for i, row in enumerate(rows)]
-    headers = _headers(spans, filled)
+    headers = 0 if region.kind == PAIRS else _headers(spans, filled)
     if len(columns) > _WHOLE_ROW:
         for i in _titles(rows, filled, headers):
             spans[i] = [(0, len(columns) - 2)]

@@ -47,6 +47,11 @@ def list_items(part: Part, bullets: Sequence[Rect]) -> list[Part]:
     return items
 
 
+def is_item(text: Text, bullets: Sequence[Rect]) -> bool:
+    """Whether a line begins with a marker. `bullets` are the boxes of small shapes that are painted on the page."""
+    return _marker_of(text, bullets)[0] is not None
+
+
 def _marker_of(text: Text, bullets: Sequence[Rect]) -> tuple[str | None, float]:
     """The marker of a line and where it begins; None and the beginning of the line without one."""
     match = _BULLET.match(text.text) or _NUMBER.match(text.text)

@@ -15,6 +15,7 @@ from typing import Any
 from ocrqueue.geometry import Rect
 
 _NEEDED = ("networkx", "numpy", "onnxruntime", "pymupdf", "yaml")
+PAIRS = "pairs"  # kind of a region that the models do not know: a table of two columns without header
 _lock = threading.Lock()  # the models and `find_tables` use state of the process
 
 

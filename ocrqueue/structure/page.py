@@ -16,9 +16,10 @@ from ocrqueue.process.memory import trim
 from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.structure.guesses import settled
-from ocrqueue.structure.lists import bullets_among, list_items, set_depths
+from ocrqueue.structure.lists import bullets_among, is_item, list_items, set_depths
 from ocrqueue.structure.models import Slot, has_models, regions_of, shapes_on, tables_of
 from ocrqueue.structure.order import in_order
+from ocrqueue.structure.pairs import with_pairs
 from ocrqueue.structure.parts import Part, parts_of
 from ocrqueue.structure.sheet import Sheet, sheet_of
 from ocrqueue.structure.tables import filled, slots_of
@@ -75,7 +76,8 @@ def _blocks(page: PageText, sheet: Sheet) -> tuple[Block, ...]:
         has_tables = any(region.kind == "table" for region in regions)
         painted = _Painted(tables_of(sheet.page) if has_tables else (), shapes_on(sheet.page))
     bullets = bullets_among(painted.shapes)
-    parts = [item for part in settled(parts_of(texts, regions)) for item in list_items(part, bullets)]
+    known = with_pairs(settled(parts_of(texts, regions)), lambda text: is_item(text, bullets))
+    parts = [item for part in known for item in list_items(part, bullets)]
     ordered = in_order(parts)
     set_depths(ordered)
     return tuple(_block(part, painted, sheet, words) for part in ordered)
