@@ -29,7 +29,7 @@ _CLOCK_SECONDS = 5.0  # largest difference between this machine's clock and that
 _RECONCILER_SECONDS = 90.0  # longest time between two runs; by default it runs every 20 s
 _LOOKED_AT = 200  # newest jobs, and oldest ones, among which ended ones are looked for
 _ENDED_LOOKED_AT = 5  # number of them whose end.json is looked for in the spool
-_OPEN_LOOKED_AT, _STUCK_SHOWN = 500, 20  # oldest open jobs that are looked at; most that are named if they are stuck
+_OPEN_LOOKED_AT, _STUCK_SHOWN = 200, 20  # oldest open jobs that are looked at; most that are named if they are stuck
 
 
 def examine() -> Iterator[Finding]:

@@ -66,14 +66,24 @@ def jobs_part(redis: Redis, read: Read, wanted: JobFilter, limit: int, cursor: s
         )
         if not chunk:
             return Part(found, None)
-        statuses = read([at.member for at in chunk])
+        statuses = read(_that_may_be(redis, wanted.state, [at.member for at in chunk]))
         for at in chunk:
-            last, status = at, statuses[at.member]
+            last, status = at, statuses.get(at.member)
             if isinstance(status, JobStatus) and wanted.has(status):  # else dropped meanwhile, or of a newer version
                 found.append(status)
                 if len(found) == limit:
                     return Part(found, str(last))
     return Part(found, str(last))
+
+
+def _that_may_be(redis: Redis, state: JobState | None, jobs: list[str]) -> list[str]:
+    """Those of these jobs that may be in a state; few of many jobs may have ended so."""
+    if state is None or not state.has_ended:
+        return jobs
+    with redis.pipeline(transaction=False) as pipe:
+        for job in jobs:
+            pipe.hget(names.job_key(job), "state")
+        return [job for job, found in zip(jobs, pipe.execute(), strict=True) if found == state]
 
 
 def all_jobs(redis: Redis, read: Read, wanted: JobFilter) -> Iterator[JobStatus]:
@@ -82,7 +92,7 @@ def all_jobs(redis: Redis, read: Read, wanted: JobFilter) -> Iterator[JobStatus]
     while chunk := members_after(
         redis, wanted.key, last, _CHUNK, newest_first=False, lowest=wanted.created_from, highest=wanted.created_to
     ):
-        statuses = read([at.member for at in chunk])
+        statuses = read(_that_may_be(redis, wanted.state, [at.member for at in chunk]))
         for status in statuses.values():
             if isinstance(status, JobStatus) and wanted.has(status):
                 yield status

@@ -71,7 +71,14 @@ def sent_before(redis: Redis, one: MessageList, time: float, count: int) -> list
 def reading_again(redis: Redis, queue: str, until: float, count: int) -> list[str]:
     """At most `count` jobs that the engine of this queue may read again until `until` or before."""
     key = names.again_key(queue)
-    return cast("list[str]", redis.zrange(key, "-inf", str(until), byscore=True, offset=0, num=count))
+    found = cast("list[str]", redis.zrange(key, "-inf", str(until), byscore=True, offset=0, num=count))
+    with redis.pipeline(transaction=False) as pipe:
+        for job in found:
+            pipe.hexists(names.job_key(job), "first")
+        reads = dict(zip(found, pipe.execute(), strict=True))
+    if ended := [job for job in found if not reads[job]]:  # by an older version, which leaves the job here
+        redis.zrem(key, *ended)
+    return [job for job in found if reads[job]]
 
 
 def forget(redis: Redis, lists: Iterable[MessageList], jobs: Iterable[str]) -> None:

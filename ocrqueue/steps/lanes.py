@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ocrqueue.ledger.workers import Worker
 
 _LANES_PER_CHILD = 2  # one page is being read, the next one waits
-_MANY, _JOBS_PER_CHILD = 1000, 4  # jobs in a queue, and for each child, beyond which one lane of each is enough
+_MANY, _JOBS_PER_CHILD = 200, 4  # jobs in a queue, and for each child, beyond which one lane of each is enough
 
 
 def wanted_lanes(children: int, jobs: int = 0) -> int:

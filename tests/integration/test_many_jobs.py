@@ -102,7 +102,7 @@ def test_a_backlog_that_only_waits_makes_no_messages(many: Reconciler) -> None:
 def test_jobs_that_an_older_version_wrote_are_found_in_turn(many: Reconciler) -> None:
     redis = many.ledger.redis
     fill(many, 10)
-    for key in redis.scan_iter(names.sent_key("", "")[:9] + "*"):
+    for key in redis.scan_iter(names.PREFIX + "sent:*"):
         redis.delete(key)
     redis.delete(names.TAKEN, PAGES + LIST, names.DOCUMENTS_QUEUE + LIST)
     found = [message for _ in range(16) for message in run(many)]
@@ -122,7 +122,7 @@ def test_ended_and_dropped_jobs_are_in_no_list(many: Reconciler) -> None:
     redis.zrem(names.OPEN, "vanished")
     redis.delete(PAGES + LIST)
     assert {kind for _, kind, *_ in run(many)} == {"ended"}
-    assert list(redis.scan_iter(names.sent_key("", "")[:9] + "*")) == []
+    assert list(redis.scan_iter(names.PREFIX + "sent:*")) == []
 
 
 def test_two_runs_never_overlap(many: Reconciler) -> None:
@@ -174,6 +174,13 @@ def test_a_second_engine_is_not_waited_for_long_among_many_jobs(many: Reconciler
     assert run(many, 50 if why == "nobody serves it" else 590) == [("poor", "assemble", 1)]
     assert assembled(ledger, "poor") == JobState.DONE
     assert not ledger.redis.exists(names.again_key("pages.tesseract"))
+
+
+def test_a_second_reading_that_an_older_version_ended_is_forgotten(many: Reconciler) -> None:
+    start(many, "poor")
+    many.ledger.redis.zadd(names.again_key(PAGES), {"poor": 1, "dropped": 1})
+    assert run(many) == []
+    assert not many.ledger.redis.exists(names.again_key(PAGES))
 
 
 def test_a_clock_that_goes_back_makes_no_messages(many: Reconciler) -> None:

@@ -73,7 +73,11 @@ local function send(kind, ...) messages[#messages + 1] = {kind, ...} end
 -- know of each list up to which time it has been taken, and which jobs have a message in it that was sent before.
 
 -- the list of a queue in which this job's messages wait, as a member of ocr:taken
-local function list_of(queue) return queue .. ' ' .. num('priority') end
+local known_priority
+local function list_of(queue)
+  known_priority = known_priority or num('priority')
+  return queue .. ' ' .. known_priority
+end
 
 -- notes that a message of this job waits in a list, from now on if none did. The time may be too early: the reconciler
 -- corrects it when it looks at the job.
