@@ -80,6 +80,8 @@ def prepare(sender: Any, **_: Any) -> None:
     sender.app.tasks[names.PAGE].time_limit = page_time_limit(served)
     if served:
         take_models_queue(sender.app)
+    else:  # to start a child takes as long as many of its tasks
+        sender.app.conf.worker_max_tasks_per_child = 10 * config.OCR_MAX_TASKS_PER_CHILD
     signal.signal(child.UNLOAD, signal.SIG_IGN)  # or it would end a child that has no handler yet
 
 

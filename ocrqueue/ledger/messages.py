@@ -4,6 +4,7 @@ Messages have ids and numbers, and no document bytes. The reconciler sends a los
 """
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ocrqueue import names
@@ -21,20 +22,44 @@ class Sender(Protocol):
         ...
 
 
-def send(app: Sender, messages: Iterable[Message]) -> None:
+class Application(Sender, Protocol):
+    """A Celery application."""
+
+    def producer_or_acquire(self) -> AbstractContextManager[Any]:
+        """A producer of its pool, until the block ends."""
+        ...
+
+
+def send(app: Application, messages: Iterable[Message]) -> None:
     """Publish the messages of a ledger step. Flower shows a short text instead of their arguments."""
-    for message in messages:
-        if message.kind == MessageKind.DOCUMENT:
-            _send(app, names.DOCUMENT, message, [], names.DOCUMENTS_QUEUE, f"({message.name})", task_id=message.job)
-        elif message.kind == MessageKind.PAGE and message.queue:
-            args = [message.job, *message.args]
-            shown = f"({message.name}, lane {message.args[0]}, turn {message.args[1]})"
-            _send(app, names.PAGE, message, args, message.queue, shown, ignore_result=True)
-        elif message.kind == MessageKind.ASSEMBLE:
-            args = [message.job, *message.args]
-            _send(app, names.ASSEMBLE, message, args, names.DOCUMENTS_QUEUE, f"({message.name})", ignore_result=True)
-        elif message.kind == MessageKind.DELIVER:
-            _send(app, names.DELIVER, message, [], names.MAINTENANCE_QUEUE, "()", ignore_result=True, expires=_EXPIRES)
+    from kombu.exceptions import BatchPublishError
+
+    every = list(messages)
+    if not every:
+        return
+    try:
+        with app.producer_or_acquire() as producer, producer.batch():  # one round trip, with the events for Flower
+            for message in every:
+                _send_one(app, message, producer=producer)
+    except (BatchPublishError, RuntimeError):  # the connection was lost; this way Celery connects again
+        for message in every:
+            _send_one(app, message)
+
+
+def _send_one(app: Sender, message: Message, **options: Any) -> None:
+    if message.kind == MessageKind.DOCUMENT:
+        shown = f"({message.name})"
+        _send(app, names.DOCUMENT, message, [], names.DOCUMENTS_QUEUE, shown, task_id=message.job, **options)
+    elif message.kind == MessageKind.PAGE and message.queue:
+        args = [message.job, *message.args]
+        shown = f"({message.name}, lane {message.args[0]}, turn {message.args[1]})"
+        _send(app, names.PAGE, message, args, message.queue, shown, ignore_result=True, **options)
+    elif message.kind == MessageKind.ASSEMBLE:
+        args, shown = [message.job, *message.args], f"({message.name})"
+        _send(app, names.ASSEMBLE, message, args, names.DOCUMENTS_QUEUE, shown, ignore_result=True, **options)
+    elif message.kind == MessageKind.DELIVER:
+        options |= {"ignore_result": True, "expires": _EXPIRES}
+        _send(app, names.DELIVER, message, [], names.MAINTENANCE_QUEUE, "()", **options)
 
 
 def send_format(app: Sender, job: Job, format: str) -> None:

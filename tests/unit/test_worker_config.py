@@ -24,8 +24,8 @@ for given in sys.argv[1:]:
     print((now + schedule.remaining_estimate(schedule.nowfun())).astimezone().isoformat())
 """
 
-# Prints the time limits of a worker that is made, but not started.
-TIME_LIMITS = """
+# Prints the limits of a worker that is made, but not started.
+LIMITS = """
 import json, sys
 from celery.signals import worker_init
 from worker import signals
@@ -34,7 +34,11 @@ from worker.app import app
 app.loader.import_default_modules()
 app.amqp.queues.select(sys.argv[1].split(","))
 worker_init.send(sender=app.Worker(app=app, queues=sys.argv[1]))
-print(json.dumps({"page": app.tasks["ocr.page"].time_limit, "others": app.conf.task_time_limit}))
+print(json.dumps({
+    "page": app.tasks["ocr.page"].time_limit,
+    "others": app.conf.task_time_limit,
+    "tasks": app.conf.worker_max_tasks_per_child,
+}))
 """
 
 
@@ -72,9 +76,15 @@ def test_celerys_time_limit_is_longer_than_any_limit_inside_a_child(engine: str,
     seconds = {"OCR_PAGE_SECONDS": "40", "OCR_LOAD_SECONDS": "7", "OCR_OPEN_SECONDS": "500"}
     queue = "pages." + engine.partition("=")[0]
     env = {"OCR_WORKER_ENGINES": engine, "OCR_DATA_DIR": str(tmp_path), **seconds}
-    limits = json.loads(run(TIME_LIMITS, queue, **env).splitlines()[-1])
+    limits = json.loads(run(LIMITS, queue, **env).splitlines()[-1])
     assert limits["page"] > 7 + batch * 40
-    assert limits["others"] > max(500, 7 + 40)
+    assert limits["others"] > 500 + 7 + 40  # a task may open a job and assemble it
+    assert limits["tasks"] == 200
+
+
+def test_a_worker_that_reads_no_pages_keeps_its_children_for_longer(tmp_path: Path) -> None:
+    env = {"OCR_DATA_DIR": str(tmp_path), "OCR_MAX_TASKS_PER_CHILD": "30"}
+    assert json.loads(run(LIMITS, "documents", **env).splitlines()[-1])["tasks"] == 300
 
 
 @pytest.mark.parametrize(
