@@ -1,6 +1,7 @@
 # Everything runs in .venv, which `make setup` makes from requirements.lock; each target sees to it first.
 #   make setup MLX=0            without MLX and its engine        make setup PYTHON=python3.12
 #   make setup TESSERACT=1      with Tesseract and its engine
+#   make setup S3=1             with what a spool in object storage needs
 #   make demo FILE=scan.pdf     reads that file
 #   make lock UPGRADE=1         takes newer versions into the lock
 
@@ -28,7 +29,7 @@ help:
 	@echo "make setup | lock | clean"
 
 setup:
-	@MLX="$(MLX)" TESSERACT="$(TESSERACT)" PYTHON="$(PYTHON)" sh scripts/setup.sh
+	@MLX="$(MLX)" TESSERACT="$(TESSERACT)" S3="$(S3)" PYTHON="$(PYTHON)" sh scripts/setup.sh
 
 demo: setup
 	@$(BIN)/python -m scripts.demo $(if $(FILE),"$(FILE)")

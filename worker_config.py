@@ -65,7 +65,9 @@ LIMITS = Limits(
     page_seconds=integer("OCR_PAGE_SECONDS", 300, 1),
     load_seconds=integer("OCR_LOAD_SECONDS", 600, 1),
 )
-TIME_LIMIT_MARGIN = 60  # seconds by which a limit in the parent process is longer than the one inside a child
+# Seconds by which a limit in the parent process is longer than the one inside a child: that does not count how long the
+# child waits for object storage that is away, ten minutes at most.
+TIME_LIMIT_MARGIN = 660
 OCR_LEASE_SECONDS = integer("OCR_LEASE_SECONDS", 45, 3, 3600)  # after which the pages of a worker that is gone are free
 OCR_PAGE_ATTEMPTS = integer("OCR_PAGE_ATTEMPTS", 3, 1, 100)  # a page fails after so many lost claims
 OCR_MAX_TASKS_PER_CHILD = integer("OCR_MAX_TASKS_PER_CHILD", 200, 1)  # then a child is replaced, in case it leaks

@@ -56,6 +56,10 @@ class StorageError(OcrError):
     code = "storage_error"
 
 
+class StorageAway(StorageError):
+    """The storage cannot be reached, or does not answer. It may come back; no document or page is to blame."""
+
+
 class DamagedFile(StorageError):
     """A file of the spool can be read, but its content is not what was written."""
 

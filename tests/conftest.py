@@ -13,22 +13,26 @@ import pytest
 from hypothesis import settings
 
 import ocrqueue.settings  # noqa: F401 (reads .env into the environment once, so that the loop below removes its settings too)
-from tests.support import mlx_rule, tesseract_rule
+from tests.support import mlx_rule, s3_rule, tesseract_rule
 
-_OPTIONAL = {"mlx-vlm": mlx_rule, "tesseract": tesseract_rule}  # engines that may be left out
+_OPTIONAL = {
+    "engine mlx-vlm": mlx_rule,
+    "engine tesseract": tesseract_rule,
+    "object storage": s3_rule,
+}  # may be left out
 
 for name in [n for n in os.environ if n.startswith("OCR_") or n == "REDIS_URL"]:
     del os.environ[name]
 
 
 def pytest_report_header() -> list[str]:
-    """A line above the test results for each engine that is left out."""
+    """A line above the test results for each part that is left out."""
     reasons = {name: reason for name, rule in _OPTIONAL.items() if (reason := rule.left_out())}
-    return [f"tests of the engine {name}: left out ({reason})" for name, reason in reasons.items()]
+    return [f"tests of {name}: left out ({reason})" for name, reason in reasons.items()]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests of engines that are left out."""
+    """Deselect the tests of what is left out."""
     absent = [rule for rule in _OPTIONAL.values() if rule.left_out()]
     needing = [item for item in items if any(rule.needs(Path(item.path)) for rule in absent)]
     if needing:

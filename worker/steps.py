@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 import worker_config as config
 from ocrqueue.engines import ENGINES
 from ocrqueue.engines.holder import Loaded
-from ocrqueue.errors import DocumentError, OcrError, OcrFailed, PageError, PageFailure, StorageError
+from ocrqueue.errors import DocumentError, OcrError, OcrFailed, PageError, PageFailure, StorageAway, StorageError
 from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Claim, Job, Measured, Other, Step
 from ocrqueue.ledger.workers import live
@@ -23,11 +23,15 @@ from ocrqueue.steps.page_cache_key import reads_as
 from ocrqueue.steps.read import read_claim
 from ocrqueue.steps.structure import open_structuring, structure_claim
 from ocrqueue.storage.page_images import PageImageFile
+from ocrqueue.storage.retry import PATIENCE
 from worker.claims import ClaimTask
 from worker.context import ledger, page_cache, redis, spool
 from worker.dispatch import dispatch
 
 log = logging.getLogger(__name__)
+# Seconds to wait for a storage that is away before the claim is given back, so that other tasks of this worker, such as
+# the reconciler, get a turn meanwhile.
+_PATIENCE = 60.0
 WRITE_SECONDS = config.LIMITS.page_seconds + config.LIMITS.load_seconds  # to write a result, or one format of it
 
 
@@ -36,7 +40,7 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
     try:
         if wrong:
             raise wrong
-        with time_limit(config.LIMITS.open_seconds):
+        with time_limit(config.LIMITS.open_seconds, _PATIENCE):
             if record.structures:
                 return open_structuring(record, token, ledger())
             return open_job(
@@ -49,6 +53,8 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
                 allowed=config.OCR_ALLOWED_SOURCES,
                 engines=ENGINES | config.SERVED,
             )
+    except StorageAway as e:
+        return _given_back(record.id, token, e)
     except OcrError as e:
         log.info("job=%s refused: %s: %s", record.id, e.code, e.message)
         error = PageError(e.code, e.message)
@@ -65,7 +71,10 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
 def read_pages(claim: Claim, loaded: Loaded) -> Step:
     """Read the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
     started = time.monotonic()
-    results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
+    try:
+        results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
+    except StorageAway as e:
+        return _given_back(claim.job.id, claim.token, e)
     poor = any(isinstance(found, Measured) and found.may_be_read_better for found in results.values())
     other = _other_engine(claim.job, loaded) if poor else None
     return ledger().finish(claim, results, time.monotonic() - started, other)
@@ -83,8 +92,17 @@ def _other_engine(job: Job, loaded: Loaded) -> Other | None:
 def structure_pages(claim: Claim) -> Step:
     """Find the structure of the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
     started = time.monotonic()
-    results = structure_claim(claim, spool(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
+    try:
+        results = structure_claim(claim, spool(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
+    except StorageAway as e:
+        return _given_back(claim.job.id, claim.token, e)
     return ledger().finish(claim, results, time.monotonic() - started)
+
+
+def _given_back(job: str, token: str, why: StorageAway) -> Step:
+    """Return a claim because the storage is away: no attempt is counted, and the claim is taken again."""
+    log.warning("job=%s: given back, because the storage is away: %s", job, why.message)
+    return ledger().return_claim(job, token, Return.RELEASE)
 
 
 def _is_cancelled(job: str) -> bool:
@@ -97,8 +115,10 @@ def _is_cancelled(job: str) -> bool:
 def assemble(record: Job, token: str) -> Step:
     """Write the result of a claimed job, and end the job; if that fails, the attempt is counted as lost."""
     try:
-        with time_limit(WRITE_SECONDS):
+        with time_limit(WRITE_SECONDS, _PATIENCE):
             return assemble_job(record, token, ledger(), spool())
+    except StorageAway as e:
+        return _given_back(record.id, token, e)
     except OcrError as e:
         log.warning("job=%s could not be assembled: %s", record.id, e.message)
         error = PageError(e.code, e.message)
@@ -128,7 +148,7 @@ def write_format(record: Job, wanted: str) -> str:
     any other failure it stays, so that the format can be made later; `housekeeping.remove_old_passwords` removes it.
     """
     try:
-        with time_limit(WRITE_SECONDS):
+        with time_limit(WRITE_SECONDS, PATIENCE):
             name = make_format(record, wanted, spool(), config.LIMITS)
         _drop_password(record, wanted)
         return name
@@ -147,7 +167,7 @@ def write_format(record: Job, wanted: str) -> str:
 def write_image(record: Job, wanted: PageImageFile) -> str:
     """Make the image of a page; returns the file's name in the job's folder. Raises OcrFailed."""
     try:
-        with time_limit(config.LIMITS.page_seconds):
+        with time_limit(config.LIMITS.page_seconds, PATIENCE):
             return make_image(record, wanted, spool(), config.LIMITS)
     except OcrError as e:
         error = PageError(e.code, e.message)

@@ -47,16 +47,22 @@ class Job(JobHandle):
         status = self.wait(timeout)
         if status.state == JobState.FAILED:
             raise self.failure()
+        spool = self._queue.spool
         try:
-            with self._queue.spool.open_read(self.id, result_name(status.round)) as file:
-                header = results.read_header(file)
             if is_binary:
+                if not spool.exists(self.id, result_name(status.round)):
+                    raise FileNotFoundError
                 self._copy_made(format, stream, end)
                 return status
-            if (structure or format in STRUCTURED_FORMATS) and not header.get("structure"):
-                header = self._find_structure(status, format, end, progress) or header
-                if not header.get("structure"):
-                    stream.write(formats.BY_RULES)
+            with spool.open_read(self.id, result_name(status.round)) as file:
+                header = results.read_header(file)
+                if header.get("structure") or not (structure or format in STRUCTURED_FORMATS):
+                    file.seek(0)  # object storage would send it a second time
+                    formats.write(format, results.read_pages(file), header, cast("TextIO", stream))
+                    return status
+            header = self._find_structure(status, format, end, progress) or header
+            if not header.get("structure"):
+                stream.write(formats.BY_RULES)
             with self._queue.spool.open_read(self.id, result_name(status.round)) as file:
                 formats.write(format, results.read_pages(file), header, cast("TextIO", stream))
         except FileNotFoundError:

@@ -15,6 +15,7 @@ from ocrqueue.errors import StorageError, UnknownJob, WrongState
 from ocrqueue.formats import FORMATS
 from ocrqueue.ledger import Ledger, NewerRecord
 from ocrqueue.states import JobState
+from ocrqueue.steps.reconciler import unknown
 from ocrqueue.storage.source_copies import SourceCopies
 from ocrqueue.storage.spool import END, PASSWORD, Spool
 
@@ -90,15 +91,16 @@ def _needs_no_copy(ledger: Ledger, job: str, now: float) -> bool:
 def remove_unknown_folders(ledger: Ledger, spool: Spool, seconds: float) -> int:
     """Remove folders of the spool whose job is not in Redis and that did not change for `seconds`. Returns how many.
 
-    An interrupted submission leaves such a folder, and so does a Redis that loses its data.
+    An interrupted submission leaves such a folder, and so does a Redis that loses its data. The storage is asked only
+    about jobs that Redis does not know.
     """
     if int(cast("dict[str, str]", ledger.redis.info("server"))["uptime_in_seconds"]) < _SETTLED_SECONDS:
         return 0
     removed = 0
-    for job in spool.jobs():
+    for job in unknown(ledger.redis, spool.jobs()):
         try:
             changed = spool.changed(job)
-            if changed is None or changed > ledger.now() - seconds or ledger.redis.exists(names.job_key(job)):
+            if changed is None or changed > ledger.now() - seconds:
                 continue
             spool.drop(job)
         except StorageError as e:

@@ -16,7 +16,7 @@ from ocrqueue.ledger import Job
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.storage.results import SCHEMA
-from ocrqueue.storage.spool import PASSWORD, Spool
+from ocrqueue.storage.spool import Spool
 from ocrqueue.structure import has_models
 
 LIBRARIES = ("PyMuPDF", "pillow", "pillow-heif", "numpy", "opencv-python-headless", "rapidocr")
@@ -102,7 +102,7 @@ def key_of(job: Job, reads_as: str, spool: Spool) -> str | None:
     the document has a password (its text must not be stored without that protection). Raises StorageError.
     """
     source = job.source
-    if not reads_as or source.sha256 is None or source.bytes is None or spool.exists(job.id, PASSWORD):
+    if not reads_as or source.sha256 is None or source.bytes is None or spool.has_password(job.id):
         return None
     return cache_key(source.sha256, job.options, reads_as)
 

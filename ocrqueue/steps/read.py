@@ -14,7 +14,7 @@ from typing import Any
 from ocrqueue.documents import Document, PageImage, open_document
 from ocrqueue.documents.text_layer import TextLayer
 from ocrqueue.engines.holder import Loaded
-from ocrqueue.errors import OcrError, PageError, StorageError
+from ocrqueue.errors import OcrError, PageError, StorageAway, StorageError
 from ocrqueue.layout import arrange
 from ocrqueue.ledger import Claim, ClaimedPage, Measured
 from ocrqueue.limits import Limits
@@ -30,7 +30,7 @@ from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.steps.page_cache_key import reads_as
 from ocrqueue.steps.structure import StoredPage, structured
 from ocrqueue.storage.results import PageFacts, page_result, with_blocks
-from ocrqueue.storage.retry import three_tries
+from ocrqueue.storage.retry import PATIENCE, three_tries
 from ocrqueue.storage.spool import Spool
 from ocrqueue.upright import turned_to, upright
 
@@ -75,10 +75,11 @@ def read_claim(
     """Read and store every page of the claim that is not in the page cache.
 
     Returns a PageError for each page that failed. A page has no entry if the engine stopped because the job
-    `is_cancelled`: that page is returned to the ledger unread. Raises nothing for a bad page or document. Ends the
-    process if the pages take longer than `limits.page_seconds` each.
+    `is_cancelled`: that page is returned to the ledger unread. Raises nothing for a bad page or document, and
+    StorageAway if the storage is away for longer than `PATIENCE`. Ends the process if the pages take longer than
+    `limits.page_seconds` each, without the time that they wait for the storage.
     """
-    with time_limit(limits.page_seconds * len(claim.pages)), cancellable(is_cancelled):
+    with time_limit(limits.page_seconds * len(claim.pages), PATIENCE), cancellable(is_cancelled):
         return _Reader(claim, loaded, spool, cache, limits).read()
 
 
@@ -104,6 +105,8 @@ class _Reader:
         """The result of each page. If the document cannot be opened, all pages without a result fail."""
         try:
             self._take_or_read()
+        except StorageAway:
+            raise
         except FileNotFoundError:
             self._fail_rest(PageError("storage_error", "the document is no longer in the spool: submit it again"))
         except Exception as e:  # noqa: BLE001 -- the error becomes the pages' result, and is logged
@@ -181,6 +184,8 @@ class _Reader:
                     else:
                         prepared.append(Prepared(page, self._image(document, page, layer), layer))
                         self.painted.update({page.number} if layer else ())
+                except StorageAway:
+                    raise
                 except Exception as e:  # noqa: BLE001 -- the error becomes the page's result, and is logged
                     self.results[page.number] = self._error(e, [page])
         return prepared
@@ -191,6 +196,8 @@ class _Reader:
             if isinstance(reading, Reading):
                 try:
                     self._store(one.page, one.image, one.whole(reading), key)
+                except StorageAway:
+                    raise
                 except Exception as e:  # noqa: BLE001 -- the error becomes the page's result, and is logged
                     self.results[one.page.number] = self._error(e, [one.page])
             elif reading.code != "cancelled":

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
 
+from redis import Redis
 from redis.exceptions import LockError
 from redis.lock import Lock
 
 from ocrqueue import names
-from ocrqueue.errors import OcrError, StorageError
+from ocrqueue.errors import OcrError, StorageAway, StorageError
 from ocrqueue.ledger import Ledger, Mending, Message, NewerRecord, Source, Submitter, figures
 from ocrqueue.ledger.cursors import Cursor, members_after
 from ocrqueue.ledger.waiting import MessageList, forget, lost_after, message_lists, reading_again, sent_before
@@ -211,7 +212,7 @@ class Reconciler:
         messages: list[Message] = []
         done = now
         try:
-            for job in self._unknown(self.spool.jobs()):
+            for job in unknown(redis, self.spool.jobs()):
                 try:
                     if rounds.has_ended(self.spool, job):
                         continue
@@ -220,6 +221,8 @@ class Reconciler:
                         messages += self._take_up(job, note)
                     else:  # search again when it is old enough
                         done = now - _SWEEP_SECONDS + _GRACE_SECONDS
+                except StorageAway:
+                    raise
                 except (OcrError, FileNotFoundError, KeyError, TypeError, ValueError) as e:
                     log.warning("job=%s: it cannot be created again from its folder in the spool: %s", job, e)
         except StorageError as e:  # the next run searches again; the messages of this one are sent all the same
@@ -228,16 +231,17 @@ class Reconciler:
             redis.hset(names.RECONCILER, mapping={"run_id": run_id, "swept": str(done)})
         return messages
 
-    def _unknown(self, jobs: Iterator[str]) -> Iterator[str]:
-        """Those of these jobs that Redis does not know."""
-        while some := list(islice(jobs, _AT_ONCE)):
-            with self.ledger.redis.pipeline(transaction=False) as pipe:
-                for job in some:
-                    pipe.exists(names.job_key(job))
-                yield from (job for job, known in zip(some, pipe.execute(), strict=True) if not known)
-
     def _take_up(self, job: str, note: dict[str, Any]) -> list[Message]:
         log.warning("job=%s: Redis had lost it; created again from the spool", job)
         source, options = Source(**note["source"]), Options.parse(note["options"])
         round = rounds.current_round(self.spool, job)
         return self.ledger.create(job, source, options, round, Submitter.from_json(note)).messages
+
+
+def unknown(redis: Redis, jobs: Iterator[str]) -> Iterator[str]:
+    """Those of these jobs that Redis does not know; it is asked about many at once."""
+    while some := list(islice(jobs, _AT_ONCE)):
+        with redis.pipeline(transaction=False) as pipe:
+            for job in some:
+                pipe.exists(names.job_key(job))
+            yield from (job for job, known in zip(some, pipe.execute(), strict=True) if not known)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocrqueue import names
 from ocrqueue.documents import Document, open_document
-from ocrqueue.errors import DocumentError, OcrError, PageError
+from ocrqueue.errors import DocumentError, OcrError, PageError, StorageAway
 from ocrqueue.layout import blocks_by_rules
 from ocrqueue.ledger import Claim, Job, Ledger, Measured, Step
 from ocrqueue.ledger.figures import STRUCTURE
@@ -28,7 +28,7 @@ from ocrqueue.states import Origin, PageState, WarningCode
 from ocrqueue.steps.image import as_read
 from ocrqueue.steps.lanes import children_of, wanted_lanes
 from ocrqueue.storage.results import PageFacts, facts_of, text_of, with_blocks
-from ocrqueue.storage.retry import three_tries
+from ocrqueue.storage.retry import PATIENCE, three_tries
 from ocrqueue.storage.spool import Spool
 from ocrqueue.structure import find_blocks
 
@@ -59,12 +59,14 @@ class StoredPage:
 
 
 def structured(job: Job, pages: Sequence[StoredPage], spool: Spool, limits: Limits) -> Iterator[dict[str, Any]]:
-    """The pages as they are to be stored, with blocks, in their order. `job` names the document. Raises nothing."""
+    """The pages as they are to be stored, with blocks, in their order. `job` names the document. Raises StorageAway."""
     with ExitStack() as stack:
         document, why = None, ""
         if not all(page.is_suspect or page.text.blocks is not None for page in pages):
             try:
                 document = _opened(job, spool, limits, stack)
+            except StorageAway:
+                raise
             except Exception as e:  # noqa: BLE001 -- the pages say so, and keep their text
                 why = _reason(e)
                 log.warning("job=%s: blocks are found by rules alone: %s", job.id, why)
@@ -127,12 +129,12 @@ def structure_claim(
 ) -> dict[int, Measured | PageError]:
     """Find and store the blocks of the claimed pages of a structuring; pages that have blocks stay as they are.
 
-    The results are those of `read_claim`. Raises nothing for a bad page or document. Ends the process if the pages take
+    The results are those of `read_claim`, and so is what it raises. Ends the process if the pages take
     longer than `limits.page_seconds` each.
     """
     job, results = claim.job, dict[int, Measured | PageError]()
     of = job.structures or job.id
-    with time_limit(limits.page_seconds * len(claim.pages)):
+    with time_limit(limits.page_seconds * len(claim.pages), PATIENCE):
         try:
             pages = list(_to_do(claim, of, spool, results))
             started = time.monotonic()
@@ -143,6 +145,8 @@ def structure_claim(
                 seconds, started = time.monotonic() - started, time.monotonic()
                 results[page["page"]] = Measured(seconds, None)
                 log.info("job=%s page=%d blocks=%d seconds=%.2f", of, page["page"], len(page["blocks"]), seconds)
+        except StorageAway:
+            raise
         except Exception as e:
             log.warning("job=%s: the structure of its pages was not stored", of, exc_info=not isinstance(e, OcrError))
             for page_ in claim.pages:

@@ -6,6 +6,7 @@ StorageError with the path inside the spool and the reason.
 
 import errno
 import io
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -150,6 +151,27 @@ def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
     raw = _File(number, "wb")
     raw.path = path
     return Path(name), cast("BinaryIO", io.BufferedWriter(raw, 1 << 18))
+
+
+@contextmanager
+def unnamed(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """A file of this machine without a name, so that a killed process leaves none: to write to, and to read from.
+
+    `path` is for error messages. Raises StorageError.
+    """
+    try:
+        content = tempfile.TemporaryFile()  # noqa: SIM115 -- closed below
+    except OSError as error:
+        fail(path, error)
+    with cast("BinaryIO", content):
+        raw = _File(os.dup(content.fileno()), "wb")
+        raw.path = path
+        file = cast("BinaryIO", io.BufferedWriter(raw, 1 << 18))
+        try:
+            yield file, cast("BinaryIO", content)
+        finally:
+            with suppress(StorageError, OSError, ValueError):
+                file.close()
 
 
 @contextmanager

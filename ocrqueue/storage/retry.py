@@ -1,17 +1,21 @@
-"""Retries of storage operations: a network share or an object store may fail for some seconds."""
+"""Retries of storage operations: a network share or an object store may fail for seconds, or be away for longer."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_attempt, wait_exponential
 
-from ocrqueue.errors import StorageError
+from ocrqueue.errors import StorageAway, StorageError
+from ocrqueue.process.watchdog import off_the_clock, patience
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+PATIENCE = 600.0  # seconds for which a page waits for a storage that is away, outside of its time limit
+_LONGEST_PAUSE = 10.0  # seconds between two tries while the storage is away
 _three_tries = Retrying(
-    retry=retry_if_exception_type(StorageError),
+    retry=retry_if_exception(lambda error: isinstance(error, StorageError) and not isinstance(error, StorageAway)),
     stop=stop_after_attempt(3),
     wait=wait_exponential(0.5, exp_base=4),
     before_sleep=before_sleep_log(log, logging.WARNING),
@@ -22,6 +26,32 @@ _three_tries = Retrying(
 def three_tries(action: Callable[[], T]) -> T:
     """Return what `action` returns; call it again after a StorageError, three times in all.
 
-    Waits 0.5 s before the second call and 2 s before the third. Raises the StorageError of the third call.
+    Waits 0.5 s before the second call and 2 s before the third. Raises the StorageError of the third call, and
+    StorageAway at once: whoever raised that has waited.
     """
     return _three_tries(action)
+
+
+def while_away(action: Callable[[], T]) -> T:
+    """Return what `action`, an operation of the storage, returns; its time does not count in a block of `time_limit`.
+
+    If it raises StorageAway in such a block, it is called again as long as the block's patience lasts. Other callers
+    get StorageAway at once.
+    """
+    with off_the_clock():
+        pause, is_away = 0.5, False
+        while True:
+            try:
+                result = action()
+            except StorageAway as e:
+                if patience() <= pause:
+                    raise
+                if not is_away:
+                    log.warning("waiting for the storage: %s", e.message)
+                is_away = True
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                if is_away:
+                    log.warning("the storage answers again")
+                return result

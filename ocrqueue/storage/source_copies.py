@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ocrqueue.errors import StorageError
+from ocrqueue.process.watchdog import off_the_clock
 
 log = logging.getLogger(__name__)
 _PART, _LOCK, _WORKERS = ".part", ".lock", ".workers"
@@ -64,7 +65,8 @@ class SourceCopies:
         Raises what `download` raises, and StorageError.
         """
         try:
-            lock = self._locked_copy(name, download)
+            with off_the_clock():  # also while another process downloads it
+                lock = self._locked_copy(name, download)
         except FileNotFoundError:  # of `download`
             raise
         except OSError as e:

@@ -30,6 +30,7 @@ from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.location import open_storage
 from ocrqueue.storage.objects import ObjectStorage
 from ocrqueue.storage.results import is_read_page
+from ocrqueue.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
     from ocrqueue.storage.source_copies import SourceCopies  # not on Windows, where a client may run
@@ -117,7 +118,7 @@ class Spool:
         if not re.fullmatch(r"source-[0-9a-f]{64}", file):
             raise ValueError(f"{file!r} is not the name of a stored source")
         path = _path(job, file)
-        if isinstance(self._storage, ObjectStorage) and self._copies is not None:
+        if isinstance(self._storage, ObjectStorage | S3Storage) and self._copies is not None:
             return self._copies.open(f"{job}.{file}", partial(self._storage.download, path))
         return self._storage.local(path)
 
@@ -221,7 +222,12 @@ class Spool:
         self._write(_folder(job), PASSWORD, password, create=True)
 
     def read_password(self, job: str) -> str | None:
-        """The document's password, without a newline at its end; None if there is none."""
+        """The document's password, without a newline at its end; None if there is none.
+
+        Object storage never holds one, so it is not asked. Nor do the other methods for passwords ask it.
+        """
+        if not self.is_local:
+            return None
         try:
             with self._storage.reading(_path(job, PASSWORD)) as file:
                 given = file.read()
@@ -243,7 +249,12 @@ class Spool:
 
     def drop_password(self, job: str) -> None:
         """Remove the password of a job."""
-        self._storage.remove(_path(job, PASSWORD))
+        if self.is_local:
+            self._storage.remove(_path(job, PASSWORD))
+
+    def has_password(self, job: str) -> bool:
+        """Whether the document has a password."""
+        return self.is_local and self.exists(job, PASSWORD)
 
     def _write(self, folder: str, name: str, content: bytes, create: bool) -> None:
         with self._storage.writing(folder, name, create) as draft:

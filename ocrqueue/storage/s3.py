@@ -1,0 +1,239 @@
+"""Storage in a bucket of S3, or of a server with the same protocol: s3://bucket/folder.
+
+botocore finds region, address and credentials in its usual places, such as AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and the
+role of the machine. Each method sends one request, unless it says otherwise; a listing sends one per 1,000 objects.
+"""
+
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, TypeVar, cast
+from uuid import uuid4
+
+from ocrqueue.errors import StorageAway, StorageError
+from ocrqueue.storage.base import Draft, Usage, fail, missing, unnamed
+from ocrqueue.storage.retry import while_away
+
+T = TypeVar("T")
+CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 20, 2  # a server that never answers is given up after 41 s
+_CHUNK = 1 << 20  # bytes; a smaller object is sent from memory
+_BULK = 1000  # objects that one request removes
+
+
+class S3Storage:
+    """A folder in a bucket. An object is complete on this machine before it is uploaded, and after it is downloaded."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._bucket, _, folder = self.url.removeprefix("s3://").partition("/")
+        self._root = f"{folder}/" if folder else ""
+        self._opened: tuple[int, Any] | None = None
+        if find_spec("botocore") is None:
+            raise StorageError(
+                f"the spool {self.url} needs botocore: `make setup S3=1`, or `pip install 'ocrqueue[s3]'`"
+            )
+
+    def prepare(self) -> None:
+        """Does nothing: the owner of a bucket creates it."""
+
+    def check(self) -> None:
+        """Write and remove a small object, in two requests. Raises StorageError with what to do."""
+        name = f".check-{uuid4()}"
+        self._put(name, b"ok")
+        self.remove(name)
+
+    @contextmanager
+    def writing(self, folder: str, name: str, create: bool, durable: bool = True) -> Iterator[Draft]:  # noqa: ARG002
+        """Write a new object: to a file without a name first, then to the storage in one request.
+
+        There are no folders to create, and every object is durable.
+        """
+        with unnamed(f"{folder}/{name}") as (file, content):
+            draft = Draft(file, name)
+            yield draft
+            file.flush()
+            self._put(f"{folder}/{draft.name}", content)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Does nothing: every object is durable."""
+        return nullcontext()
+
+    def adopt(self, file: Path, folder: str, name: str) -> None:
+        """Upload a file of this machine."""
+        with file.open("rb") as content:
+            self._put(f"{folder}/{name}", content)
+
+    def reading(self, path: str) -> BinaryIO:
+        """A copy of an object in a file without a name. Raises FileNotFoundError."""
+        file = cast("BinaryIO", tempfile.SpooledTemporaryFile(8 * _CHUNK))  # noqa: SIM115 -- the caller closes it
+        try:
+            self._do(path, partial(self._get, path, file))
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
+
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        """A private copy, removed when the block ends. Raises FileNotFoundError."""
+        with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
+            copy = Path(folder) / Path(path).name
+            self.download(path, copy)
+            yield copy
+
+    def download(self, path: str, target: Path) -> None:
+        """Copy the object to a file of this machine. Raises FileNotFoundError."""
+        with target.open("wb") as file:
+            self._do(path, partial(self._get, path, file))
+
+    def exists(self, path: str) -> bool:
+        """Whether an object exists."""
+        try:
+            self._do(path, lambda s3: s3.head_object(Bucket=self._bucket, Key=self._root + path))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names in a folder."""
+        start = f"{self._root}{folder}/"
+        found = set()
+        for page in self._listing(start, Delimiter="/"):
+            found |= {entry["Key"].removeprefix(start) for entry in page.get("Contents", ())}
+            found |= {entry["Prefix"].removeprefix(start).rstrip("/") for entry in page.get("CommonPrefixes", ())}
+        return sorted(name for name in found if name and not name.startswith("."))
+
+    def newest(self, folder: str) -> float | None:
+        """The last write of an object below a folder, in seconds since 1970; None if there is none."""
+        return max((_changed(about) for about in self._below(folder)), default=None)
+
+    def usage(self, folder: str, size: Callable[[int], int]) -> list[Usage]:
+        """The size of each folder in a folder, from one listing of all objects below it."""
+        found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for about in self._below(folder):
+            name = about["Key"].removeprefix(f"{self._root}{folder}/").partition("/")[0]
+            found[name].append((size(about["Size"]), _changed(about)))
+        return [Usage(name, sum(b for b, _ in files), max(t for _, t in files)) for name, files in found.items()]
+
+    def touch(self, folder: str) -> None:
+        """Set the last change of a folder to now: write an empty object `used`, since objects cannot be touched."""
+        self._put(f"{folder}/used", b"")
+
+    def remove(self, path: str) -> None:
+        """Remove an object. Does nothing if it does not exist."""
+        self._do(path, lambda s3: s3.delete_object(Bucket=self._bucket, Key=self._root + path))
+
+    def remove_tree(self, folder: str) -> None:
+        """Remove all objects below a folder: a listing, and a request for each 1,000 objects."""
+        keys = [{"Key": about["Key"]} for about in self._below(folder)]
+        for start in range(0, len(keys), _BULK):
+            delete = {"Objects": keys[start : start + _BULK], "Quiet": True}
+            answer = self._do(folder, lambda s3, d=delete: s3.delete_objects(Bucket=self._bucket, Delete=d))  # type: ignore[misc]
+            for error in answer.get("Errors", ()):
+                raise StorageError(f"spool: {error.get('Key')}: {error.get('Message')}: look at the bucket's rights")
+
+    def _put(self, path: str, content: bytes | BinaryIO) -> None:
+        """Write an object. `content` may be a file, which is read from its start."""
+
+        def put(s3: Any) -> None:
+            body = content
+            if not isinstance(body, bytes):
+                length = body.seek(0, os.SEEK_END)
+                body.seek(0)
+                body = body.read() if length <= _CHUNK else body
+            s3.put_object(Bucket=self._bucket, Key=self._root + path, Body=body)
+
+        self._do(path, put)
+
+    def _get(self, path: str, target: BinaryIO, s3: Any) -> None:
+        """Copy an object to a file, from the file's start."""
+        target.seek(0)
+        target.truncate()
+        body = s3.get_object(Bucket=self._bucket, Key=self._root + path)["Body"]
+        with body:
+            while chunk := body.read(_CHUNK):
+                target.write(chunk)
+
+    def _below(self, folder: str) -> Iterator[dict[str, Any]]:
+        """What the storage says of each object below a folder."""
+        for page in self._listing(f"{self._root}{folder}/"):
+            yield from page.get("Contents", ())
+
+    def _listing(self, start: str, **how: str) -> Iterator[dict[str, Any]]:
+        """The answers to a listing of the keys with this start."""
+        more: dict[str, str] = {}
+        while True:
+            asked = {"Bucket": self._bucket, "Prefix": start, **how, **more}
+            page = self._do(start, lambda s3, asked=asked: s3.list_objects_v2(**asked))  # type: ignore[misc]
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _client(self) -> Any:
+        """The client of this process: connections do not survive a fork."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            from botocore.config import Config
+            from botocore.session import get_session
+
+            config = Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": TRIES},
+                tcp_keepalive=True,
+                request_checksum_calculation="when_required",  # not every server with this protocol knows the others
+                response_checksum_validation="when_required",
+            )
+            self._opened = (os.getpid(), get_session().create_client("s3", config=config))
+        return self._opened[1]
+
+    def _do(self, path: str, action: Callable[[Any], T]) -> T:
+        """What `action` returns for the client; called again while the storage is away, see `while_away`.
+
+        Raises FileNotFoundError, StorageAway and StorageError.
+        """
+        return while_away(lambda: self._try(path, action))
+
+    def _try(self, path: str, action: Callable[[Any], T]) -> T:
+        from botocore import exceptions
+
+        try:
+            return action(self._client())
+        except exceptions.ClientError as error:
+            self._refused(path, error)
+        except (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.ResponseStreamingError) as error:
+            reason = " ".join(str(error).split())
+            raise StorageAway(f"the spool {self.url} does not answer: {reason}; look whether it runs") from error
+        except (exceptions.BotoCoreError, ValueError) as error:
+            raise StorageError(
+                f"the spool {self.url} cannot be used: {error}; look at its settings, AWS_..."
+            ) from error
+        except OSError as error:  # of a file of this machine
+            fail(path, error)
+
+    def _refused(self, path: str, error: Any) -> NoReturn:
+        """Raise the error for an answer of the storage that is one."""
+        about = error.response.get("Error", {})
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code, said = about.get("Code", ""), about.get("Message") or str(error)
+        if code in ("NoSuchKey", "404"):
+            raise missing(path) from None
+        if code == "NoSuchBucket":
+            reason = f"the bucket {self._bucket} does not exist: create it, or correct OCR_SPOOL_URL"
+            raise StorageError(f"the spool {self.url} cannot be used: {reason}") from error
+        if status >= 500 or status == 429:
+            raise StorageAway(f"the spool {self.url} does not serve: {said} ({code}); look whether it runs") from error
+        raise StorageError(
+            f"the spool {self.url} refuses {path}: {said} ({code}); look at OCR_SPOOL_URL and its credentials"
+        ) from error
+
+
+def _changed(about: dict[str, Any]) -> float:
+    """When a listed object was written, in seconds since 1970."""
+    return float(about["LastModified"].timestamp())

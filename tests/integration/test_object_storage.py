@@ -1,0 +1,162 @@
+"""Object storage with a real S3 server: how many requests a job costs, and what happens while the storage is away."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.client import Client
+from ocrqueue.ledger import Ledger
+from ocrqueue.steps.housekeeping import remove_unknown_folders
+from ocrqueue.storage.spool import END, Spool
+from tests.support import numbered
+from tests.support.harness import Stack, eventually, running
+from tests.support.object_store import BUCKET, CountingProxy, ObjectStore
+
+QUICK = "quick=tests.support.engines:Quick"
+PAGES = 8
+
+
+class S3Stack(Stack):
+    """A stack whose spool is in the bucket, behind the counting proxy. Its page worker has its own data folder."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        super().__init__(folder, **env)
+        self.store = ObjectStore(folder / "s3")
+        self.store.start()
+        self.proxy = CountingProxy(self.store.port)
+        self.url = f"s3://{BUCKET}/ocr"
+        self.env |= {**self.store.env(self.proxy.address), "OCR_SPOOL_URL": self.url}
+        self.app = "tasks.app"
+
+    def _celery(self, *args: str) -> list[str]:
+        return [self.app if part == "tasks.app" else part for part in super()._celery(*args)]
+
+    def client(self, **changes: object) -> Client:
+        return super().client(**{"spool": self.url, **changes})
+
+    def close(self) -> None:
+        super().close()
+        self.proxy.close()
+        self.store.stop()
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[S3Stack]:
+    with running(S3Stack, OCR_CACHE_MAX_GB="1", OCR_PAGE_SECONDS="3", OCR_OPEN_SECONDS="3") as stack:
+        stack.start_documents(children=1)
+        stack.start_worker(engines=QUICK, children=2, OCR_DATA_DIR=str(stack.folder / "pages"))
+        yield stack
+
+
+@pytest.fixture(autouse=True)
+def credentials(stack: S3Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stack.env.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+
+
+def shown(requests: list[tuple[str, str, int, int]]) -> str:
+    return "\n".join(f"{method} {what}" for method, what, *_ in requests)
+
+
+def test_a_page_costs_at_most_four_requests_and_a_job_fifteen(stack: S3Stack) -> None:
+    counts = {}
+    for pages in (1, PAGES):
+        stack.proxy.taken()
+        job = stack.client().submit(numbered.document(pages, salt=pages), engine="quick")
+        assert job.wait(timeout=60).state == "done"
+        eventually(lambda job=job: stack.redis.zscore("ocr:untold", job.id) is None)
+        assert job.result()["counts"]["ok"] == pages
+        requests = stack.proxy.taken()
+        counts[pages] = len(requests)
+        sources = [what for method, what, *_ in requests if method == "GET" and "/source-" in what]
+        assert len(sources) == 2, shown(requests)  # one for each machine: the documents worker, the page worker
+        assert not [what for _, what, *_ in requests if "password" in what]
+        listed = Counter(what for _, what, *_ in requests if what.startswith("list "))
+        assert all(what.count("/") > 2 for what in listed), listed  # no folder of all jobs or all cached documents
+    page = (counts[PAGES] - counts[1]) / (PAGES - 1)
+    assert page <= 4, shown(requests)
+    assert counts[1] - page <= 15, shown(requests)
+
+
+def test_the_result_is_fetched_once_for_each_format(stack: S3Stack) -> None:
+    job = stack.client().submit(numbered.document(1, salt=77), engine="quick")
+    assert job.wait(timeout=60).state == "done"
+    stack.proxy.taken()
+    job.result("hocr")
+    assert [method for method, what, *_ in stack.proxy.taken() if "/result-" in what] == ["GET"]
+
+
+def test_pages_wait_for_a_storage_that_is_away_longer_than_a_page_may_take(stack: S3Stack) -> None:
+    job = stack.client().submit(numbered.document(20, salt=3), engine="quick")
+    eventually(lambda: job.status().ok >= 2)
+    stack.proxy.is_away = True
+    eventually(lambda: "waiting for the storage" in stack.text("worker"))
+    time.sleep(5)  # longer than a page may take
+    stack.proxy.is_away = False
+    status = job.wait(timeout=60)
+    assert (status.state, status.ok) == ("done", 20)
+    assert {page["attempts"] for page in job.result()["pages"]} == {0}
+    log = stack.text("worker") + stack.text("documents")
+    assert "the storage answers again" in log
+    assert "Traceback" not in log
+    assert "never retrieved" not in log
+
+
+def test_pages_are_given_back_uncounted_when_the_storage_is_away_for_too_long(stack: S3Stack) -> None:
+    stack.app = "tests.support.impatient_app"
+    stack.start_worker("impatient", engines="impatient=tests.support.engines:Quick", children=1)
+    stack.app = "tasks.app"
+    job = stack.client().submit(numbered.document(20, salt=4), engine="impatient")
+    eventually(lambda: job.status().ok >= 2)
+    stack.proxy.is_away = True
+    eventually(lambda: stack.text("impatient").count("given back, because the storage is away") >= 4)
+    assert job.status().failed == 0
+    stack.proxy.is_away = False
+    status = job.wait(timeout=60)
+    assert (status.state, status.ok) == ("done", 20)
+    assert {page["attempts"] for page in job.result()["pages"]} == {0}
+
+
+def test_a_submission_to_a_bucket_that_does_not_exist_says_so(stack: S3Stack, tmp_path: Path) -> None:
+    (tmp_path / "page.tif").write_bytes(numbered.document(1))
+    run = stack.submit(
+        "ocr", "--no-wait", str(tmp_path / "page.tif"), env=stack.env | {"OCR_SPOOL_URL": "s3://ocr-none/x"}
+    )
+    assert run.returncode == 6
+    assert "the bucket ocr-none does not exist" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_the_night_asks_the_storage_about_no_job_that_redis_knows(stack: S3Stack) -> None:
+    spool = Spool(stack.url)
+    client = stack.client()
+    known = [client.submit(numbered.document(1, salt=50 + n), engine="quick") for n in range(3)]
+    for job in known:
+        assert job.wait(timeout=60).state == "done"
+        eventually(lambda job=job: spool.exists(job.id, END))
+    stack.proxy.taken()
+    assert remove_unknown_folders(Settled(stack.redis), spool, 3600) == 0
+    assert [what for _, what, *_ in stack.proxy.taken()] == ["list ocr/jobs/"]
+
+
+class Settled(Ledger):
+    """A ledger whose server says that it has run for a day."""
+
+    def __init__(self, redis) -> None:
+        super().__init__(redis)
+        self.redis = _LongUp(redis)
+
+
+class _LongUp:
+    def __init__(self, redis) -> None:
+        self._redis = redis
+
+    def __getattr__(self, name: str):
+        return getattr(self._redis, name)
+
+    def info(self, *_: str) -> dict[str, int]:
+        return {"uptime_in_seconds": 86_400}

@@ -1,0 +1,170 @@
+"""A real S3 server for tests and benchmarks, SeaweedFS, and a proxy in front of it that counts requests."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from botocore.config import Config
+from botocore.session import get_session
+
+BUCKET, KEY, SECRET = "ocr-tests", "test-key", "test-secret"
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on, and whose number SeaweedFS can add 10,000 to."""
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            if port > 50_000:
+                port -= 20_000
+            with suppress(OSError):
+                other.bind(("127.0.0.1", port + 10_000))
+                return port
+
+
+class ObjectStore:
+    """SeaweedFS with one bucket, which listens on this machine only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, self._others = free_port(), [free_port() for _ in range(5)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Its URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def env(self, address: str | None = None) -> dict[str, str]:
+        """The environment of a client of this server, or of a proxy in front of it."""
+        return {
+            "AWS_ENDPOINT_URL": address or self.address,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def start(self) -> None:
+        """Start the server, and wait until it serves its bucket."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        names = ("master.port", "volume.port", "filer.port", "s3.port.iceberg", "s3.port.grpc")
+        ports = [f"-{name}={port}" for name, port in zip(names, self._others, strict=True)]
+        weed = [str(Path(sys.executable).parent / "weed"), "-logtostderr=true", "mini", f"-dir={self.folder}"]
+        local = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-admin.ui=false", "-webdav=false"]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*weed, *local, f"-s3.port={self.port}", "-s3.autoCreateBucket=false", *ports],
+                env={**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "S3_BUCKET": BUCKET},
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+            )
+        end = time.monotonic() + 60
+        while True:
+            try:
+                self.client().put_object(Bucket=BUCKET, Key="ready", Body=b"")
+                return
+            except Exception:
+                if time.monotonic() > end or self._process.poll() is not None:
+                    raise
+                time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End the server; its objects stay."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def client(self) -> Any:
+        """A client of the server itself, which tries once."""
+        config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+        return get_session().create_client(
+            "s3", endpoint_url=self.address, aws_access_key_id=KEY, aws_secret_access_key=SECRET,
+            region_name="us-east-1", config=config,
+        )  # fmt: skip
+
+
+class CountingProxy:
+    """A proxy that notes each request as (method, key or listed prefix, bytes up, bytes down).
+
+    While `is_away`, it closes each connection without an answer.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.requests: list[tuple[str, str, int, int]] = []
+        self.is_away = False
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if proxy.is_away:
+                    self.close_connection = True
+                    return
+                server = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "expect")}
+                server.request(self.command, self.path, body, headers)
+                answer = server.getresponse()
+                content = answer.read()
+                proxy.requests.append((self.command, _shown(self.path), len(body), len(content)))
+                self.send_response_only(answer.status, answer.reason)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                        self.send_header(name, value)
+                length = answer.getheader("Content-Length") if self.command == "HEAD" else None
+                if answer.status != 204:
+                    self.send_header("Content-Length", length or str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+                server.close()
+
+            do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = answer  # noqa: N815 -- the library's names
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def taken(self) -> list[tuple[str, str, int, int]]:
+        """The requests since the last call."""
+        found, self.requests = self.requests, []
+        return found
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _shown(target: str) -> str:
+    parts = urlsplit(target)
+    listed = [unquote(p.removeprefix("prefix=")) for p in parts.query.split("&") if p.startswith("prefix=")]
+    return f"list {listed[0]}" if listed else unquote(parts.path)
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """The address of a server that accepts connections and never answers."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(64)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"

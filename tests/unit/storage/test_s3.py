@@ -1,0 +1,98 @@
+"""Object storage that does not answer, and how long who waits for it."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.errors import StorageAway, StorageError
+from ocrqueue.process import watchdog
+from ocrqueue.storage import retry, s3
+from ocrqueue.storage.retry import three_tries, while_away
+from ocrqueue.storage.s3 import S3Storage
+from tests.support.object_store import free_port, silent
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "test")
+
+
+def test_a_storage_that_accepts_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "READ_SECONDS", 0.2)
+    with silent() as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        storage = S3Storage("s3://bucket/ocr")
+        for action in (storage.check, lambda: storage.reading("a"), lambda: storage.names("a")):
+            with pytest.raises(StorageAway, match="does not answer") as raised:
+                action()
+            assert "\n" not in raised.value.message
+
+
+def test_a_storage_that_refuses_connections_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(StorageAway, match="does not answer"):
+        S3Storage("s3://bucket").check()
+
+
+def test_a_write_leaves_no_file_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(s3.tempfile, "tempdir", str(tmp_path))
+    storage = S3Storage("s3://bucket")
+    kept = []
+    monkeypatch.setattr(storage, "_put", lambda path, content: kept.append((path, content.seek(0), content.read())))
+    with storage.writing("jobs/1", "draft", create=True) as draft:
+        draft.file.write(b"text")
+        assert list(tmp_path.iterdir()) == []  # so nothing is left if the process is killed now
+        draft.name = "name"
+    assert kept == [("jobs/1/name", 0, b"text")]
+
+
+class Away:
+    """An operation of a storage that is away for its first calls, each of which takes 0.1 s."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def __call__(self) -> str:
+        time.sleep(0.1)
+        self.left -= 1
+        if self.left >= 0:
+            raise StorageAway("away")
+        return "here"
+
+
+def test_waiting_for_the_storage_is_not_the_time_of_the_page() -> None:
+    with watchdog.time_limit(0.3, patience=60):  # it would end this process
+        assert while_away(Away(1)) == "here"
+        time.sleep(0.05)
+    assert watchdog.patience() == 0
+
+
+def test_patience_ends_and_is_that_of_the_whole_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    with watchdog.time_limit(30, patience=0.9):
+        assert while_away(Away(1)) == "here"
+        tries = Away(9)
+        with pytest.raises(StorageAway):
+            while_away(tries)
+        assert tries.left == 8
+
+
+def test_without_a_limit_nobody_waits() -> None:
+    tries = Away(9)
+    with pytest.raises(StorageAway):
+        three_tries(lambda: while_away(tries))
+    assert tries.left == 8
+
+
+def test_other_errors_are_tried_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry._three_tries, "sleep", lambda _: None)
+    calls = []
+
+    def fail() -> None:
+        calls.append(1)
+        raise StorageError("no")
+
+    with pytest.raises(StorageError):
+        three_tries(fail)
+    assert len(calls) == 3
