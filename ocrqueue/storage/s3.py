@@ -6,6 +6,7 @@ role of the machine. Each method sends one request, unless it says otherwise; a 
 
 import os
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,11 +17,13 @@ from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 from uuid import uuid4
 
 from ocrqueue.errors import StorageAway, StorageError
+from ocrqueue.process.watchdog import patience
 from ocrqueue.storage.base import Draft, Usage, fail, missing, unnamed
 from ocrqueue.storage.retry import while_away
 
 T = TypeVar("T")
 CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 20, 2  # a server that never answers is given up after 41 s
+_AWAY_SECONDS = 5.0  # for which a storage that did not answer is not asked again by those who do not wait for it
 _CHUNK = 1 << 20  # bytes; a smaller object is sent from memory
 _BULK = 1000  # objects that one request removes
 
@@ -33,6 +36,7 @@ class S3Storage:
         self._bucket, _, folder = self.url.removeprefix("s3://").partition("/")
         self._root = f"{folder}/" if folder else ""
         self._opened: tuple[int, Any] | None = None
+        self._away: tuple[float, str] | None = None  # until when, in monotonic time, and why
         if find_spec("botocore") is None:
             raise StorageError(
                 f"the spool {self.url} needs botocore: `make setup S3=1`, or `pip install 'ocrqueue[s3]'`"
@@ -196,9 +200,16 @@ class S3Storage:
     def _do(self, path: str, action: Callable[[Any], T]) -> T:
         """What `action` returns for the client; called again while the storage is away, see `while_away`.
 
-        Raises FileNotFoundError, StorageAway and StorageError.
+        Who does not wait is not made to wait twice, so that a program which asks several times ends soon. Raises
+        FileNotFoundError, StorageAway and StorageError.
         """
-        return while_away(lambda: self._try(path, action))
+        if self._away and time.monotonic() < self._away[0] and not patience():
+            raise StorageAway(self._away[1])
+        try:
+            return while_away(lambda: self._try(path, action))
+        except StorageAway as e:
+            self._away = time.monotonic() + _AWAY_SECONDS, e.message
+            raise
 
     def _try(self, path: str, action: Callable[[Any], T]) -> T:
         from botocore import exceptions

@@ -25,9 +25,24 @@ def test_a_storage_that_accepts_and_never_answers_is_given_up(monkeypatch: pytes
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         storage = S3Storage("s3://bucket/ocr")
         for action in (storage.check, lambda: storage.reading("a"), lambda: storage.names("a")):
+            storage._away = None
             with pytest.raises(StorageAway, match="does not answer") as raised:
                 action()
             assert "\n" not in raised.value.message
+
+
+def test_who_does_not_wait_for_the_storage_is_not_made_to_wait_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = S3Storage("s3://bucket")
+    tries = []
+
+    def away(s3: object) -> None:
+        tries.append(s3)
+        raise StorageAway("away")
+
+    for _ in range(3):
+        with pytest.raises(StorageAway, match="away"):
+            storage._do("a", away)
+    assert len(tries) == 1
 
 
 def test_a_storage_that_refuses_connections_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
