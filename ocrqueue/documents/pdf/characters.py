@@ -19,7 +19,7 @@ _UNSPACED = re.compile(
     "\uff00-\uffef\U00020000-\U0003ffff]"
 )
 
-_ACCENTS = {  # by an accent as a character of its own: the combining character
+ACCENTS = {  # by an accent as a character of its own: the combining character
     "`": "\u0300", "´": "\u0301", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303", "¯": "\u0304",
     "˘": "\u0306", "˙": "\u0307", "¨": "\u0308", "˚": "\u030a", "˝": "\u030b", "ˇ": "\u030c", "¸": "\u0327",
     "˛": "\u0328",
@@ -28,7 +28,7 @@ _ACCENTS = {  # by an accent as a character of its own: the combining character
 
 def accented(accent: str, letter: str) -> str | None:
     """One character for a letter and the accent that is printed over it; None if Unicode has none."""
-    mark = _ACCENTS.get(accent)
+    mark = ACCENTS.get(accent)
     if mark is None:
         return None
     base = "i" if letter == "ı" else letter  # the dotless i is printed below accents

@@ -253,8 +253,8 @@ def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextL
 
 def _pixels(quad: Quad, zoom: float) -> Quad:
     """A quad in points as a quad in pixels."""
-    a, b, c, d = ((x * zoom, y * zoom) for x, y in quad)
-    return a, b, c, d
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad
+    return (ax * zoom, ay * zoom), (bx * zoom, by * zoom), (cx * zoom, cy * zoom), (dx * zoom, dy * zoom)
 
 
 def _unrotated_size(page: Any) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 
 from ocrqueue.documents.pdf.characters import is_unmapped
 
@@ -37,24 +38,32 @@ def is_gibberish(text: str) -> bool:
     """Whether a text cannot be the printed text: its characters have no meaning, or stand for other characters."""
     if len(_CID.findall(text)) >= 3:
         return True
-    chars = [c for c in _RUN.sub(r"\1", text) if not c.isspace()]
+    chars = _counted(_RUN.sub(r"\1", text), str.isspace, wanted=False)
     if not chars:
         return False
-    if sum(map(is_unmapped, chars)) > _MAX_UNMAPPED * len(chars) or is_numbered(text):
+    unmapped = sum(count for c, count in chars.items() if is_unmapped(c))
+    if unmapped > _MAX_UNMAPPED * chars.total() or is_numbered(text):
         return True
-    letters = [c for c in text if c.isalpha()]
+    letters = _counted(text, str.isalpha, wanted=True)
     return _is_repeated(letters) or _is_symbols(chars) or _is_shuffled(letters) or _lacks_vowels(text)
 
 
-def _is_repeated(letters: list[str]) -> bool:
+def _counted(text: str, kind: Callable[[str], bool], *, wanted: bool) -> "Counter[str]":
+    """How often each character occurs that is, or is not, of this kind."""
+    return Counter({c: count for c, count in Counter(text).items() if kind(c) == wanted})
+
+
+def _is_repeated(letters: "Counter[str]") -> bool:
     """Whether most letters are the same letter."""
-    return len(letters) >= _FEW and Counter(letters).most_common(1)[0][1] > _MAX_REPEATED * len(letters)
+    count = letters.total()
+    return count >= _FEW and max(letters.values()) > _MAX_REPEATED * count
 
 
-def _is_symbols(chars: list[str]) -> bool:
+def _is_symbols(chars: "Counter[str]") -> bool:
     """Whether most characters are symbols of several kinds."""
     symbols = [c for c in chars if c < _LAST_CODE and unicodedata.category(c)[0] in "PS"]
-    return len(chars) >= _FEW and len(symbols) > _MAX_SYMBOLS * len(chars) and len(set(symbols)) >= _KINDS
+    count = chars.total()
+    return count >= _FEW and sum(chars[c] for c in symbols) > _MAX_SYMBOLS * count and len(symbols) >= _KINDS
 
 
 def is_numbered(text: str) -> bool:
@@ -63,20 +72,24 @@ def is_numbered(text: str) -> bool:
     return len(codes) >= _ENOUGH_CODES and codes == list(range(_FIRST_CODE, _FIRST_CODE + len(codes)))
 
 
-def _is_shuffled(letters: list[str]) -> bool:
+def _is_shuffled(letters: "Counter[str]") -> bool:
     """Whether the frequencies of Latin letters fit no language."""
-    latin = [c for c in letters if "LATIN" in unicodedata.name(c, "")]
-    if len(latin) < _FEW:
+    latin = {c: count for c, count in letters.items() if "LATIN" in unicodedata.name(c, "")}
+    total = sum(latin.values())
+    if total < _FEW:
         return False
-    if sum(not c.isascii() for c in latin) > _MAX_ACCENTED * len(latin):
+    if sum(count for c, count in latin.items() if not c.isascii()) > _MAX_ACCENTED * total:
         return True
-    plain = [unicodedata.normalize("NFD", c)[0].lower() for c in latin]
-    costs = [_COST[c] for c in plain if c in _COST]
-    return len(costs) >= _ENOUGH_LETTERS and sum(costs) / len(costs) > _MAX_BITS
+    plain = [(unicodedata.normalize("NFD", c)[0].lower(), count) for c, count in latin.items()]
+    known = [(_COST[c], count) for c, count in plain if c in _COST]
+    number = sum(count for _, count in known)
+    return number >= _ENOUGH_LETTERS and sum(cost * count for cost, count in known) / number > _MAX_BITS
 
 
 def _lacks_vowels(text: str) -> bool:
     """Whether many words in Latin script have no vowel."""
-    plain = "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+    plain = text.lower()
+    if not text.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFD", plain) if not unicodedata.combining(c))
     words = _WORD.findall(plain)
     return len(words) >= _ENOUGH_WORDS and sum(not _VOWEL.search(w) for w in words) > _MAX_VOWELLESS * len(words)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from ocrqueue.documents.pdf.characters import accented, is_unspaced, readable
+from ocrqueue.documents.pdf.characters import ACCENTS, accented, is_unspaced, readable
 from ocrqueue.documents.pdf.gaps import Letter, missing_spaces
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
@@ -81,7 +81,7 @@ def _lines(stext: Any) -> Iterator[dict[str, Any]]:
 def _put_accents(chars: list[dict[str, Any]]) -> None:
     """Join each accent with the letter below it, which TeX prints as two characters."""
     for accent, letter in pairwise(chars):
-        if accent["c"] <= "Z" or not letter["c"].isalpha():
+        if accent["c"] not in ACCENTS or not letter["c"].isalpha():
             continue
         whole = accented(accent["c"], letter["c"])
         left, _, right, _ = letter["bbox"]
@@ -183,7 +183,9 @@ class _Frame:
     def quad(self, box: Rect) -> Quad:
         """The corners of a box of this coordinate system on the page."""
         left, top, right, bottom = box
-        cos, sin = (1.0, 0.0) if self._cos > _LEVEL else (self._cos, self._sin)
-        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+        corners = (left, top), (right, top), (right, bottom), (left, bottom)
+        if self._cos > _LEVEL:
+            return corners
+        cos, sin = self._cos, self._sin
         a, b, c, d = ((x * cos - y * sin, x * sin + y * cos) for x, y in corners)
         return a, b, c, d

@@ -14,6 +14,7 @@ _MIN_ALPHA = 26  # of 255: more transparent text is invisible
 _MIN_SIZE = 1.0  # points: smaller text is unreadable
 _LIGHT = 0xA0  # of 255: a colour with a darker component is visible on white
 _THIN = 2.0  # points: a line so thin covers no text
+_NONE = np.empty(0, dtype=int)
 
 
 class _Boxes:
@@ -24,6 +25,8 @@ class _Boxes:
 
     def meeting(self, box: Rect) -> "np.ndarray[Any, Any]":
         """The indexes of the boxes that overlap or touch `box`."""
+        if not self._sides.size:
+            return _NONE
         left, top, right, bottom = self._sides
         meet = (left <= box[2]) & (box[0] <= right) & (top <= box[3]) & (box[1] <= bottom)
         return np.flatnonzero(meet)
@@ -58,7 +61,8 @@ class VisibleText:
         if any(found) and self._is_doubtful(span):
             inked = [self._inked(span, char, line["dir"]) if ok else ok for char, ok in zip(chars, found, strict=True)]
             found = _settled(chars, inked)
-        self.hidden += sum(not ok and not char["c"].isspace() for char, ok in zip(chars, found, strict=True))
+        if not all(found):
+            self.hidden += sum(not ok and not char["c"].isspace() for char, ok in zip(chars, found, strict=True))
         return found
 
     def _shows(self, char: dict[str, Any]) -> bool:
