@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from dotenv import load_dotenv
 from environs import EnvError, FileAwareEnv, validate
 from marshmallow import ValidationError
 
 from ocrqueue.errors import OcrError
-from ocrqueue.redis_socket import redis_url
+from ocrqueue.redis_url import sentinels as urls
+from ocrqueue.redis_url.sentinels import Sentinels
+from ocrqueue.redis_url.socket import redis_url
 
 T = TypeVar("T")
 PROJECT = Path(__file__).resolve().parent.parent
@@ -86,9 +88,13 @@ def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: 
     except (EnvError, ValueError, OSError) as e:
         if path := os.environ.get(name + _FILE):
             raise SettingsError(f"{name}{_FILE}={path!r}: what is in the file is not allowed: {allowed}") from None
-        shown = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", raw)
+        shown = re.sub(r"(://[^:/@]*:)[^@]*@|(password=)[^&]*", _masked, raw)
         raise SettingsError(f"{name}={shown!r} is not allowed: {allowed}") from e
     return value
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f"{found[1]}***@" if found[1] else f"{found[2]}***"
 
 
 def unknown_variables() -> Iterator[str]:
@@ -144,12 +150,18 @@ def folder(name: str, default: Path) -> Path:
     return read(env.path, name, default, "a folder", validate=is_folder).expanduser().resolve()
 
 
-_REDIS_SCHEMES = ("redis", "rediss", "redis+socket", "unix")
+_REDIS_SCHEMES = ("redis", "rediss", "redis+socket", "unix", *urls.SCHEMES)
 
 
 def _is_redis(url: str) -> None:
-    if urlsplit(url).scheme not in _REDIS_SCHEMES:
+    if url.partition("://")[0] not in _REDIS_SCHEMES:
         raise ValidationError("not a Redis URL")
+    if _names_sentinels(url):
+        urls.parse(url)
+
+
+def _names_sentinels(url: str) -> bool:
+    return url.partition("://")[0] in urls.SCHEMES
 
 
 def _is_group(name: str) -> None:
@@ -166,12 +178,23 @@ class Shared:
     """Settings that must be the same for the client and all workers."""
 
     data_dir: Path  # folder of all files that a running stack writes
-    redis: str  # URL of the server, in Celery's form
+    redis: str  # URL of the server, or those of the sentinels, in Celery's form
     embedded: bool  # whether it is the embedded server
     spool: str  # folder or fsspec URL of sources and results
     spool_group: str | None  # group of users that shares a spool in a folder
     max_queued_pages: int  # submissions are refused when all jobs together have this many open pages
     max_bytes: int  # of a document
+    sentinels: Sentinels | None = None  # that know which server is the primary; None: there is one server
+
+    @property
+    def celery_options(self) -> dict[str, Any]:
+        """What Celery's transport options of broker and result backend need besides the URL."""
+        return self.sentinels.celery_options if self.sentinels else {}
+
+    @property
+    def celery_tls(self) -> dict[str, str] | None:
+        """Celery's options for TLS, of broker and result backend, if the URL does not say it."""
+        return dict(self.sentinels.tls) if self.sentinels and self.sentinels.tls is not None else None
 
     @property
     def redis_py(self) -> str:
@@ -205,12 +228,15 @@ def celery_url(url: str) -> str:
 def shared() -> Shared:
     """Read the shared settings. Raises SettingsError."""
     data_dir = folder("OCR_DATA_DIR", PROJECT / "data" if IN_PROJECT else Path.home() / ".ocr-queue")
-    allowed = "a URL such as redis://host:6379/0, rediss://host/0 or unix:///path?db=0"
+    allowed = f"a URL such as redis://host:6379/0, rediss://host/0, unix:///path?db=0 or {urls.FORM}"
     given = read(env.str, "REDIS_URL", "", allowed, validate=_is_redis)
+    sentinels = urls.parse(given) if _names_sentinels(given) else None
+    one = celery_url(given) if given else redis_url(data_dir)
     return Shared(
         data_dir=data_dir,
-        redis=celery_url(given) if given else redis_url(data_dir),
+        redis=sentinels.celery_url if sentinels else one,
         embedded=not given,
+        sentinels=sentinels,
         spool=text("OCR_SPOOL_URL", str(data_dir / "spool"), r"\S(.*\S)?", "a folder or an fsspec URL"),
         spool_group=read(env.str, "OCR_SPOOL_GROUP", None, "the name of a group of this system", validate=_is_group),
         max_queued_pages=integer("OCR_MAX_QUEUED_PAGES", 100_000, 1),

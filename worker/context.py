@@ -10,6 +10,7 @@ from redis.retry import Retry
 import worker_config as config
 from ocrqueue.engines.holder import EngineHolder
 from ocrqueue.ledger import Ledger
+from ocrqueue.ledger.connection import client
 from ocrqueue.models import ModelStore
 from ocrqueue.process.rwlock import ReadWriteLock
 from ocrqueue.steps.page_cache import PageCache
@@ -40,9 +41,8 @@ PAUSE = min(3.0, config.OCR_LEASE_SECONDS / 8)  # longest pause between two trie
 @cache
 def redis() -> Redis:
     """A connection that survives a restart of the server: it tries again for about `PATIENCE` seconds."""
-    return Redis.from_url(
-        config.SHARED.redis_py,
-        decode_responses=True,
+    return client(
+        config.SHARED,
         socket_timeout=15,
         socket_connect_timeout=5,
         retry=Retry(ExponentialBackoff(cap=PAUSE, base=0.1), 5 + round(PATIENCE / PAUSE)),

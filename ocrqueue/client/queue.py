@@ -17,7 +17,7 @@ from ocrqueue.client.status import DeadPage, JobStatus, ended_status, status_of
 from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, messages, workers
-from ocrqueue.ledger.connection import TIMEOUT, connect, reaching
+from ocrqueue.ledger.connection import FAILOVER, TIMEOUT, connect, reaching
 from ocrqueue.ledger.cursors import members_after
 from ocrqueue.ledger.deliveries import Deliveries
 from ocrqueue.settings import Shared, shared
@@ -173,8 +173,17 @@ class Queue:
             accept_content=["json"],
             task_send_sent_event=True,
             broker_connection_timeout=TIMEOUT,
-            broker_transport_options={"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT},
-            task_publish_retry_policy={"max_retries": 1, "interval_start": 0.2},
+            broker_transport_options={
+                "socket_timeout": TIMEOUT,
+                "socket_connect_timeout": TIMEOUT,
+                **self.settings.celery_options,
+            },
+            broker_use_ssl=self.settings.celery_tls,
+            task_publish_retry_policy=(
+                {"max_retries": 2 * FAILOVER, "interval_start": 0.5, "interval_max": 0.5}
+                if self.settings.sentinels
+                else {"max_retries": 1, "interval_start": 0.2}
+            ),
         )
         return app
 

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from redis import Redis, exceptions
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.backoff import ConstantBackoff, NoBackoff
+from redis.connection import AbstractConnection
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from ocrqueue.errors import QueueFull, QueueUnavailable
 from ocrqueue.settings import Shared
@@ -16,38 +21,97 @@ from ocrqueue.settings import Shared
 TIMEOUT = 5.0  # seconds for connecting, and for each answer
 
 
+FAILOVER = 15  # seconds that a client waits for a new primary where there are sentinels
+
+
 def connect(settings: Shared) -> Redis:
-    """A client of the queue's Redis, connected on first use. It retries once, because the server may have restarted."""
-    try:
-        return Redis.from_url(
-            settings.redis_py,
-            decode_responses=True,
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
-            retry=Retry(NoBackoff(), 1),
-        )
-    except ValueError as e:
-        raise QueueUnavailable(f"REDIS_URL is not a usable URL: {e}; it should look like redis://host:6379/0") from e
+    """A client of the queue's Redis, connected on first use. It retries once, because the server may have restarted.
+
+    Where there are sentinels, it retries for `FAILOVER` seconds.
+    """
+    retry = Retry(ConstantBackoff(0.5), 2 * FAILOVER) if settings.sentinels else Retry(NoBackoff(), 1)
+    return client(settings, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry)
+
+
+def client(settings: Shared, **options: Any) -> Redis:
+    """A client of the primary server, with these options of redis-py, connected on first use. It decodes answers.
+
+    A server that became a replica, or that has too few replicas to write, counts as one that is away.
+    """
+    options = {"decode_responses": True, **options}
+    if settings.sentinels:
+        options |= {"db": settings.sentinels.database, **settings.sentinels.login, **_tls(settings)}
+        redis = _sentinel(Sentinel, settings).master_for(settings.sentinels.master, **options)
+    else:
+        try:
+            redis = Redis.from_url(settings.redis_py, **options)
+        except ValueError as e:
+            raise QueueUnavailable(
+                f"REDIS_URL is not a usable URL: {e}; it should look like redis://host:6379/0"
+            ) from e
+    redis.connection_pool.connection_class = _to_primary(redis.connection_pool.connection_class)
+    return cast("Redis", redis)
 
 
 def connect_async(settings: Shared) -> AsyncRedis:
     """A client for a subscription in an event loop, connected on first use. It tries once; the caller tries again."""
-    keepalive = {} if settings.redis_py.startswith("unix:") else {"socket_keepalive": True}  # a Unix socket has none
-    return AsyncRedis.from_url(
-        settings.redis_py,
-        decode_responses=True,
-        socket_connect_timeout=TIMEOUT,
-        **keepalive,
-        retry=AsyncRetry(NoBackoff(), 0),
-    )
+    options = {
+        "decode_responses": True,
+        "socket_connect_timeout": TIMEOUT,
+        "retry": AsyncRetry(NoBackoff(), 0),
+        **({} if settings.redis_py.startswith("unix:") else {"socket_keepalive": True}),  # a Unix socket has none
+    }
+    if settings.sentinels:
+        options |= {"db": settings.sentinels.database, **settings.sentinels.login, **_tls(settings)}
+        return cast("AsyncRedis", _sentinel(AsyncSentinel, settings).master_for(settings.sentinels.master, **options))
+    return AsyncRedis.from_url(settings.redis_py, **options)  # type: ignore[arg-type]
 
 
 def address(settings: Shared) -> str:
     """The address of Redis without user and password, for messages."""
+    if settings.sentinels:
+        return settings.sentinels.address
     parts = urlsplit(settings.redis)
     if not parts.hostname:
         return parts.path
     return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
+
+
+def _sentinel(kind: Any, settings: Shared) -> Any:
+    """redis-py's object for the sentinels, which finds the primary for each new connection."""
+    assert settings.sentinels is not None
+    return kind(list(settings.sentinels.hosts), sentinel_kwargs=settings.sentinels.sentinel_options)
+
+
+def _tls(settings: Shared) -> dict[str, Any]:
+    tls = settings.celery_tls
+    return {} if tls is None else {"ssl": True, **tls}
+
+
+class _ToPrimary(AbstractConnection):
+    """A connection whose server must take writes. Otherwise it is closed, and the next one may lead to another server.
+
+    A name or a proxy can lead to another server while connections to the old one, now a replica, stay open.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)
+        except exceptions.ResponseError as e:
+            if isinstance(e, exceptions.ReadOnlyError):
+                why = "it is a read-only replica"
+            elif str(e).startswith("NOREPLICAS"):
+                why = "it has fewer replicas than min-replicas-to-write"
+            else:
+                raise
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise exceptions.ConnectionError(why) from e
+
+
+@cache
+def _to_primary(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """A kind of connection that counts as broken where the server does not take writes."""
+    return type(kind.__name__, (_ToPrimary, kind), {})
 
 
 @contextmanager
@@ -74,6 +138,10 @@ def reaching(settings: Shared) -> Iterator[None]:
     except exceptions.OutOfMemoryError as e:
         raise QueueFull(f"{where} has reached its memory limit; wait until the queue has drained, or raise it") from e
     except exceptions.ResponseError as e:
+        if isinstance(e, exceptions.MovedError) or "same slot" in str(e) or str(e).startswith("CROSSSLOT"):
+            raise QueueUnavailable(
+                f"{where} is a Redis Cluster, which is not supported: name one server, or sentinels, in REDIS_URL"
+            ) from e
         raise QueueUnavailable(f"{where} refuses a command ({e}); see `submit.py doctor`") from e
 
 

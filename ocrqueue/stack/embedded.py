@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from ocrqueue.redis_socket import NOTE, new_socket_path, socket_path
+from ocrqueue.redis_url.socket import NOTE, new_socket_path, socket_path
 from ocrqueue.settings import SettingsError, given, shared
 
 MIN_VERSION = 7  # the first with flags for scripts

@@ -14,7 +14,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from ocrqueue.client import Client
-from ocrqueue.redis_socket import redis_url
+from ocrqueue.redis_url.socket import redis_url
 from ocrqueue.settings import Shared
 from tests.support import numbered
 from tests.support.harness import NUMBERED, PROJECT, eventually

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.redis_socket import redis_url, socket_path
+from ocrqueue.redis_url.socket import redis_url, socket_path
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,132 @@
+"""Stacks whose Redis has a replica that can take its place: by hand, or by sentinels."""
+
+from pathlib import Path
+
+from redis import Redis
+
+from ocrqueue.client import Client
+from ocrqueue.ledger.connection import client
+from ocrqueue.redis_url import sentinels
+from ocrqueue.settings import Shared
+from tests.support.faults import Supervised
+from tests.support.harness import eventually, free_port, server_program
+
+PASSWORD = "s3 c/ret"  # of the servers
+SENTINEL_PASSWORD = "s3ntinel&"
+MASTER = "queue"
+
+
+class Replicated(Supervised):
+    """Two servers, `redis` and `second`; the second one begins as a replica of the first."""
+
+    password: str | None = None
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        super().__init__(folder, **env)
+        self.ports = {"redis": free_port(), "second": free_port()}
+        self.servers = {
+            name: Redis(port=port, password=self.password, decode_responses=True) for name, port in self.ports.items()
+        }
+
+    def socket_of(self, server: str) -> Path:
+        """The Unix socket of a server."""
+        return self.socket if server == "redis" else self.folder / "s.sock"
+
+    def start_redis(self) -> None:
+        """Start both servers, and wait until the second one has everything that the first one has."""
+        for name in self.servers:
+            self.start_server(name, () if name == "redis" else ("--replicaof", "127.0.0.1", str(self.ports["redis"])))
+        eventually(self.is_in_step, 20)
+
+    def start_server(self, name: str, options: tuple[str, ...] = ()) -> None:
+        """Start one of the servers."""
+        folder = self.folder / f"{name}.data"
+        folder.mkdir(exist_ok=True)
+        secret = ("--requirepass", self.password, "--masterauth", self.password) if self.password else ()
+        files = ["--unixsocket", str(self.socket_of(name)), "--dir", str(folder), "--save", "", "--appendonly", "yes"]
+        self.spawn(name, [server_program(), "--port", str(self.ports[name]), *files, *secret, *options])
+
+        def answers() -> bool:
+            try:
+                return bool(self.servers[name].ping())
+            except OSError:
+                return False
+            except Exception as e:
+                return "LOADING" in str(e)
+
+        eventually(answers, 20, 0.05)
+
+    def is_in_step(self, server: str = "second") -> bool:
+        """Whether a server is a replica that has everything."""
+        about = self.servers[server].info("replication")
+        return about["role"] == "slave" and about["master_link_status"] == "up"
+
+    def swap(self, old: str, new: str) -> None:
+        """Make `old` a replica of `new`. Connections to `old` stay open."""
+        self.servers[old].wait(1, 2000)
+        self.servers[new].replicaof("NO", "ONE")
+        self.servers[old].replicaof("127.0.0.1", self.ports[new])
+
+
+class Sentinelled(Replicated):
+    """Servers and sentinels with passwords; three sentinels choose the primary."""
+
+    password = PASSWORD
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        super().__init__(folder, **env)
+        self.sentinels = [free_port() for _ in range(3)]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
+        url = f"sentinel://:s3%20c%2Fret@{hosts}/0?master={MASTER}&sentinel_password=s3ntinel%26"
+        self.env["REDIS_URL"] = url
+        named = sentinels.parse(url)
+        data = folder / "data"
+        self.shared = Shared(data, named.celery_url, False, str(data / "spool"), None, 100_000, 2**29, named)
+
+    def start_redis(self) -> None:
+        """Start everything, and wait until the sentinels know each other and the replica."""
+        super().start_redis()
+        for number, port in enumerate(self.sentinels):
+            file = self.folder / f"sentinel{number}.conf"
+            file.write_text(
+                f'port {port}\ndir {self.folder}\nbind 127.0.0.1\nrequirepass "{SENTINEL_PASSWORD}"\n'
+                f'sentinel sentinel-pass "{SENTINEL_PASSWORD}"\n'
+                f"sentinel monitor {MASTER} 127.0.0.1 {self.ports['redis']} 2\n"
+                f'sentinel auth-pass {MASTER} "{PASSWORD}"\n'
+                f"sentinel down-after-milliseconds {MASTER} 1500\nsentinel failover-timeout {MASTER} 5000\n"
+            )
+            self.spawn(f"sentinel{number}", [server_program(), str(file), "--sentinel"])
+        eventually(self.is_watched, 30)
+        self.redis = client(self.shared, socket_timeout=5)
+
+    def is_watched(self) -> bool:
+        """Whether every sentinel knows the replica and the other sentinels."""
+        return all(
+            about.get("num-slaves", 0) >= 1 and about.get("num-other-sentinels", 0) == 2
+            for about in (self.ask(port) for port in self.sentinels)
+        )
+
+    def ask(self, port: int) -> dict[str, object]:
+        """What a sentinel knows of the primary; empty if it does not answer yet."""
+        with Redis(port=port, password=SENTINEL_PASSWORD, decode_responses=True) as sentinel:
+            try:
+                found: dict[str, object] = sentinel.sentinel_master(MASTER)
+            except Exception:
+                return {}
+            return found
+
+    def failover(self) -> None:
+        """Let the sentinels demote the primary while it runs."""
+        with Redis(port=self.sentinels[0], password=SENTINEL_PASSWORD) as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", MASTER)
+
+    @property
+    def primary(self) -> str:
+        """The server that the first sentinel takes for the primary."""
+        port = self.ask(self.sentinels[0]).get("port")
+        return next(name for name, number in self.ports.items() if number == port)
+
+    def client(self, **changes: object) -> Client:
+        """A client that asks the sentinels."""
+        assert not changes
+        return Client(self.shared)
