@@ -1,9 +1,13 @@
 """What can be wrong although each setting is allowed: checked before anything starts, and reported in one line."""
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+
+from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue.engines import engine_class
+from ocrqueue.ledger.connection import CLUSTER, address, connect
 from worker import flower
 
 
@@ -27,3 +31,12 @@ def check_engines(served: Iterable[str]) -> None:
                 f"ocr: OCR_WORKER_ENGINES={name}={path} cannot be used ({why}): "
                 "name a class as package.module:Class that this Python can import"
             ) from None
+
+
+def check_server() -> None:
+    """Raise SystemExit, with one line, if the server is a Redis Cluster. A server that is away is waited for later."""
+    if config.SHARED.sentinels:
+        return
+    with suppress(RedisError), connect(config.SHARED) as redis:
+        if redis.info("cluster").get("cluster_enabled"):
+            raise SystemExit(f"ocr: Redis at {address(config.SHARED)} {CLUSTER}")

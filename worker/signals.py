@@ -26,7 +26,7 @@ from ocrqueue.errors import ModelDirectoryError, StorageError
 from ocrqueue.settings import unknown_variables
 from worker import child, context
 from worker.app import app
-from worker.checks import check_engines
+from worker.checks import check_engines, check_server
 from worker.engines import page_time_limit
 from worker.parent import liveness, warden
 from worker.parent.keeper import Closing, Keeper
@@ -64,6 +64,7 @@ def prepare(sender: Any, **_: Any) -> None:
     queues = sender.app.amqp.queues.consume_from
     served = [name for name, queue in config.QUEUES.items() if queue in queues]
     check_engines(served)
+    check_server()
     try:
         context.spool().prepare()
         context.spool().check()

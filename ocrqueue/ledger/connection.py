@@ -21,6 +21,7 @@ from ocrqueue.settings import Shared
 TIMEOUT = 5.0  # seconds for connecting, and for each answer
 
 
+CLUSTER = "is a Redis Cluster, which is not supported: name one server, or sentinels, in REDIS_URL"
 FAILOVER = 15  # seconds that a client waits for a new primary where there are sentinels
 
 
@@ -139,9 +140,7 @@ def reaching(settings: Shared) -> Iterator[None]:
         raise QueueFull(f"{where} has reached its memory limit; wait until the queue has drained, or raise it") from e
     except exceptions.ResponseError as e:
         if isinstance(e, exceptions.MovedError) or "same slot" in str(e) or str(e).startswith("CROSSSLOT"):
-            raise QueueUnavailable(
-                f"{where} is a Redis Cluster, which is not supported: name one server, or sentinels, in REDIS_URL"
-            ) from e
+            raise QueueUnavailable(f"{where} {CLUSTER}") from e
         raise QueueUnavailable(f"{where} refuses a command ({e}); see `submit.py doctor`") from e
 
 

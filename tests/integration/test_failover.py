@@ -1,13 +1,17 @@
 """Redis whose primary is killed, or demoted, while pages are read: nothing is lost, and no page counts twice."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 
 from ocrqueue.client import Job
+from ocrqueue.errors import QueueUnavailable
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually
-from tests.support.harness import running
+from tests.support.harness import Stack, free_port, running, server_program, short_folder
 from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Replicated, Sentinelled
 
 SETTINGS = {"OCR_LEASE_SECONDS": "6", "OCR_RECONCILE_SECONDS": "1"}
@@ -90,3 +94,42 @@ def test_a_primary_that_is_demoted_while_its_connections_stay_open() -> None:
         stack.swap("redis", "second")
 
         all_done(stack, client.job(job.id), client.submit(numbered.document(PAGES, salt=1), engine="quick"))
+
+
+def test_a_server_with_too_few_replicas_counts_as_one_that_is_away() -> None:
+    with running() as stack:
+        (stack.folder / "data" / "spool").mkdir()
+        job = stack.client().submit(numbered.document(1))
+        stack.redis.config_set("min-replicas-to-write", 1)
+        with pytest.raises(QueueUnavailable, match="fewer replicas than min-replicas-to-write"):
+            stack.client().submit(numbered.document(2))
+        assert stack.client().job(job.id).status().state == "queued"
+
+
+def test_a_cluster_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with short_folder() as folder:
+        stack = Stack(folder)
+        port = free_port()
+        options = ["--cluster-enabled", "yes", "--port", str(port), "--cluster-port", str(free_port()), "--save", ""]
+        try:
+            stack.spawn("cluster", [server_program(), *options, "--dir", str(tmp_path)])
+            server = Redis(port=port)
+            eventually(lambda: answers(server), 20)
+            server.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            eventually(lambda: server.cluster("info")["cluster_state"] == "ok", 20)
+            (stack.folder / "data" / "spool").mkdir()
+            url = f"redis://127.0.0.1:{port}/0"
+            with pytest.raises(QueueUnavailable, match="is a Redis Cluster, which is not supported"):
+                stack.client(redis=url).submit(numbered.document(1))
+            worker = stack.spawn("worker", stack._celery("worker"), REDIS_URL=url)
+            assert worker.wait(60) == 1
+            assert f"ocr: Redis at {url} is a Redis Cluster, which is not supported" in stack.text("worker")
+        finally:
+            stack.close()
+
+
+def answers(server: Redis) -> bool:
+    try:
+        return bool(server.ping())
+    except RedisError:
+        return False

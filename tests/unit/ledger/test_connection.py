@@ -1,11 +1,14 @@
 """The connection to Redis, and its errors."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ocrqueue.errors import QueueUnavailable
 from ocrqueue.ledger.connection import address, connect, reaching
+from ocrqueue.redis_url.sentinels import parse
 from ocrqueue.settings import Shared
 
 
@@ -24,3 +27,31 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
         redis.ping()
     assert "redis://127.0.0.1:1/0 cannot be reached (Connection refused); start that server" in caught.value.message
     assert "secret" not in caught.value.message
+
+
+def test_sentinels_are_shown_without_passwords() -> None:
+    named = parse(
+        "sentinels://me:se%40cret@a:26380,[::1]/3?master=ocr&sentinel_password=hid%26den&ssl_ca_certs=/ca.pem"
+    )
+    shown = replace(settings(named.celery_url), sentinels=named)
+    assert address(shown) == "sentinels://a:26380,[::1]:26379/3?master=ocr"
+    assert named.celery_url == "sentinel://me:se%40cret@a:26380/3;sentinel://me:se%40cret@[::1]:26379/3"
+    assert named.login == {"username": "me", "password": "se@cret"}
+    assert named.sentinel_options["password"] == "hid&den"
+    assert shown.celery_tls == {"ssl_cert_reqs": "required", "ssl_ca_certs": "/ca.pem"}
+
+
+@pytest.mark.parametrize(
+    ("url", "wrong"),
+    [
+        ("sentinel://a/0", "it names no master"),
+        ("sentinel://a/x?master=m", "'x' is not the number of a database"),
+        ("sentinel://a:b/0?master=m", "'a:b' is not host:port"),
+        ("sentinel://a,,b/0?master=m", "'' is not host:port"),
+        ("sentinel://a/0?master=m&ssl_ca_certs=x", "options of TLS need sentinels://"),
+        ("sentinel://a/0?master=m&password=x", "'password' is not an option"),
+    ],
+)
+def test_a_wrong_url_of_sentinels_is_refused(url: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(wrong)):
+        parse(url)
