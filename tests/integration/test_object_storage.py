@@ -7,40 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.client import Client
 from ocrqueue.ledger import Ledger
 from ocrqueue.steps.housekeeping import remove_unknown_folders
 from ocrqueue.storage.spool import END, Spool
 from tests.support import numbered
-from tests.support.harness import Stack, eventually, running
-from tests.support.object_store import BUCKET, CountingProxy, ObjectStore
+from tests.support.harness import eventually, running
+from tests.support.object_store import S3Stack
 
 QUICK = "quick=tests.support.engines:Quick"
 PAGES = 8
-
-
-class S3Stack(Stack):
-    """A stack whose spool is in the bucket, behind the counting proxy. Its page worker has its own data folder."""
-
-    def __init__(self, folder: Path, **env: str) -> None:
-        super().__init__(folder, **env)
-        self.store = ObjectStore(folder / "s3")
-        self.store.start()
-        self.proxy = CountingProxy(self.store.port)
-        self.url = f"s3://{BUCKET}/ocr"
-        self.env |= {**self.store.env(self.proxy.address), "OCR_SPOOL_URL": self.url}
-        self.app = "tasks.app"
-
-    def _celery(self, *args: str) -> list[str]:
-        return [self.app if part == "tasks.app" else part for part in super()._celery(*args)]
-
-    def client(self, **changes: object) -> Client:
-        return super().client(**{"spool": self.url, **changes})
-
-    def close(self) -> None:
-        super().close()
-        self.proxy.close()
-        self.store.stop()
 
 
 @pytest.fixture(scope="module")

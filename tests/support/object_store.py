@@ -18,6 +18,9 @@ from urllib.parse import unquote, urlsplit
 from botocore.config import Config
 from botocore.session import get_session
 
+from ocrqueue.client import Client
+from tests.support.harness import Stack
+
 BUCKET, KEY, SECRET = "ocr-tests", "test-key", "test-secret"
 
 
@@ -168,3 +171,27 @@ def silent() -> Iterator[str]:
         server.bind(("127.0.0.1", 0))
         server.listen(64)
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+class S3Stack(Stack):
+    """A stack whose spool is in the bucket, behind the counting proxy. Its page worker has its own data folder."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        super().__init__(folder, **env)
+        self.store = ObjectStore(folder / "s3")
+        self.store.start()
+        self.proxy = CountingProxy(self.store.port)
+        self.url = f"s3://{BUCKET}/ocr"
+        self.env |= {**self.store.env(self.proxy.address), "OCR_SPOOL_URL": self.url}
+        self.app = "tasks.app"
+
+    def _celery(self, *args: str) -> list[str]:
+        return [self.app if part == "tasks.app" else part for part in super()._celery(*args)]
+
+    def client(self, **changes: object) -> Client:
+        return super().client(**{"spool": self.url, **changes})
+
+    def close(self) -> None:
+        super().close()
+        self.proxy.close()
+        self.store.stop()
