@@ -28,7 +28,7 @@ from ocrqueue.engines import Engine
 from ocrqueue.errors import PageError
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
-from ocrqueue.pages import POORLY_READ
+from ocrqueue.pages import POORLY_READ, PageText
 from ocrqueue.quality.signals import Signals, signals_of
 from ocrqueue.upright import upright
 
@@ -54,7 +54,7 @@ class Sample:
     @property
     def is_fitted(self) -> bool:
         """Whether the document is in the half that fits the weights."""
-        return hashlib.sha256(self.group.encode()).digest()[0] % 2 == 0
+        return is_fitted(self.group)
 
     @property
     def features(self) -> dict[str, float]:
@@ -64,19 +64,34 @@ class Sample:
 
 def samples_of(entry: corpus.Entry, engine: Engine) -> Iterator[Sample]:
     """Read the pages of a document, as they are and as bad copies."""
-    truths = entry.truth.read_text().split("\f")
-    group = hashlib.sha256(scoring.fold(truths[0])[:200].encode()).hexdigest()
+    group = group_of(entry)
+    for number, copy, truth, found in readings(entry, engine):
+        signals = signals_of(found)
+        right = scoring.words_right(found.plain, truth, entry.lang, ignore_case=entry.ignores_case)
+        if signals is not None and right is not None:
+            yield Sample(entry.file.name, group, entry.lang, number, copy, right, asdict(signals))
+
+
+def readings(entry: corpus.Entry, engine: Engine) -> Iterator[tuple[int, int, str, PageText]]:
+    """Number, copy, truth and reading of each page that can be read, as it is and as a bad copy."""
     with open_document(entry.file, LIMITS, None) as document:
-        for number, truth in enumerate(truths[: entry.pages], 1):
+        for number, truth in enumerate(entry.truth.read_text().split("\f")[: entry.pages], 1):
             image = upright(document.render(number, None, engine.dpi), LIMITS.max_pixels, entry.file.name).image
             for copy in (0, 1 + number % 2):
                 found = engine.read([copied(image, copy, number)], OPTIONS)[0]
-                signals = None if isinstance(found, PageError) else signals_of(found)
-                if isinstance(found, PageError) or signals is None:
-                    continue
-                right = scoring.words_right(found.plain, truth, entry.lang, ignore_case=entry.ignores_case)
-                if right is not None:
-                    yield Sample(entry.file.name, group, entry.lang, number, copy, right, asdict(signals))
+                if not isinstance(found, PageError):
+                    yield number, copy, truth, found
+
+
+def group_of(entry: corpus.Entry) -> str:
+    """Equal for documents whose truths begin alike."""
+    truth = entry.truth.read_text().split("\f")[0]
+    return hashlib.sha256(scoring.fold(truth)[:200].encode()).hexdigest()
+
+
+def is_fitted(group: str) -> bool:
+    """Whether documents are in the half on which values are chosen."""
+    return hashlib.sha256(group.encode()).digest()[0] % 2 == 0
 
 
 def copied(image: Image.Image, copy: int, seed: int) -> Image.Image:

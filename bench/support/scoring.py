@@ -50,7 +50,7 @@ def cer(read: str, truth: str, lang: str = "en", *, ignore_case: bool = False, i
 
 def word_f1(read: str, truth: str, lang: str = "en", *, ignore_case: bool = False) -> float:
     """Harmonic mean of precision and recall of the words, compared as multisets; 1 is perfect. Order does not count."""
-    found, wanted = (_words(fold(text, lang, ignore_case), lang) for text in (read, truth))
+    found, wanted = (words(fold(text, lang, ignore_case), lang) for text in (read, truth))
     total = found.total() + wanted.total()
     return 2 * (found & wanted).total() / total if total else 1.0
 
@@ -62,13 +62,14 @@ def words_right(read: str, truth: str, lang: str = "en", *, ignore_case: bool = 
     """
     lang = "en" if lang.startswith("vi") else lang
     found, wanted = (
-        Counter({word: n for word, n in _words(fold(text, lang, ignore_case), lang).items() if _LETTER.search(word)})
+        Counter({word: n for word, n in words(fold(text, lang, ignore_case), lang).items() if _LETTER.search(word)})
         for text in (read, truth)
     )
     return (found & wanted).total() / wanted.total() if wanted else None
 
 
-def _words(folded: str, lang: str) -> Counter[str]:
+def words(folded: str, lang: str) -> Counter[str]:
+    """The words of a normalised text, with how often each comes."""
     return Counter(folded if has_no_blanks(lang) else folded.split(" ") if folded else ())
 
 

@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -65,14 +65,19 @@ class PlacedLine:
 
     def words(self) -> Iterator[PlacedWord]:
         """The words in the order in which they are read. A line without blanks is one word."""
+        spans = [match.span() for match in _WORD.finditer(self.text)]
+        sure = self.sure or itertools.repeat(self.confidence)
+        for (start, end), box, confidence in zip(spans, self.boxes(spans), sure, strict=False):
+            yield PlacedWord(self.text[start:end], box, confidence)
+
+    def boxes(self, spans: Iterable[tuple[int, int]]) -> Iterator[Quad]:
+        """The box of `text[start:end]` for each start and end."""
         ends = [0.0, *itertools.accumulate(width(char) for char in self.text)]
         total = ends[-1] or 1.0
         leftwards = is_right_to_left(self.text)
-        sure = itertools.chain(self.sure, itertools.repeat(self.confidence))
-        for match, confidence in zip(_WORD.finditer(self.text), sure, strict=False):
-            start, end = ends[match.start()] / total, ends[match.end()] / total
-            box = self._part(1 - end, 1 - start) if leftwards else self._part(start, end)
-            yield PlacedWord(match[0], box, confidence)
+        for first, last in spans:
+            start, end = ends[first] / total, ends[last] / total
+            yield self._part(1 - end, 1 - start) if leftwards else self._part(start, end)
 
     def _part(self, start: float, end: float) -> Quad:
         """The part of the box between two shares of its length."""

@@ -303,8 +303,6 @@ def _words(line: Line) -> list[list[float]] | None:
     """Start, end and confidence of each word of a line; ideographs side by side with the same confidence are one."""
     text = clean_text(line.text)
     words = [(start, start + len(word.text), word.confidence) for word, start in replace(line, text=text).offsets()]
-    if not words and text and not any(map(str.isspace, text)):
-        words = [(0, len(text), line.confidence)]
     found: list[list[float]] = []
     for start, end, confidence in words:
         sure = rounded(confidence, 2)

@@ -87,7 +87,10 @@ def _words(page: Any) -> list[Piece]:
 
 def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces) -> Text:
     box = sheet.rect(line.box)
-    own = tuple(Piece(word.text, sheet.rect(word.box)) for word in line.words)
+    is_alone = (
+        line.origin == Origin.OCR and len(line.words) == 1
+    )  # its box is the line's, which is wider than the print
+    own = () if is_alone else tuple(Piece(word.text, sheet.rect(word.box)) for word in line.words)
     if not own:
         found = words.within(box)
         own = tuple(found) if "".join(p.text for p in found) == "".join(line.text.split()) else ()

@@ -36,6 +36,7 @@ from ocrqueue.web.routes import (
 from ocrqueue.web.service import Service
 from ocrqueue.web.settings import PREFIX, WebSettings, web_settings
 from ocrqueue.web.ui import assets, entrance, job_page, models_page, queue_page
+from ocrqueue.web.ui.rendering import error_page
 from ocrqueue.web.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
     app.state.readiness = Readiness(client)
     app.state.requests = Requests()
     app.add_middleware(CountRequests, requests=app.state.requests, redis=client.redis)
-    problems.add_handlers(app)
+    problems.add_handlers(app, error_page)
     for router in OWN:
         app.include_router(router, prefix=PREFIX)
     for router in OTHERS:

@@ -1,9 +1,10 @@
 """Errors as problem documents (RFC 9457), with the project's error codes."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -95,22 +96,31 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": schema} for status in statuses}
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Answer every error of this application with a problem document."""
-    app.add_exception_handler(OcrError, _ocr_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unforeseen)
+def add_handlers(app: FastAPI, error_page: Callable[[Request, OcrError], Response]) -> None:
+    """Answer every error of this application: programs get a problem document, browsers that go there `error_page`."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        known = _known(request, error)
+        return error_page(request, known) if _is_visit(request) else problem(known)
+
+    for kind in (OcrError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
 
 
-async def _ocr_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, OcrError)
-    return problem(error)
+def _is_visit(request: Request) -> bool:
+    """Whether a person's browser goes to this address. Programs may ask for results in HTML, so the API needs more."""
+    wants_html = request.headers.get("Accept", "").lstrip().lower().startswith("text/html")
+    is_api = request.url.path.removeprefix(request.scope.get("root_path", "")).startswith("/api/")
+    return wants_html and (not is_api or request.headers.get("Sec-Fetch-Mode") == "navigate")
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    return problem(error_of(error))
+def _known(request: Request, error: Exception) -> OcrError:
+    """The error as one of this project."""
+    if isinstance(error, OcrError | RequestValidationError):
+        return error_of(error)
+    if isinstance(error, HTTPException):
+        return _http_error(request, error)
+    return OcrError("an unforeseen error; the log of the web process has the details")
 
 
 def error_of(error: OcrError | RequestValidationError) -> OcrError:
@@ -122,8 +132,7 @@ def error_of(error: OcrError | RequestValidationError) -> OcrError:
     return ApiError("invalid_request", f"{where}: {first['msg']}")
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+def _http_error(request: Request, error: HTTPException) -> ApiError:
     code = {404: "not_found", 405: "not_allowed", 413: "too_large"}.get(error.status_code, "invalid_request")
     detail = str(error.detail)
     if detail == HTTPStatus(error.status_code).phrase:  # the router's own words, which do not say what to do
@@ -131,8 +140,4 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
             "not_found": "there is nothing at this path: /openapi.json lists the paths of the HTTP API",
             "not_allowed": f"this path does not take {request.method}: /openapi.json lists the methods of each path",
         }.get(code, detail)
-    return problem(ApiError(code, detail, dict(error.headers or {})))
-
-
-async def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:
-    return problem(OcrError("an unforeseen error; the log of the web process has the details"))
+    return ApiError(code, detail, dict(error.headers or {}))

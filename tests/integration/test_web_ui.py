@@ -145,6 +145,49 @@ def test_failed_pages_are_shown_and_read_again(web: Web, page: Page) -> None:
     expect(page.locator("#job-facts")).to_contain_text("attempt 2", timeout=60_000)
 
 
+def test_doubtful_words_are_marked_and_a_key_goes_to_the_next_one(web: Web, page: Page) -> None:
+    behaviours = {1: numbered.WARN}
+    job = submit(web.stack, numbered.document(2, behaviours, salt=9), engine="numbered", name="doubts.tiff")
+    page.goto(f"{web.url}/jobs/{job}?page=1")
+    word = page.locator("#tab-text .low")
+    expect(word).to_have_text("1")
+    expect(word).to_have_attribute("title", "confidence 45 %")
+    assert page.locator("#tab-text .line").inner_text() == "page 1"
+    page.keyboard.press("n")
+    expect(word).to_have_class(re.compile("here"))
+    expect(page.locator("#paper polygon.low")).to_have_class(re.compile("here"))
+    expect(page.locator("#said")).to_have_text("1: confidence 45 %")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer h2")).to_have_text("Page 2")
+    expect(word).to_have_count(0)
+
+
+def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_programs(web: Web, browser: Browser) -> None:
+    with opened(browser, locale="de-DE") as (_, page, complaints):
+        for path in ("/nowhere", "/api/v1/nowhere", "/docs/<script>alert(1)</script>"):
+            answer = page.goto(web.url + path)
+            assert answer is not None
+            assert answer.status == 404
+            expect(page.locator("#error")).to_have_text("Unter dieser Adresse gibt es nichts.")
+        page.locator("main a").click()
+        expect(page).to_have_url(f"{web.url}/")
+        assert complaints.found == []
+    asked = (("/nowhere", "*/*"), ("/api/v1/jobs/0/result", "text/html"), ("/nowhere", "application/json"))
+    with web.client() as client:
+        for path, accept in asked:
+            found = client.get(path, headers={"Accept": accept})
+            assert (found.status_code, found.headers["content-type"]) == (404, "application/problem+json"), path
+
+
+def test_errors_of_a_job_are_shown_in_german(web: Web, browser: Browser) -> None:
+    job = submit(web.stack, b"no document", name="kaputt.bin")
+    with opened(browser, locale="de-DE") as (_, page, _complaints):
+        page.goto(f"{web.url}/jobs/{job}")
+        notice = page.locator("#job-facts .notice")
+        expect(notice).to_have_text("unsupported_format Diese Art von Datei wird nicht gelesen.")
+        expect(notice).to_have_attribute("title", re.compile("."))  # the message of the API, which says more
+
+
 def test_a_job_whose_document_cannot_be_opened_says_why(web: Web, page: Page) -> None:
     job = submit(web.stack, b"no document", name="broken.bin")
     page.goto(f"{web.url}/jobs/{job}")

@@ -13,7 +13,7 @@ from PIL import Image
 from ocrqueue.engines import Model
 from ocrqueue.errors import ModelUnavailable, PageError
 from ocrqueue.options import Options
-from ocrqueue.pages import Line, PageText, PageWarning
+from ocrqueue.pages import Line, PageText, PageWarning, Word
 from ocrqueue.states import WarningCode
 from tests.support import numbered
 
@@ -62,7 +62,10 @@ class Numbered:
         width, height = page.size
         box = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
         warnings = (PageWarning(WarningCode.CUT_OFF, "the test"),) * (behaviour == numbered.WARN)
-        return PageText([Line(numbered.text(number), box, 0.9)], warnings=warnings)
+        text = numbered.text(number)
+        words = zip(text.split(), (0.95, 0.45), strict=True) if behaviour == numbered.WARN else ()  # one is doubtful
+        line = Line(text, box, 0.9, words=tuple(Word(word, box, confidence) for word, confidence in words))
+        return PageText([line], warnings=warnings)
 
 
 class Slow(Numbered):

@@ -30,14 +30,12 @@ class LineReading:
 
 
 def words_of(line: LineReading, quad: Quad) -> tuple[Word, ...]:
-    """The words of a line with these corners, in reading order; each ideograph is a word. Empty if there is only one.
+    """The words of a line with these corners, in reading order; each ideograph is a word. Alone, a word fills the line.
 
     `quad` begins where the line begins, and is clockwise as the line is read.
     """
     groups = list(_groups(line))
-    if len(groups) < 2:
-        return ()
-    spans = _spans(line, groups)
+    spans = _spans(line, groups) if len(groups) > 1 else iter([(0.0, 1.0)] * len(groups))
     return tuple(
         Word(line.text[group.start : group.stop], _box(quad, *span), _confidence(line, group))
         for group, span in zip(groups, spans, strict=True)
@@ -45,9 +43,8 @@ def words_of(line: LineReading, quad: Quad) -> tuple[Word, ...]:
 
 
 def _confidence(line: LineReading, group: range) -> float | None:
-    """The mean confidence of the characters of a word."""
-    inside = line.confidences[group.start : group.stop]
-    return sum(inside) / len(inside) if inside else None
+    """That of the least certain character of a word: one wrong character makes a word wrong (docs/benchmarks.md)."""
+    return min(line.confidences[group.start : group.stop], default=None)
 
 
 def _groups(line: LineReading) -> Iterator[range]:

@@ -17,11 +17,11 @@ from ocrqueue.web.content.paragraphs import paragraphs
 from ocrqueue.web.routes.pages import Number
 from ocrqueue.web.service import ServiceOf
 from ocrqueue.web.shaped import answering
+from ocrqueue.web.ui.doubts import Part, parts_of
 from ocrqueue.web.ui.markdown import rendered
 from ocrqueue.web.ui.rendering import error_page, page
-from ocrqueue.web.ui.strip import Strip
+from ocrqueue.web.ui.strip import FAIRLY_READ, Strip
 
-DOUBT = 0.8  # confidence below which a line is marked
 _FINISHED = (PageState.OK, PageState.FAILED, PageState.CANCELLED)
 router = APIRouter(include_in_schema=False, route_class=answering(error_page))
 
@@ -35,7 +35,7 @@ class Shown:
     previous: int | None  # numbers of its neighbours
     next: int | None
     page: Mapping[str, Any] | None  # of the result; None: it is not finished
-    doubt: float = DOUBT
+    parts: Sequence[Sequence[Part]] = ()  # of each line of the page
 
     @property
     def paragraphs(self) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
@@ -46,9 +46,8 @@ class Shown:
 
     @property
     def doubtful(self) -> int:
-        """How many lines have a low confidence."""
-        assert self.page is not None
-        return sum(line["confidence"] is not None and line["confidence"] < self.doubt for line in self.page["lines"])
+        """How many words have a low confidence."""
+        return sum(part.number > 0 for parts in self.parts for part in parts)
 
     @property
     def markdown(self) -> Markup:
@@ -90,7 +89,13 @@ def viewer(job: str, number: Number, request: Request, service: ServiceOf, key: 
 
 def _head(status: JobStatus, strip: Strip) -> dict[str, Any]:
     """The variables of the template job_head.html."""
-    return {"job": status, "strip": strip, "poorly_read": POORLY_READ, "formats": tuple(FormatName)}
+    return {
+        "job": status,
+        "strip": strip,
+        "poorly_read": POORLY_READ,
+        "fairly_read": FAIRLY_READ,
+        "formats": tuple(FormatName),
+    }
 
 
 def _shown(job: Job, states: Sequence[PageRecord], number: int | None) -> Shown:
@@ -100,4 +105,4 @@ def _shown(job: Job, states: Sequence[PageRecord], number: int | None) -> Shown:
     previous = states[place - 1].number if place else None
     following = states[place + 1].number if place + 1 < len(states) else None
     found = job.page(number) if states[place].state in _FINISHED else None
-    return Shown(number, states[-1].number, previous, following, found)
+    return Shown(number, states[-1].number, previous, following, found, parts_of(found) if found else ())

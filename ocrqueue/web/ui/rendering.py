@@ -14,7 +14,7 @@ from ocrqueue.web.problems import headers_of, status_of
 from ocrqueue.web.sessions import COOKIE, change_token
 from ocrqueue.web.ui.assets import VERSION, packed
 from ocrqueue.web.ui.filters import FILTERS
-from ocrqueue.web.ui.texts import LANGUAGES, language_of, script_texts, texts
+from ocrqueue.web.ui.texts import LANGUAGES, error_texts, language_of, script_texts, texts
 
 _FOLDER = Path(__file__).parent / "templates"
 _HEADERS = {
@@ -50,6 +50,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     content = _environment.get_template(template).render(
         t=text,
         texts=table,
+        errors=error_texts(language),
         script_texts=script_texts(language),
         language=language,
         languages=LANGUAGES,
@@ -69,7 +70,8 @@ def error_page(request: Request, error: OcrError) -> Response:
     if error.code == "key_missing":
         return RedirectResponse(f"{root_of(request)}/login?{urlencode({'to': _here(request)})}", 303)
     # the words of the API name its own paths and commands, which people who use the web UI do not need
-    own = texts(language_of(request)).get(f"error_{error.code}")
+    language = language_of(request)
+    own = texts(language).get(f"error_{error.code}") or error_texts(language).get(error.code)
     shown = page(request, "error.html", status_of(error), message=own or error.message, code=error.code)
     shown.headers.update(headers_of(error))
     return shown

@@ -16,7 +16,8 @@ _LETTERS = {
     PageState.FAILED: "f",
     PageState.CANCELLED: "x",
 }
-_POOR = "p"  # was read, but poorly
+FAIRLY_READ = 0.9  # quality below which a page is not shown as good: more than one word in ten is probably wrong
+_FAIR, _POOR = "d", "p"  # was read, but not well, or poorly
 _NAMED = 12  # pages that are named
 _LONGEST = 2000  # characters of an id of an event in an address; proxies refuse long ones
 
@@ -42,12 +43,18 @@ class Strip:
         read = (page.number for page in pages if page.state == PageState.OK)
         return cls(
             numbers=str(PageSet(page.number for page in pages)),
-            letters="".join([_POOR if _is_poor(page) else _LETTERS[page.state] for page in pages]),
+            letters="".join(map(_letter, pages)),
             failed=[page.number for page in pages if page.state == PageState.FAILED][:_NAMED],
             poor=[page.number for page in pages if _is_poor(page)][:_NAMED],
             first=next(read, pages[0].number if pages else None),
             seen=text if len(text := str(seen)) <= _LONGEST else "",
         )
+
+
+def _letter(page: PageRecord) -> str:
+    if _is_poor(page):
+        return _POOR
+    return _FAIR if page.quality is not None and page.quality < FAIRLY_READ else _LETTERS[page.state]
 
 
 def _is_poor(page: PageRecord) -> bool:

@@ -13,8 +13,8 @@ COOKIE = "ocr_language"  # of people who have chosen a language
 # the texts that scripts use, which every page carries
 SCRIPTS = (
     "no_connection", "cancel", "submitted", "file_too_large", "copied", "drop_sure", "hits", "hits_more", "no_hits",
-    "unloaded", "error_unknown_job", "page_number", "page_ok", "page_poor", "page_claimed", "page_open", "page_failed",
-    "page_cancelled",
+    "unloaded", "error_unknown_job", "error_not_found", "page_number", "page_ok", "page_fair", "page_poor",
+    "page_claimed", "page_open", "page_failed", "page_cancelled",
 )  # fmt: skip
 
 
@@ -26,9 +26,18 @@ def texts(language: str) -> Mapping[str, str]:
 
 
 @cache
+def error_texts(language: str) -> Mapping[str, str]:
+    """What error codes mean, in a language other than that of the API's messages; a code may be missing."""
+    path = FOLDER / "errors" / f"{language}.json"
+    table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return table
+
+
+@cache
 def script_texts(language: str) -> Mapping[str, str]:
     """Those of a language that scripts use."""
-    return {name: texts(language)[name] for name in SCRIPTS}
+    errors = {f"error_{code}": text for code, text in error_texts(language).items()}
+    return errors | {name: texts(language)[name] for name in SCRIPTS}
 
 
 def language_of(request: Request) -> str:

@@ -90,7 +90,7 @@ def test_a_page_has_every_key_in_order() -> None:
                 "box": [[0, 0], [10.1, 0], [10, 5], [0, 5]],
                 "confidence": 0.9877,
                 "origin": "ocr",
-                "words": [[0, 5, 0.99]],
+                "words": None,
             },
             {
                 "text": "x",

@@ -56,7 +56,7 @@ viewer.addEventListener("error", event => { // the image of a page cannot be mad
 
 // -- lines -----------------------------------------------------------------------------------------------------------
 function mark(line, scroll) {
-  for (const old of viewer.querySelectorAll(".marked")) old.classList.remove("marked");
+  for (const old of viewer.querySelectorAll(".marked, .here")) old.classList.remove("marked", "here");
   if (line === null) return;
   for (const one of viewer.querySelectorAll(`[data-line="${line}"]`)) {
     one.classList.add("marked");
@@ -72,12 +72,18 @@ viewer.addEventListener("click", event => {
   if (line && getSelection().isCollapsed) mark(line.dataset.line, true);
 });
 
+// Marks the next word that may be wrong, in image and text; after the last one, the first.
 function nextDoubt() {
-  const low = [...viewer.querySelectorAll("#tab-text .line:has(.low)")];
+  const low = [...viewer.querySelectorAll("#tab-text .low")];
   if (!low.length) return nextPoor();
-  const now = low.findIndex(one => one.classList.contains("marked"));
+  const word = low[(low.findIndex(one => one.classList.contains("here")) + 1) % low.length];
   select("text");
-  mark(low[(now + 1) % low.length].dataset.line, true);
+  mark(word.closest(".line").dataset.line, false);
+  for (const one of viewer.querySelectorAll(`[data-doubt="${word.dataset.doubt}"]`)) {
+    one.classList.add("here");
+    one.scrollIntoView({block: "nearest", inline: "nearest"});
+  }
+  document.getElementById("said").textContent = `${word.textContent}: ${word.title}`;
 }
 
 function nextPoor() {
@@ -241,8 +247,8 @@ function follow() {
   source.addEventListener("page", event => {
     const {page: read, state, quality} = JSON.parse(event.data);
     seen = event.lastEventId;
-    const isPoor = state === "ok" && quality != null && quality < Number(head.dataset.poor);
-    finish(read, isPoor ? "p" : {ok: "k", failed: "f", cancelled: "x"}[state]);
+    const isBelow = limit => state === "ok" && quality != null && quality < Number(head.dataset[limit]);
+    finish(read, isBelow("poor") ? "p" : isBelow("fair") ? "d" : {ok: "k", failed: "f", cancelled: "x"}[state]);
     if (read === number || (number === null && state === "ok")) show(read, {push: false});
   });
   source.addEventListener("job", look);

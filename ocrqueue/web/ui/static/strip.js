@@ -2,7 +2,7 @@
 // Pointing at a cell shows a small image of its page: one at a time, and only after a moment.
 import {element, root, t} from "./common.js";
 
-const NAMES = {k: "ok", p: "poor", c: "claimed", ".": "open", f: "failed", x: "cancelled"};
+const NAMES = {k: "ok", d: "fair", p: "poor", c: "claimed", ".": "open", f: "failed", x: "cancelled"};
 const MOMENT = 200; // milliseconds of pointing after which the image is fetched
 const head = document.getElementById("job-head");
 const cells = document.getElementById("cells");
@@ -12,7 +12,7 @@ const cellOf = new Map(); // by the number of the page
 let numbers = null; // as ranges, for which cells were made
 let round = null;
 
-export const hasFinished = letter => "kpfx".includes(letter);
+export const hasFinished = letter => "kdpfx".includes(letter);
 
 function colour(cell, letter) {
   if (cell.dataset.state === letter) return;
@@ -106,7 +106,7 @@ function show(cell) {
   const [box, frame] = [cell.getBoundingClientRect(), preview.offsetParent.getBoundingClientRect()];
   preview.style.left = `${Math.max(0, Math.min(box.left - frame.left - 80, frame.width - 190))}px`;
   preview.style.top = `${box.bottom - frame.top + 6}px`;
-  if ("kpf".includes(cell.dataset.state)) due = setTimeout(() => {
+  if ("kdpf".includes(cell.dataset.state)) due = setTimeout(() => {
     const image = element("img", {alt: "", src: `${root}/api/v1/jobs/${job}/pages/${cell.dataset.number}/image?width=160`});
     image.onload = () => { if (!preview.hidden) preview.prepend(image); };
   }, MOMENT);

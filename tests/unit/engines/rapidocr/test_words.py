@@ -36,13 +36,14 @@ def test_words_are_separated_at_spaces_and_have_boxes() -> None:
     assert second.box[1][0] == pytest.approx(54.55, abs=0.01)
 
 
-def test_a_word_has_the_mean_confidence_of_its_characters() -> None:
+def test_a_word_is_as_sure_as_its_least_certain_character() -> None:
     line = replace(reading("ab c"), confidences=(0.9, 0.7, 0.1, 0.5))
-    assert [word.confidence for word in words_of(line, FLAT)] == pytest.approx([0.8, 0.5])
+    assert [word.confidence for word in words_of(line, FLAT)] == [0.7, 0.5]
 
 
-def test_a_line_of_one_word_has_no_word_boxes() -> None:
-    assert words_of(reading("single"), FLAT) == ()
+def test_a_line_of_one_word_is_filled_by_it() -> None:
+    (word,) = words_of(reading("single"), FLAT)
+    assert (word.text, word.box) == ("single", FLAT)
     assert words_of(LineReading("", 0.0), FLAT) == ()
 
 

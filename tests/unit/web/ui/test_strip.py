@@ -5,7 +5,7 @@ from ocrqueue.page_set import PageSet
 from ocrqueue.pages import POORLY_READ
 from ocrqueue.states import PageState
 from ocrqueue.web.content.seen import Seen
-from ocrqueue.web.ui.strip import Strip
+from ocrqueue.web.ui.strip import FAIRLY_READ, Strip
 
 STATES = (PageState.FAILED, PageState.OK, PageState.CLAIMED, PageState.OPEN, PageState.CANCELLED)
 
@@ -15,10 +15,10 @@ def test_each_page_has_a_letter():
     assert (strip.numbers, strip.letters, strip.failed, strip.first) == ("2-4,8-9", "fkc.x", [2], 3)
 
 
-def test_pages_below_the_threshold_are_poorly_read():
-    qualities = (None, 0.0, POORLY_READ - 0.01, POORLY_READ, 1.0)
+def test_a_page_that_was_read_has_one_of_three_levels_of_quality():
+    qualities = (None, 0.0, POORLY_READ - 0.01, POORLY_READ, FAIRLY_READ - 0.01, FAIRLY_READ, 1.0)
     strip = Strip.of([PageRecord(number, PageState.OK, quality=one) for number, one in enumerate(qualities, 1)], 1)
-    assert (strip.letters, strip.poor) == ("kppkk", [2, 3])
+    assert (strip.letters, strip.poor) == ("kppddkk", [2, 3])
 
 
 def test_a_browser_goes_on_after_the_pages_that_have_finished():

@@ -5,9 +5,11 @@ import string
 
 import pytest
 
+from ocrqueue.errors import CODES
 from ocrqueue.models.pruning.audit import Status
 from ocrqueue.states import FormatName, JobState, Origin, PageState, WarningCode
-from ocrqueue.web.ui.texts import FOLDER, LANGUAGES, texts
+from ocrqueue.web.problems import STATUS
+from ocrqueue.web.ui.texts import FOLDER, LANGUAGES, error_texts, texts
 from ocrqueue.web.ui.texts import SCRIPTS as SCRIPT_NAMES
 
 UI = FOLDER.parent
@@ -34,11 +36,11 @@ def test_every_language_has_the_same_names_and_parts(language):
 # Names whose end is a state, format or origin: t("state_" ~ job.state), t(`page_${page.state}`)
 BEGINNINGS = {
     "state_": tuple(JobState),
-    "page_": (*PageState, "poor"),
+    "page_": (*PageState, "fair", "poor"),
     "format_": tuple(FormatName),
     "origin_": tuple(Origin),
     "model_": tuple(status.lower() for status in Status),
-    "error_": ("unknown_job",),
+    "error_": ("unknown_job", "not_found"),
     "warning_": tuple(WarningCode),
 }
 FAMILIES = {begin + end for begin, ends in BEGINNINGS.items() for end in ends}
@@ -48,6 +50,12 @@ def test_every_name_that_is_used_is_in_the_tables():
     used = {*re.findall(r"\bt\(\s*[\"'](\w+)[\"']", TEMPLATES + SCRIPTS), *re.findall(r"\)\[\"(\w+)\"\]", CODE)}
     assert len(used) > 5
     assert ((used - BEGINNINGS.keys()) | FAMILIES) - texts("en").keys() == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_error_of_a_document_or_page_is_known_in_other_languages(language):
+    assert CODES - error_texts(language).keys() == {"invalid_options"}  # the message says which option
+    assert error_texts(language).keys() <= CODES | STATUS.keys()
 
 
 def test_no_text_is_left_over():
