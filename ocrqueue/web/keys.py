@@ -120,6 +120,10 @@ class Keys:
         """The key with this hash; None if there is none. Raises KeysUnreadable."""
         return next((key for key in self.all() if key.hash == hash), None)
 
+    def admits(self, key: Key) -> bool:
+        """Whether a key that was found earlier is still one. Raises KeysUnreadable."""
+        return self.hashed(key.hash) is not None if key.hash else not self.are_required
+
     def all(self) -> tuple[Key, ...]:
         """Every key, oldest first; none if there is no file. Raises KeysUnreadable if it is damaged, or gone."""
         with self._lock:

@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from ocrqueue.web.keys import Keys
+from ocrqueue.web.keys import Keys, Right
 from ocrqueue.web.sessions import COOKIE
+from tests.support import numbered
 from tests.support.harness import running
+from tests.support.sse import events
 from tests.support.web import new_key, start_web
 
 
@@ -90,6 +92,17 @@ def test_a_new_key_with_the_same_name_does_not_bring_a_session_back(web):
         Keys(web.stack.folder / "data" / "api-keys.json").revoke("leaked")
         new_key(web.stack, "leaked")
         assert browser.get("/api/v1/stats").status_code == 401
+
+
+def test_a_stream_of_events_ends_when_its_key_is_revoked(web):
+    (web.stack.folder / "data" / "spool").mkdir(exist_ok=True)  # as a worker does
+    job = web.stack.client().submit(numbered.document(1, salt=41))  # nobody reads it
+    secret = new_key(web.stack, "overseer", Right.READ_ALL)
+    with web.client(secret) as client, client.stream("GET", f"/api/v1/jobs/{job.id}/events", timeout=60) as answer:
+        found = events(answer)
+        assert next(found).kind == "job"
+        Keys(web.stack.folder / "data" / "api-keys.json").revoke("overseer")
+        assert list(found) == []
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout"])

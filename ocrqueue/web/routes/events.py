@@ -18,12 +18,14 @@ from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader
 from ocrqueue.web.content.seen import Seen
 from ocrqueue.web.content.shapes import job_json, page_state_json
+from ocrqueue.web.keys import Key, KeysUnreadable
 from ocrqueue.web.problems import answers
-from ocrqueue.web.service import ServiceOf
+from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.watch import Watch
 
 router = APIRouter(tags=["jobs"])
 _QUIET = 15.0  # seconds without an event after which a comment is sent, so that proxies keep the connection
+_LOOK = 5.0  # seconds between two looks whether the key is still admitted
 _RETRY = 2000  # milliseconds after which a client connects again
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter for nginx
 
@@ -57,19 +59,30 @@ async def events(
     seen = Seen.parse(last_event_id or after)
     if seen.has_ended and status.has_ended and seen.round == status.round:
         return Response(status_code=204)
-    return EventStream(_stream(service.watch, handle.id, seen), headers=_HEADERS)
+    return EventStream(_stream(service, key, handle.id, seen), headers=_HEADERS)
 
 
-async def _stream(watch: Watch, job: str, seen: Seen) -> AsyncIterator[bytes]:
-    """The events after those that the client has `seen`, and a comment now and then."""
-    told = time.monotonic()
-    async for event in _events(watch, job, seen):
+async def _stream(service: Service, key: Key, job: str, seen: Seen) -> AsyncIterator[bytes]:
+    """The events after those that the client has `seen`, and a comment now and then. Ends if the key is revoked."""
+    told = looked = time.monotonic()
+    async for event in _events(service.watch, job, seen):
+        if time.monotonic() - looked >= _LOOK:
+            looked = time.monotonic()
+            if not await run_sync(_is_admitted, service, key):
+                return
         if event is not None:
             told = time.monotonic()
             yield event
         elif time.monotonic() - told >= _QUIET:
             told = time.monotonic()
             yield b":\n\n"
+
+
+def _is_admitted(service: Service, key: Key) -> bool:
+    try:
+        return service.keys.admits(key)
+    except KeysUnreadable:
+        return False
 
 
 async def _events(watch: Watch, job: str, seen: Seen) -> AsyncIterator[bytes | None]:
@@ -95,7 +108,7 @@ async def _events(watch: Watch, job: str, seen: Seen) -> AsyncIterator[bytes | N
                     seen.has_ended = True
                     yield _event("end", seen, job_json(status))
                     return
-                await feed.after(version, _QUIET)
+                await feed.after(version, _LOOK)
                 yield None
     except OcrError:  # the client connects again, and then gets the error as an answer
         return
