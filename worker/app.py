@@ -2,6 +2,7 @@
 
 from celery import Celery
 
+from ocrqueue.ledger.connection import watch_broker
 from ocrqueue.settings import SettingsError, refuse_to_start
 
 try:
@@ -9,12 +10,13 @@ try:
 except SettingsError as e:
     refuse_to_start(e)
 
+watch_broker()
 app = Celery(
     "ocrqueue",
     task_cls="worker.claims:CheckedTask",
     include=[
         "worker.signals",
-        "worker.memory_limit",
+        "worker.refused_writes",
         "worker.parent.control",
         "tasks.document",
         "tasks.page",

@@ -37,7 +37,7 @@ from ocrqueue.errors import (
     UnknownJob,
 )
 from ocrqueue.ledger import Message, NewerRecord, Source, Step, figures, fingerprint, workers
-from ocrqueue.ledger.connection import reaching
+from ocrqueue.ledger.connection import WritesRefused, reaching
 from ocrqueue.ledger.deliveries import MAX_PENDING
 from ocrqueue.ledger.records import job_note
 from ocrqueue.options import Options
@@ -205,8 +205,9 @@ class Client(Queue):
                 with reaching(self.settings):
                     return self.ledger.create(job, source, order.options, round, order.submitter)
             except QueueUnavailable as e:
+                refused = isinstance(e.__cause__, WritesRefused)
                 was_lost = isinstance(e.__cause__, RedisConnectionError | RedisTimeoutError)
-                if not was_lost and self._take_back(job, order.key):
+                if (not was_lost or (refused and pause is None)) and self._take_back(job, order.key):
                     raise
                 if pause is None:
                     raise Unconfirmed(job, e.message) from e

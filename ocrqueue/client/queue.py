@@ -17,7 +17,7 @@ from ocrqueue.client.status import DeadPage, JobStatus, ended_status, status_of
 from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, messages, workers
-from ocrqueue.ledger.connection import FAILOVER, TIMEOUT, connect, reaching
+from ocrqueue.ledger.connection import FAILOVER, TIMEOUT, connect, reaching, watch_broker
 from ocrqueue.ledger.cursors import members_after
 from ocrqueue.ledger.deliveries import Deliveries
 from ocrqueue.settings import Shared, shared
@@ -167,6 +167,7 @@ class Queue:
     def _celery(self) -> "Celery":
         from celery import Celery
 
+        watch_broker()
         app = Celery("ocrqueue.client", broker=self.settings.redis, set_as_current=False)
         app.conf.update(
             task_serializer="json",

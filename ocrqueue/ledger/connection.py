@@ -1,10 +1,10 @@
 """The connection to Redis, and the error messages if Redis cannot be used."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from redis import Redis, exceptions
 from redis.asyncio import Redis as AsyncRedis
@@ -22,6 +22,13 @@ TIMEOUT = 5.0  # seconds for connecting, and for each answer
 
 
 CLUSTER = "is a Redis Cluster, which is not supported: name one server, or sentinels, in REDIS_URL"
+# Answers of a server that takes no writes, by their codes, and what they mean.
+_REFUSALS = {
+    "READONLY": "it is a replica",
+    "NOREPLICAS": "it has fewer replicas than min-replicas-to-write",
+    "MASTERDOWN": "it is a replica without a primary",
+    "UNBLOCKED": "it became a replica",
+}
 FAILOVER = 15  # seconds that a client waits for a new primary where there are sentinels
 
 
@@ -72,10 +79,11 @@ def address(settings: Shared) -> str:
     """The address of Redis without user and password, for messages."""
     if settings.sentinels:
         return settings.sentinels.address
-    parts = urlsplit(settings.redis)
-    if not parts.hostname:
-        return parts.path
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
+    scheme, _, rest = settings.redis.partition("?")[0].partition("://")
+    host, slash, database = rest.rpartition("@")[2].partition("/")
+    if not host:
+        return slash + database
+    return f"{scheme}://{host if re.search(r':[0-9]+$', host) else f'{host}:6379'}{slash}{database}"
 
 
 def _sentinel(kind: Any, settings: Shared) -> Any:
@@ -89,6 +97,10 @@ def _tls(settings: Shared) -> dict[str, Any]:
     return {} if tls is None else {"ssl": True, **tls}
 
 
+class WritesRefused(exceptions.ConnectionError):
+    """The server answers, but takes no writes: it is a replica, or has too few replicas."""
+
+
 class _ToPrimary(AbstractConnection):
     """A connection whose server must take writes. Otherwise it is closed, and the next one may lead to another server.
 
@@ -99,20 +111,26 @@ class _ToPrimary(AbstractConnection):
         try:
             return super().read_response(*args, **options)
         except exceptions.ResponseError as e:
-            if isinstance(e, exceptions.ReadOnlyError):
-                why = "it is a read-only replica"
-            elif str(e).startswith("NOREPLICAS"):
-                why = "it has fewer replicas than min-replicas-to-write"
-            else:
+            code = getattr(e, "status_code", None) or str(e).partition(" ")[0]  # redis-py cuts it off where it knows it
+            if code not in _REFUSALS:
                 raise
             self.disconnect()  # type: ignore[no-untyped-call]
-            raise exceptions.ConnectionError(why) from e
+            raise WritesRefused(f"{_REFUSALS[code]} ({code})") from e
 
 
 @cache
 def _to_primary(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """A kind of connection that counts as broken where the server does not take writes."""
-    return type(kind.__name__, (_ToPrimary, kind), {})
+    return kind if issubclass(kind, _ToPrimary) else type(kind.__name__, (_ToPrimary, kind), {})
+
+
+def watch_broker() -> None:
+    """Let Celery's connections for messages do the same; otherwise a child would send to the old server for ever."""
+    from kombu.transport.redis import Channel, SentinelChannel
+
+    for channel in (Channel, SentinelChannel):
+        channel.connection_class = _to_primary(channel.connection_class)
+        channel.connection_class_ssl = _to_primary(channel.connection_class_ssl)
 
 
 @contextmanager
@@ -134,6 +152,8 @@ def reaching(settings: Shared) -> Iterator[None]:
         raise QueueUnavailable(
             f"{where} does not answer within {TIMEOUT:.0f} s; look whether it runs, or {start}"
         ) from e
+    except WritesRefused as e:
+        raise QueueUnavailable(f"{where} takes no writes at the moment: {e}; try again later") from e
     except exceptions.ConnectionError as e:
         raise QueueUnavailable(f"{where} cannot be reached ({_reason(e)}); {start}") from e
     except exceptions.OutOfMemoryError as e:

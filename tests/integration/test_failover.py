@@ -7,12 +7,13 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from ocrqueue import names
 from ocrqueue.client import Job
 from ocrqueue.errors import QueueUnavailable
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually
 from tests.support.harness import Stack, free_port, running, server_program, short_folder
-from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Replicated, Sentinelled
+from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Led, Sentinelled
 
 SETTINGS = {"OCR_LEASE_SECONDS": "6", "OCR_RECONCILE_SECONDS": "1"}
 QUICK = "quick=tests.support.engines:Quick"
@@ -80,20 +81,37 @@ def test_commands_name_the_sentinels_without_a_password(watched: Sentinelled) ->
         assert secret not in run.stdout + run.stderr
 
 
-def test_a_primary_that_is_demoted_while_its_connections_stay_open() -> None:
-    with running(Replicated, **SETTINGS) as stack:
-        relay = stack.relay()  # a name that leads new connections to the primary
-        stack.env["REDIS_URL"] = relay.url
+@pytest.fixture(scope="module")
+def led() -> Iterator[Led]:
+    with running(Led, **SETTINGS) as stack:
         stack.start_documents(children=1)
         stack.start_worker(engines=QUICK, children=2)
         stack.start_beat()
-        client = stack.client(redis=relay.url)
-        job = client.submit(numbered.document(PAGES), engine="quick")
-        half_read(job)
-        relay.target = stack.socket_of("second")
-        stack.swap("redis", "second")
+        yield stack
 
-        all_done(stack, client.job(job.id), client.submit(numbered.document(PAGES, salt=1), engine="quick"))
+
+def test_a_primary_that_is_demoted_while_its_connections_stay_open(led: Led) -> None:
+    job = submit(led, 0)
+    half_read(job)
+    led.swap("redis", "second")
+
+    all_done(led, led.client().job(job.id), submit(led, 1))
+    assert "messages could not be sent" not in led.text("worker")
+
+
+def test_a_job_that_the_new_primary_never_heard_of_is_taken_up_from_the_spool(led: Led) -> None:
+    # Replication is asynchronous: the old primary confirmed the job, and failed before the replica had it.
+    old, new = ("redis", "second") if led.is_in_step("second") else ("second", "redis")
+    led.servers[new].replicaof("NO", "ONE")  # from now on it hears nothing of the old primary
+    client = led.client()
+    job = submit(led, 2)
+    note = client.spool.read_json(job.id, "job.json")  # as if sent 200 s ago: a younger one may not be in Redis yet
+    client.spool.write_json(job.id, "job.json", {**note, "created": note["created"] - 200})
+    led.lead_to(new)
+    led.servers[old].replicaof("127.0.0.1", led.ports[new])
+
+    eventually(lambda: led.servers[new].exists(names.job_key(job.id)), 60)
+    all_done(led, led.client().job(job.id))
 
 
 def test_a_server_with_too_few_replicas_counts_as_one_that_is_away() -> None:

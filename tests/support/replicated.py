@@ -61,11 +61,31 @@ class Replicated(Supervised):
         about = self.servers[server].info("replication")
         return about["role"] == "slave" and about["master_link_status"] == "up"
 
+
+class Led(Replicated):
+    """Servers behind a name that leads to the primary, as managed services have it."""
+
+    def start_redis(self) -> None:
+        """Start both servers, and what leads to the first one."""
+        super().start_redis()
+        self.name = self.relay()
+        self.env["REDIS_URL"] = self.name.url
+
+    def lead_to(self, server: str) -> None:
+        """Let new connections lead to this server; open ones stay where they are."""
+        self.name.target = self.socket_of(server)
+        self.redis = self.servers[server]
+
     def swap(self, old: str, new: str) -> None:
-        """Make `old` a replica of `new`. Connections to `old` stay open."""
+        """Make `old` a replica of `new`."""
+        self.lead_to(new)
         self.servers[old].wait(1, 2000)
         self.servers[new].replicaof("NO", "ONE")
         self.servers[old].replicaof("127.0.0.1", self.ports[new])
+
+    def client(self, **changes: object) -> Client:
+        """A client that uses the name."""
+        return super().client(redis=self.name.url, **changes)
 
 
 class Sentinelled(Replicated):

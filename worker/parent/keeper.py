@@ -23,7 +23,7 @@ import worker_config as config
 from ocrqueue.states import Return
 from ocrqueue.steps.housekeeping import remove_ended_copies
 from ocrqueue.steps.structure import has_text
-from worker import context, memory_limit
+from worker import context, refused_writes
 from worker.dispatch import dispatch
 from worker.parent import liveness, warden
 from worker.parent.announcer import Announcer
@@ -107,7 +107,7 @@ class Keeper(threading.Thread):
                     self._renew()
                     if not is_ending():
                         serves = self._announcer.announce()
-                        memory_limit.accepted()
+                        refused_writes.accepted()
                         liveness.sign.answered()
                         liveness.sign.enter(State.ANNOUNCED if serves else State.STARTING)
                     remove_ended_copies(context.ledger(), context.source_copies())

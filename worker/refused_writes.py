@@ -1,4 +1,7 @@
-"""Redis at its memory limit: one line a minute in the log instead of several a second from every process."""
+"""A Redis that refuses writes: one line a minute in the log instead of several a second from every process.
+
+It does so at its memory limit, while it has too few replicas (min-replicas-to-write), and as a replica.
+"""
 
 import logging
 import time
@@ -6,46 +9,55 @@ import time
 from celery.signals import after_setup_logger, after_task_publish
 
 log = logging.getLogger(__name__)
-REFUSAL = "command not allowed when used memory"  # in Redis's answer to every command that needs memory
+# What the log says for each answer; each answer by parts of it.
+REFUSALS = {
+    "Redis has reached its memory limit (maxmemory): raise it, or wait until the queue has drained": (
+        "command not allowed when used memory", "OutOfMemoryError"),
+    "Redis has too few replicas for writes (min-replicas-to-write): start them, or wait until they are back": (
+        "NOREPLICAS",),
+    "this Redis is a replica, which takes no writes: wait until REDIS_URL leads to the primary": (
+        "READONLY", "read only replica", "readonly replica", "MASTERDOWN", "UNBLOCKED"),
+}  # fmt: skip
 INTERVAL = 60.0  # seconds between two lines
 AFTERMATH = 5.0  # seconds for which Celery's lines about its connection, which it makes anew, belong to the refusal
 CONSUMER = "celery.worker.consumer"  # the loggers of those lines
 
 
-class MemoryLimitFilter(logging.Filter):
-    """Replaces log records about Redis's memory limit by one line per `INTERVAL`."""
+class RefusedWritesFilter(logging.Filter):
+    """Replaces log records about refused writes by one line per `INTERVAL`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last = self._next = float("-inf")  # monotonic times: of the last record, and before which none is passed
         self._dropped = 0  # records since the last line
-        self._is_full = False  # a line has said so, and none that it is over
+        self._refuses = False  # a line has said so, and none that it is over
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is written to the log."""
         now = time.monotonic()
-        if not _is_refusal(record):
+        refusal = _refusal(record)
+        if refusal is None:
             return not (record.name.startswith(CONSUMER) and now < self._last + AFTERMATH)
         self._last = now
         if now < self._next:
             self._dropped += 1
             return False
         record.levelno, record.levelname = logging.ERROR, "ERROR"
-        record.msg = "Redis has reached its memory limit (maxmemory): raise it, or wait until the queue has drained"
+        record.msg = refusal
         if self._dropped:
             record.msg += f" ({self._dropped} more errors since the last such line)"
         record.args = record.exc_info = record.exc_text = None
-        self._next, self._dropped, self._is_full = now + INTERVAL, 0, True
+        self._next, self._dropped, self._refuses = now + INTERVAL, 0, True
         return True
 
     def over(self) -> None:
         """Redis has accepted a write: log so, once."""
-        if self._is_full:
-            self._is_full = False
-            log.warning("Redis accepts writes again: it is below its memory limit")
+        if self._refuses:
+            self._refuses = False
+            log.warning("Redis accepts writes again")
 
 
-_filter = MemoryLimitFilter()
+_filter = RefusedWritesFilter()
 
 
 def accepted() -> None:
@@ -53,9 +65,10 @@ def accepted() -> None:
     _filter.over()
 
 
-def _is_refusal(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    return REFUSAL in record.getMessage() or REFUSAL in str(error) or "OutOfMemoryError" in record.getMessage()
+def _refusal(record: logging.LogRecord) -> str | None:
+    """The line for a record about a refused write; None for other records."""
+    text = f"{record.getMessage()} {record.exc_info[1] if record.exc_info else ''}"
+    return next((line for line, parts in REFUSALS.items() if any(part in text for part in parts)), None)
 
 
 @after_setup_logger.connect
