@@ -102,6 +102,7 @@ def test_a_primary_that_is_demoted_while_its_connections_stay_open(led: Led) -> 
 def test_a_job_that_the_new_primary_never_heard_of_is_taken_up_from_the_spool(led: Led) -> None:
     # Replication is asynchronous: the old primary confirmed the job, and failed before the replica had it.
     old, new = ("redis", "second") if led.is_in_step("second") else ("second", "redis")
+    eventually(lambda: led.redis.hget(names.RECONCILER, "run_id") == led.redis.info("server")["run_id"], 60)
     led.servers[new].replicaof("NO", "ONE")  # from now on it hears nothing of the old primary
     client = led.client()
     job = submit(led, 2)

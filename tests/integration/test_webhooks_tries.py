@@ -198,11 +198,11 @@ def test_a_receiver_that_restarts_gets_the_second_try(redis: "redis_py.Redis") -
 def test_two_senders_send_each_delivery_once(ledger: Ledger, receiver: Receiver) -> None:
     for job in jobs(40):
         ended(ledger, receiver.url, job)
-    threads = [threading.Thread(target=send, args=(ledger,)) for _ in range(4)]
+    threads = [threading.Thread(target=sender(ledger).run, args=(30,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(call.data["job"] for call in receiver.calls) == jobs(40)
 
 
