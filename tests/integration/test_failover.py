@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from ocrqueue import names
 from ocrqueue.client import Job
 from ocrqueue.errors import QueueUnavailable
 from tests.support import numbered
@@ -18,15 +18,20 @@ from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Led, Sentinell
 SETTINGS = {"OCR_LEASE_SECONDS": "6", "OCR_RECONCILE_SECONDS": "1"}
 QUICK = "quick=tests.support.engines:Quick"
 PAGES = 60
+S = TypeVar("S", bound=Stack)
+
+
+def serving(stack: S) -> S:
+    stack.start_documents(children=1)
+    stack.start_worker(engines=QUICK, children=2)
+    stack.start_beat()
+    return stack
 
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Sentinelled]:
     with running(Sentinelled, **SETTINGS) as stack:
-        stack.start_documents(children=1)
-        stack.start_worker(engines=QUICK, children=2)
-        stack.start_beat()
-        yield stack
+        yield serving(stack)
 
 
 def submit(stack: Supervised, salt: int) -> Job:
@@ -84,10 +89,7 @@ def test_commands_name_the_sentinels_without_a_password(watched: Sentinelled) ->
 @pytest.fixture(scope="module")
 def led() -> Iterator[Led]:
     with running(Led, **SETTINGS) as stack:
-        stack.start_documents(children=1)
-        stack.start_worker(engines=QUICK, children=2)
-        stack.start_beat()
-        yield stack
+        yield serving(stack)
 
 
 def test_a_primary_that_is_demoted_while_its_connections_stay_open(led: Led) -> None:
@@ -97,22 +99,6 @@ def test_a_primary_that_is_demoted_while_its_connections_stay_open(led: Led) -> 
 
     all_done(led, led.client().job(job.id), submit(led, 1))
     assert "messages could not be sent" not in led.text("worker")
-
-
-def test_a_job_that_the_new_primary_never_heard_of_is_taken_up_from_the_spool(led: Led) -> None:
-    # Replication is asynchronous: the old primary confirmed the job, and failed before the replica had it.
-    old, new = ("redis", "second") if led.is_in_step("second") else ("second", "redis")
-    eventually(lambda: led.redis.hget(names.RECONCILER, "run_id") == led.redis.info("server")["run_id"], 60)
-    led.servers[new].replicaof("NO", "ONE")  # from now on it hears nothing of the old primary
-    client = led.client()
-    job = submit(led, 2)
-    note = client.spool.read_json(job.id, "job.json")  # as if sent 200 s ago: a younger one may not be in Redis yet
-    client.spool.write_json(job.id, "job.json", {**note, "created": note["created"] - 200})
-    led.lead_to(new)
-    led.servers[old].replicaof("127.0.0.1", led.ports[new])
-
-    eventually(lambda: led.servers[new].exists(names.job_key(job.id)), 60)
-    all_done(led, led.client().job(job.id))
 
 
 def test_a_server_with_too_few_replicas_counts_as_one_that_is_away() -> None:

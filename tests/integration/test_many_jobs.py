@@ -60,6 +60,7 @@ def start(many: Reconciler, job: str, pages: int = 2, **options: str) -> None:
 def run(many: Reconciler, seconds: float = 20) -> list[tuple[object, ...]]:
     """What a run sends some time later."""
     later(many.ledger, seconds)
+    many.ledger.renew([("j0", "t")])  # as its worker does
     messages = many.run()
     send(Recorder(many.ledger.redis), messages)
     return [(m.job, m.kind, *m.args) for m in messages]
