@@ -154,6 +154,15 @@ def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
 
 
 @contextmanager
+def private_copy(path: str, download: Callable[[str, Path], None]) -> Iterator[Path]:
+    """A copy of the object `path`, which `download` writes; removed when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
+        copy = Path(folder) / Path(path).name
+        download(path, copy)
+        yield copy
+
+
+@contextmanager
 def unnamed(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """A file of this machine without a name, so that a killed process leaves none: to write to, and to read from.
 

@@ -1,7 +1,6 @@
 """Storage at an fsspec URL, such as s3://bucket/folder."""
 
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -11,7 +10,7 @@ from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from ocrqueue.errors import StorageError
-from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
+from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, private_copy
 
 
 class ObjectStorage:
@@ -68,13 +67,9 @@ class ObjectStorage:
         with self._errors(path) as (fs, root):
             return cast("BinaryIO", fs.open(f"{root}/{path}", "rb"))
 
-    @contextmanager
-    def local(self, path: str) -> Iterator[Path]:
+    def local(self, path: str) -> AbstractContextManager[Path]:
         """A private copy, removed when the block ends. Raises FileNotFoundError."""
-        with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
-            copy = Path(folder) / Path(path).name
-            self.download(path, copy)
-            yield copy
+        return private_copy(path, self.download)
 
     def download(self, path: str, target: Path) -> None:
         """Copy the object to a file of this machine. Raises FileNotFoundError."""

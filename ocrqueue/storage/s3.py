@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from ocrqueue.errors import StorageAway, StorageError
 from ocrqueue.process.watchdog import patience
-from ocrqueue.storage.base import Draft, Usage, fail, missing, unnamed
+from ocrqueue.storage.base import Draft, Usage, fail, missing, private_copy, unnamed
 from ocrqueue.storage.retry import while_away
 
 T = TypeVar("T")
@@ -83,13 +83,9 @@ class S3Storage:
         file.seek(0)
         return file
 
-    @contextmanager
-    def local(self, path: str) -> Iterator[Path]:
+    def local(self, path: str) -> AbstractContextManager[Path]:
         """A private copy, removed when the block ends. Raises FileNotFoundError."""
-        with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
-            copy = Path(folder) / Path(path).name
-            self.download(path, copy)
-            yield copy
+        return private_copy(path, self.download)
 
     def download(self, path: str, target: Path) -> None:
         """Copy the object to a file of this machine. Raises FileNotFoundError."""
