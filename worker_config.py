@@ -131,12 +131,14 @@ broker_transport_options = {
     "unacked_mutex_expire": 15,
     "socket_timeout": 15,
     "socket_connect_timeout": 5,
+    "socket_keepalive": True,
     **SHARED.celery_options,
 }
 result_backend_transport_options = SHARED.celery_options
 broker_use_ssl = redis_backend_use_ssl = SHARED.celery_tls
 redis_socket_timeout = 15
 redis_socket_connect_timeout = 5
+redis_socket_keepalive = not SHARED.redis.startswith("redis+socket:")  # a Unix socket has no such option
 
 # Only JSON, because a pickled message could run code.
 accept_content = ["json"]

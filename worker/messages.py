@@ -17,8 +17,9 @@ from ocrqueue.errors import InvalidOptions, OcrError, QueueFull
 from ocrqueue.ledger import NewerRecord, Source
 from ocrqueue.options import Options
 from ocrqueue.steps.accept import accept
+from ocrqueue.storage.spool import JOB
 from worker.claims import CheckedTask
-from worker.context import ledger
+from worker.context import ledger, spool
 from worker.publication.results import forget_result, turn_away
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ def accept_plain(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict
 def refuse_unknown(task: CheckedTask, job: str) -> None:
     """Raise Ignore if the job does not exist. The message had no arguments: the client makes the job first."""
     if not ledger().redis.exists(names.job_key(job)):
+        if spool().exists(job, JOB):  # a message of a Redis that was primary before
+            raise task.refuse("Redis has lost this job; the reconciler will take it up again from the spool")
         raise _turned_away(task, job, InvalidOptions(f"the message names no source, and there is no job {job}"))
 
 

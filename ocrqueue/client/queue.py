@@ -177,6 +177,7 @@ class Queue:
             broker_transport_options={
                 "socket_timeout": TIMEOUT,
                 "socket_connect_timeout": TIMEOUT,
+                "socket_keepalive": True,
                 **self.settings.celery_options,
             },
             broker_use_ssl=self.settings.celery_tls,

@@ -46,10 +46,10 @@ def client(settings: Shared, **options: Any) -> Redis:
 
     A server that became a replica, or that has too few replicas to write, counts as one that is away.
     """
-    options = {"decode_responses": True, **options}
+    options = {"decode_responses": True, **_kept_alive(settings), **options}
     if settings.sentinels:
         options |= {"db": settings.sentinels.database, **settings.sentinels.login, **_tls(settings)}
-        redis = _sentinel(Sentinel, settings).master_for(settings.sentinels.master, **options)
+        redis = _sentinel(Sentinel, Retry, settings).master_for(settings.sentinels.master, **options)
     else:
         try:
             redis = Redis.from_url(settings.redis_py, **options)
@@ -57,8 +57,14 @@ def client(settings: Shared, **options: Any) -> Redis:
             raise QueueUnavailable(
                 f"REDIS_URL is not a usable URL: {e}; it should look like redis://host:6379/0"
             ) from e
-    redis.connection_pool.connection_class = _to_primary(redis.connection_pool.connection_class)
+    lead_to_primary(redis)
     return cast("Redis", redis)
+
+
+def lead_to_primary(redis: Redis) -> None:
+    """Let a client count a server that takes no writes as one that is away. Otherwise it would ask it for ever."""
+    pool = redis.connection_pool
+    pool.connection_class = _to_primary(pool.connection_class)
 
 
 def connect_async(settings: Shared) -> AsyncRedis:
@@ -67,12 +73,15 @@ def connect_async(settings: Shared) -> AsyncRedis:
         "decode_responses": True,
         "socket_connect_timeout": TIMEOUT,
         "retry": AsyncRetry(NoBackoff(), 0),
-        **({} if settings.redis_py.startswith("unix:") else {"socket_keepalive": True}),  # a Unix socket has none
+        **_kept_alive(settings),
     }
     if settings.sentinels:
         options |= {"db": settings.sentinels.database, **settings.sentinels.login, **_tls(settings)}
-        return cast("AsyncRedis", _sentinel(AsyncSentinel, settings).master_for(settings.sentinels.master, **options))
-    return AsyncRedis.from_url(settings.redis_py, **options)  # type: ignore[arg-type]
+        return cast(
+            "AsyncRedis",
+            _sentinel(AsyncSentinel, AsyncRetry, settings).master_for(settings.sentinels.master, **options),
+        )
+    return AsyncRedis.from_url(settings.redis_py, **options)
 
 
 def address(settings: Shared) -> str:
@@ -86,10 +95,16 @@ def address(settings: Shared) -> str:
     return f"{scheme}://{host if re.search(r':[0-9]+$', host) else f'{host}:6379'}{slash}{database}"
 
 
-def _sentinel(kind: Any, settings: Shared) -> Any:
+def _sentinel(kind: Any, retry: Any, settings: Shared) -> Any:
     """redis-py's object for the sentinels, which finds the primary for each new connection."""
     assert settings.sentinels is not None
-    return kind(list(settings.sentinels.hosts), sentinel_kwargs=settings.sentinels.sentinel_options)
+    options = {**settings.sentinels.sentinel_options, "retry": retry(NoBackoff(), 0)}
+    return kind(list(settings.sentinels.hosts), sentinel_kwargs=options)
+
+
+def _kept_alive(settings: Shared) -> dict[str, Any]:
+    """Let the system find out that the other side of an idle connection is gone. A Unix socket has no such option."""
+    return {} if settings.redis_py.startswith("unix:") else {"socket_keepalive": True}
 
 
 def _tls(settings: Shared) -> dict[str, Any]:
@@ -131,6 +146,28 @@ def watch_broker() -> None:
     for channel in (Channel, SentinelChannel):
         channel.connection_class = _to_primary(channel.connection_class)
         channel.connection_class_ssl = _to_primary(channel.connection_class_ssl)
+        channel.QoS = _acknowledging()
+
+
+@cache
+def _acknowledging() -> Any:
+    """Kombu's count of messages that are not acknowledged, where one whose acknowledgement fails counts no longer.
+
+    Celery logs that failure and goes on. The worker would take one message less for ever, and with one child none.
+    """
+    from kombu.transport.redis import QoS
+    from kombu.transport.virtual import QoS as Counted
+
+    class Acknowledging(QoS):  # type: ignore[misc]
+        def ack(self, delivery_tag: str) -> None:
+            Counted.ack(self, delivery_tag)
+            super().ack(delivery_tag)
+
+        def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+            Counted.ack(self, delivery_tag)
+            super().reject(delivery_tag, requeue)
+
+    return Acknowledging
 
 
 @contextmanager

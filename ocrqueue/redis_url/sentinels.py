@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 SCHEMES = ("sentinel", "sentinels")
 FORM = "sentinel://user:password@host:26379,host:26379/0?master=NAME"
 TIMEOUT = 2.0  # seconds for connecting to a sentinel, and for its answer
@@ -30,9 +33,10 @@ class Sentinels:
 
     @property
     def sentinel_options(self) -> dict[str, Any]:
-        """How redis-py connects to a sentinel."""
+        """How redis-py connects to a sentinel. It tries once: there are others, and redis-py would wait for seconds."""
         tls = {"ssl": True, **self.tls} if self.tls is not None else {}
-        return {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, **self.sentinel_login, **tls}
+        once = {"retry": Retry(NoBackoff(), 0)}
+        return {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, **once, **self.sentinel_login, **tls}
 
     @property
     def celery_url(self) -> str:

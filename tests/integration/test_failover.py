@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from kombu import Connection
 from redis import Redis
 from redis.exceptions import RedisError
 
+from ocrqueue import names
 from ocrqueue.client import Job
 from ocrqueue.errors import QueueUnavailable
+from ocrqueue.ledger.connection import watch_broker
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually
 from tests.support.harness import Stack, free_port, running, server_program, short_folder
@@ -99,6 +102,36 @@ def test_a_primary_that_is_demoted_while_its_connections_stay_open(led: Led) -> 
 
     all_done(led, led.client().job(job.id), submit(led, 1))
     assert "messages could not be sent" not in led.text("worker")
+
+
+def test_a_job_that_the_new_primary_never_heard_of_is_taken_up_from_the_spool(led: Led) -> None:
+    # Replication is asynchronous: the old primary confirmed the job, and failed before the replica had it.
+    old, new = ("redis", "second") if led.is_in_step("second") else ("second", "redis")
+    led.servers[new].replicaof("NO", "ONE")  # from now on it hears nothing of the old primary
+    client = led.client()
+    job = submit(led, 2)
+    note = client.spool.read_json(job.id, "job.json")  # as if sent 200 s ago: a younger one may not be in Redis yet
+    client.spool.write_json(job.id, "job.json", {**note, "created": note["created"] - 200})
+    led.lead_to(new)
+    led.servers[old].replicaof("127.0.0.1", led.ports[new])
+
+    eventually(lambda: led.servers[new].exists(names.job_key(job.id)), 60)
+    all_done(led, led.client().job(job.id))
+
+
+def test_a_message_whose_acknowledgement_is_refused_makes_room_for_another() -> None:
+    watch_broker()
+    with running() as stack, Connection(f"redis+socket://{stack.socket}?virtual_host=0") as broker:
+        queue = broker.SimpleQueue("documents")
+        queue.put({})
+        queue.channel.basic_qos(0, 1, False)
+        message = queue.get(timeout=10)
+        assert not queue.channel.qos.can_consume()
+        stack.redis.config_set("min-replicas-to-write", 1)
+        with pytest.raises(RedisError, match="NOREPLICAS"):
+            message.ack()
+        assert queue.channel.qos.can_consume()
+        stack.redis.config_set("min-replicas-to-write", 0)
 
 
 def test_a_server_with_too_few_replicas_counts_as_one_that_is_away() -> None:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from ocrqueue.errors import OcrError, OcrFailed
 from ocrqueue.ledger import Job, figures
+from ocrqueue.ledger.connection import lead_to_primary
 from ocrqueue.states import JobState
 from worker.app import app
 from worker.context import redis, worker_name
@@ -56,16 +57,22 @@ def turn_away(job: str, why: OcrError) -> None:
     error = OcrFailed(f"{why.code}: {why.message}")
     with suppress(RedisError):  # Redis may be full
         figures.count(redis(), "refused", why.code)
-        app.backend.store_result(job, error, states.FAILURE)
+        _backend().store_result(job, error, states.FAILURE)
         _send_event("task-failed", job, exception=repr(error), traceback="")
 
 
 def forget_result(job: str) -> bool:
     """Remove the result under the id of a new job. If it says that the task was revoked, keep it and return True."""
-    if app.backend.get_task_meta(job, cache=False)["status"] == states.REVOKED:
+    if _backend().get_task_meta(job, cache=False)["status"] == states.REVOKED:
         return True
-    app.backend.forget(job)
+    _backend().forget(job)
     return False
+
+
+def _backend() -> Any:
+    """Celery's results, in the server that takes writes."""
+    lead_to_primary(app.backend.client)
+    return app.backend
 
 
 def _send_event(kind: str, job: str, **fields: Any) -> None:

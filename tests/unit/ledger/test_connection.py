@@ -1,13 +1,15 @@
 """The connection to Redis, and its errors."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ocrqueue.errors import QueueUnavailable
-from ocrqueue.ledger.connection import address, connect, reaching
+from ocrqueue.ledger.connection import address, client, connect, connect_async, reaching
 from ocrqueue.redis_url.sentinels import parse
 from ocrqueue.settings import Shared
 
@@ -39,6 +41,26 @@ def test_sentinels_are_shown_without_passwords() -> None:
     assert named.login == {"username": "me", "password": "se@cret"}
     assert named.sentinel_options["password"] == "hid&den"
     assert shown.celery_tls == {"ssl_cert_reqs": "required", "ssl_ca_certs": "/ca.pem"}
+
+
+def watched() -> Shared:
+    named = parse("sentinel://a,b/3?master=ocr")
+    return replace(settings(named.celery_url), sentinels=named)
+
+
+@pytest.mark.parametrize("connected", [client, connect_async])
+def test_idle_connections_are_kept_alive_but_not_those_of_a_unix_socket(connected: Callable[[Shared], Any]) -> None:
+    for shared in (settings("redis://a/0"), watched()):
+        assert connected(shared).connection_pool.connection_kwargs["socket_keepalive"] is True
+    socket = connected(settings("redis+socket:///r.sock?virtual_host=0"))
+    assert "socket_keepalive" not in socket.connection_pool.connection_kwargs
+
+
+@pytest.mark.parametrize("connected", [client, connect_async])
+def test_a_sentinel_that_is_away_is_asked_once(connected: Callable[[Shared], Any]) -> None:
+    for sentinel in connected(watched()).connection_pool.sentinel_manager.sentinels:
+        assert sentinel.get_retry().get_retries() == 0
+    assert watched().celery_options["sentinel_kwargs"]["retry"].get_retries() == 0
 
 
 @pytest.mark.parametrize(
