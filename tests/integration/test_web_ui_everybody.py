@@ -1,6 +1,7 @@
-"""The web UI for everybody: screen readers, phones, dark rooms, two languages, two windows; and for operators."""
+"""The web UI for everybody: screen readers, phones, dark rooms, two languages, two windows; operators and attackers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from ocrqueue.models.nightly import run_night
 from tests.support import numbered
 from tests.support.browser import chromium, opened
-from tests.support.harness import Stack, eventually, running
+from tests.support.harness import NUMBERED, Stack, eventually, running
+from tests.support.hostile import XSS
 from tests.support.models import Directory
 from tests.support.web import Web, start_web
 
@@ -21,7 +23,7 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touc
 def stack() -> Iterator[Stack]:
     with running(OCR_CACHE_MAX_GB="1") as stack:
         stack.start_documents(children=1)
-        stack.start_worker()
+        stack.start_worker(engines=f"{NUMBERED},hostile=tests.support.hostile:Hostile")
         yield stack
 
 
@@ -150,4 +152,45 @@ def test_a_job_of_two_thousand_pages_opens(web: Web, browser: Browser) -> None:
         expect(page.locator("#viewer h2")).to_have_text("Page 1")
         page.locator("[data-do=cancel]").click()
         expect(page.locator("#job-head .state")).to_have_text("cancelled", timeout=60_000)
+        assert complaints.found == []
+
+
+def test_nothing_that_an_attacker_writes_becomes_markup(web: Web, browser: Browser, tmp_path: Path) -> None:
+    """Scripts as names of jobs and models, in lines, words, Markdown, warnings and errors; searched and downloaded."""
+    pages = 2 * len(XSS)
+    made = "script:not([src], #texts), iframe, #viewer a[href^='javascript'], [onerror], [onload], [src=x]"
+    first, *others = [
+        web.stack.client().submit(numbered.document(pages, salt=50 + n), engine="hostile", name=name)
+        for n, name in enumerate(XSS)
+    ]
+    first.wait(60)
+    with opened(browser, locale="de-DE") as (_, page, complaints):
+        for number in range(1, pages + 1):
+            text = XSS[(number - 1) % len(XSS)]
+            page.goto(f"{web.url}/jobs/{first.id}?page={number}")
+            if number <= len(XSS):
+                expect(page.locator("#tab-text")).to_have_text(text)
+                expect(page.locator("#viewer .warn")).to_have_text(text)
+                page.locator("[data-tab=markdown]").click()
+                page.locator("[data-tab=json]").click()
+                expect(page.locator("#tab-json")).to_contain_text('"text"')
+                page.locator("#search input").fill(text)
+                expect(page.locator("#hits mark").first).to_have_text(text)
+            else:
+                expect(page.locator("#viewer .bad")).to_have_attribute("title", text)
+            assert page.locator(made).count() == 0, text
+        for job, name in zip((first, *others), XSS, strict=True):
+            job.wait(60)
+            page.goto(f"{web.url}/jobs/{job.id}")
+            expect(page.locator("h1")).to_have_text(name)
+            assert page.locator(made).count() == 0, name
+            page.goto(f"{web.url}/?name={name}")
+            assert page.locator("#name").input_value() == name
+        for path in ("/", "/models", f"/login?next={XSS[1]}"):
+            page.goto(web.url + path)
+            assert page.locator(made).count() == 0, path
+        (tmp_path / "result.html").write_text(first.result("html"))  # no Content-Security-Policy protects it
+        page.goto(f"file://{tmp_path}/result.html")
+        expect(page.locator("body")).to_contain_text(XSS[-1])
+        assert page.locator(made).count() == 0
         assert complaints.found == []
