@@ -14,7 +14,6 @@ from ocrqueue.ledger.connection import client
 from ocrqueue.models import ModelStore
 from ocrqueue.process.rwlock import ReadWriteLock
 from ocrqueue.steps.page_cache import PageCache
-from ocrqueue.storage.location import open_storage
 from ocrqueue.storage.source_copies import SourceCopies
 from ocrqueue.storage.spool import Spool
 
@@ -76,7 +75,7 @@ def source_copies() -> SourceCopies:
 @cache
 def page_cache() -> PageCache:
     """The page cache, which lies in the spool next to the jobs' folders."""
-    return PageCache(open_storage(config.SHARED.spool, config.SHARED.spool_group), redis(), config.CACHE_MAX_BYTES)
+    return PageCache(spool().storage, redis(), config.CACHE_MAX_BYTES)
 
 
 @cache

@@ -103,11 +103,13 @@ def _pages(
     job: Job, pages: Iterable[PageRecord], lost: set[int], found: set[int], spool: Spool, with_blocks: bool
 ) -> Iterator[dict[str, Any]]:
     """The results of the pages. Adds the number of each page that cannot be read, and is not in `lost`, to `found`."""
+    pages = list(pages)
+    texts = spool.stored_pages(job.id, [p.number for p in pages if p.state == PageState.OK and p.number not in lost])
     for page in pages:
         number = page.number
         facts = PageFacts(engine=job.engine, model=job.model, revision=job.revision, attempts=page.attempts)
         if page.state == PageState.OK:
-            stored = None if number in lost else spool.stored_page(job.id, number)
+            stored = None if number in lost else next(texts)
             if stored is None and job.has_ended:  # the result that is there has its text
                 raise StorageError(f"page {number}: {MISSING_TEXT.message}")
             if stored is None:

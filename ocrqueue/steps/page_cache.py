@@ -13,10 +13,11 @@ import json
 import logging
 import math
 import re
+import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, cast
 
 from redis import Redis
 from redis.exceptions import LockError, RedisError
@@ -24,8 +25,10 @@ from redis.exceptions import LockError, RedisError
 from ocrqueue import names
 from ocrqueue.errors import StorageError
 from ocrqueue.ledger import ClaimedPage, Job
+from ocrqueue.process.watchdog import off_the_clock
 from ocrqueue.steps.page_cache_key import key_of, structured_as
 from ocrqueue.storage.base import Storage
+from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.results import NO_MEMORY, SCHEMA, is_read_page
 from ocrqueue.storage.spool import Spool
 
@@ -71,10 +74,11 @@ class PageCache:
         supplied: dict[int, float | None] = {}
         without_blocks = 0
         try:
-            here = self._numbers(key)
+            pages = self._listed(key, list(pages))
+            ahead = self._storage.ahead(_entry(key, page.number) for page in pages)
             with spool.together():
-                for page in pages:
-                    if page.number not in here or (found := self._take(key, page.number)) is None:
+                for page, reading in zip(pages, ahead, strict=True):
+                    if (found := self._take(reading, key, page.number)) is None:
                         continue
                     facts = {"cached": True, "seconds": 0, "attempts": page.attempts, "memory": NO_MEMORY}
                     blocks = found["blocks"] if job.options.wants_structure else None
@@ -94,6 +98,21 @@ class PageCache:
             count = len(supplied) + without_blocks
             log.info("job=%s pages=%d taken from the cache, %d without blocks", job.id, count, without_blocks)
         return supplied
+
+    @contextmanager
+    def keeping(self, key: str, number: int, page: dict[str, Any]) -> Iterator[None]:
+        """Add or replace a page that the block stores in its job's folder: at the same time in object storage."""
+        if isinstance(self._storage, LocalStorage):
+            yield
+            self.keep(key, number, page)
+            return
+        thread = threading.Thread(target=self.keep, args=(key, number, page), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with off_the_clock():  # the storage is given up after some seconds
+                thread.join()
 
     def keep(self, key: str, number: int, page: dict[str, Any]) -> None:
         """Add a page, or replace it."""
@@ -146,15 +165,19 @@ class PageCache:
     def _count(self, bytes: int) -> int:
         return self._redis.hincrby(names.CACHE, "bytes", bytes)
 
-    def _numbers(self, key: str) -> set[int]:
+    def _listed(self, key: str, pages: list[ClaimedPage]) -> list[ClaimedPage]:
+        """Those of the pages that may be in the cache. A single one is not worth a list of them all."""
+        if len(pages) < 2:
+            return pages
         found = (_PAGE.fullmatch(name) for name in self._storage.names(f"{_ROOT}/{key}"))
-        return {int(match[1]) for match in found if match}
+        here = {int(match[1]) for match in found if match}
+        return [page for page in pages if page.number in here]
 
-    def _take(self, key: str, number: int) -> dict[str, Any] | None:
+    def _take(self, reading: Callable[[], BinaryIO], key: str, number: int) -> dict[str, Any] | None:
         try:
-            with self._storage.reading(f"{_ROOT}/{key}/{number:06d}.json") as file:
+            with reading() as file:
                 return self._checked(file.read(), key, number)
-        except FileNotFoundError:  # removed since it was listed
+        except FileNotFoundError:
             return None
         except (StorageError, ValueError) as e:
             log.warning("page %d in the cache is damaged (%s); it is read again", number, e)
@@ -177,6 +200,10 @@ class PageCache:
         if self._marked[0] != key or time.monotonic() - self._marked[1] > _MARK_SECONDS:
             self._storage.touch(f"{_ROOT}/{key}")
             self._marked = (key, time.monotonic())
+
+
+def _entry(key: str, number: int) -> str:
+    return f"{_ROOT}/{key}/{number:06d}.json"
 
 
 def _head(key: str, number: int, body: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ ends while it looks for the blocks.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -148,19 +148,26 @@ class _Reader:
         job = self.claim.job
         for page in structured(job, list(self.unstructured.values()), self.spool, self.limits):
             number = page["page"]
-            three_tries(lambda number=number, page=page: self.spool.write_page(job.id, number, page))  # type: ignore[misc]
+            with self._keeping(key, page):
+                self._write(page)
             self.results[number] = _measured(page)
-            self._keep(key, page)
             log.info("job=%s page=%d blocks=%d", job.id, number, len(page["blocks"]))
 
-    def _keep(self, key: str | None, page: dict[str, Any]) -> None:
-        """Add a page to the page cache, unless its text may not be complete; blocks by rules are left out."""
+    def _write(self, page: dict[str, Any]) -> None:
+        """Store a page in the job's folder. Raises StorageError."""
+        three_tries(lambda: self.spool.write_page(self.claim.job.id, page["page"], page))
+
+    def _keeping(self, key: str | None, page: dict[str, Any]) -> AbstractContextManager[None]:
+        """Add a page that the block stores to the page cache, too; blocks by rules are left out.
+
+        Does nothing if its text may not be complete.
+        """
         warnings = [warning for warning in page["warnings"] if warning["code"] != WarningCode.STRUCTURE_BY_RULES]
         if key is None or not may_be_cached({**page, "warnings": warnings}):
-            return
+            return nullcontext()
         if warnings != page["warnings"]:
             page = {**page, "blocks": None, "warnings": warnings}
-        self.cache.keep(key, page["page"], page)
+        return self.cache.keeping(key, page["page"], page)
 
     def _prepare(self, pages: Sequence[ClaimedPage], key: str | None) -> list[Prepared]:
         """Store the pages whose text layer is complete. Returns the others, with their images.
@@ -275,14 +282,15 @@ class _Reader:
         if job.first:
             result, is_new = better(three_tries(lambda: self.spool.stored_page(job.id, page.number)), result)
         wants_blocks = job.options.wants_structure and is_new
-        if not (job.first and wants_blocks):  # the first reading has blocks, and stays until the second has them, too
-            three_tries(lambda: self.spool.write_page(job.id, page.number, result))
         if wants_blocks:
+            if not job.first:  # the first reading has blocks, and stays until the second has them, too
+                self._write(result)
             picture = None if page.number in self.painted or isinstance(image, TextLayer) else image.image
             self.unstructured[page.number] = StoredPage(page.number, result, text, facts, picture)
         else:
+            with self._keeping(key, with_blocks(result, text) if is_new and text.blocks is not None else result):
+                self._write(result)
             self.results[page.number] = _measured(result)
-            self._keep(key, with_blocks(result, text) if is_new and text.blocks is not None else result)
         log.info(
             "job=%s page=%d read lines=%d seconds=%.2f", job.id, page.number, len(result["lines"]), reading.seconds
         )

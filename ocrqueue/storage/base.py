@@ -8,9 +8,10 @@ import errno
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol, cast
 
@@ -75,6 +76,10 @@ class Storage(Protocol):
         """Open an object for reading. Raises FileNotFoundError."""
         ...
 
+    def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
+        """What `reading` does, as a function for each path. Object storage fetches the next ones meanwhile."""
+        ...
+
     def local(self, path: str) -> AbstractContextManager[Path]:
         """The object as a file of this machine, until the block ends. Raises FileNotFoundError."""
         ...
@@ -130,6 +135,11 @@ def fail(path: str, error: BaseException) -> NoReturn:
 def missing(path: str) -> FileNotFoundError:
     """The error for an object that does not exist."""
     return FileNotFoundError(errno.ENOENT, "not in the spool", path)
+
+
+def one_by_one(reading: Callable[[str], BinaryIO], paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
+    """`Storage.ahead` where nothing is gained by asking early."""
+    return (partial(reading, path) for path in paths)
 
 
 class _File(io.FileIO):

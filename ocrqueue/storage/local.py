@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from ocrqueue.errors import StorageError
 from ocrqueue.process.disk import sync_folder
-from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing
+from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, one_by_one
 
 # The folders whose new names wait for the end of the block `LocalStorage.together`; None outside of one.
 _waiting: ContextVar[dict[Path, None] | None] = ContextVar("waiting", default=None)
@@ -101,6 +101,10 @@ class LocalStorage:
             raise missing(path) from None
         except OSError as error:
             fail(path, error)
+
+    def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
+        """`reading` for each path."""
+        return one_by_one(self.reading, paths)
 
     @contextmanager
     def local(self, path: str) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 from ocrqueue.errors import StorageError
-from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, private_copy
+from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, one_by_one, private_copy
 
 
 class ObjectStorage:
@@ -66,6 +66,10 @@ class ObjectStorage:
         """Open an object for reading. Raises FileNotFoundError."""
         with self._errors(path) as (fs, root):
             return cast("BinaryIO", fs.open(f"{root}/{path}", "rb"))
+
+    def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
+        """`reading` for each path."""
+        return one_by_one(self.reading, paths)
 
     def local(self, path: str) -> AbstractContextManager[Path]:
         """A private copy, removed when the block ends. Raises FileNotFoundError."""

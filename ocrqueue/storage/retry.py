@@ -41,9 +41,11 @@ def while_away(action: Callable[[], T]) -> T:
     with off_the_clock():
         pause, is_away = 0.5, False
         while True:
+            answered = True
             try:
-                result = action()
+                return action()
             except StorageAway as e:
+                answered = False
                 if patience() <= pause:
                     raise
                 if not is_away:
@@ -51,7 +53,6 @@ def while_away(action: Callable[[], T]) -> T:
                 is_away = True
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                if is_away:
+            finally:
+                if is_away and answered:  # also with an error, such as that there is no such object
                     log.warning("the storage answers again")
-                return result

@@ -7,8 +7,9 @@ role of the machine. Each method sends one request, unless it says otherwise; a 
 import os
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 from uuid import uuid4
 
-from ocrqueue.errors import StorageAway, StorageError
+from ocrqueue.errors import DocumentError, StorageAway, StorageError
 from ocrqueue.process.watchdog import patience
 from ocrqueue.storage.base import Draft, Usage, fail, missing, private_copy, unnamed
 from ocrqueue.storage.retry import while_away
@@ -25,7 +26,9 @@ T = TypeVar("T")
 CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 20, 2  # a server that never answers is given up after 41 s
 _AWAY_SECONDS = 5.0  # for which a storage that did not answer is not asked again by those who do not wait for it
 _CHUNK = 1 << 20  # bytes; a smaller object is sent from memory
+LARGEST = 5 * 2**30  # bytes of an object that is written in one request, a limit of S3
 _BULK = 1000  # objects that one request removes
+_AT_ONCE = 8  # objects that `ahead` fetches at the same time; botocore keeps ten connections
 
 
 class S3Storage:
@@ -74,14 +77,21 @@ class S3Storage:
 
     def reading(self, path: str) -> BinaryIO:
         """A copy of an object in a file without a name. Raises FileNotFoundError."""
-        file = cast("BinaryIO", tempfile.SpooledTemporaryFile(8 * _CHUNK))  # noqa: SIM115 -- the caller closes it
+        return self._patiently(lambda: self._read(path))
+
+    def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
+        """`reading` for each path; the next objects are fetched in threads meanwhile."""
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        begun: deque[tuple[str, Future[BinaryIO]]] = deque()
         try:
-            self._do(path, partial(self._get, path, file))
-        except BaseException:
-            file.close()
-            raise
-        file.seek(0)
-        return file
+            for path in paths:
+                begun.append((path, pool.submit(self._read, path)))
+                if len(begun) == _AT_ONCE:
+                    yield partial(self._begun, *begun.popleft())
+            while begun:
+                yield partial(self._begun, *begun.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def local(self, path: str) -> AbstractContextManager[Path]:
         """A private copy, removed when the block ends. Raises FileNotFoundError."""
@@ -138,13 +148,35 @@ class S3Storage:
             for error in answer.get("Errors", ()):
                 raise StorageError(f"spool: {error.get('Key')}: {error.get('Message')}: look at the bucket's rights")
 
+    def _read(self, path: str) -> BinaryIO:
+        """`reading`, tried once."""
+        file = cast("BinaryIO", tempfile.SpooledTemporaryFile(8 * _CHUNK))  # noqa: SIM115 -- the caller closes it
+        try:
+            self._try(path, partial(self._get, path, file))
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
+
+    def _begun(self, path: str, first: Future[BinaryIO]) -> BinaryIO:
+        """`reading`, whose first try is under way in another thread."""
+        tries = iter([first])
+        return self._patiently(lambda: first.result() if next(tries, None) else self._read(path))
+
     def _put(self, path: str, content: bytes | BinaryIO) -> None:
-        """Write an object. `content` may be a file, which is read from its start."""
+        """Write an object. `content` may be a file, which is read from its start. Raises DocumentError too."""
+        length = len(content) if isinstance(content, bytes) else content.seek(0, os.SEEK_END)
+        if length > LARGEST:
+            raise DocumentError(
+                f"{length:,} bytes are too many for the spool {self.url}: S3 takes at most {LARGEST:,} at once; "
+                "send a smaller document, or use a spool that is a folder",
+                "too_large",
+            )
 
         def put(s3: Any) -> None:
             body = content
             if not isinstance(body, bytes):
-                length = body.seek(0, os.SEEK_END)
                 body.seek(0)
                 body = body.read() if length <= _CHUNK else body
             s3.put_object(Bucket=self._bucket, Key=self._root + path, Body=body)
@@ -194,15 +226,19 @@ class S3Storage:
         return self._opened[1]
 
     def _do(self, path: str, action: Callable[[Any], T]) -> T:
-        """What `action` returns for the client; called again while the storage is away, see `while_away`.
+        """What `action` returns for the client; see `_patiently`. Raises FileNotFoundError too."""
+        return self._patiently(lambda: self._try(path, action))
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns; it is called again while the storage is away, see `while_away`.
 
         Who does not wait is not made to wait twice, so that a program which asks several times ends soon. Raises
-        FileNotFoundError, StorageAway and StorageError.
+        StorageAway and StorageError.
         """
         if self._away and time.monotonic() < self._away[0] and not patience():
             raise StorageAway(self._away[1])
         try:
-            return while_away(lambda: self._try(path, action))
+            return while_away(attempt)
         except StorageAway as e:
             self._away = time.monotonic() + _AWAY_SECONDS, e.message
             raise

@@ -17,7 +17,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from uuid import UUID
 
 from ocrqueue.errors import DamagedFile, DocumentError, InvalidOptions, StorageError, UnknownJob
+from ocrqueue.storage.base import Storage
 from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.location import open_storage
 from ocrqueue.storage.objects import ObjectStorage
@@ -62,6 +63,11 @@ class Spool:
     def __init__(self, url: str, group: str | None = None, copies: "SourceCopies | None" = None) -> None:
         self._storage = open_storage(url, group)
         self._copies = copies  # of sources in object storage; None: each `local_source` downloads the source
+
+    @property
+    def storage(self) -> Storage:
+        """Where the spool lies, with all connections to it."""
+        return self._storage
 
     @property
     def is_local(self) -> bool:
@@ -137,15 +143,23 @@ class Spool:
 
     def read_page(self, job: str, number: int) -> dict[str, Any]:
         """The result of a page. Raises FileNotFoundError, and DamagedFile if it is not a JSON object."""
-        return self._read(f"{_folder(job)}/pages/{number:06d}.json")
+        return self._read(_page_path(job, number))
 
     def stored_page(self, job: str, number: int) -> dict[str, Any] | None:
         """The result of a page that was read; None if there is none, or its file is damaged. Raises StorageError."""
-        try:
-            page = self.read_page(job, number)
-        except (FileNotFoundError, DamagedFile):
-            return None
-        return page if is_read_page(page, number) else None
+        return next(self.stored_pages(job, [number]))
+
+    def stored_pages(self, job: str, numbers: Iterable[int]) -> Iterator[dict[str, Any] | None]:
+        """What `stored_page` returns for each number; object storage is asked for several at the same time."""
+        pages = [(number, _page_path(job, number)) for number in numbers]
+        ahead = self._storage.ahead(path for _, path in pages)
+        for (number, path), reading in zip(pages, ahead, strict=True):
+            try:
+                page = _json_of(reading, path)
+            except (FileNotFoundError, DamagedFile):
+                yield None
+            else:
+                yield page if is_read_page(page, number) else None
 
     def page_numbers(self, job: str) -> list[int]:
         """Numbers of the stored pages, ascending."""
@@ -261,15 +275,7 @@ class Spool:
             draft.file.write(content)
 
     def _read(self, path: str) -> dict[str, Any]:
-        with self._storage.reading(path) as file:
-            content = file.read()
-        try:
-            value = json.loads(content)
-        except ValueError as error:
-            raise DamagedFile(f"spool: {path}: damaged JSON: retry the job") from error
-        if not isinstance(value, dict):
-            raise DamagedFile(f"spool: {path}: not a JSON object: retry the job")
-        return value
+        return _json_of(lambda: self._storage.reading(path), path)
 
 
 def result_name(round: int) -> str:
@@ -291,6 +297,19 @@ def _encode(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+def _json_of(reading: Callable[[], BinaryIO], path: str) -> dict[str, Any]:
+    """The JSON object in what `reading` opens. Raises what that does, and DamagedFile."""
+    with reading() as file:
+        content = file.read()
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        raise DamagedFile(f"spool: {path}: damaged JSON: retry the job") from error
+    if not isinstance(value, dict):
+        raise DamagedFile(f"spool: {path}: not a JSON object: retry the job")
+    return value
+
+
 def _checked(job: str) -> str:
     try:
         valid = str(UUID(job)) == job
@@ -303,6 +322,10 @@ def _checked(job: str) -> str:
 
 def _folder(job: str) -> str:
     return f"jobs/{_checked(job)}"
+
+
+def _page_path(job: str, number: int) -> str:
+    return f"{_folder(job)}/pages/{number:06d}.json"
 
 
 def _path(job: str, name: str) -> str:

@@ -10,6 +10,7 @@ from ocrqueue.ledger import Ledger, Step
 from ocrqueue.pages import PageText
 from ocrqueue.steps.assemble import assemble
 from ocrqueue.storage import results
+from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.results import PageFacts, page_result
 from ocrqueue.storage.spool import JOB, Spool, result_name
 from tests.support.ledger_steps import JOB as ID
@@ -104,9 +105,10 @@ def test_pages_without_structure_are_read_once_and_have_no_blocks(
 ) -> None:
     read_all(ledger, spool, opened(ledger, 2))
     spool.write_page(ID, 1, page_result(1, PageText(text="page 1", blocks=()), PageFacts()))  # of an earlier round
-    asked: list[int] = []
-    read_page = Spool.read_page
-    monkeypatch.setattr(Spool, "read_page", lambda self, job, n: asked.append(n) or read_page(self, job, n))
+    asked: list[str] = []
+    reading = LocalStorage.reading
+    monkeypatch.setattr(LocalStorage, "reading", lambda self, path: asked.append(path) or reading(self, path))
     found = assembled(ledger, spool)
     assert [page["blocks"] for page in found["pages"]] == [None, None]
-    assert (found["structure"], asked) == (False, [1, 2])
+    pages = [Path(path).stem for path in asked if "/pages/" in path]
+    assert (found["structure"], pages) == (False, ["000001", "000002"])

@@ -57,6 +57,18 @@ def test_a_page_costs_at_most_four_requests_and_a_job_fifteen(stack: S3Stack) ->
     assert counts[1] - page <= 15, shown(requests)
 
 
+def test_a_page_is_stored_and_cached_at_once_and_a_result_fetches_several_pages_at_once(stack: S3Stack) -> None:
+    stack.proxy.delay, stack.proxy.at_once = 0.1, set()
+    job = stack.client().submit(numbered.document(4, salt=60), engine="quick")
+    assert job.wait(timeout=60).state == "done"
+    stack.proxy.delay = 0
+    pairs = [sorted(pair) for pair in stack.proxy.at_once if len(pair) == 2]
+    pages = [pair for pair in pairs if all("/pages/" in what for what in pair)]
+    assert any(all(what.startswith("GET") for what in pair) for pair in pages), pairs
+    kept = [pair for pair in pairs if "PUT" in pair[0] and "/cache/" in pair[0] and "/pages/" in pair[1]]
+    assert any(pair[0][-11:] == pair[1][-11:] for pair in kept), pairs
+
+
 def test_the_result_is_fetched_once_for_each_format(stack: S3Stack) -> None:
     job = stack.client().submit(numbered.document(1, salt=77), engine="quick")
     assert job.wait(timeout=60).state == "done"

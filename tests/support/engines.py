@@ -89,6 +89,13 @@ class Quick(Numbered):
     page_seconds = 0.05
 
 
+class Sleeping(Numbered):
+    """Takes TEST_PAGE_SECONDS per page."""
+
+    name = "sleeping"
+    page_seconds = float(os.environ.get("TEST_PAGE_SECONDS", "1.5"))
+
+
 class Batching(Numbered):
     """Reads up to eight pages at once, in 0.5 s."""
 

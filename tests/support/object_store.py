@@ -43,7 +43,7 @@ class ObjectStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port, self._others = free_port(), [free_port() for _ in range(5)]
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -67,7 +67,7 @@ class ObjectStore:
         weed = [str(Path(sys.executable).parent / "weed"), "-logtostderr=true", "mini", f"-dir={self.folder}"]
         local = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-admin.ui=false", "-webdav=false"]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [*weed, *local, f"-s3.port={self.port}", "-s3.autoCreateBucket=false", *ports],
                 env={**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "S3_BUCKET": BUCKET},
                 stdout=log,
@@ -80,17 +80,17 @@ class ObjectStore:
                 self.client().put_object(Bucket=BUCKET, Key="ready", Body=b"")
                 return
             except Exception:
-                if time.monotonic() > end or self._process.poll() is not None:
+                if time.monotonic() > end or self.process.poll() is not None:
                     raise
                 time.sleep(0.2)
 
     def stop(self) -> None:
         """End the server; its objects stay."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+            self.process = None
 
     def client(self) -> Any:
         """A client of the server itself, which tries once."""
@@ -104,22 +104,35 @@ class ObjectStore:
 class CountingProxy:
     """A proxy that notes each request as (method, key or listed prefix, bytes up, bytes down).
 
-    While `is_away`, it closes each connection without an answer.
+    While `is_away`, it closes each connection without an answer. It holds each request back for `delay` seconds.
     """
 
     def __init__(self, port: int) -> None:
         self.requests: list[tuple[str, str, int, int]] = []
         self.is_away = False
+        self.delay = 0.0
+        self.at_once: set[frozenset[str]] = set()  # pairs of requests, as "METHOD key", that were under way together
+        under_way: list[str] = []
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
+                shown = f"{self.command} {_shown(self.path)}"
+                proxy.at_once |= {frozenset((shown, other)) for other in list(under_way)}
+                under_way.append(shown)
+                try:
+                    self.relay()
+                finally:
+                    under_way.remove(shown)
+
+            def relay(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if proxy.is_away:
                     self.close_connection = True
                     return
+                time.sleep(proxy.delay)
                 server = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "expect")}
                 server.request(self.command, self.path, body, headers)

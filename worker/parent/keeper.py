@@ -113,7 +113,7 @@ class Keeper(threading.Thread):
                     remove_ended_copies(context.ledger(), context.source_copies())
                 order = _orders.get(timeout=min(1.0, max(0.0, next_beat - time.monotonic())))
                 if order:
-                    self._carry_out(order)
+                    self._begin(order)
             except queue.Empty:
                 pass
             except Exception as e:  # noqa: BLE001 -- without this thread every claim of this worker would be lost
@@ -177,6 +177,19 @@ class Keeper(threading.Thread):
 
     def _renew(self) -> None:
         context.ledger().renew(self._held())
+
+    def _begin(self, order: Order) -> None:
+        """Carry out an order; in a thread if it asks the storage, which may be silent for as long as a lease lasts."""
+        if isinstance(order, ClaimReturn) and order.reason is Return.TIMEOUT:
+            threading.Thread(target=self._carry_out_aside, args=(order,), daemon=True).start()
+        else:
+            self._carry_out(order)
+
+    def _carry_out_aside(self, order: Order) -> None:
+        try:
+            self._carry_out(order)
+        except Exception as e:  # noqa: BLE001 -- nobody else would log it
+            log.warning("job=%s: its claim could not be returned (%s: %s)", order.job, type(e).__name__, e)
 
     def _carry_out(self, order: Order) -> None:
         try:

@@ -1,13 +1,15 @@
 """Object storage that does not answer, and how long who waits for it."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from ocrqueue.errors import StorageAway, StorageError
+from ocrqueue.errors import DocumentError, StorageAway, StorageError
 from ocrqueue.process import watchdog
 from ocrqueue.storage import retry, s3
+from ocrqueue.storage.base import missing
 from ocrqueue.storage.retry import three_tries, while_away
 from ocrqueue.storage.s3 import S3Storage
 from tests.support.object_store import free_port, silent
@@ -61,6 +63,47 @@ def test_a_write_leaves_no_file_on_this_machine(monkeypatch: pytest.MonkeyPatch,
         assert list(tmp_path.iterdir()) == []  # so nothing is left if the process is killed now
         draft.name = "name"
     assert kept == [("jobs/1/name", 0, b"text")]
+
+
+def test_a_document_that_is_too_large_for_one_request_is_refused_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(s3, "LARGEST", 3)
+    (tmp_path / "large").write_bytes(b"text")
+    storage = S3Storage("s3://bucket")
+    monkeypatch.setattr(storage, "_client", lambda: pytest.fail("it was sent"))
+    with pytest.raises(DocumentError, match=r"4 bytes are too many.*at most 3 at once") as raised:
+        storage.adopt(tmp_path / "large", "jobs/1", "source")
+    assert raised.value.code == "too_large"
+    with pytest.raises(DocumentError, match="4 bytes"), storage.writing("jobs/1", "source", create=True) as draft:
+        draft.file.write(b"text")
+
+
+def test_objects_that_are_fetched_ahead_come_in_order_and_a_missing_one_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = S3Storage("s3://bucket")
+    tries: list[str] = []
+
+    def attempt(path: str, get: partial[None]) -> None:
+        tries.append(path)
+        if path == "13":
+            raise missing(path)
+        if path == "17" and tries.count(path) < 3:
+            raise StorageAway("away")
+        get.args[1].write(path.encode())
+
+    monkeypatch.setattr(storage, "_try", attempt)
+    found: list[bytes | None] = []
+    with watchdog.time_limit(60, patience=30):
+        for reading in storage.ahead(str(n) for n in range(20)):
+            try:
+                with reading() as file:
+                    found.append(file.read())
+            except FileNotFoundError:
+                found.append(None)
+    assert found == [None if n == 13 else str(n).encode() for n in range(20)]
+    assert len(tries) == 22
 
 
 class Away:
