@@ -24,6 +24,11 @@ def intersection(one: Rect, other: Rect) -> Rect:
     return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
 
 
+def mirrored(rect: Rect, width: float) -> Rect:
+    """A rectangle of a page of this width, seen in a mirror."""
+    return width - rect[2], rect[1], width - rect[0], rect[3]
+
+
 def area(rect: Rect) -> float:
     """Width times height; 0 if a side is negative."""
     return max(0.0, rect[2] - rect[0]) * max(0.0, rect[3] - rect[1])

@@ -1,15 +1,24 @@
 """What an engine returns for a page: lines of text with boxes. Plain values: importing them loads nothing heavy."""
 
+import unicodedata
 from dataclasses import dataclass, field
 
 from ocrqueue.blocks import Block
 from ocrqueue.geometry import Point, Quad
 from ocrqueue.states import Origin
 
-__all__ = ["POORLY_READ", "READ_AGAIN", "Line", "PageText", "PageWarning", "Point", "Quad", "Word"]
+__all__ = ["POORLY_READ", "READ_AGAIN", "Line", "PageText", "PageWarning", "Point", "Quad", "Word", "is_right_to_left"]
 
 POORLY_READ = 0.7  # quality below which a page counts as poorly read; see docs/results.md
 READ_AGAIN = 0.8  # quality below which another engine reads a page again; see docs/benchmarks.md
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether the first letter of a text belongs to a right-to-left script, such as Arabic or Hebrew (UAX #9, P2)."""
+    if text.isascii():
+        return False
+    strong = (kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL"))
+    return next(strong, "L") != "L"
 
 
 @dataclass(frozen=True, slots=True)

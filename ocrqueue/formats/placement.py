@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from ocrqueue.geometry import Point, Quad, point_between
+from ocrqueue.pages import is_right_to_left
 from ocrqueue.states import Origin
 from ocrqueue.storage.values import clean_text
 
@@ -130,12 +131,6 @@ def width(char: str) -> float:
     if unicodedata.east_asian_width(char) in "WF":
         return _FULL
     return _CAPITAL if char.isupper() else _OTHER
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether the first letter of a text belongs to a right-to-left script, such as Arabic or Hebrew (UAX #9, P2)."""
-    strong = (kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL"))
-    return next(strong, "L") != "L"
 
 
 def _oriented(box: list[Point], text: str) -> Quad:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ocrqueue.geometry import Point, Rect, bounds
-from ocrqueue.pages import Line
+from ocrqueue.pages import Line, is_right_to_left
 
 _FAR = 1e6  # pixels: larger coordinates are errors of an engine, and are cut to this
 _MAX_SKEW = math.radians(15)  # a line that leans more was turned on purpose, and does not count for the page
@@ -22,6 +22,7 @@ class Frame:
 
     angle: float = 0.0  # radians clockwise: the skew of the text on the page
     vertical: bool = False  # whether text is written downwards, in columns from right to left
+    leftwards: bool = False  # whether text runs to the left, as Arabic and Hebrew do: the page is seen in a mirror
 
     def place(self, point: Point) -> Point:
         """A point of the page image (in pixels) in coordinates of the layout."""
@@ -29,7 +30,8 @@ class Frame:
         if self.vertical:
             return y, -x
         cos, sin = math.cos(self.angle), math.sin(self.angle)
-        return x * cos + y * sin, y * cos - x * sin
+        along = x * cos + y * sin
+        return -along if self.leftwards else along, y * cos - x * sin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +57,15 @@ class Piece:
 
 
 def frame_of(lines: Sequence[Line]) -> Frame:
-    """How the text of a page runs: downwards where most of it does and is East Asian; else its lean, by long lines."""
+    """How the text of a page runs: downwards where most of it does and is East Asian, or to the left where most does.
+
+    Its lean is that of its long lines.
+    """
     tall = sum(len(line.text) for line in lines if _is_tall(line))
     if tall * 2 > sum(len(line.text) for line in lines):
         return Frame(vertical=True)
     leans = sorted(lean for line in lines if (lean := _lean(line)) is not None)
-    return Frame(angle=median(leans)) if len(leans) > 2 else Frame()
+    return Frame(angle=median(leans) if len(leans) > 2 else 0.0, leftwards=runs_leftwards(lines))
 
 
 def piece_of(line: Line, frame: Frame) -> Piece:
@@ -74,6 +79,11 @@ def piece_of(line: Line, frame: Frame) -> Piece:
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
     """The rectangle around a quad in coordinates of the layout; (0, 0, 0, 0) without points."""
     return bounds([frame.place(point) for point in box] or [(0.0, 0.0)])
+
+
+def runs_leftwards(lines: Iterable[Line]) -> bool:
+    """Whether more of the text of a page is in lines that run to the left than in others."""
+    return sum(len(line.text) * (1 if is_right_to_left(line.text) else -1) for line in lines) > 0
 
 
 def is_east_asian(char: str) -> bool:

@@ -91,12 +91,16 @@ def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
         return None
     share = (gap.middle - piece.left) / max(piece.width, 1.0)
     a, b, c, d = line.box
+    if frame.leftwards:
+        share = 1 - share
     above, below = point_between(a, b, share), point_between(d, c, share)
+    boxes = (a, above, below, d), (above, b, c, below)
+    first_box, second_box = boxes[::-1] if frame.leftwards else boxes
     lefts = [placed_bounds(word.box, frame)[0] for word in line.words]
     first_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x < gap.middle)
     second_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x >= gap.middle)
-    first_line = replace(line, text=first, box=(a, above, below, d), words=first_words)
-    second_line = replace(line, text=second, box=(above, b, c, below), words=second_words)
+    first_line = replace(line, text=first, box=first_box, words=first_words)
+    second_line = replace(line, text=second, box=second_box, words=second_words)
     return piece_of(first_line, frame), piece_of(second_line, frame)
 
 
@@ -133,7 +137,10 @@ def _gaps_of_white(line: Line, frame: Frame, size: float, image: "Image") -> lis
     gaps = []
     for before in np.flatnonzero(np.diff(ink) > _WIDE * size):  # index of the last column of ink before a gap
         share = (before + 1) / len(ink)
+        if frame.leftwards:
+            share = 1 - share
         offset = min(spaces, key=lambda space: abs(space / len(line.text) - share))
-        start, end = (frame.place((left + float(x), (top + bottom) / 2))[0] for x in ink[before : before + 2])
+        ends = ink[before : before + 2]
+        start, end = sorted(frame.place((left + float(x), (top + bottom) / 2))[0] for x in ends)
         gaps.append(Gap(start + 1, end, offset))
     return gaps

@@ -5,14 +5,15 @@ They classify the lines of text of a page, by the text, the drawings and the ima
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ocrqueue.geometry import Rect
+from ocrqueue.geometry import Rect, mirrored
+from ocrqueue.structure.fonts import freeing_fonts
 
 _NEEDED = ("networkx", "numpy", "onnxruntime", "pymupdf", "yaml")
 PAIRS = "pairs"  # kind of a region that the models do not know: a table of two columns without header
@@ -29,6 +30,12 @@ class Region:
     rows: tuple[float, ...] = ()  # heights of the lines between the rows of a table; empty: its grid was not recognised
     columns: tuple[float, ...] = ()  # the same between its columns
 
+    def mirrored(self, width: float) -> "Region":
+        """The region of a page of this width, seen in a mirror."""
+        members = tuple(mirrored(member, width) for member in self.members)
+        columns = tuple(width - x for x in reversed(self.columns))
+        return replace(self, box=mirrored(self.box, width), members=members, columns=columns)
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -40,6 +47,13 @@ class Slot:
     column_span: int
     box: Rect
     is_header: bool
+
+
+def mirrored_table(slots: Iterable[Slot], width: float) -> list[Slot]:
+    """The cells of a table of a page of this width, seen in a mirror: its last column is the first."""
+    slots = list(slots)
+    end = max((slot.column + slot.column_span for slot in slots), default=0)
+    return [replace(slot, column=end - slot.column - slot.column_span, box=mirrored(slot.box, width)) for slot in slots]
 
 
 def has_models() -> bool:
@@ -80,6 +94,7 @@ def _model() -> Any:
 
     pymupdf._get_layout = pymupdf.Page.get_layout  # else the import below makes a model of its own
     from pymupdf.layout import DocumentLayoutAnalyzer
+    from pymupdf.layout import pymupdf_util_ext as features
     from pymupdf.layout.onnx import common_util as sessions
 
     runtime = sessions.ort
@@ -89,6 +104,7 @@ def _model() -> Any:
     finally:
         sessions.ort = runtime
     pymupdf._get_layout = model.predict
+    features.extract_rf_features = freeing_fonts(features.extract_rf_features)
     return model
 
 

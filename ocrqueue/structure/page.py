@@ -1,7 +1,7 @@
 """The blocks of one page, from its lines and the regions that the layout models find on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ocrqueue.blocks import Block, BlockKind, Cell
@@ -17,7 +17,7 @@ from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.structure.guesses import settled
 from ocrqueue.structure.lists import bullets_among, is_item, list_items, set_depths
-from ocrqueue.structure.models import Slot, has_models, regions_of, shapes_on, tables_of
+from ocrqueue.structure.models import Slot, has_models, mirrored_table, regions_of, shapes_on, tables_of
 from ocrqueue.structure.order import in_order
 from ocrqueue.structure.pairs import with_pairs
 from ocrqueue.structure.parts import Part, parts_of
@@ -74,7 +74,11 @@ def _blocks(page: PageText, sheet: Sheet) -> tuple[Block, ...]:
     painted = _Painted()
     if sheet.is_source:
         has_tables = any(region.kind == "table" for region in regions)
-        painted = _Painted(tables_of(sheet.page) if has_tables else (), shapes_on(sheet.page))
+        shapes = [sheet.seen(shape) for shape in shapes_on(sheet.page)]
+        painted = _Painted(tables_of(sheet.page) if has_tables else (), shapes)
+    if sheet.mirrors_source:
+        regions = [region.mirrored(sheet.width) for region in regions]
+        painted = replace(painted, tables=[mirrored_table(table, sheet.width) for table in painted.tables])
     bullets = bullets_among(painted.shapes)
     known = with_pairs(settled(parts_of(texts, regions)), lambda text: is_item(text, bullets))
     parts = [item for part in known for item in list_items(part, bullets)]

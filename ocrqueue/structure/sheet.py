@@ -1,18 +1,22 @@
 """The page that the layout models see: the page of a PDF, or a page made of an image and the lines read on it.
 
-A sheet lies as the page was read: upright, its origin at the top left corner, y down. Sizes are in points.
+A sheet lies as the page was read: upright, its origin at the top left corner, y down. Sizes are in points. A page whose
+text runs to the left is seen in a mirror: columns, indents and tables then follow the rules of text that runs to the
+right, and the models, which know such text best, see more of it.
 """
 
 import contextlib
 import io
+import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ocrqueue.documents import Document
-from ocrqueue.geometry import Quad, Rect, bounds
-from ocrqueue.pages import Line, PageText
+from ocrqueue.geometry import Quad, Rect, bounds, mirrored
+from ocrqueue.layout.pieces import runs_leftwards
+from ocrqueue.pages import PageText
 from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
 
@@ -37,17 +41,30 @@ class Sheet:
     height: float
     scale: tuple[float, float]  # points per pixel of the page image, across and down
     is_source: bool  # whether it is the page of a PDF, with its fonts and drawings
+    is_mirrored: bool = False  # whether it is the page in a mirror, because its text runs to the left
 
     def rect(self, box: Quad) -> Rect:
         """The rectangle around a box in pixels of the page image."""
         (sx, sy), (left, top, right, bottom) = self.scale, bounds(box)
-        return left * sx, top * sy, right * sx, bottom * sy
+        return self._turned((left * sx, top * sy, right * sx, bottom * sy))
 
     def quad(self, rect: Rect) -> Quad:
         """A rectangle of the sheet in pixels of the page image."""
-        sx, sy = self.scale
-        left, top, right, bottom = rect[0] / sx, rect[1] / sy, rect[2] / sx, rect[3] / sy
+        (sx, sy), placed = self.scale, self._turned(rect)
+        left, top, right, bottom = placed[0] / sx, placed[1] / sy, placed[2] / sx, placed[3] / sy
         return (left, top), (right, top), (right, bottom), (left, bottom)
+
+    @property
+    def mirrors_source(self) -> bool:
+        """Whether what is found on `page` still has to be mirrored. A page that was made shows the mirror image."""
+        return self.is_mirrored and self.is_source
+
+    def seen(self, rect: Rect) -> Rect:
+        """A rectangle of `page` as it is on the sheet."""
+        return mirrored(rect, self.width) if self.mirrors_source else rect
+
+    def _turned(self, rect: Rect) -> Rect:
+        return mirrored(rect, self.width) if self.is_mirrored else rect
 
 
 @contextlib.contextmanager
@@ -64,18 +81,21 @@ def sheet_of(
 
     read = sum(len(line.text) for line in page.lines if line.origin == Origin.OCR)
     total = sum(len(line.text) for line in page.lines)
-    pdf = getattr(document, "pdf", None)
+    pdf, is_mirrored = getattr(document, "pdf", None), runs_leftwards(page.lines)
     if not (facts.width and facts.height):
         yield None
     elif pdf is not None and read < total * (_FEW if image else 1) and facts.rotation % 90 == 0:
         with _source(pymupdf, pdf, number, int(facts.rotation)) as source:
             width, height = source.rect.width, source.rect.height
-            yield Sheet(source, width, height, (width / facts.width, height / facts.height), is_source=True)
+            scales = width / facts.width, height / facts.height
+            yield Sheet(source, width, height, scales, is_source=True, is_mirrored=is_mirrored)
     elif image is not None:
         scale = _scale(facts)
         size = facts.width * scale, facts.height * scale
-        with _made_page(pymupdf, _jpeg(image, size), size, page.lines, scale) as made:
-            yield Sheet(made, *size, (scale, scale), is_source=False)
+        sheet = Sheet(None, *size, (scale, scale), is_source=False, is_mirrored=is_mirrored)
+        placed = [(line.text, sheet.rect(line.box)) for line in page.lines]
+        with _made_page(pymupdf, _jpeg(image, size, is_mirrored), size, placed) as made:
+            yield replace(sheet, page=made)
     else:
         yield None
 
@@ -103,12 +123,14 @@ def _scale(facts: PageFacts) -> float:
     return _A4 / longer
 
 
-def _jpeg(image: "Image", size: tuple[float, float]) -> tuple[bytes, int, int]:
+def _jpeg(image: "Image", size: tuple[float, float], is_mirrored: bool) -> tuple[bytes, int, int]:
     """The image as JPEG with its width and height in pixels, at most `_IMAGE_DPI` on a page of this size in points."""
     from PIL import Image as Pillow
 
     wanted = max(1, round(size[0] * _IMAGE_DPI / 72)), max(1, round(size[1] * _IMAGE_DPI / 72))
     small = image if image.width <= wanted[0] else image.resize(wanted, Pillow.Resampling.LANCZOS, reducing_gap=2.0)
+    if is_mirrored:
+        small = small.transpose(Pillow.Transpose.FLIP_LEFT_RIGHT)
     file = io.BytesIO()
     small.convert("RGB").save(file, "JPEG", quality=_QUALITY)
     return file.getvalue(), small.width, small.height
@@ -118,7 +140,7 @@ def _jpeg(image: "Image", size: tuple[float, float]) -> tuple[bytes, int, int]:
 def _made() -> tuple[Any, Any, int]:
     """A PDF for made pages, a font with the characters of most scripts, and the number of its object in the PDF.
 
-    One PDF for all pages: the models never free a font that they have seen, 3.5 MB for each PDF.
+    One PDF for all pages: the font has 3.5 MB.
     """
     from ocrqueue.documents.pdf.mupdf import pymupdf
 
@@ -128,9 +150,9 @@ def _made() -> tuple[Any, Any, int]:
 
 @contextlib.contextmanager
 def _made_page(
-    pymupdf: Any, image: tuple[bytes, int, int], size: tuple[float, float], lines: Sequence[Line], scale: float
+    pymupdf: Any, image: tuple[bytes, int, int], size: tuple[float, float], lines: Sequence[tuple[str, Rect]]
 ) -> Iterator[Any]:
-    """A page of this size in points, with an image and lines on it. Afterwards nothing of it remains in memory.
+    """A page of this size in points, with an image and lines on it. Afterwards hardly anything of it is in memory.
 
     Written without PyMuPDF's `insert_image`, which remembers images that are gone, and `insert_text`, which writes the
     contents of the page anew for each line.
@@ -143,7 +165,7 @@ def _made_page(
     )
     picture = _add(pdf, entries, jpeg)
     pdf.xref_set_key(picture, "Filter", "/DCTDecode")  # after the stream, which removes it
-    drawing = f"q {size[0]:.3f} 0 0 {size[1]:.3f} 0 0 cm /image Do Q\n" + _text(font, lines, scale, size[1])
+    drawing = f"q {size[0]:.3f} 0 0 {size[1]:.3f} 0 0 cm /image Do Q\n" + _text(font, lines, size[1])
     contents = _add(pdf, "", drawing.encode())
     resources = f"<< /Font << /read {font_xref} 0 R >> /XObject << /image {picture} 0 R >> >>"
     pdf.xref_set_key(page.xref, "Resources", resources)
@@ -166,17 +188,28 @@ def _add(pdf: Any, entries: str, stream: bytes) -> int:
     return xref
 
 
-def _text(font: Any, lines: Sequence[Line], scale: float, page_height: float) -> str:
-    """Operators that draw lines as invisible text (ISO 32000-1, 9.3.6), each as wide and high as its box."""
+def _glyph(font: Any, char: str) -> int:
+    """The number of a character's glyph; of a digit or a small letter in its place, where the font has no such script.
+
+    The models look at digits, marks and capitals, not at words.
+    """
+    found = font.has_glyph(ord(char))
+    if not found:
+        kind = unicodedata.category(char)[0]
+        found = font.has_glyph(ord({"N": "0", "L": "x", "M": "x"}.get(kind, "'")))
+    return int(found)
+
+
+def _text(font: Any, lines: Sequence[tuple[str, Rect]], page_height: float) -> str:
+    """Operators that draw lines as invisible text (ISO 32000-1, 9.3.6), each as wide and high as its box in points."""
     drawn = []
-    for line in lines:
-        left, top, right, bottom = (side * scale for side in bounds(line.box))
+    for line, (left, top, right, bottom) in lines:
         height, width = bottom - top, right - left
-        text = " ".join(line.text.split())
+        text = " ".join(line.split())
         natural = font.text_length(text, fontsize=height) if height > 0 else 0.0
         if natural <= 0 or width <= 0:
             continue
-        glyphs = "".join(f"{font.has_glyph(ord(char)):04x}" for char in text)
+        glyphs = "".join(f"{_glyph(font, char):04x}" for char in text)
         baseline, stretch = page_height - (bottom - _SUNK * height), width / natural
         drawn.append(f"/read {height:.3f} Tf {stretch:.5f} 0 0 1 {left:.3f} {baseline:.3f} Tm <{glyphs}> Tj")
     return "BT 3 Tr " + "\n".join(drawn) + " ET"

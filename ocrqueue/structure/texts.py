@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocrqueue.geometry import Rect
-from ocrqueue.pages import Line
+from ocrqueue.pages import Line, is_right_to_left
 from ocrqueue.states import Origin
 from ocrqueue.structure.sheet import Sheet
 
@@ -46,9 +46,9 @@ class Text:
 
 def texts_of(lines: Sequence[Line], sheet: Sheet) -> list[Text]:
     """The lines that contain text."""
-    printed = _Pieces(_spans(sheet.page) if sheet.is_source else ())
+    printed = _Pieces(_spans(sheet) if sheet.is_source else ())
     lacks_words = any(not line.words for line in lines)
-    words = _Pieces(_words(sheet.page) if sheet.is_source and lacks_words else ())
+    words = _Pieces(_words(sheet) if sheet.is_source and lacks_words else ())
     return [_text(i, line, sheet, printed, words) for i, line in enumerate(lines) if line.text.strip()]
 
 
@@ -70,19 +70,23 @@ def _middle(piece: Piece) -> float:
     return (piece.box[1] + piece.box[3]) / 2
 
 
-def _spans(page: Any) -> list[Piece]:
+def _spans(sheet: Sheet) -> list[Piece]:
     """The pieces of the page that are printed in one font."""
-    blocks = page.get_text("dict", flags=0)["blocks"]
+    blocks = sheet.page.get_text("dict", flags=0)["blocks"]
     spans = [span for block in blocks for line in block.get("lines", ()) for span in line["spans"]]
-    return [Piece(s["text"], tuple(s["bbox"]), float(s["size"]), _is_bold(s)) for s in spans if s["text"].strip()]
+    return [
+        Piece(s["text"], sheet.seen(tuple(s["bbox"])), float(s["size"]), _is_bold(s))
+        for s in spans
+        if s["text"].strip()
+    ]
 
 
 def _is_bold(span: dict[str, Any]) -> bool:
     return bool(span["flags"] & _BOLD or _BOLD_NAME.search(span["font"]))
 
 
-def _words(page: Any) -> list[Piece]:
-    return [Piece(word[4], tuple(word[:4])) for word in page.get_text("words")]
+def _words(sheet: Sheet) -> list[Piece]:
+    return [Piece(word[4], sheet.seen(tuple(word[:4]))) for word in sheet.page.get_text("words")]
 
 
 def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces) -> Text:
@@ -92,10 +96,9 @@ def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces
     )  # its box is the line's, which is wider than the print
     own = () if is_alone else tuple(Piece(word.text, sheet.rect(word.box)) for word in line.words)
     if not own:
-        found = words.within(box)
-        own = tuple(found) if "".join(p.text for p in found) == "".join(line.text.split()) else ()
+        own = _in_text_order(words.within(box), line.text)
     is_even = not own
-    own = own or _even_words(line.text, box)
+    own = own or _even_words(line.text, box, is_right_to_left(line.text) == sheet.is_mirrored)
     spans = printed.within(box) if line.origin == Origin.TEXT_LAYER else []
     if not spans:
         return Text(index, line.text, box, own, _READ_SIZE * (box[3] - box[1]), None, is_even)
@@ -104,9 +107,27 @@ def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces
     return Text(index, line.text, box, own, size, 2 * sum(len(s.text) for s in spans if s.is_bold) > total, is_even)
 
 
-def _even_words(text: str, box: Rect) -> tuple[Piece, ...]:
-    """The words of a line as if all characters had the same width."""
+def _in_text_order(found: Sequence[Piece], text: str) -> tuple[Piece, ...]:
+    """The words found in a line from left to right, in the order of its text; () if they are other words.
+
+    The orders differ in a line that mixes directions, such as English words or numbers in Hebrew.
+    """
+    if "".join(piece.text for piece in found) == "".join(text.split()):
+        return tuple(found)
+    places: dict[str, list[Piece]] = {}
+    for piece in reversed(found):
+        places.setdefault(piece.text, []).append(piece)
+    ordered = [places[word].pop() if places.get(word) else None for word in text.split()]
+    known = tuple(piece for piece in ordered if piece)
+    return known if len(known) == len(ordered) == len(found) else ()
+
+
+def _even_words(text: str, box: Rect, runs_right: bool) -> tuple[Piece, ...]:
+    """The words of a line as if all characters had the same width. `runs_right`: the first one is at the left."""
     left, top, right, bottom = box
     step = (right - left) / len(text)
-    found = re.finditer(r"\S+", text)
-    return tuple(Piece(m[0], (left + m.start() * step, top, left + m.end() * step, bottom)) for m in found)
+    words = []
+    for match in re.finditer(r"\S+", text):
+        start, end = match.span() if runs_right else (len(text) - match.end(), len(text) - match.start())
+        words.append(Piece(match[0], (left + start * step, top, left + end * step, bottom)))
+    return tuple(words)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import cos, radians, sin
+from string import ascii_letters
 
 from ocrqueue.layout import arrange
 from ocrqueue.pages import Line, PageText, Word
@@ -29,6 +30,28 @@ def with_words(given, *parts):
     """The line with words at `parts`: (text, left, right) of each word."""
     top, bottom = given.box[0][1], given.box[2][1]
     return replace(given, words=tuple(Word(text, box(left, top, right, bottom)) for text, left, right in parts))
+
+
+def in_hebrew(text):
+    """The text with a Hebrew letter for each Latin one."""
+    return text.translate({ord(c): chr(0x5D0 + i % 22) for i, c in enumerate(ascii_letters)})
+
+
+def leftwards(lines, width):
+    """The lines in Hebrew letters, on a page of this width that is mirrored: its text runs to the left."""
+
+    def mirrored(quad):
+        return tuple((width - x, y) for x, y in (quad[1], quad[0], quad[3], quad[2]))
+
+    return [
+        replace(
+            x,
+            text=in_hebrew(x.text),
+            box=mirrored(x.box),
+            words=tuple(replace(w, text=in_hebrew(w.text), box=mirrored(w.box)) for w in x.words),
+        )
+        for x in lines
+    ]
 
 
 def turned(lines, degrees):

@@ -19,6 +19,7 @@ _UNSPACED = re.compile(
     "\uff00-\uffef\U00020000-\U0003ffff]"
 )
 
+FIRST_LEFTWARDS = "\u0590"  # scripts that are written to the left begin at this code: Hebrew
 ACCENTS = {  # by an accent as a character of its own: the combining character
     "`": "\u0300", "´": "\u0301", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303", "¯": "\u0304",
     "˘": "\u0306", "˙": "\u0307", "¨": "\u0308", "˚": "\u030a", "˝": "\u030b", "ˇ": "\u030c", "¸": "\u0327",

@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from statistics import median
 from typing import NamedTuple
 
-from ocrqueue.documents.pdf.characters import is_unspaced
+from ocrqueue.documents.pdf.characters import FIRST_LEFTWARDS, is_unspaced
 
 # Gaps are in font sizes, more than the usual gap of the line, so that widely set letters are no words. The limits were
 # chosen on every second born-digital PDF of the corpus, with its spaces taken away, and checked on the others.
@@ -30,7 +30,7 @@ class Letter(NamedTuple):
 
 
 def missing_spaces(line: Sequence[Letter]) -> set[int]:
-    """The indexes of the letters of a line before which a space is missing. Lines are read from left to right."""
+    """The indexes of the letters of a line before which a space is missing."""
     gaps = {index: gap for index, gap in _gaps(line) if gap is not None}
     if max(gaps.values(), default=0.0) <= _TIGHT:
         return set()
@@ -46,10 +46,16 @@ def missing_spaces(line: Sequence[Letter]) -> set[int]:
 
 
 def _gaps(line: Sequence[Letter]) -> Iterator[tuple[int, float | None]]:
-    """For each letter after another one: the gap between them, in font sizes. None for white space."""
+    """For each letter after another one: the gap between them, in font sizes. None for white space.
+
+    A letter of Arabic or Hebrew is at the left of the one before it.
+    """
     for index, (before, letter) in enumerate(pairwise(line), 1):
         is_gap = not (before.text.isspace() or letter.text.isspace())
-        yield index, (letter.left - before.right) / max(before.size, letter.size, 1.0) if is_gap else None
+        gap = letter.left - before.right
+        if max(before.text, letter.text) >= FIRST_LEFTWARDS:
+            gap = max(gap, before.left - letter.right)
+        yield index, gap / max(before.size, letter.size, 1.0) if is_gap else None
 
 
 def _may_part(before: Letter, letter: Letter) -> bool:

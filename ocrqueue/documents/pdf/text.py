@@ -1,17 +1,18 @@
 """The visible text of a PDF page, line by line. Boxes are in points of the upright page."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
-from ocrqueue.documents.pdf.characters import ACCENTS, accented, is_unspaced, readable
+from ocrqueue.documents.pdf.characters import ACCENTS, FIRST_LEFTWARDS, accented, is_unspaced, readable
 from ocrqueue.documents.pdf.gaps import Letter, missing_spaces
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
 from ocrqueue.geometry import Quad, Rect, union
+from ocrqueue.pages import is_right_to_left
 
 MAX_CHARACTERS = 100_000  # per page; a page full of 4 point type has 40,000
 MAX_PAINTED = 200_000  # painted objects per page
@@ -19,6 +20,7 @@ MAX_PAINTED = 200_000  # painted objects per page
 # Without TEXT_CID_FOR_UNKNOWN_UNICODE: a character without a Unicode value becomes U+FFFD, not its code.
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP
 _LEVEL = 0.9999  # the cosine of a direction; from here on a line counts as level
+_NO_WIDTH = 0.01  # points: a character less wide has no width of its own
 _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
 _BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
 _LAST_SPACED = "\u0dff"  # scripts up to this code put spaces between words: most characters need no closer look
@@ -71,10 +73,12 @@ def page_contents(page: Any) -> PageContents | None:
 
 
 def _lines(stext: Any) -> Iterator[dict[str, Any]]:
-    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters."""
+    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters, ligatures in order."""
     for block in stext.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
-            _put_accents([char for span in line["spans"] for char in span["chars"]])
+            chars = [char for span in line["spans"] for char in span["chars"]]
+            _put_accents(chars)
+            _turn_ligatures(chars)
             yield line
 
 
@@ -87,6 +91,24 @@ def _put_accents(chars: list[dict[str, Any]]) -> None:
         left, _, right, _ = letter["bbox"]
         if whole and left <= (accent["bbox"][0] + accent["bbox"][2]) / 2 <= right:
             accent["c"], letter["c"] = _NOTHING, whole
+
+
+def _turn_ligatures(chars: list[dict[str, Any]]) -> None:
+    """Put the letters of each Arabic ligature in order: MuPDF turns their order with that of the line.
+
+    Letters without width stand at the right edge of the one that has the width of the ligature.
+    """
+    start = 0
+    for index, char in enumerate(chars):
+        left, _, right, _ = char["bbox"]
+        if char["c"] >= FIRST_LEFTWARDS and char["c"].isalpha():
+            if right - left < _NO_WIDTH:
+                continue
+            parts = chars[start : index + 1]
+            if all(abs(part["bbox"][0] - right) < _NO_WIDTH for part in parts[:-1]):
+                for part, text in zip(parts, [part["c"] for part in reversed(parts)], strict=True):
+                    part["c"] = text
+        start = index + 1
 
 
 def _is_repeated(run: TextRun, runs: list[TextRun]) -> bool:
@@ -111,6 +133,8 @@ def _run(line: dict[str, Any], spans: list[tuple[dict[str, Any], list[bool]]]) -
         fonts[span["font"]] = fonts.get(span["font"], "") + text
         boxes += map(frame.boxes_of(span), span["chars"])
         letters += [Letter(c, box[0], box[2], span["size"]) for c, box in zip(text, boxes[-len(text) :], strict=True)]
+    first = _ends_before(letters)
+    letters, boxes = letters[first:] + letters[:first], boxes[first:] + boxes[:first]
     spaced = set[int]() if line["wmode"] else missing_spaces(letters)
     words: list[_Letters] = []
     starts_word = True
@@ -131,6 +155,20 @@ def _run(line: dict[str, Any], spans: list[tuple[dict[str, Any], list[bool]]]) -
     boxes = [union(word.boxes) for word in words]
     readable_words = tuple((text, frame.quad(box)) for text, box in zip(texts, boxes, strict=True) if text)
     return TextRun(readable(whole), frame.quad(union(boxes)), readable_words, fonts)
+
+
+def _ends_before(letters: Sequence[Letter]) -> int:
+    """How many marks, such as a full stop, are given before a line that runs to the left, though they end it.
+
+    Browsers print such a mark by itself, and MuPDF puts what is at the left first.
+    """
+    if max((letter.text for letter in letters), default="") < FIRST_LEFTWARDS:
+        return 0
+    marks = list(takewhile(lambda letter: not letter.text.isalnum(), letters))
+    rest = [letter for letter in letters[len(marks) :] if not letter.text.isspace()]
+    if not marks or not rest or not is_right_to_left("".join(letter.text for letter in rest)):
+        return 0
+    return len(marks) if max(mark.right for mark in marks) <= min(letter.right for letter in rest) else 0
 
 
 @dataclass(slots=True)

@@ -7,13 +7,13 @@ from typing import Any, TextIO
 
 from ocrqueue.blocks import BlockKind
 from ocrqueue.formats.hocr import language_of
-from ocrqueue.formats.placement import is_right_to_left
 from ocrqueue.formats.structured.figures import Figure, with_captions
 from ocrqueue.formats.structured.flow import PageStart, Part, flow
 from ocrqueue.formats.structured.grid import grid_of
 from ocrqueue.formats.structured.html_table import html_table
 from ocrqueue.formats.structured.markers import Number, is_bullet, number_of
 from ocrqueue.formats.structured.notes import MARK
+from ocrqueue.pages import is_right_to_left
 from ocrqueue.storage.values import clean_text
 
 _DEEPEST = 6  # levels of headings

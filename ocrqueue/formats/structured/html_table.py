@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from html import escape
 
 from ocrqueue.blocks import Cell
-from ocrqueue.formats.placement import is_right_to_left
 from ocrqueue.formats.structured.grid import Grid, cell_lines
+from ocrqueue.pages import is_right_to_left
 
 
 def html_table(grid: Grid) -> Iterator[str]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.geometry import Quad, bounds
+from ocrqueue.pages import is_right_to_left
 from ocrqueue.structure.joining.captions import with_captions
 from ocrqueue.structure.joining.headings import levels_of
 from ocrqueue.structure.joining.lists import Depths
@@ -143,8 +144,10 @@ def _is_elsewhere(before: Block, block: Block) -> bool:
 
 
 def _is_full(block: Block, boxes: Sequence[Quad]) -> bool:
-    """Whether the last of several lines of a block ends at its right edge."""
+    """Whether the last of several lines of a block ends at its edge: the left one if it runs to the left."""
     if block.box is None or len(block.lines) < 2 or block.lines[-1] >= len(boxes):
         return False
     left, _, right, _ = bounds(block.box)
-    return bounds(boxes[block.lines[-1]])[2] >= right - _FULL * (right - left)
+    line = bounds(boxes[block.lines[-1]])
+    rest = line[0] - left if is_right_to_left(block.text) else right - line[2]
+    return rest <= _FULL * (right - left)

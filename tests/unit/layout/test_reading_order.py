@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from ocrqueue.layout import arrange
 from ocrqueue.pages import Line, PageText, Word
-from tests.support.pagemaker import PITCH, box, column, line, order, texts, turned, with_words
+from tests.support.pagemaker import PITCH, box, column, leftwards, line, order, texts, turned, with_words
 
 LEFT = column("left", 100, 200, 12)
 RIGHT = column("right", 540, 215, 12)
@@ -160,6 +160,33 @@ def test_columns_written_downwards_are_read_from_right_to_left():
 def test_latin_text_in_tall_boxes_is_not_written_downwards():
     tall = [Line(f"row {n}", box(100 + 200 * n, 100, 130 + 200 * n, 300)) for n in range(4)]
     assert order(tall) == texts(tall)
+
+
+def test_columns_of_text_that_runs_to_the_left_are_read_from_right_to_left():
+    right, left = leftwards(LEFT, 1000), leftwards(RIGHT, 1000)
+    assert right[0].box[0][0] > left[0].box[1][0]
+    assert order(left + right) == texts(right + left)
+    assert order(turned(left + right, 3)) == texts(right + left)
+
+
+def test_a_table_in_text_that_runs_to_the_left_is_read_from_the_right():
+    rows = [line(f"{word} {i}", 100 + 400 * j, 200 + 60 * i) for i in range(4) for j, word in enumerate(("cup", "pot"))]
+    assert order(leftwards(rows, 1000)) == texts(leftwards(rows, 1000))
+
+
+def test_a_line_across_the_gutter_that_runs_to_the_left_begins_with_its_right_part():
+    joined = with_words(
+        line("the end of one the start of two", 100, 560, width=840), ("the", 100, 150), ("end", 160, 210),
+        ("of", 220, 260), ("one", 440, 498), ("the", 542, 600), ("start", 610, 700),
+        ("of", 710, 740), ("two", 750, 938),
+    )  # fmt: skip
+    page = arrange(PageText(leftwards([*LEFT, *RIGHT, joined], 1000)))
+    first, second = page.lines[12], page.lines[25]
+    ends = leftwards([line("the end of one", 100, 560), line("the start of two", 100, 560)], 1000)
+    assert texts((first, second)) == texts(ends)
+    assert first.box == box(480, 560, 900, 580)
+    assert second.box == box(60, 560, 480, 580)
+    assert (len(first.words), len(second.words)) == (4, 4)
 
 
 def test_lines_of_a_text_layer_are_read_the_same_way():

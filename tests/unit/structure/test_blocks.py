@@ -1,6 +1,9 @@
 """The blocks that the layout models find on whole pages."""
 
+from dataclasses import replace
+
 import pytest
+from PIL import Image
 
 from ocrqueue.blocks import BlockKind
 from ocrqueue.documents import open_document
@@ -8,6 +11,7 @@ from ocrqueue.limits import Limits
 from ocrqueue.pages import Line, PageText
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.structure import find_blocks
+from tests.support.pagemaker import in_hebrew, leftwards
 from tests.unit.structure.pages import PROSE, ROWS, Sketch, blocks_of, read, scanned
 
 
@@ -100,6 +104,37 @@ def test_a_page_that_was_read_by_ocr_needs_no_document(report):
     assert [cell.text for cell in table.cells] == [cell for row in ROWS for cell in row]
     assert all(block.is_bold is None for block in blocks)
     assert find_blocks(None, 1, page, facts, image) == blocks  # nothing of the first page is left
+
+
+def test_a_scan_whose_text_runs_to_the_left(report):
+    """The same page in a mirror, in Hebrew letters: the first column of its table is at the right."""
+    image, page, facts = scanned(report)
+    expected = find_blocks(None, 1, page, facts, image)
+    mirrored = PageText(leftwards(page.lines, image.width))
+    blocks = find_blocks(None, 1, mirrored, facts, image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    assert_complete(blocks, page.lines)
+    for kind in (BlockKind.HEADING, BlockKind.PAGE_FOOTER):
+        assert [block.lines for block in of_kind(blocks, kind)] == [block.lines for block in of_kind(expected, kind)]
+    (table,), (seen,) = of_kind(expected, BlockKind.TABLE), of_kind(blocks, BlockKind.TABLE)
+    assert [(cell.row, cell.column, cell.text) for cell in seen.cells] == [
+        (cell.row, cell.column, in_hebrew(cell.text)) for cell in table.cells
+    ]
+    assert seen.cells[0].box[0][0] > seen.cells[1].box[0][0]
+
+
+def test_a_table_of_a_pdf_whose_text_runs_to_the_left_begins_at_the_right(tmp_path):
+    """A page in Latin letters, of which lines in Hebrew say that it runs to the left."""
+    sketch = Sketch()
+    sketch.paragraph()
+    sketch.table()
+    document, page, facts = read(sketch.save(tmp_path / "page.pdf"))
+    lines = [replace(line, text=in_hebrew(line.text)) for line in page.lines]
+    with document:
+        blocks = find_blocks(document, 1, PageText(lines), facts)
+    (table,) = of_kind(blocks, BlockKind.TABLE)
+    first = [cell.text for cell in table.cells if cell.row == 0]
+    assert first == list(ROWS[0][::-1])
+    assert table.cells[0].box[0][0] > table.cells[1].box[0][0]
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])

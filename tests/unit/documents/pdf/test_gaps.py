@@ -37,6 +37,13 @@ def test_widely_set_letters_are_no_words():
     assert spaced(line("Chapter", "one", gap=0.4, spacing=0.14)) == "Chapter one"
 
 
+def test_letters_that_run_to_the_left_have_their_gaps_at_the_left():
+    words = line("שלום", "רב", gap=0.0)
+    assert spaced([letter._replace(left=-letter.right, right=-letter.left) for letter in words]) == "שלוםרב"
+    number = [Letter(c, x, x + 5, SIZE) for c, x in (*zip("שלום", (95, 90, 85, 80), strict=True), ("1", 40), ("2", 45))]
+    assert spaced(number) == "שלום 12"
+
+
 def test_what_is_no_letter_is_left_alone():
     assert spaced(line("a", "+", ".", ".", gap=0.3)) == "a+.."
     assert spaced(line("日本", "語の", gap=0.3)) == "日本語の"
