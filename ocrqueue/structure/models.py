@@ -68,7 +68,9 @@ def has_models() -> bool:
 def regions_of(page: Any) -> list[Region]:
     """The regions of a page of PyMuPDF that is not rotated. Raises what the models raise."""
     with _lock:
-        page.layout_information = _model().predict(page, return_raw=True)
+        model = _model()
+        page.layout_information = model.predict(page, return_raw=True)
+        _forget_page(model._model.feature_extractor)
     return [_region(group) for group in page.layout_information or ()]
 
 
@@ -106,6 +108,13 @@ def _model() -> Any:
     pymupdf._get_layout = model.predict
     features.extract_rf_features = freeing_fonts(features.extract_rf_features)
     return model
+
+
+def _forget_page(extractor: Any) -> None:
+    """Remove what the models computed of the image of a page: 60 MB, which they would keep until the next page."""
+    for name, value in vars(extractor).items():
+        if hasattr(value, "nbytes"):
+            setattr(extractor, name, None)
 
 
 def _one_thread(runtime: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Fonts of pages that the layout models have seen can be freed."""
+"""What the layout models saw of a page can be freed."""
 
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.structure.fonts import fonts_of
-from ocrqueue.structure.models import regions_of
+from ocrqueue.structure.models import _model, regions_of
 from tests.unit.structure.pages import PROSE, Sketch
 
 
@@ -20,3 +20,12 @@ def test_the_models_keep_no_fonts(tmp_path):
         assert regions_of(page)
         assert fonts[0].refs == before
         del text
+
+
+def test_the_models_keep_nothing_of_the_image(tmp_path):
+    sketch = Sketch()
+    sketch.paragraph()
+    with pymupdf.open(sketch.save(tmp_path / "page.pdf")) as pdf:
+        assert regions_of(pdf[0])
+    held = [value for value in vars(_model()._model.feature_extractor).values() if hasattr(value, "nbytes")]
+    assert not held
