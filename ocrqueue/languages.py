@@ -10,14 +10,20 @@ from functools import lru_cache
 
 from ocrqueue.errors import InvalidOptions
 
-# Names that are no tags: RapidOCR's, which earlier versions took, and Tesseract's.
+# Names that are no tags: RapidOCR's, which earlier versions took, Tesseract's, and EasyOCR's, which clients of docling
+# send.
 _OTHER_NAMES = {
     "ch": "zh",
+    "ch_sim": "zh",
+    "ch_tra": "zh-Hant",
+    "chinese": "zh",
     "chinese_cht": "zh-Hant",
+    "english": "en",
     "french": "fr",
     "german": "de",
     "japan": "ja",
     "korean": "ko",
+    "rs_cyrillic": "sr",
     "rs_latin": "sr-Latn",
     "chi_sim": "zh",
     "chi_tra": "zh-Hant",
@@ -26,7 +32,7 @@ _OTHER_NAMES = {
     "nn": "no",
 }
 _NONE = ("und", "mul", "mis", "zxx")  # undetermined, several, without a code, not a language
-_USUAL = {"grc": "Grek"}  # langcodes says Cypriot
+_USUAL = {"grc": "Grek", "ko": "Hang"}  # langcodes says Cypriot, and Hangul with Chinese characters
 
 
 def parse(given: str) -> tuple[str, ...]:

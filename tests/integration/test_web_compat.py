@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
@@ -93,6 +94,17 @@ def test_docling_gets_the_formats_and_pages_that_it_asked_for(web: Web, key: str
     assert document["md_content"].startswith("<!-- page 2 -->")
     assert document["text_content"].strip() == "Second page"
     assert (document["json_content"], document["html_content"]) == (None, None)
+
+
+def test_docling_may_name_several_languages(web: Web, key: str) -> None:
+    def converted(*names: str) -> dict[str, Any]:
+        with web.client(key) as http:
+            files = {"files": ("two.pdf", two_pages())}
+            answer: dict[str, Any] = http.post("/v1/convert/file", files=files, data={"ocr_lang": names}).json()
+            return answer
+
+    assert converted("english", "deu")["status"] == converted("auto")["status"] == "success"
+    assert "no served engine reads en, el" in converted("en", "el")["detail"]
 
 
 def test_docling_converts_a_document_in_the_body(web: Web, key: str) -> None:

@@ -36,9 +36,9 @@ def test_bcp_47_and_iso_639_names_of_a_language_are_one(given: str, names: tuple
 
 
 @pytest.mark.parametrize(
-    ("given", "name"), [("german", "de"), ("ch", "zh"), ("chi_tra", "zh-Hant"), ("frk", "de-Latf")]
+    ("given", "name"), [("german", "de"), ("ch", "zh"), ("chi_tra", "zh-Hant"), ("frk", "de-Latf"), ("ch_sim", "zh")]
 )
-def test_names_of_rapidocr_and_tesseract_are_taken_too(given: str, name: str) -> None:
+def test_names_of_other_programs_are_taken_too(given: str, name: str) -> None:
     assert languages.parse(given) == (name,)
 
 

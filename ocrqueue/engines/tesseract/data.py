@@ -30,7 +30,7 @@ SCRIPTS = {
 # Languages whose data is not named by ISO 639-2/T.
 _NAMES = {"zh": "chi_sim", "zh-Hant": "chi_tra", "de-Latf": "frk", "ku": "kmr"}
 # Scripts whose data has Latin letters. With other data, Latin words would be read as words in the other script.
-_WITH_LATIN = frozenset({"Latn", "Latf", "Hans", "Hant", "Jpan", "Kore", "Hang"})
+_WITH_LATIN = frozenset({"Latn", "Latf", "Hans", "Hant", "Jpan", "Hang"})
 _ALSO = {"deu_latf": "de-Latf", "deu_frak": "de-Latf"}  # data under other names
 
 

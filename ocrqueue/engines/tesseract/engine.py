@@ -121,16 +121,23 @@ class Tesseract:
         part = doubtful_part(page, found.lines)
         sure = {lang: self._confidence(lang, part) for lang in others(scan(self._settings.folder).files, [used])}
         best = max(sure, key=lambda lang: sure[lang], default=used)
-        if best == used or sure[best] < self._confidence(used, part) + _SURER:
+        if best == used or sure[best] < self._confidence(used, part, anyway=True) + _SURER:
             return found
         again = self._try(self._reader(best), page)
         is_better = isinstance(again, PageText) and (again.confidence or 0.0) > (found.confidence or 0.0)
         return again if is_better else found
 
-    def _confidence(self, lang: str, part: "Image") -> float:
-        """The confidence with which Tesseract reads a part of a page in a language; 0 if it cannot."""
+    def _confidence(self, lang: str, part: "Image", anyway: bool = False) -> float:
+        """The confidence with which Tesseract reads a part of a page in a language.
+
+        0 if it cannot, or if the part does not seem to be written in the language's script, unless `anyway`.
+        """
+        from ocrqueue.engines.tesseract.script import seems_written_in
+
         found = self._try(self._reader(lang), part)
-        return (found.confidence or 0.0) if isinstance(found, PageText) else 0.0
+        if isinstance(found, PageError) or not (anyway or seems_written_in(lang, found.lines)):
+            return 0.0
+        return found.confidence or 0.0
 
     def _guess(self, page: "Image") -> str | None:
         """A language for a page whose script is not that of the languages in the settings; None: read with those."""

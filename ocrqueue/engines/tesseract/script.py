@@ -4,6 +4,7 @@ That data does not know a page with words in two scripts. Where a page was read 
 read in every other script, and the page in the one that fits.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 _DATA = "osd"
 _PART = 8  # a page is as high as so many parts
+# Share of the letters of a part that are not Latin: 0.28 and more in the right script. Data for another script reads
+# the Latin words of a page, too, sometimes with higher confidence; then it has up to 0.08.
+_ENOUGH = 0.15
+_LATIN = ("Latn", "Latf")
 _CODES = {name: code for code, name in SCRIPTS.items()} | {"Han": "Hans", "Korean": "Hang"}  # by Tesseract's names
 
 
@@ -64,6 +69,14 @@ def others(files: Mapping[str, str], known: Iterable[str]) -> list[str]:
     """A language out of `files` for each script that the languages `known` are not written in."""
     left = {languages.script_of(name) for name in files} - {languages.script_of(name) for name in known}
     return [language for script in sorted(left) if (language := language_in(script, files))]
+
+
+def seems_written_in(lang: str, lines: Sequence[Line]) -> bool:
+    """Whether lines that were read as `lang` have its letters, and not just Latin ones, which its data has, too."""
+    if languages.script_of(lang) in _LATIN:
+        return True
+    letters = [letter for line in lines for letter in line.text if letter.isalpha()]
+    return sum(not unicodedata.name(letter, "").startswith("LATIN") for letter in letters) >= _ENOUGH * len(letters)
 
 
 def doubtful_part(page: "Image", lines: Sequence[Line]) -> "Image":

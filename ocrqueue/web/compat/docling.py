@@ -152,8 +152,10 @@ def _parameters(options: Mapping[str, Any]) -> Parameters:
         raise ApiError("invalid_request", "to_formats must be a list")
     found: Parameters = {}
     languages = options.get("ocr_lang") or []
-    if isinstance(languages, list) and len(languages) == 1:
-        found["lang"] = str(languages[0])
+    if not isinstance(languages, list) or not all(isinstance(name, str) for name in languages):
+        raise ApiError("invalid_request", "ocr_lang must be a list of languages")
+    if languages and languages != ["auto"]:
+        found["lang"] = "+".join(name.strip() for name in languages)
     if str(options.get("force_ocr", "")).lower() == "true":
         found["text_layer"] = "ignore"
     pages = options.get("page_range") or []

@@ -87,6 +87,13 @@ def test_the_likely_language_of_a_poorly_read_page(text: str, confidence: float,
     assert likely_language({"lines": [{"text": text, "confidence": confidence}] * 5}) == language
 
 
+def test_a_page_with_lines_that_could_hardly_be_read_is_not_taken_for_vietnamese() -> None:
+    korean = [("syslinux.cfg timeout preseed/url=tftp://", 0.99), ("bt dng thc", 0.98), ("||n", 0.51), ("#LH", 0.6)]
+    lines = [{"text": text, "confidence": confidence} for text, confidence in korean * 3]
+    assert likely_language({"lines": lines[:2] * 9}) == "vi"
+    assert likely_language({"lines": lines}) is None
+
+
 def test_more_doubt_never_raises_the_quality() -> None:
     weights = {"constant": 1.0, "doubt": -2.0}
 

@@ -42,6 +42,7 @@ def test_several_languages_are_loaded_together_and_a_script_stands_in(tmp_path: 
     data = scan(folder_with(tmp_path, "rus", "eng", "script/Cyrillic"))
     assert data.wanted(["en", "ru"]) == "eng+rus"
     assert data.wanted(["en", "uk", "bg"]) == "eng+script/Cyrillic"
+    assert scan(folder_with(tmp_path, "script/Hangul")).wanted(["ko"]) == "script/Hangul"
 
 
 def test_english_is_added_to_data_without_latin_letters(tmp_path: Path) -> None:
