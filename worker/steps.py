@@ -10,12 +10,12 @@ from ocrqueue.engines import ENGINES
 from ocrqueue.engines.holder import Loaded
 from ocrqueue.errors import DocumentError, OcrError, OcrFailed, PageError, PageFailure, StorageAway, StorageError
 from ocrqueue.formats import FORMATS
-from ocrqueue.ledger import Claim, Job, Measured, Other, Step
-from ocrqueue.ledger.workers import live
+from ocrqueue.ledger import Claim, Job, Measured, Step
+from ocrqueue.ledger.workers import Worker, live
 from ocrqueue.process.watchdog import time_limit
 from ocrqueue.states import JobState, MessageKind, Return
 from ocrqueue.steps.assemble import assemble as assemble_job
-from ocrqueue.steps.engine_choice import other_engine
+from ocrqueue.steps.engine_choice import other_engine, read_again_as
 from ocrqueue.steps.format import make_format
 from ocrqueue.steps.image import make_image
 from ocrqueue.steps.open import open_job
@@ -50,6 +50,7 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
                 spool(),
                 page_cache(),
                 config.LIMITS,
+                config.REREAD,
                 allowed=config.OCR_ALLOWED_SOURCES,
                 engines=ENGINES | config.SERVED,
             )
@@ -71,22 +72,32 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
 def read_pages(claim: Claim, loaded: Loaded) -> Step:
     """Read the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
     started = time.monotonic()
+    job = claim.job
     try:
-        results = read_claim(claim, loaded, spool(), page_cache(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
+        results = read_claim(
+            claim,
+            loaded,
+            spool(),
+            page_cache(),
+            config.LIMITS,
+            lambda: _is_cancelled(job.id),
+            lambda: read_again_as(job.options, job.engine, _live(), config.REREAD),
+        )
     except StorageAway as e:
         return _given_back(claim.job.id, claim.token, e)
     poor = any(isinstance(found, Measured) and found.may_be_read_better for found in results.values())
-    other = _other_engine(claim.job, loaded) if poor else None
+    other = None
+    if poor:
+        other = other_engine(job, reads_as(loaded.engine, loaded.model, config.LIMITS), _live(), config.REREAD)
     return ledger().finish(claim, results, time.monotonic() - started, other)
 
 
-def _other_engine(job: Job, loaded: Loaded) -> Other | None:
-    """The engine that reads poorly read pages of the job once more; None: there is none, or Redis is away."""
+def _live() -> list[Worker]:
+    """The live workers; none if Redis is away."""
     try:
-        workers = live(redis())
+        return live(redis())
     except RedisError:
-        return None
-    return other_engine(job, reads_as(loaded.engine, loaded.model, config.LIMITS), workers, config.REREAD)
+        return []
 
 
 def structure_pages(claim: Claim) -> Step:

@@ -87,6 +87,8 @@ def progress_of(status: JobStatus) -> str:
         parts.append(f"{done} of {status.pages} page{'s' if status.pages != 1 else ''}")
     counts = ((status.failed, "failed"), (status.cancelled, "cancelled"), (status.poorly_read, "poorly read"))
     parts += [f"{n} {word}" for n, word in counts if n]
+    if status.read_again_by:
+        parts.append(f"read again by {status.read_again_by}")
     if status.code:
         parts.append(f"{status.code}: {status.message}")
     if status.waiting_for:

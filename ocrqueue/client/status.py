@@ -37,6 +37,7 @@ class JobStatus:
     owner: str | None = None  # name of the API key that submitted the job; None for other clients
     quality: float | None = None  # mean of the pages whose quality is known so far, 0 to 1; None: of none
     poorly_read: int = 0  # pages that were read with a low quality; see `ocrqueue.quality`
+    read_again_by: str | None = None  # the other engine that reads poorly read pages now; see docs/results.md
 
     @property
     def has_ended(self) -> bool:
@@ -78,6 +79,7 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
     if hidden:
         state = JobState.QUEUED if job.pages is None else JobState.RUNNING
         job = replace(job, state=state, ended=None, code=None, message=None)
+    own = job.first or {"engine": job.engine, "model": job.model, "queue": job.queue}  # also while another engine reads
     return JobStatus(
         id=job.id,
         name=job.source.name,
@@ -89,9 +91,9 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         failed=job.failed,
         cancelled=job.cancelled,
         cancelling=job.cancelling,
-        engine=job.engine,
-        model=job.model,
-        queue=job.queue,
+        engine=own["engine"],
+        model=own["model"],
+        queue=own["queue"],
         created=job.created,
         ended=job.ended,
         code=job.code,
@@ -100,6 +102,7 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         owner=job.submitter.owner,
         quality=job.quality,
         poorly_read=job.poorly_read,
+        read_again_by=job.engine if job.first else None,
     )
 
 
@@ -130,7 +133,7 @@ def _waiting_for(job: Job, workers: Sequence[Worker]) -> str | None:
     if job.has_ended:
         return None
     if job.state == JobState.RUNNING and job.queue and job.finished < (job.pages or 0):
-        if serving(workers, job.queue):
+        if job.first or serving(workers, job.queue):  # nobody waits long for the engine that reads pages again
             return None
         if model := names.model_of(job.queue):
             return unserved(model)

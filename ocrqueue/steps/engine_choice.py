@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ocrqueue import languages, names
 from ocrqueue.engines import engine_class, languages_of
@@ -56,15 +57,37 @@ def other_engine(job: Job, reads_as: str, workers: Sequence[Worker], limits: Rer
     It is one that a live worker serves, that reads the job's languages, and whose quality is known, because otherwise
     two readings cannot be compared. A job that names its engine or model is not read by another one.
     """
-    if not limits.share or job.first or job.options.engine != "auto" or job.options.model:
+    if not limits.share or job.first or not _may_be_read_again(job.options):
         return None
-    wanted = languages.parse(job.options.lang) if job.options.lang else ()
+    name, about = _second(job.options, job.engine, workers)
+    if not about:
+        return None
+    queue = str(about.get("queue") or names.pages_queue(name))
+    return Other(queue, name, about["model"], about["revision"], reads_as, limits.share, limits.seconds)
+
+
+def read_again_as(options: Options, engine: str | None, workers: Sequence[Worker], limits: RereadLimits) -> str | None:
+    """How the poorly read pages of a job that `engine` reads would be read again now: the other engine's `reads_as`.
+
+    Empty if no worker serves such an engine, or it does not say; None if no page of the job may be read again.
+    """
+    if not limits.share or not _may_be_read_again(options):
+        return None
+    return str(_second(options, engine, workers)[1].get("reads_as", ""))
+
+
+def _may_be_read_again(options: Options) -> bool:
+    return options.engine == "auto" and not options.model
+
+
+def _second(options: Options, engine: str | None, workers: Sequence[Worker]) -> tuple[str, Mapping[str, Any]]:
+    """The other engine for pages that `engine` reads poorly, and what its worker announces; empty if there is none."""
+    wanted = languages.parse(options.lang) if options.lang else ()
     for worker in sorted(workers, key=lambda w: (w.started, w.id)):
         for name, about in worker.engines.items():
-            if name != job.engine and is_measured(name) and reads_all(about.get("languages"), wanted):
-                queue = str(about.get("queue") or names.pages_queue(name))
-                return Other(queue, name, about["model"], about["revision"], reads_as, limits.share, limits.seconds)
-    return None
+            if name != engine and is_measured(name) and reads_all(about.get("languages"), wanted):
+                return name, about
+    return "", {}
 
 
 def _choose_engine(options: Options, offers: Sequence[Offer], engines: Mapping[str, str], reads: Reads) -> str:

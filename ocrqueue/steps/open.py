@@ -13,9 +13,9 @@ from ocrqueue.ledger import ClaimedPage, Job, Ledger, Source, Step
 from ocrqueue.ledger.records import job_note
 from ocrqueue.ledger.waiting import jobs_waiting
 from ocrqueue.ledger.workers import live
-from ocrqueue.limits import Limits
+from ocrqueue.limits import Limits, RereadLimits
 from ocrqueue.options import select_pages
-from ocrqueue.steps.engine_choice import choose
+from ocrqueue.steps.engine_choice import choose, read_again_as
 from ocrqueue.steps.lanes import children_of, wanted_lanes
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.storage.retry import three_tries
@@ -29,6 +29,7 @@ def open_job(
     spool: Spool,
     cache: PageCache,
     limits: Limits,
+    reread: RereadLimits,
     *,
     allowed: Sequence[str],
     engines: Mapping[str, str],
@@ -54,7 +55,8 @@ def open_job(
         "revision": offer.revision,
         "queue": offer.queue,
     }
-    cached = _from_cache(replace(job, source=source), asked, offer.reads_as, spool, cache, limits)
+    again = read_again_as(job.options, offer.engine, workers, reread)
+    cached = _from_cache(replace(job, source=source), asked, offer.reads_as, again, spool, cache, limits)
     read = {index: cached[number] for index, number in enumerate(asked, 1) if number in cached}
     lanes = wanted_lanes(max(1, children_of(offer.queue, workers)), jobs_waiting(ledger.redis, offer.queue))
     return ledger.open(job.id, token, len(asked), lanes, record, read)
@@ -73,7 +75,7 @@ def _count_pages(job: Job, spool: Spool, limits: Limits, allowed: Sequence[str])
 
 
 def _from_cache(
-    job: Job, asked: Sequence[int], reads_as: str, spool: Spool, cache: PageCache, limits: Limits
+    job: Job, asked: Sequence[int], reads_as: str, again: str | None, spool: Spool, cache: PageCache, limits: Limits
 ) -> dict[int, float | None]:
     """Copy cached pages into the job's folder, for at most a third of the time to open a document.
 
@@ -82,7 +84,7 @@ def _from_cache(
     key = None if job.options.fresh or job.cancelling else cache.key(job, reads_as, spool)
     if key is None:
         return {}
-    return cache.supply(key, job, (ClaimedPage(n, 0) for n in asked), spool, limits.open_seconds / 3)
+    return cache.supply(key, job, (ClaimedPage(n, 0) for n in asked), spool, lambda: again, limits.open_seconds / 3)
 
 
 def _verified(source: Source, path: Path) -> Source:

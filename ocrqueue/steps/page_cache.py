@@ -5,7 +5,8 @@
 `<key>` is a SHA-256 of all that decides the text: see `page_cache_key`. When the cache is too large, whole folders are
 removed, those first that were not used for the longest time. Each file starts with a line that names its key and page
 number and holds a checksum; a file whose first line does not match is not used. If the page has blocks, the line says
-which code found them; those of other code are left out.
+which code found them; those of other code are left out. If a second engine has read the page, it says which one; the
+page is used as long as the same one would read it today.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, BinaryIO, cast
 
 from redis import Redis
@@ -25,6 +27,7 @@ from redis.exceptions import LockError, RedisError
 from ocrqueue import names
 from ocrqueue.errors import StorageError
 from ocrqueue.ledger import ClaimedPage, Job
+from ocrqueue.pages import READ_AGAIN
 from ocrqueue.process.watchdog import off_the_clock
 from ocrqueue.steps.page_cache_key import key_of, structured_as
 from ocrqueue.storage.base import Storage
@@ -63,13 +66,22 @@ class PageCache:
         return None
 
     def supply(
-        self, key: str, job: Job, pages: Iterable[ClaimedPage], spool: Spool, seconds: float = math.inf
+        self,
+        key: str,
+        job: Job,
+        pages: Iterable[ClaimedPage],
+        spool: Spool,
+        again: Callable[[], str | None],
+        seconds: float = math.inf,
     ) -> dict[int, float | None]:
         """Copy cached pages into the job's folder, in the order of `pages`. Returns the qualities of finished pages.
 
         A page whose blocks the job wants is not finished if the cache has none; its text is copied all the same. A job
-        that does not want blocks gets none. Stops after `seconds`. If the folder cannot be written, no page counts.
+        that does not want blocks gets none. `again` says how poorly read pages of the job are read again, see
+        `engine_choice.read_again_as`; it is called if such a page is there. Stops after `seconds`. If the folder cannot
+        be written, no page counts.
         """
+        again = cache(again)
         until = time.monotonic() + seconds
         supplied: dict[int, float | None] = {}
         without_blocks = 0
@@ -78,7 +90,7 @@ class PageCache:
             ahead = self._storage.ahead(_entry(key, page.number) for page in pages)
             with spool.together():
                 for page, reading in zip(pages, ahead, strict=True):
-                    if (found := self._take(reading, key, page.number)) is None:
+                    if (found := self._take(reading, key, page.number, again)) is None:
                         continue
                     facts = {"cached": True, "seconds": 0, "attempts": page.attempts, "memory": NO_MEMORY}
                     blocks = found["blocks"] if job.options.wants_structure else None
@@ -100,13 +112,16 @@ class PageCache:
         return supplied
 
     @contextmanager
-    def keeping(self, key: str, number: int, page: dict[str, Any]) -> Iterator[None]:
-        """Add or replace a page that the block stores in its job's folder: at the same time in object storage."""
+    def keeping(self, key: str, number: int, page: dict[str, Any], again: str = "") -> Iterator[None]:
+        """Add or replace a page that the block stores in its job's folder: at the same time in object storage.
+
+        `again` is the `reads_as` of the engine that has read it a second time.
+        """
         if isinstance(self._storage, LocalStorage):
             yield
-            self.keep(key, number, page)
+            self.keep(key, number, page, again)
             return
-        thread = threading.Thread(target=self.keep, args=(key, number, page), daemon=True)
+        thread = threading.Thread(target=self.keep, args=(key, number, page, again), daemon=True)
         thread.start()
         try:
             yield
@@ -114,10 +129,11 @@ class PageCache:
             with off_the_clock():  # the storage is given up after some seconds
                 thread.join()
 
-    def keep(self, key: str, number: int, page: dict[str, Any]) -> None:
-        """Add a page, or replace it."""
+    def keep(self, key: str, number: int, page: dict[str, Any], again: str = "") -> None:
+        """Add a page, or replace it; `again` as of `keeping`."""
         body = json.dumps(page, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         head = _head(key, number, body) | ({} if page.get("blocks") is None else {"structure": self._structure})
+        head |= {"again": again} if again else {}
         content = json.dumps(head).encode() + b"\n" + body
         try:
             if self._count(_on_disk(len(content))) > _FULL * self._max_bytes:
@@ -173,27 +189,34 @@ class PageCache:
         here = {int(match[1]) for match in found if match}
         return [page for page in pages if page.number in here]
 
-    def _take(self, reading: Callable[[], BinaryIO], key: str, number: int) -> dict[str, Any] | None:
+    def _take(
+        self, reading: Callable[[], BinaryIO], key: str, number: int, again: Callable[[], str | None]
+    ) -> dict[str, Any] | None:
+        """A page; None if it is not there, is damaged, or would be read in another way today."""
         try:
             with reading() as file:
-                return self._checked(file.read(), key, number)
+                page, was_again = self._checked(file.read(), key, number)
+            return page if _is_up_to_date(page, was_again, again) else None
         except FileNotFoundError:
             return None
         except (StorageError, ValueError) as e:
             log.warning("page %d in the cache is damaged (%s); it is read again", number, e)
             return None
 
-    def _checked(self, content: bytes, key: str, number: int) -> dict[str, Any]:
-        """The page in a file's bytes. Raises ValueError if the file is damaged or has another key or number."""
+    def _checked(self, content: bytes, key: str, number: int) -> tuple[dict[str, Any], str]:
+        """The page in a file's bytes, and how it was read again; empty if it was not.
+
+        Raises ValueError if the file is damaged or has another key or number.
+        """
         first, _, body = content.partition(b"\n")
         head = json.loads(first)
-        structure = head.pop("structure", None) if isinstance(head, dict) else None
+        structure, again = (head.pop(name, "") if isinstance(head, dict) else "" for name in ("structure", "again"))
         if head != _head(key, number, body):
             raise ValueError("its checksum, key or number differs")
         page = json.loads(body)
         if not is_read_page(page, number):
             raise ValueError("it is not the result of a page")
-        return {**page, "blocks": page.get("blocks") if structure == self._structure else None}
+        return {**page, "blocks": page.get("blocks") if structure == self._structure else None}, str(again)
 
     def _mark(self, key: str) -> None:
         """Record that the folder was used now."""
@@ -208,6 +231,15 @@ def _entry(key: str, number: int) -> str:
 
 def _head(key: str, number: int, body: bytes) -> dict[str, Any]:
     return {"schema": SCHEMA, "key": key, "page": number, "sha256": hashlib.sha256(body).hexdigest()}
+
+
+def _is_up_to_date(page: dict[str, Any], was_again: str, again: Callable[[], str | None]) -> bool:
+    """Whether a page that was read again in the way `was_again` (empty: it was read once) would be read so today."""
+    quality = page.get("quality")
+    if not was_again and (quality is None or quality >= READ_AGAIN):
+        return True
+    now = again()
+    return not was_again if now is None else now in ("", was_again)
 
 
 def _on_disk(bytes: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ocrqueue import languages
 from ocrqueue.engines import Engine, Model, installed
 from ocrqueue.ledger import Job
 from ocrqueue.limits import Limits
@@ -91,8 +92,12 @@ def structured_as() -> str:
 
 
 def cache_key(sha256: str, options: Options, reads_as: str) -> str:
-    """The key of the document with this SHA-256, read with these options by a worker with this `reads_as`."""
-    return _digest([sha256, {k: v for k, v in asdict(options).items() if k not in _NO_MATTER}, reads_as])
+    """The key of the document with this SHA-256, read with these options by a worker with this `reads_as`.
+
+    Other names of the same languages make the same key. Raises InvalidOptions for what is no language.
+    """
+    values = {k: v for k, v in asdict(options).items() if k not in _NO_MATTER}
+    return _digest([sha256, values | {"lang": options.lang and languages.parse(options.lang)}, reads_as])
 
 
 def key_of(job: Job, reads_as: str, spool: Spool) -> str | None:

@@ -71,16 +71,18 @@ def read_claim(
     cache: PageCache,
     limits: Limits,
     is_cancelled: Callable[[], bool] = lambda: False,
+    read_again_as: Callable[[], str | None] = lambda: "",
 ) -> Results:
     """Read and store every page of the claim that is not in the page cache.
 
     Returns a PageError for each page that failed. A page has no entry if the engine stopped because the job
-    `is_cancelled`: that page is returned to the ledger unread. Raises nothing for a bad page or document, and
-    StorageAway if the storage is away for longer than `PATIENCE`. Ends the process if the pages take longer than
-    `limits.page_seconds` each, without the time that they wait for the storage.
+    `is_cancelled`: that page is returned to the ledger unread. `read_again_as` says how poorly read pages of the job
+    are read again, see `engine_choice.read_again_as`. Raises nothing for a bad page or document, and StorageAway if the
+    storage is away for longer than `PATIENCE`. Ends the process if the pages take longer than `limits.page_seconds`
+    each, without the time that they wait for the storage.
     """
     with time_limit(limits.page_seconds * len(claim.pages), PATIENCE), cancellable(is_cancelled):
-        return _Reader(claim, loaded, spool, cache, limits).read()
+        return _Reader(claim, loaded, spool, cache, limits, read_again_as).read()
 
 
 def facts_of(page: PageImage | TextLayer) -> PageFacts:
@@ -97,6 +99,7 @@ class _Reader:
     spool: Spool
     cache: PageCache
     limits: Limits
+    read_again_as: Callable[[], str | None]
     results: Results = field(default_factory=dict)
     painted: set[int] = field(default_factory=set)  # numbers of pages whose image lacks the lines of the text layer
     unstructured: dict[int, StoredPage] = field(default_factory=dict)  # by number: pages whose blocks are to be found
@@ -122,7 +125,7 @@ class _Reader:
         first = claim.job.first
         key = self.cache.key(claim.job, first["reads_as"] if first else own, self.spool)
         if key is not None and not first and not claim.job.options.fresh:
-            cached = self.cache.supply(key, claim.job, claim.pages, self.spool)
+            cached = self.cache.supply(key, claim.job, claim.pages, self.spool, self.read_again_as)
             self.results.update({number: Measured(None, None, quality) for number, quality in cached.items()})
         rest = [page for page in claim.pages if page.number not in self.results]
         if claim.job.options.wants_structure and not first:
@@ -167,7 +170,16 @@ class _Reader:
             return nullcontext()
         if warnings != page["warnings"]:
             page = {**page, "blocks": None, "warnings": warnings}
-        return self.cache.keeping(key, page["page"], page)
+        again = self._was_read_again_as() if page.get("readings") else ""
+        if page.get("readings") and not again:
+            return nullcontext()
+        return self.cache.keeping(key, page["page"], page, again)
+
+    def _was_read_again_as(self) -> str:
+        """The `reads_as` of the second reading of a page: this one, or one from the page cache that it supplied."""
+        if self.claim.job.first:
+            return reads_as(self.loaded.engine, self.loaded.model, self.limits)
+        return self.read_again_as() or ""
 
     def _prepare(self, pages: Sequence[ClaimedPage], key: str | None) -> list[Prepared]:
         """Store the pages whose text layer is complete. Returns the others, with their images.

@@ -37,9 +37,9 @@ class Shelf:
         self.cache = PageCache(self.storage, redis, max_bytes)
         self.redis, self.root = redis, Path(url)
 
-    def supply(self, *numbers: int, key: str = KEY, attempts: int = 0) -> list[int]:
+    def supply(self, *numbers: int, key: str = KEY, attempts: int = 0, again: str | None = "") -> list[int]:
         pages = [ClaimedPage(n, attempts) for n in numbers]
-        return list(self.cache.supply(key, Job.parse(ID, RECORD), pages, self.spool))
+        return list(self.cache.supply(key, Job.parse(ID, RECORD), pages, self.spool, lambda: again))
 
     def entry(self, number: int = 1, key: str = KEY) -> Path:
         return self.root / "cache" / key / f"{number:06d}.json"
@@ -77,13 +77,36 @@ def test_blocks_are_kept_with_the_text_for_jobs_that_want_them_as_long_as_the_co
     local.cache.keep(KEY, 1, whole)
     asked = Job.parse(ID, RECORD | {"options": '{"structure": true}'})
     wanted = [ClaimedPage(1, 0)]
-    assert list(local.cache.supply(KEY, asked, wanted, local.spool)) == [1]
+    assert list(local.cache.supply(KEY, asked, wanted, local.spool, str)) == [1]
     assert local.spool.read_page(ID, 1)["blocks"] == whole["blocks"]
     assert local.supply(1)  # a job that wants text
     assert local.spool.read_page(ID, 1)["blocks"] is None
     newer = PageCache(local.storage, local.redis, 10**9, structure="other code")
-    assert not newer.supply(KEY, asked, wanted, local.spool)
+    assert not newer.supply(KEY, asked, wanted, local.spool, str)
     assert (local.spool.read_page(ID, 1)["text"], local.spool.read_page(ID, 1)["blocks"]) == (whole["text"], None)
+
+
+@pytest.mark.parametrize(
+    ("quality", "was_again", "now", "is_used"),
+    [
+        (None, "", "newer", True),
+        (0.97, "", "newer", True),
+        (0.97, "", None, True),
+        (0.75, "", "newer", False),
+        (0.75, "", "", True),
+        (0.75, "", None, True),
+        (0.97, "old", "old", True),
+        (0.97, "old", "newer", False),
+        (0.4, "old", "newer", False),
+        (0.97, "old", "", True),
+        (0.97, "old", None, False),
+    ],
+)
+def test_a_page_is_used_as_long_as_a_second_engine_would_read_it_alike(
+    local: Shelf, quality: float | None, was_again: str, now: str | None, is_used: bool
+) -> None:
+    local.cache.keep(KEY, 1, {**page(), "quality": quality}, was_again)
+    assert local.supply(1, again=now) == [1] * is_used
 
 
 def cut(content: bytes) -> bytes:

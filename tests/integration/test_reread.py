@@ -84,3 +84,25 @@ def test_a_job_that_names_its_engine_is_read_once(client: Client) -> None:
     result = client.submit(numbered.document(1, salt=2), engine="rapidocr").result(timeout=60)
     assert result["pages"][0]["text"] == "page 1"
     assert result["pages"][0]["readings"] == []
+
+
+def test_a_job_that_names_its_engine_gets_no_page_of_another_one_from_the_cache(
+    client: Client, pages: list[dict[str, Any]]
+) -> None:
+    result = client.submit(numbered.document(6), pages="1,6", engine="rapidocr").result(timeout=60)
+    assert pages[0]["engine"] == "tesseract"
+    assert [(page["engine"], page["cached"]) for page in result["pages"]] == [("rapidocr", False), ("rapidocr", True)]
+
+
+def test_blocks_are_those_of_the_reading_that_is_kept(client: Client) -> None:
+    result = client.submit(numbered.document(6, salt=3), structure=True).result(timeout=120)
+    assert (result["state"], result["poorly_read"]) == ("done", 3)
+    for page in result["pages"]:
+        lines = [line["text"] for line in page["lines"]]
+        assert page["text"] == "\n".join(lines)
+        assert [index for block in page["blocks"] for index in block["lines"]] == list(range(len(lines)))
+        assert "".join(block["text"] for block in page["blocks"]) == page["text"]
+        assert page["engine"] == next((r["engine"] for r in page["readings"] if r["kept"]), "rapidocr")
+    assert [page["text"] for page in result["pages"]] == [
+        "second page 1", "page 2", "page 3", "page 4", "second page 5", "page 6",
+    ]  # fmt: skip

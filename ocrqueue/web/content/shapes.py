@@ -53,6 +53,9 @@ class JobObject(BaseModel):
         default=None, description="mean quality of the pages read so far, 0 to 1; null: of no page is it known"
     )
     poorly_read: int = Field(default=0, description="pages that were read with a low quality")
+    read_again_by: str | None = Field(
+        default=None, description="the other engine that reads poorly read pages now; null: none does"
+    )
     links: Links
     page_states: dict[PageState, str] | None = Field(
         default=None,

@@ -33,6 +33,15 @@ def test_the_status_names_the_missing_worker() -> None:
     assert status_of(job("done", pages=3, ok=3, published=True), []).waiting_for is None
 
 
+def test_a_job_keeps_its_engine_while_another_one_reads_pages_again() -> None:
+    own = {"engine": "rapidocr", "model": "PP-OCRv6", "queue": "pages.rapidocr"}
+    other = {"engine": "tesseract", "model": "tesseract-5", "queue": "pages.tesseract"}
+    shown = status_of(job("running", pages=3, ok=1, first=own, **other), [worker("pages.rapidocr")])
+    assert (shown.engine, shown.model, shown.queue) == tuple(own.values())
+    assert (shown.read_again_by, shown.waiting_for) == ("tesseract", None)
+    assert status_of(job("running", pages=3, ok=1, **own), []).read_again_by is None
+
+
 def test_a_job_is_shown_as_ended_once_its_end_is_published() -> None:
     ended = {"pages": 3, "failed": 3, "ended": 9.0, "code": "worker_lost", "message": "m"}
     hidden = status_of(job("failed", **ended, published=False), [worker("documents")])

@@ -52,6 +52,12 @@ def test_other_options_do_not_change_the_key(name: str) -> None:
     assert cache_key("5", Options(**{name: NO_MATTER[name]}), "a") == cache_key("5", Options(), "a")  # type: ignore[arg-type]
 
 
+def test_names_of_the_same_language_make_the_same_key() -> None:
+    keys = [cache_key("5", Options(lang=lang), "a") for lang in ("ru+en", "rus+eng", "en+ru", "ru")]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
 def test_other_bytes_or_another_way_of_reading_change_the_key() -> None:
     keys = {cache_key("5", Options(), "a"), cache_key("6", Options(), "a"), cache_key("5", Options(), "b")}
     assert len(keys) == 3
