@@ -5,7 +5,8 @@
 `apt download installation-guide-amd64` and `dpkg -x installation-guide-amd64_*.deb X`.
 
 A page of a guide's PDF is rendered, and its text layer is the truth. The text layers of Vietnamese and Korean have lost
-blanks, and there is no Greek PDF: for these, paragraphs of the guide's plain text are drawn.
+blanks, and there is no Greek PDF: for these, paragraphs of the guide's plain text are drawn. With `--fraktur FONT`, the
+German text is drawn, too, in this font and with the long s, such as in UnifrakturMaguntia (licence: OFL).
 """
 
 import gzip
@@ -31,13 +32,14 @@ _FOREIGN = 0.1  # share of a paragraph's characters that English does not have
 _DRAWN = 2000  # characters of a page that is drawn
 # Scoring leaves out blanks in "vi", which the truth of other documents lacks; with this name it does not.
 _NAMES = {"vi": "vie"}
+_LONG_S = re.compile(r"s(?=\w)")  # at the end of a word, the s is round
 
 
 def pages_of(folder: Path, language: str, count: int) -> Iterator[tuple[pymupdf.Page, str]]:
     """`count` pages of a guide, spread over it, each with its text."""
     if language in DRAWN:
         text = gzip.decompress((folder / f"install.{language}.txt.gz").read_bytes()).decode()
-        yield from (_drawn(part) for part in _spread(list(_parts(text)), count))
+        yield from (_drawn(part) for part in _spread(list(_parts(text, _FOREIGN)), count))
         return
     document = pymupdf.open("pdf", gzip.decompress((folder / f"install.{language}.pdf.gz").read_bytes()))
     texts = [(page, page.get_text(sort=True)) for page in document]
@@ -57,25 +59,38 @@ def scanned(page: pymupdf.Page, seed: str) -> bytes:
     return file.getvalue()
 
 
-def _parts(text: str) -> Iterator[str]:
-    """The paragraphs of a plain text, as many together as fill a page."""
+def in_fraktur(folder: Path, font: Path, count: int) -> Iterator[tuple[pymupdf.Page, str]]:
+    """`count` pages of the German guide, drawn in a font."""
+    text = gzip.decompress((folder / "install.de.txt.gz").read_bytes()).decode()
+    for part in _spread(list(_parts(text.replace("│", "|"), 0.01)), count):  # without tables
+        yield _drawn(_LONG_S.sub("ſ", part), font, size=12)
+
+
+def _parts(text: str, foreign: float) -> Iterator[str]:
+    """The paragraphs of a plain text, as many together as fill a page.
+
+    Those are left out that have less than this share of characters that English does not have: nobody translated them.
+    """
     part = ""
     for paragraph in re.split(r"\n\s*\n", text):
         joined = " ".join(paragraph.split())
         if len(joined) < 60 or any(sign in joined for sign in ("___", "....", "---", "+--", "|")):
             continue  # headings, tables, rules
-        if sum(not letter.isascii() for letter in joined) < _FOREIGN * len(joined):
-            continue  # not translated
+        if sum(not letter.isascii() for letter in joined) < foreign * len(joined):
+            continue
         part += joined + "\n"
         if len(part) >= _DRAWN:
             yield part
             part = ""
 
 
-def _drawn(text: str) -> tuple[pymupdf.Page, str]:
+def _drawn(text: str, font: Path | None = None, size: int = 10) -> tuple[pymupdf.Page, str]:
     page = pymupdf.open().new_page(width=595, height=842)
     body = "".join(f"<p>{line.replace('&', '&amp;').replace('<', '&lt;')}</p>" for line in text.splitlines())
-    page.insert_htmlbox(pymupdf.Rect(60, 60, 535, 780), f'<div style="font-size:10px">{body}</div>')
+    css = f"@font-face {{font-family: given; src: url({font.name})}} * {{font-family: given}}" if font else ""
+    archive = pymupdf.Archive(str(font.parent)) if font else None
+    box = pymupdf.Rect(60, 60, 535, 780)
+    page.insert_htmlbox(box, f'<div style="font-size:{size}px">{body}</div>', css=css, archive=archive)
     return page, text
 
 
@@ -90,15 +105,21 @@ def main() -> None:
     parser.add_argument("guides", type=Path, help="the folder of the package's documentation")
     parser.add_argument("out", type=Path, help="an empty folder")
     parser.add_argument("--pages", type=int, default=2, help="pages of each language (default 2)")
+    parser.add_argument("--fraktur", type=Path, metavar="FONT", help="make only German pages, in this Fraktur font")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for folder in sorted(path.parent for path in given.guides.glob("*/install.*.txt.gz")):
-        for number, (page, text) in enumerate(pages_of(folder, folder.name, given.pages), 1):
-            name = f"{folder.name}_{number}"
+    if given.fraktur:
+        made = [("de-Fraktur", in_fraktur(given.guides / "de", given.fraktur, given.pages))]
+    else:
+        folders = sorted(path.parent for path in given.guides.glob("*/install.*.txt.gz"))
+        made = [(folder.name, pages_of(folder, folder.name, given.pages)) for folder in folders]
+    for language, pages in made:
+        for number, (page, text) in enumerate(pages, 1):
+            name = f"{language}_{number}"
             (given.out / f"{name}.jpg").write_bytes(scanned(page, name))
             (given.out / f"{name}.txt").write_text(text)
-            lang = _NAMES.get(folder.name, folder.name)
+            lang = _NAMES.get(language, language)
             rows.append({"file": f"{name}.jpg", "truth": f"{name}.txt", "cls": CLASS, "lang": lang, "pages": 1,
                          "order": "reading"})  # fmt: skip
     (given.out / "manifest.json").write_text(json.dumps(rows, indent=1))

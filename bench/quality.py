@@ -169,13 +169,15 @@ def main() -> None:
         if given.readings:
             given.readings.write_text(json.dumps([asdict(s) for s in samples], indent=0))
     weights = fitted([s for s in samples if s.is_fitted])
-    print(f"{given.engine}: {json.dumps(weights)}")
-    for title, half in (("half that was fitted", True), ("other half", False)):
-        print(f"\n{title}:")
-        reliability([s for s in samples if s.is_fitted == half], weights)
+    known = json.loads(WEIGHTS.read_text()) if WEIGHTS.exists() else {}
+    for origin, some in (("fitted now", weights), ("in the package", known.get(given.engine))):
+        if some:
+            print(f"\n{given.engine}, {origin}: {json.dumps(some)}")
+            for title, half in (("half that was fitted", True), ("other half", False)):
+                print(f"\n{title}:")
+                reliability([s for s in samples if s.is_fitted == half], some)
     print(f"\n{machine()}")
     if given.write:
-        known = json.loads(WEIGHTS.read_text()) if WEIGHTS.exists() else {}
         WEIGHTS.write_text(json.dumps(known | {given.engine: weights}, indent=1) + "\n")
 
 
