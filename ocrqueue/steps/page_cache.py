@@ -42,6 +42,7 @@ _BLOCK = 4096  # bytes; a small file takes one block of a disk
 _TRIMMED = 0.9  # of the limit: old folders are removed until the cache is this small
 _FULL = 1.1  # of the limit: above it no page is added
 _LONGEST_TRIM = 900  # seconds after which another process may start to trim
+Again = Callable[[], str | None]  # how poorly read pages of a job are read again, see `engine_choice.read_again_as`
 _MARK_SECONDS = 60  # a folder is marked as used at most this often
 
 
@@ -66,20 +67,12 @@ class PageCache:
         return None
 
     def supply(
-        self,
-        key: str,
-        job: Job,
-        pages: Iterable[ClaimedPage],
-        spool: Spool,
-        again: Callable[[], str | None],
-        seconds: float = math.inf,
+        self, key: str, job: Job, pages: Iterable[ClaimedPage], spool: Spool, again: Again, seconds: float = math.inf
     ) -> dict[int, float | None]:
         """Copy cached pages into the job's folder, in the order of `pages`. Returns the qualities of finished pages.
 
         A page whose blocks the job wants is not finished if the cache has none; its text is copied all the same. A job
-        that does not want blocks gets none. `again` says how poorly read pages of the job are read again, see
-        `engine_choice.read_again_as`; it is called if such a page is there. Stops after `seconds`. If the folder cannot
-        be written, no page counts.
+        that does not want blocks gets none. Stops after `seconds`. If the folder cannot be written, no page counts.
         """
         again = cache(again)
         until = time.monotonic() + seconds
@@ -189,9 +182,7 @@ class PageCache:
         here = {int(match[1]) for match in found if match}
         return [page for page in pages if page.number in here]
 
-    def _take(
-        self, reading: Callable[[], BinaryIO], key: str, number: int, again: Callable[[], str | None]
-    ) -> dict[str, Any] | None:
+    def _take(self, reading: Callable[[], BinaryIO], key: str, number: int, again: Again) -> dict[str, Any] | None:
         """A page; None if it is not there, is damaged, or would be read in another way today."""
         try:
             with reading() as file:
@@ -233,7 +224,7 @@ def _head(key: str, number: int, body: bytes) -> dict[str, Any]:
     return {"schema": SCHEMA, "key": key, "page": number, "sha256": hashlib.sha256(body).hexdigest()}
 
 
-def _is_up_to_date(page: dict[str, Any], was_again: str, again: Callable[[], str | None]) -> bool:
+def _is_up_to_date(page: dict[str, Any], was_again: str, again: Again) -> bool:
     """Whether a page that was read again in the way `was_again` (empty: it was read once) would be read so today."""
     quality = page.get("quality")
     if not was_again and (quality is None or quality >= READ_AGAIN):
