@@ -79,7 +79,7 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
     if hidden:
         state = JobState.QUEUED if job.pages is None else JobState.RUNNING
         job = replace(job, state=state, ended=None, code=None, message=None)
-    own = job.first or {"engine": job.engine, "model": job.model, "queue": job.queue}  # also while another engine reads
+    own: Mapping[str, str | None] = job.first or {"engine": job.engine, "model": job.model, "queue": job.queue}
     return JobStatus(
         id=job.id,
         name=job.source.name,
