@@ -33,7 +33,9 @@ def network_input(pixels: "NDArray[np.uint8]", width: int | None = None) -> "NDA
     width = width or pixels.shape[1]
     part = pixels[:, :width]
     result = np.zeros((3, part.shape[0], width), np.float32)
-    result[:, :, : part.shape[1]] = (part.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)
+    shown = result[:, :, : part.shape[1]]
+    np.multiply(part.transpose(2, 0, 1), np.float32(1 / 127.5), out=shown)
+    shown -= 1
     return result
 
 

@@ -128,7 +128,6 @@ class RapidOcr:
         log.info("rapidocr reads with %s in %s, %s", version_of(kind), self._reader.precision, settings)
 
     def _read(self, page: "Image") -> PageText:
-        import cv2
         import numpy as np
 
         if self._reader is None:
@@ -136,8 +135,7 @@ class RapidOcr:
         if not page.width or not page.height:
             return PageText([])
         rgb = page if page.mode == "RGB" else page.convert("RGB")
-        # A copy: with a reversed view, OpenCV would copy the whole page again for each line.
-        pixels = cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+        pixels = np.frombuffer(rgb.tobytes("raw", "BGR"), np.uint8).reshape(page.height, page.width, 3)
         return self._reader.page(pixels)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rapidocr.ch_ppocr_det.main import TextDetector
 from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
+from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, load
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
@@ -39,6 +40,7 @@ class ReaderSettings:
     long_side: int = 1280  # pixels; the detector's input has a longer side of this length
     short_side: int = 64  # pixels; its shorter side has at least this length, so that a narrow strip is readable
     enlarge: float = 2.0  # largest scale from the page to the detector's input
+    letter_height: float = 10.0  # pixels; where the letters are higher, the detector's input is smaller
     pixel_threshold: float = 0.3  # 0 to 1; the detector's score from which on a pixel is text
     box_threshold: float = 0.5  # 0 to 1; the mean score from which on a region is a line
     unclip: float = 1.6  # by how much a region is grown: its area times this, over its perimeter
@@ -82,19 +84,30 @@ class PageReader:
                 self._recogniser.release()  # otherwise it keeps the memory that the longest line needed
 
     def find(self, pixels: Pixels) -> list[QuadArray]:
-        """Find the boxes of lines on a page."""
+        """Find the boxes of lines on a page. The detector sees the part with marks, and large letters smaller."""
         height, width = pixels.shape[:2]
         wide, high = self._shown_size(width, height)
-        shown = np.full((_padded(high, _GRID), _padded(wide, _GRID), 3), 255, np.uint8)
-        shown[:high, :wide] = resized(pixels, wide, high)
-        reach = round(shown.shape[0] * height / high), round(shown.shape[1] * width / wide)
+        page = resized(pixels, wide, high)
+        marks = marks_on(page)
+        if marks is None:
+            return []
+        if (scale := marks.scale(self._settings.letter_height)) < 1:
+            wide, high = round(wide * scale), round(high * scale)
+            page = resized(page, wide, high)
+        left, top, right, bottom = marks.area(wide, high, _GRID)
+        part = page[top:bottom, left:right]
+        shown = np.full((_padded(bottom - top, _GRID), _padded(right - left, _GRID), 3), 255, np.uint8)
+        shown[: bottom - top, : right - left] = part
+        across, down = width / wide, height / high  # pixels of the page per pixel of the detector's input
+        reach = round(shown.shape[0] * down), round(shown.shape[1] * across)
         boxes, _ = self._boxes_of(self._detector(network_input(shown)[None]), reach)
         if not len(boxes):
             return []
+        boxes = boxes + np.array([left * across, top * down], np.float32)
         return [np.clip(box, 0, (width, height)) for box in TextDetector.sorted_boxes(boxes)]
 
     def _shown_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of a page in the detector's input, without padding, in pixels."""
+        """Width and height of a page in the detector's input at most, without padding, in pixels."""
         s = self._settings
         scale = min(s.enlarge, max(s.long_side / max(width, height), s.short_side / min(width, height)))
         wide, high = (min(_MAX_SIDE, max(1, round(side * scale))) for side in (width, height))
@@ -212,9 +225,21 @@ def cut(pixels: Pixels, quad: QuadArray) -> Pixels:
 
 def resized(pixels: Pixels, width: int, height: int) -> Pixels:
     """Scale pixels to another size. Scaling down averages pixels, so that thin strokes are not lost."""
+    while (
+        not any(size % 2 for size in pixels.shape[:2])
+        and pixels.shape[0] >= 2 * height
+        and pixels.shape[1] >= 2 * width
+    ):
+        # OpenCV halves many times as fast as it scales by other factors.
+        pixels = cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     smaller = width * height < pixels.shape[0] * pixels.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return cv2.resize(pixels, (width, height), interpolation=method).astype(np.uint8, copy=False)
+
+
+def _is_even(pixels: Pixels) -> bool:
+    """Whether width and height are even."""
+    return not (pixels.shape[0] | pixels.shape[1]) & 1
 
 
 def to_quad(corners: QuadArray) -> Quad:
