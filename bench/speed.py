@@ -1,11 +1,13 @@
 """CPU time and accuracy of the engine `rapidocr` and of unchanged RapidOCR, on the same files in the same run.
 
-`python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--peers] [--out FILE]`. Each side is a
+`python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--precision NAME] [--peers]
+[--out FILE]`. Each side is a
 process that renders and reads the same pages; they run one after another. CPU time is the user and system time of the
 whole process. It includes loading (imports, models, a first small page), which is also shown separately. Side `ours`
 does all that a worker does for the text of a page: turn it upright, read it, and arrange its lines. Unchanged RapidOCR
 runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract, and pymupdf4llm with RapidOCR, if
-they are installed.
+they are installed. `--precision` adds our side in f32 or int8; with the variable ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI
+these take the time that a processor without bf16 takes.
 """
 
 import multiprocessing
@@ -23,11 +25,13 @@ from importlib.util import find_spec
 from statistics import fmean, median
 from typing import Any
 
+from bench.languages import lang_of
 from bench.support import corpus, raw, table
 from bench.support.stack import machine
 from ocrqueue.documents import PageImage
+from ocrqueue.engines.rapidocr.weights import Precision
 
-Read = Callable[[PageImage], str]
+Read = Callable[[PageImage, str], str]  # a page and its language, as `--lang` takes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,11 @@ class Run:
     side: str  # a key of `SIDES`
     load: float  # CPU seconds until the first page
     total: float  # CPU seconds of the whole process and its children
+    seconds: list[float]  # CPU seconds of each document; the sides that end with each page are loaded for each
     texts: list[str]  # of each document
 
 
-def ours() -> Read:
+def ours(precision: Precision | None = None) -> Read:
     """The engine of OCR Queue, with the other work of a worker."""
     from ocrqueue.engines.rapidocr.engine import RapidOcr
     from ocrqueue.layout import arrange
@@ -50,11 +55,11 @@ def ours() -> Read:
     from ocrqueue.process.memory import settle
     from ocrqueue.upright import upright
 
-    engine = RapidOcr()
+    engine = RapidOcr(precision)
     engine.load(engine.default_model())
     settle()  # like a worker child
 
-    def read(page: PageImage) -> str:
+    def read(page: PageImage, _: str) -> str:
         image = upright(page, Limits().max_pixels, "page").image
         (found,) = engine.read([image], Options())
         return arrange(found, image).plain if isinstance(found, PageText) else ""
@@ -74,7 +79,7 @@ def stock() -> Read:
     engine = RapidOCR(params={"Global.log_level": "error", **threads})
     engine(np.full((192, 256, 3), 255, np.uint8))
 
-    def read(page: PageImage) -> str:
+    def read(page: PageImage, _: str) -> str:
         found: Any = engine(np.asarray(page.image.convert("RGB"))[:, :, ::-1])
         return "\n".join(found.txts or ())
 
@@ -82,12 +87,17 @@ def stock() -> Read:
 
 
 def tesseract() -> Read:
-    """The program `tesseract` with its English data, one process per page."""
+    """The program `tesseract`, told the language; one process and one thread per page."""
+    from ocrqueue import languages
+    from ocrqueue.engines.tesseract.data import scan
+    from ocrqueue.engines.tesseract.settings import tesseract_settings
 
-    def read(page: PageImage) -> str:
+    data = scan(tesseract_settings().folder)
+
+    def read(page: PageImage, lang: str) -> str:
         with tempfile.NamedTemporaryFile(suffix=".png") as file:
             page.image.save(file.name, dpi=(200, 200))
-            command = ["tesseract", file.name, "-", "-l", "eng"]
+            command = ["tesseract", file.name, "-", "-l", data.wanted(languages.parse(lang)), "--oem", "1"]
             environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
             return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
 
@@ -101,7 +111,7 @@ def pymupdf4llm() -> Read:
 
     to_text = import_module("pymupdf4llm").to_text
 
-    def read(page: PageImage) -> str:
+    def read(page: PageImage, _: str) -> str:
         document = pymupdf.open()
         sheet = document.new_page(width=page.image.width * 72 / 200, height=page.image.height * 72 / 200)
         with tempfile.NamedTemporaryFile(suffix=".png") as file:
@@ -115,15 +125,22 @@ def pymupdf4llm() -> Read:
 SIDES: dict[str, Callable[[], Read]] = {
     "stock": stock,
     "ours": ours,
+    "ours f32": lambda: ours("f32"),
+    "ours int8": lambda: ours("int8"),
     "tesseract": tesseract,
     "pymupdf4llm": pymupdf4llm,
 }
 
 
-def sides(with_peers: bool) -> list[str]:
+def sides(with_peers: bool, precisions: Sequence[str]) -> list[str]:
     """The names of the sides to run; of the peers only those that are installed."""
     found = {"tesseract": shutil.which("tesseract"), "pymupdf4llm": find_spec("pymupdf4llm")}
-    return ["stock", "ours", *(name for name in found if with_peers and found[name])]
+    return [
+        "stock",
+        "ours",
+        *(f"ours {name}" for name in precisions),
+        *(name for name in found if with_peers and found[name]),
+    ]
 
 
 def cpu_seconds() -> float:
@@ -139,13 +156,15 @@ def run(side: str, entries: Sequence[corpus.Entry]) -> Run:
 
     read = SIDES[side]()
     load = cpu_seconds()
-    texts = []
+    texts, seconds = [], []
     for entry in entries:
+        before = cpu_seconds()
         document = open_document(entry.file, Limits())
-        pages = [read(document.render(n, None, 200)) for n in range(1, entry.pages + 1)]
+        pages = [read(document.render(n, None, 200), lang_of(entry)) for n in range(1, entry.pages + 1)]
         document.close()
         texts.append("\n".join(pages))
-    return Run(side, load, cpu_seconds(), texts)
+        seconds.append(cpu_seconds() - before)
+    return Run(side, load, cpu_seconds(), seconds, texts)
 
 
 def alone(side: str, entries: Sequence[corpus.Entry]) -> Run:
@@ -161,7 +180,7 @@ def accuracy(entries: Sequence[corpus.Entry], texts: Sequence[str]) -> tuple[lis
 
 
 def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
-    """Print both tables."""
+    """Print the tables."""
     pages = sum(e.pages for e in entries)
     names = list(dict.fromkeys(r.side for r in runs))
     base = median(r.total for r in runs if r.side == "stock")
@@ -179,6 +198,15 @@ def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
         for cls, of in [*kinds.items(), ("all", list(range(len(entries))))]
     ]
     table.show(header, lines)
+    costs = {name: [r.seconds for r in runs if r.side == name] for name in names}
+    table.show(
+        ["class", "pages", *(f"CPU s/page {name}" for name in names)],
+        [
+            [cls, count, *(median(sum(run[i] for i in of) for run in costs[name]) / count for name in names)]
+            for cls, of in kinds.items()
+            for count in [sum(entries[i].pages for i in of)]
+        ],
+    )
     print(f"\n{pages} pages; CER*: of characters as a multiset, without order; {machine()}")
 
 
@@ -189,10 +217,11 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=30, help="at most N pages, from each class in turn")
     parser.add_argument("--rounds", type=int, default=1, help="number of runs of each side")
     parser.add_argument("--peers", action="store_true", help="also tesseract and pymupdf4llm, if they are installed")
+    parser.add_argument("--precision", action="append", default=[], choices=("f32", "int8"), help="ours in it, too")
     raw.add_option(parser)
     given = parser.parse_args()
     entries = corpus.mixed(corpus.load(given.folder, given.classes), given.pages)
-    runs = [alone(side, entries) for _ in range(given.rounds) for side in sides(given.peers)]
+    runs = [alone(side, entries) for _ in range(given.rounds) for side in sides(given.peers, given.precision)]
     show(entries, runs)
     raw.write(given.out, [asdict(r) for r in runs])
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from ast import literal_eval
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -211,15 +212,20 @@ MIXED = [
 ]
 
 
-def test_lines_of_many_scripts_are_read_as_by_the_whole_network(loaded: RapidOcr) -> None:
-    """Most columns are scored for common characters alone: that must change no text."""
+def of_many_scripts() -> Image.Image:
+    """A page with the lines of `MIXED`."""
     with pymupdf.open() as pdf:
         page = pdf.new_page(width=420, height=40 + 30 * len(MIXED))
         writer = pymupdf.TextWriter(page.rect)
         for number, text in enumerate(MIXED):
             writer.append((20, 40 + 30 * number), text, font=pymupdf.Font("cjk"), fontsize=14)
         writer.write_text(page)
-        image = page.get_pixmap(dpi=200).pil_image()
+        return page.get_pixmap(dpi=200).pil_image()
+
+
+def test_lines_of_many_scripts_are_read_as_by_the_whole_network(loaded: RapidOcr) -> None:
+    """Most columns are scored for common characters alone: that must change no text."""
+    image = of_many_scripts()
     whole = RapidOcr()
     whole.load(whole.default_model())
     assert whole._reader is not None
@@ -266,6 +272,25 @@ def test_without_openvino_it_runs_on_onnx_runtime_and_warns(
     assert read(engine, drawn("Sum 12")).lines
     assert read(engine, drawn("Invoice 4711", "Total: 1,234.50 EUR")).plain == "Invoice 4711\nTotal: 1,234.50 EUR"
     engine.free_resources()
+
+
+def test_int8_reads_as_f32_does_and_a_poor_page_is_read_again_in_f32() -> None:
+    quick, exact = RapidOcr("int8"), RapidOcr("f32")
+    for engine in (quick, exact):
+        engine.load(engine.default_model())
+    assert quick._reader is not None
+    assert quick._reader.precision == "int8"
+    page = of_many_scripts()
+    found, expected = read(quick, page), read(exact, page)
+    assert "".join(found.plain.split()) == "".join(expected.plain.split())
+    assert found != expected  # the confidences differ
+    quick._reader._settings = replace(ReaderSettings(), exact_below=1.1)
+    poor = read(quick, page)
+    assert poor.plain == expected.plain
+    assert [line.confidence for line in poor.lines] == pytest.approx([line.confidence for line in expected.lines])
+    assert quick._reader.precision == "int8"
+    for engine in (quick, exact):
+        engine.free_resources()
 
 
 def test_a_freed_engine_raises_and_can_be_loaded_again() -> None:

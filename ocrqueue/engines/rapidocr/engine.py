@@ -12,7 +12,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from ocrqueue.engines import Model, installed
-from ocrqueue.engines.rapidocr.weights import LANGUAGES, broken, computes_in_bfloat16, unread, weights
+from ocrqueue.engines.rapidocr.weights import (
+    LANGUAGES,
+    Precision,
+    broken,
+    computes_in_bfloat16,
+    precision,
+    unread,
+    weights,
+)
 from ocrqueue.errors import EngineFreed, ModelUnavailable, OcrError, PageError
 from ocrqueue.languages import shown
 from ocrqueue.options import Options
@@ -45,7 +53,9 @@ class RapidOcr:
     batch = 1
     dpi = 200
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Precision | None = None) -> None:
+        """`numbers` is the precision; None: the fastest one on this processor."""
+        self._precision: Precision = numbers or precision()
         self._reader: PageReader | None = None
 
     def default_model(self) -> Model:
@@ -58,9 +68,11 @@ class RapidOcr:
     def fingerprint(self) -> str:
         """Everything besides the model that decides a page's text: versions of packages, machine type and precision.
 
-        The precision is bfloat16 on processors that support it. Imports and loads nothing.
+        Imports and loads nothing.
         """
-        return repr([platform.machine(), computes_in_bfloat16(), *(installed(name) for name in _PACKAGES)])
+        return repr(
+            [platform.machine(), computes_in_bfloat16(), self._precision, *(installed(name) for name in _PACKAGES)]
+        )
 
     def languages(self) -> list[str]:
         """The names of the languages that the recogniser reads."""
@@ -124,7 +136,7 @@ class RapidOcr:
         from ocrqueue.engines.rapidocr.networks import backend, version_of
 
         kind, settings = backend(), ReaderSettings()
-        self._reader = PageReader(weights(), kind, settings)
+        self._reader = PageReader(weights(), kind, settings, self._precision)
         log.info("rapidocr reads with %s in %s, %s", version_of(kind), self._reader.precision, settings)
 
     def _read(self, page: "Image") -> PageText:

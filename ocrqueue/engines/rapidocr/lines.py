@@ -19,7 +19,8 @@ from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
 from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, detector
-from ocrqueue.engines.rapidocr.recogniser import Recogniser, load
+from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
+from ocrqueue.engines.rapidocr.weights import Precision
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
 from ocrqueue.geometry import Quad
 from ocrqueue.pages import Line, PageText
@@ -48,6 +49,7 @@ class ReaderSettings:
     min_confidence: float = 0.5  # 0 to 1; a line that is read with less is dropped
     turn_below: float = 0.8  # 0 to 1; a line that is read with less may be upside down
     turn_sparse: float = 0.7  # characters per line height of length; a line with less may be upside down (usual: two)
+    exact_below: float = 0.955  # 0 to 1; a page that is read with less in int8 is read again in f32
     squeezed: float = 0.94  # smallest share of its width at which a line is shown to the recogniser, to save time
     narrowed: float = 0.85  # the same for a line wider than `narrow_from` and at least `narrow_height` high
     narrow_from: int = 600  # pixels of width at the recogniser's line height
@@ -58,11 +60,14 @@ class ReaderSettings:
 class PageReader:
     """A detector and a recogniser that are loaded, and the code that reads a page with them."""
 
-    def __init__(self, files: dict[str, Path], backend: Backend, settings: ReaderSettings) -> None:
+    def __init__(
+        self, files: dict[str, Path], backend: Backend, settings: ReaderSettings, precision: Precision
+    ) -> None:
         cv2.setNumThreads(1)
         self._settings = s = settings
-        self._detector: Network = detector(files["Det"], backend)
-        self._recogniser: Recogniser = load(files["Rec"], backend)
+        self._detector: Network = detector(files["Det"], backend, rounds=precision == "default")
+        self._file = files["Rec"]
+        self._recogniser: Recogniser = load(self._file, backend, precision)
         self._boxes_of = DBPostProcess(s.pixel_threshold, s.box_threshold, s.max_boxes, s.unclip, "fast", True)
 
     @property
@@ -78,10 +83,27 @@ class PageReader:
             self._detector.release()  # its working memory is as large as all other memory of the engine
         try:
             lines = list(self.read(pixels, boxes))
+            quick = self._recogniser
+            if isinstance(quick, Split) and quick.precision == "int8" and self._is_poor(lines):
+                lines = self._read_exactly(pixels, boxes, quick)
             return PageText(lines, unread=_missing(boxes, lines))
         finally:
             if any(map(_is_long, boxes)):
                 self._recogniser.release()  # otherwise it keeps the memory that the longest line needed
+
+    def _is_poor(self, lines: list[Line]) -> bool:
+        """Whether the characters of a page have so low a mean confidence that it is read again in f32."""
+        length = sum(len(line.text) for line in lines)
+        confidence = sum(len(line.text) * (line.confidence or 0.0) for line in lines)
+        return confidence < self._settings.exact_below * length
+
+    def _read_exactly(self, pixels: Pixels, boxes: list[QuadArray], quick: Split) -> list[Line]:
+        """Read the lines of a page again, in f32. The network is loaded for it and freed, because few pages need it."""
+        self._recogniser = exact(self._file, quick)
+        try:
+            return list(self.read(pixels, boxes))
+        finally:
+            self._recogniser = quick
 
     def find(self, pixels: Pixels) -> list[QuadArray]:
         """Find the boxes of lines on a page. The detector sees the part with marks, and large letters smaller."""

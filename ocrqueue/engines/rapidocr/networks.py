@@ -11,6 +11,7 @@ import weakref
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from zipfile import ZipFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,8 +39,10 @@ class Network(Protocol):
 class OpenVino:
     """A network on OpenVINO."""
 
-    def __init__(self, model: Any, kernels: int | None = None) -> None:
+    def __init__(self, model: Any, kernels: int | None = None, *, rounds: bool = True) -> None:
         """`model` is a file, or a model of OpenVINO; `kernels` is the number of compiled kernels that it keeps.
+
+        `rounds` allows it to round to bfloat16, as OpenVINO does by default on processors with instructions for it.
 
         Each kernel is for one input shape. OpenVINO's default (None) is far more than pages of any size should keep.
         """
@@ -51,6 +54,8 @@ class OpenVino:
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # the system distributes the children over the cores
         }
+        if not rounds:
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
         if kernels is not None:
             settings["CPU_RUNTIME_CACHE_CAPACITY"] = kernels
         self._compiled: Any = core.compile_model(model, "CPU", settings)
@@ -106,14 +111,18 @@ def backend() -> Backend:
     return OpenVino
 
 
-def detector(file: Path, kind: Backend) -> Network:
-    """The detector in this file."""
-    return OnnxRuntime(file) if kind is OnnxRuntime else OpenVino(file, _KEPT)
+def detector(file: Path, kind: Backend, *, rounds: bool = True) -> Network:
+    """The detector in this file. `rounds`: see `OpenVino`."""
+    return OnnxRuntime(file) if kind is OnnxRuntime else OpenVino(file, _KEPT, rounds=rounds)
 
 
 def model_in(file: Path) -> Any:
-    """The model of OpenVINO in a file."""
-    return _core().read_model(str(file))
+    """The model of OpenVINO in a file, or in a zip archive of two: `.xml` is the network, `.bin` has its weights."""
+    if file.suffix != ".zip":
+        return _core().read_model(str(file))
+    with ZipFile(file) as archive:
+        network, weights = (archive.read(f"{file.stem}{suffix}") for suffix in (".xml", ".bin"))
+    return _core().read_model(network, weights)
 
 
 def version_of(kind: Backend) -> str:

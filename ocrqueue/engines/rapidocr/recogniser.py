@@ -4,10 +4,14 @@ Its last layer scores each of 18,710 characters in each column, and takes a fift
 page in Latin letters need few of these scores: a character that is far ahead of all other common characters, with a
 high score, is not beaten by a rare one. So each column is scored for the common characters alone, and those that are
 not certain then, or stand in a short line, are scored for all characters. If one of them is a rare character, such as a
-Chinese one, so are all other columns of the line. Figures: docs/benchmarks.md.
+Chinese one, so are all other columns of the line.
+
+On processors with instructions for int8 (VNNI) and none for bfloat16, most of the network computes in int8. Figures:
+docs/benchmarks.md.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrqueue.engines.rapidocr.networks import Network, OnnxRuntime, OpenVino, model_in
+from ocrqueue.engines.rapidocr.weights import Precision, int8_of
 
 Columns = tuple[NDArray[np.intp], NDArray[np.float32]]  # by column: class of the likeliest character, its confidence
 # A column is certain with both; the values were chosen by measurement.
 _SURE = 0.99  # 0 to 1; at least this confidence, compared with the other common characters
 _EXPLAINED = 16.0  # at least this score; columns with a rare character have a lower one for each common character
 _SHORT = 24  # columns; no column of a line so short is certain: without neighbours, E looks like ∈, and + like 十
+_KEPT = 100  # compiled kernels that a network keeps which reads one page; those of one width are some 60
 _STEP = 16  # columns; their number is padded to a multiple of it, because each new shape costs time and memory
 _MOST = 64  # columns that are scored for all characters at once, which bounds the memory for the scores
 # Code points of common characters: Latin letters, digits and signs, but no signs that look like a rare character.
@@ -63,14 +69,23 @@ class Whole:
 class Split:
     """The network in two parts: the body finds the features of each column, and the head scores all characters."""
 
-    def __init__(self, body: Network, head: Network, weights: "Weights", characters: Sequence[str]) -> None:
+    def __init__(
+        self, body: Network, head: Network, weights: "Weights", characters: Sequence[str], precision: str | None = None
+    ) -> None:
+        """`precision` is the body's, if it differs from what the body says."""
         self._body, self._head = body, head
         self._common = np.array([i for i, character in enumerate(characters) if is_common(character)])
         self._is_common = np.isin(np.arange(len(characters)), self._common)
         self._factors = np.ascontiguousarray(weights[0][:, self._common])
         self._offsets = weights[1][self._common]
         self.characters = characters
-        self.precision = body.precision
+        self.precision = precision or body.precision
+
+    def with_body(self, body: Network) -> "Split":
+        """This network with another body. They share all else."""
+        other = copy(self)
+        other._body, other.precision = body, body.precision
+        return other
 
     def __call__(self, line: NDArray[np.float32]) -> Columns:
         """See `Recogniser`."""
@@ -101,22 +116,62 @@ class Split:
         self._head.release()
 
 
+class Head:
+    """The last layer in NumPy. It takes as long as on OpenVINO, and needs 30 MB less."""
+
+    precision = "f32"
+
+    def __init__(self, weights: "Weights") -> None:
+        self._factors, self._offsets = (np.array(part) for part in weights)  # copies: the model's memory can be freed
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The probabilities of all characters, for features of shape (1, columns, features)."""
+        scores: NDArray[np.float32] = batch @ self._factors
+        scores += self._offsets
+        scores -= scores.max(axis=2, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=2, keepdims=True)
+        return scores
+
+    def release(self) -> None:
+        """Do nothing: it keeps no working memory."""
+
+
 Weights = tuple[NDArray[np.float32], NDArray[np.float32]]  # of the last layer: (features x classes), (classes)
 
 
-def load(file: Path, backend: type[OpenVino] | type[OnnxRuntime]) -> Recogniser:
-    """The recogniser in this file: in two parts on OpenVINO, if the network ends as expected; else as it is."""
+def load(file: Path, backend: type[OpenVino] | type[OnnxRuntime], precision: Precision) -> Recogniser:
+    """The recogniser in this file: in two parts on OpenVINO, if the network ends as expected; else as it is.
+
+    With "int8", the body computes in int8, if there is one of this file. Raises ModelUnavailable if it is damaged.
+    """
     if backend is OnnxRuntime:
         network = OnnxRuntime(file)
         return Whole(network, _by_class(network.characters))
-    model = model_in(file)
+    model, rounds = model_in(file), precision == "default"
     characters = _by_class(model.get_rt_info(["framework", "character"]).value.splitlines())
     layer = _last_layer(model)
     if layer is None:
-        return Whole(OpenVino(model), characters)
+        return Whole(OpenVino(model, rounds=rounds), characters)
     product, weights = layer
-    body, head = _parts(model, product)
-    return Split(OpenVino(body), OpenVino(head), weights, characters)
+    body, rest = _parts(model, product)
+    quick = int8_of(file) if precision == "int8" else None
+    if quick:
+        return Split(OpenVino(model_in(quick), rounds=False), Head(weights), weights, characters, "int8")
+    return Split(OpenVino(body, rounds=rounds), OpenVino(rest, rounds=rounds), weights, characters)
+
+
+def exact(file: Path, quick: Split) -> Split:
+    """The recogniser in this file in f32, for one page; it shares the last layer with the one in int8."""
+    return quick.with_body(OpenVino(body_of(model_in(file)), _KEPT, rounds=False))
+
+
+def body_of(model: Any) -> Any:
+    """A model without its last layer. Raises ValueError if it ends in another way than expected."""
+    layer = _last_layer(model)
+    if layer is None:
+        raise ValueError("the recogniser does not end in a matrix product, an addition and a softmax")
+    return _parts(model, layer[0])[0]
 
 
 def is_common(character: str) -> bool:

@@ -2,13 +2,21 @@
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 from ocrqueue import languages
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ppocr import package_folder
 
+Precision = Literal["default", "int8", "f32"]  # "default" is what OpenVINO chooses
 # Part: (its name in RapidOCR's list of models, the model's name there).
 _MODELS = {"Det": ("det", "multi_PP-OCRv6_det_small"), "Rec": ("rec", "multi_PP-OCRv6_rec_small")}
+
+
+# The recogniser in int8, without its last layer: `scripts/int8_recogniser.py` made it, of the file with the first hash.
+INT8 = Path(__file__).parent / "int8" / "recogniser.zip"
+_INT8_OF = "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"
+_INT8_SHA256 = "c2282d9bcd098ea6fec48befdef7a6452712c9ac9edc3b672a20b01826b7f5cf"
 
 
 def weights() -> dict[str, Path]:
@@ -30,30 +38,53 @@ def weights() -> dict[str, Path]:
     return files
 
 
-def check(file: Path, sha256: str) -> None:
+def check(file: Path, sha256: str, package: str = "rapidocr") -> None:
     """Compare a file with its SHA-256 in hexadecimal. Raises ModelUnavailable if it is missing or differs."""
     try:
         with file.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ModelUnavailable(
-            f"rapidocr lacks its file {file.name}: pip install --force-reinstall rapidocr", "model_missing"
+            f"rapidocr lacks its file {file.name}: pip install --force-reinstall {package}", "model_missing"
         ) from error
     if found != sha256:
-        raise broken(f"its file {file.name} is damaged")
+        raise broken(f"its file {file.name} is damaged", package)
+
+
+def int8_of(recogniser: Path) -> Path | None:
+    """The recogniser in int8, checked against its hash. None if it was not made of this file, but of another version.
+
+    Raises ModelUnavailable if it is missing or damaged.
+    """
+    with recogniser.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != _INT8_OF:
+            return None
+    check(INT8, _INT8_SHA256, "ocrqueue")
+    return INT8
+
+
+def precision() -> Precision:
+    """The fastest precision on this processor: int8 if it has instructions for it (VNNI), but none for bfloat16."""
+    known = _processor()
+    return "int8" if "avx512_vnni" in known and "bf16" not in known else "default"
 
 
 def computes_in_bfloat16() -> bool:
     """Whether this processor has bfloat16 instructions, which OpenVINO then uses by default."""
+    return "bf16" in _processor()  # amx_bf16, avx512_bf16, Arm's bf16
+
+
+def _processor() -> str:
+    """What Linux says about the processor; empty on other systems."""
     try:
-        return "bf16" in Path("/proc/cpuinfo").read_text("utf-8", "replace")  # amx_bf16, avx512_bf16, Arm's bf16
-    except OSError:  # not Linux
-        return False
+        return Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
-def broken(reason: str) -> ModelUnavailable:
+def broken(reason: str, packages: str = "rapidocr openvino") -> ModelUnavailable:
     """The error for a damaged installation, with the command that repairs it."""
-    return ModelUnavailable(f"rapidocr: {reason}: pip install --force-reinstall rapidocr openvino", "model_broken")
+    return ModelUnavailable(f"rapidocr: {reason}: pip install --force-reinstall {packages}", "model_broken")
 
 
 # The languages that RapidOCR lists for the recogniser, by their names in `ocrqueue.languages`, and German in Fraktur.

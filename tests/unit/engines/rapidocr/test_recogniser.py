@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ocrqueue.engines.rapidocr.recogniser import Head as LastLayer
 from ocrqueue.engines.rapidocr.recogniser import Split, is_common
 
 CHARACTERS = ["", *"abcdefgh12+", "中", "文", "μ", " "]
@@ -115,3 +116,28 @@ def test_both_parts_are_released() -> None:
 def test_common_characters_are_latin_letters_digits_and_signs() -> None:
     assert all(map(is_common, ["", " ", *"azAZ09.,;-–—“”„’…€éßøłşțŽœ§©½°"]))
     assert not any(map(is_common, [*"中あ한αμжא，。：（）∑≤∫→□", "µ", "ffi"]))
+
+
+class Backwards(Body):
+    precision = "exact"
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return batch[:, ::-1]
+
+
+def test_with_another_body_a_line_is_read_by_it() -> None:
+    quick, head = split()
+    exact = quick.with_body(Backwards())
+    assert (exact.precision, quick.precision) == ("exact", "f32")
+    assert read(exact, scores("ab")) == "ba"
+    assert read(quick, scores("ab")) == "ab"
+    assert len(head.columns) == 2
+
+
+def test_the_last_layer_gives_the_probabilities_of_all_characters() -> None:
+    factors, offsets = np.array([[1, 0, 2], [0, 1, 0]], np.float32), np.array([0, 100, 0], np.float32)
+    found = LastLayer((factors, offsets))(np.array([[[1, 1], [0, -100]]], np.float32))
+    assert found.dtype == np.float32
+    assert found.shape == (1, 2, 3)
+    assert found[0, 0] == pytest.approx([0, 1, 0])
+    assert found[0, 1] == pytest.approx([1 / 3, 1 / 3, 1 / 3])

@@ -1,0 +1,174 @@
+"""Makes the recogniser of the engine `rapidocr` in int8, `ocrqueue/engines/rapidocr/int8/recogniser.zip`.
+
+`python -m scripts.int8_recogniser FOLDER`, after `pip install nncf==3.4.0`. FOLDER has a manifest.json (see
+docs/benchmarks.md). Lines of every second document of each class calibrate the network; the others are left for checks.
+The result is the network in RapidOCR's wheel without its last layer, as OpenVINO's IR: most convolutions in int8, and
+the rest in f32. It takes some minutes. The new SHA-256 goes into `weights.py`.
+"""
+
+import hashlib
+import random
+import sys
+import tempfile
+import zipfile
+from collections import defaultdict
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+import cv2
+import nncf
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from openvino import opset13
+
+from bench.support import corpus
+from ocrqueue.documents import open_document
+from ocrqueue.engines.rapidocr.lines import (
+    PageReader,
+    ReaderSettings,
+    cut,
+    padded_width,
+    reading_quad,
+    resized,
+    shown_width,
+)
+from ocrqueue.engines.rapidocr.networks import OpenVino, model_in
+from ocrqueue.engines.rapidocr.recogniser import body_of
+from ocrqueue.engines.rapidocr.weights import INT8, weights
+from ocrqueue.limits import Limits
+from ocrqueue.ppocr import LINE_HEIGHT, network_input
+from ocrqueue.upright import upright
+
+PAGES = 3  # of each document at most
+LINES = 300
+LONGEST = 1536  # pixels; longer lines are squeezed, since they would need much memory
+SHORTEST = 2  # widths per height
+NOT_USED = ("rotated", "format")  # classes: copies of other pages
+
+
+def calibrating(entries: list[corpus.Entry]) -> list[corpus.Entry]:
+    """Every second document of each class."""
+    by_class: dict[str, list[corpus.Entry]] = defaultdict(list)
+    for entry in entries:
+        by_class[entry.cls].append(entry)
+    return [entry for cls, found in by_class.items() if cls not in NOT_USED for entry in found[::2]]
+
+
+def lines_of(entry: corpus.Entry, reader: PageReader) -> list[NDArray[np.float32]]:
+    """The lines of a document as the recogniser is shown them."""
+    lines = []
+    with open_document(entry.file, Limits()) as document:
+        for number in range(1, min(entry.pages, PAGES) + 1):
+            image = upright(document.render(number, None, 200), Limits().max_pixels, entry.file.name).image
+            pixels = cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+            crops = [cut(pixels, reading_quad(box)) for box in reader.find(pixels)]
+            lines += [shown(crop) for crop in crops if crop.shape[1] > SHORTEST * crop.shape[0]]
+    return lines
+
+
+def shown(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A line as the recogniser is shown it."""
+    wide = min(LONGEST, shown_width(crop.shape[1], crop.shape[0], ReaderSettings()))
+    return network_input(resized(crop, wide, LINE_HEIGHT), padded_width(wide))[None]
+
+
+def chosen(folder: Path) -> list[NDArray[np.float32]]:
+    """Lines to calibrate on: one of each document in turn, in random order."""
+    chance = random.Random(5)
+    reader = PageReader(weights(), OpenVino, ReaderSettings(), "f32")
+    by_document = [lines_of(entry, reader) for entry in calibrating(corpus.load(folder))]
+    for lines in by_document:
+        chance.shuffle(lines)
+    picked = [line for line in chain.from_iterable(zip_longest(*by_document)) if line is not None][:LINES]
+    chance.shuffle(picked)
+    return picked
+
+
+def set_back(network: Any, original: Any) -> None:
+    """Compute in f32 again what loses accuracy in int8 and wins no time, with the weights of the original.
+
+    OpenVINO computes depthwise convolutions in f32 all the same, the first convolution takes as long in both, and those
+    of the attention to channels have one column. They halve the error, and NNCF corrects the others better with them.
+    """
+    exact = {op.get_friendly_name(): op for op in convolutions(original)}
+    for number, op in enumerate(convolutions(network)):
+        if number and op.get_type_name() == "Convolution" and op.get_output_partial_shape(0)[3] != 1:
+            continue
+        wanted = exact[op.get_friendly_name()]
+        quantised = op.input_value(0).get_node()
+        if quantised.get_type_name() == "FakeQuantize":
+            op.input(0).replace_source_output(quantised.input_value(0))
+        shape = [size.get_length() for size in op.input_value(1).get_partial_shape()]
+        replace(op, 1, constant_of(wanted.input_value(1).get_node()).reshape(shape))
+        corrected, bias = addition_to(op), addition_to(wanted)
+        if corrected and bias:
+            replace(corrected[0], corrected[1], value_of(*bias).reshape(value_of(*corrected).shape))
+    network.validate_nodes_and_infer_types()
+
+
+def convolutions(model: Any) -> list[Any]:
+    """All convolutions of a model, in order."""
+    kinds = ("Convolution", "GroupConvolution")
+    return [op for op in model.get_ordered_ops() if op.get_type_name() in kinds]
+
+
+def addition_to(op: Any) -> tuple[Any, int] | None:
+    """The operation that adds a constant to a convolution, and the number of its input; None if there is none."""
+    for target in op.output(0).get_target_inputs():
+        node = target.get_node()
+        if node.get_type_name() == "Add":
+            for i in range(2):
+                if node.input_value(i).get_node().get_type_name() == "Constant":
+                    return node, i
+    return None
+
+
+def constant_of(node: Any) -> NDArray[np.float32]:
+    """The values of a constant, which may be reshaped."""
+    return np.array((node.input_value(0).get_node() if node.get_type_name() == "Reshape" else node).get_data())
+
+
+def value_of(node: Any, number: int) -> NDArray[np.float32]:
+    """The values of a constant that is this input of a node."""
+    return np.array(node.input_value(number).get_node().get_data())
+
+
+def replace(node: Any, number: int, values: NDArray[np.float32]) -> None:
+    """Make these values an input of a node."""
+    node.input(number).replace_source_output(opset13.constant(values).output(0))
+
+
+def main() -> None:
+    """Make the network and write it."""
+    lines = chosen(Path(sys.argv[1]))
+    print(f"{len(lines)} lines", flush=True)
+    body = body_of(model_in(weights()["Rec"]))
+    network = nncf.quantize(
+        body,
+        nncf.Dataset(lines),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(lines),
+        fast_bias_correction=False,
+        model_type=nncf.ModelType.TRANSFORMER,
+        ignored_scope=nncf.IgnoredScope(types=["MatMul"], validate=False),
+    )
+    set_back(network, body_of(model_in(weights()["Rec"])))
+    write(network)
+
+
+def write(network: Any) -> None:
+    """Write the network into its archive."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(INT8, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out,
+    ):
+        openvino.save_model(network, Path(folder) / "recogniser.xml", compress_to_fp16=False)
+        for name in ("recogniser.xml", "recogniser.bin"):
+            out.writestr(zipfile.ZipInfo(name), (Path(folder) / name).read_bytes(), zipfile.ZIP_DEFLATED)
+    print(INT8, INT8.stat().st_size, hashlib.sha256(INT8.read_bytes()).hexdigest())
+
+
+if __name__ == "__main__":
+    main()
