@@ -17,6 +17,7 @@ import psutil
 
 from bench.queue_cost import difference, spent
 from bench.support import corpus, table
+from ocrqueue.client import Client
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, running
 from tests.support.object_store import S3Stack
@@ -32,9 +33,8 @@ def start(stack: Stack, engine: str) -> None:
         stack.start_worker(name, engines=engine, OCR_DATA_DIR=str(stack.folder / name))
 
 
-def seconds(stack: Stack, documents: Sequence[Path | bytes]) -> float:
+def seconds(stack: Stack, client: Client, documents: Sequence[Path | bytes]) -> float:
     """Seconds until these documents are read and their ends are noted."""
-    client = stack.client()
     started = time.monotonic()
     jobs = [client.submit(document, text_layer="ignore") for document in documents]
     ends = [job.wait(timeout=400) for job in jobs]
@@ -49,9 +49,10 @@ def requests(pages: int) -> None:
     sizes, found = (1, pages), []
     with running(S3Stack, OCR_CACHE_MAX_GB="1") as stack:
         start(stack, "quick=tests.support.engines:Quick")
+        client = stack.client()
         for size in sizes:
             stack.proxy.taken()
-            seconds(stack, [numbered.document(size, salt=size)])
+            seconds(stack, client, [numbered.document(size, salt=size)])
             found.append(stack.proxy.taken())
     rows = [
         (n, len(r), sum(up for *_, up, _ in r), sum(down for *_, down in r)) for n, r in zip(sizes, found, strict=True)
@@ -71,10 +72,11 @@ def speed(documents: Documents, pages: int, engine: str, args: tuple[int, float,
         remote.proxy.delay = delay / 1000
         if not delay:
             remote.env |= remote.store.env()
-        stacks = {"S3": remote, "folder": local}
-        for stack in stacks.values():
+        stacks: dict[str, Stack] = {"S3": remote, "folder": local}
+        clients = {side: stack.client() for side, stack in stacks.items()}
+        for side, stack in stacks.items():
             start(stack, engine)
-            seconds(stack, documents(-1)[:2])
+            seconds(stack, clients[side], documents(-1)[:2])
         assert remote.store.process is not None
         own = {"S3 server": psutil.Process(remote.store.process.pid)}
         took: dict[str, list[float]] = {name: [] for name in stacks}
@@ -85,7 +87,7 @@ def speed(documents: Documents, pages: int, engine: str, args: tuple[int, float,
         before = {side: spent(processes) for side, processes in cpu.items()}
         for n in range(times):
             for side, stack in stacks.items():
-                took[side].append(seconds(stack, documents(n)))
+                took[side].append(seconds(stack, clients[side], documents(n)))
         used = {side: difference(spent(processes), before[side], times * pages) for side, processes in cpu.items()}
     rows: list[tuple[table.Cell, ...]] = [(f"{n + 1}", *(pages / took[side][n] for side in took)) for n in range(times)]
     table.show(["Round", *(f"{side}: pages/s" for side in took)], rows)

@@ -1,6 +1,5 @@
 """The ledger: the state of every job in Redis. Each step is one atomic script; `lua/prelude.lua` describes the keys."""
 
-import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -23,7 +22,6 @@ from ocrqueue.ledger.records import (
     Message,
     Other,
     Outcome,
-    PageNumbers,
     PageRecord,
     Publication,
     Source,
@@ -317,21 +315,6 @@ class Ledger:
     def jobs(self, owner: str | None = None) -> list[str]:
         """The ids of all jobs, or of one owner's, oldest first."""
         return cast("list[str]", self.redis.zrange(names.JOBS if owner is None else names.owner_key(owner), 0, -1))
-
-    def dead(self) -> list[tuple[str, int]]:
-        """(job, page) of all failed pages that a retry may read, oldest first; page 0 is the document itself.
-
-        Jobs whose record is of a newer version are left out.
-        """
-        found = []
-        numbers: dict[str, PageNumbers] = {}
-        for member in cast("list[str]", self.redis.zrange(names.DEAD, 0, -1)):
-            job, index = member.split(" ")
-            with contextlib.suppress(UnknownJob, NewerRecord):  # dropped meanwhile; of a newer version
-                if job not in numbers:
-                    numbers[job] = self.job(job).numbers
-                found.append((job, int(index) and numbers[job].number(int(index))))
-        return found
 
     def backlog(self, owner: str | None = None) -> int:
         """The number of open pages of all jobs, or of one owner's. A job that is not opened yet counts as ten pages.

@@ -19,6 +19,7 @@ from ocrqueue.errors import OcrFailed
 from ocrqueue.storage.spool import END
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, running
+from tests.support.ledger_steps import dead
 
 PARTIAL = {2: numbered.RAISE}
 
@@ -315,7 +316,7 @@ def test_a_document_that_kills_every_child_that_opens_it(send, stack: Stack) -> 
     with pytest.raises(OcrFailed, match="worker_lost: the worker was lost 3 times"):
         job.get.outcome()
     assert job.history() == ["set"]
-    assert (job.id, 0) in stack.client().ledger.dead()
+    assert (job.id, 0) in dead(stack.client().ledger)
 
 
 def fetching(stack: Stack, port: int) -> list[psutil.Process]:

@@ -15,6 +15,7 @@ from ocrqueue import names
 from ocrqueue.client import Job
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually, send_all, supervised
+from tests.support.ledger_steps import dead
 
 ENGINES = "numbered=tests.support.engines:Numbered,slow=tests.support.engines:Slow,steady=tests.support.engines:Steady"
 PAGE_SECONDS = 6
@@ -174,7 +175,7 @@ def test_a_page_that_kills_every_process_that_reads_it(stack: Supervised, behavi
     first, *others = job.result()["pages"]
     assert (first["error"]["code"], first["attempts"]) == ("worker_lost", 3)
     assert [(p["state"], p["text"]) for p in others] == [("ok", numbered.text(n)) for n in (2, 3, 4)]
-    assert (job.id, 1) in stack.client().ledger.dead()
+    assert (job.id, 1) in dead(stack.client().ledger)
     assert stack.restarts["worker"] - before == (3 if behaviour == numbered.KILL_WORKER else 0)
     if behaviour == numbered.GROW:
         assert stack.text("worker").count("more than OCR_MAX_CHILD_MB=512") == 3

@@ -17,6 +17,7 @@ from tests.support.ledger_steps import (
     JOB,
     SOURCE,
     assembled,
+    dead,
     dump,
     later,
     mend,
@@ -57,9 +58,9 @@ def test_pages_that_were_asked_for_keep_their_numbers(ledger: Ledger) -> None:
     read(ledger, None, "engine_error", None)
     assert [(p.number, p.state) for p in ledger.pages(ledger.job(JOB))] == [(2, "ok"), (5, "failed"), (6, "ok")]
     assert [p.number for p in ledger.pages(before)] == [2, 5, 6], "a record read earlier serves as well"
-    assert ledger.dead() == [(JOB, 5)]
+    assert dead(ledger) == [(JOB, 5)]
     assert assembled(ledger, missing=(6,)) == "partial"
-    assert ledger.dead() == [(JOB, 5), (JOB, 6)]
+    assert dead(ledger) == [(JOB, 5), (JOB, 6)]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_a_retry_opens_failed_and_cancelled_pages_and_no_other(ledger: Ledger) -
     job = ledger.job(JOB)
     assert (job.state, job.round, job.ok, job.failed, job.cancelled, job.cancelling) == ("running", 2, 1, 0, 0, False)
     assert states(ledger) == ["ok", "open", "open", "open", "open"]
-    assert (ledger.backlog(), ledger.dead()) == (4, [])
+    assert (ledger.backlog(), dead(ledger)) == (4, [])
     read(ledger, None, None, None, None)
     assert assembled(ledger) == "done"
 
@@ -247,11 +248,11 @@ def test_a_document_that_could_not_be_opened_is_opened_anew(ledger: Ledger) -> N
     ledger.create(JOB, SOURCE, Options())
     ledger.begin(JOB, "document", "t")
     ledger.refuse(JOB, "t", PageError("storage_error", "the spool is full"))
-    assert ledger.dead() == [(JOB, 0)]
+    assert dead(ledger) == [(JOB, 0)]
     assert sent(retry(ledger)) == [("document",)]
     job = ledger.job(JOB)
     assert (job.state, job.round, job.code, job.ended) == ("queued", 2, None, None)
-    assert (ledger.dead(), ledger.backlog()) == ([], 10)
+    assert (dead(ledger), ledger.backlog()) == ([], 10)
     later(ledger, 20)
     assert sent(mend(ledger, 1, **IDLE)) == [("document",)]
 
@@ -339,7 +340,7 @@ def test_nothing_of_a_dropped_job_remains(ledger: Ledger, redis: "redis_py.Redis
     ledger.drop(JOB)
     assert set(redis.keys()) == {names.BACKLOG, names.COUNTS, names.FIGURES, names.MINUTES, names.TAKEN}
     assert set(redis.hgetall(names.COUNTS).values()) == {"0"}
-    assert (ledger.backlog(), ledger.jobs(), ledger.dead()) == (0, [], [])
+    assert (ledger.backlog(), ledger.jobs(), dead(ledger)) == (0, [], [])
 
 
 def test_the_record_has_the_mean_quality_and_counts_poorly_read_pages(ledger: Ledger, redis: "redis_py.Redis") -> None:

@@ -13,6 +13,7 @@ from tests.support.ledger_steps import (
     JOB,
     SOURCE,
     assembled,
+    dead,
     dump,
     later,
     opened,
@@ -34,7 +35,7 @@ def test_a_page_that_lost_three_claims_is_given_up_and_the_rest_goes_on(ledger: 
     page, other = ledger.pages(ledger.job(JOB))
     assert (page.state, page.code, page.attempts) == ("failed", "worker_lost", 3)
     assert other.state == "open"
-    assert ledger.dead() == [(JOB, 1)]
+    assert dead(ledger) == [(JOB, 1)]
     read(ledger, None)
     assert assembled(ledger) == "partial"
 
@@ -185,7 +186,7 @@ def test_a_page_over_its_time_limit_fails_at_once(ledger: Ledger) -> None:
     ledger.return_claim(JOB, "t1", Return.TIMEOUT)
     page = next(ledger.pages(ledger.job(JOB)))
     assert (page.state, page.code, page.attempts) == ("failed", "timeout", 0)
-    assert ledger.dead() == [(JOB, 1)]
+    assert dead(ledger) == [(JOB, 1)]
 
 
 def test_the_pages_of_a_batch_over_its_time_limit_are_claimed_alone(ledger: Ledger) -> None:
@@ -224,7 +225,7 @@ def test_a_document_that_kills_whoever_opens_it_ends_as_worker_lost(ledger: Ledg
         assert [m.kind for m in ledger.return_claim(JOB, "t", Return.LOST).messages] == expected
     job = ledger.job(JOB)
     assert (job.state, job.code, job.pages) == ("failed", "worker_lost", None)
-    assert (ledger.dead(), ledger.backlog()) == ([(JOB, 0)], 0)
+    assert (dead(ledger), ledger.backlog()) == ([(JOB, 0)], 0)
 
 
 def test_an_assembly_that_kills_whoever_does_it_ends_as_worker_lost(ledger: Ledger) -> None:
@@ -236,7 +237,7 @@ def test_an_assembly_that_kills_whoever_does_it_ends_as_worker_lost(ledger: Ledg
     assert (ledger.job(JOB).state, ledger.job(JOB).code) == ("failed", "worker_lost")
     assert sent(retry(ledger)) == [("assemble", 2)], "its pages were read: only the assembly is done again"
     assert assembled(ledger) == "done"
-    assert ledger.dead() == []
+    assert dead(ledger) == []
 
 
 def test_a_document_that_takes_too_long_fails_at_once(ledger: Ledger) -> None:
@@ -260,7 +261,7 @@ def test_a_document_that_cannot_be_opened_fails_the_job(ledger: Ledger) -> None:
     assert sent(ledger.refuse(JOB, "t", PageError("corrupt_file", "this is no PDF"))) == [("ended",)]
     job = ledger.job(JOB)
     assert (job.state, job.code, job.message) == ("failed", "corrupt_file", "this is no PDF")
-    assert (ledger.dead(), list(ledger.pages(job))) == ([], [])
+    assert (dead(ledger), list(ledger.pages(job))) == ([], [])
 
 
 @pytest.mark.parametrize("kind", ["open", "refuse", "end", "finish"])

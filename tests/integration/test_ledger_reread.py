@@ -14,6 +14,7 @@ from tests.support.ledger_steps import (
     JOB,
     START,
     assembled,
+    dead,
     later,
     mend,
     opened,
@@ -103,7 +104,7 @@ def test_a_page_whose_second_reading_fails_keeps_the_first(ledger: Ledger, how: 
                 ledger.cancel(JOB)
             ledger.finish(claim, {} if how != "failed" else {1: PageError("engine_error", "it is so")})
     assert counts(ledger) == (1, 0, 0, 1)
-    assert ledger.dead() == []
+    assert dead(ledger) == []
     assert assembled(ledger) == JobState.DONE
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import Celery
 
+from ocrqueue import names
 from ocrqueue.ledger import Ledger
 from ocrqueue.steps.housekeeping import remove_unknown_folders
 from ocrqueue.storage.spool import END, Spool
@@ -82,6 +84,11 @@ def test_pages_wait_for_a_storage_that_is_away_longer_than_a_page_may_take(stack
     eventually(lambda: job.status().ok >= 2)
     stack.proxy.is_away = True
     eventually(lambda: "waiting for the storage" in stack.text("worker"))
+    stack.redis.hdel(names.CACHE, "counted")
+    Celery(broker=stack.client().settings.redis, set_as_current=False).send_task(
+        names.TRIM, queue=names.MAINTENANCE_QUEUE
+    )
+    eventually(lambda: "the page cache could not be looked at" in stack.text("documents"))
     time.sleep(5)  # longer than a page may take
     stack.proxy.is_away = False
     status = job.wait(timeout=60)
@@ -116,6 +123,17 @@ def test_a_submission_to_a_bucket_that_does_not_exist_says_so(stack: S3Stack, tm
     assert run.returncode == 6
     assert "the bucket ocr-none does not exist" in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_doctor_and_a_worker_that_starts_say_in_one_line_that_the_storage_is_away(stack: S3Stack) -> None:
+    stack.proxy.is_away = True
+    run = stack.submit("doctor")
+    stack.spawn("late", stack._celery("worker", "-Q", "documents", "-c", "1")).wait(60)
+    stack.proxy.is_away = False
+    lines = [line for line in (run.stdout + run.stderr).splitlines() if "does not answer" in line]
+    assert (run.returncode != 0, len(lines), "Traceback" in run.stderr) == (True, 1, False), run
+    lines = [line for line in stack.text("late").splitlines() if "does not answer" in line]
+    assert (len(lines), "Traceback" in stack.text("late")) == (1, False), stack.text("late")
 
 
 def test_the_night_asks_the_storage_about_no_job_that_redis_knows(stack: S3Stack) -> None:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ocrqueue.ledger.workers import live, withdraw
 from tests.support import numbered
 from tests.support.harness import NUMBERED, Stack, eventually, running
+from tests.support.ledger_steps import dead
 
 LOADED = re.compile(r"loaded engine=numbered .*pid=(\d+) loads=(\d+)")
 
@@ -99,7 +100,7 @@ def test_a_page_that_breaks_its_child_fails_alone(stack: Stack, behaviour: int, 
     assert [p["page"] for p in pages] == [1, 2, 3, 4, 5, 6]
     assert [p["error"] and p["error"]["code"] for p in pages] == [None, None, code, None, None, None]
     assert [p["text"] for p in pages if p["state"] == "ok"] == [numbered.text(n) for n in (1, 2, 4, 5, 6)]
-    assert stack.client().ledger.dead() == [(job.id, 3)]
+    assert dead(stack.client().ledger) == [(job.id, 3)]
     assert worker.poll() is None, "the worker itself died"
     assert stack.client().submit(numbered.document(2, salt=1)).wait(timeout=60).state == "done"
 

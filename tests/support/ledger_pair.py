@@ -16,7 +16,7 @@ from ocrqueue.options import Options, select_pages
 from ocrqueue.states import MessageKind, Return
 from tests.support.ledger_counts import Counts
 from tests.support.ledger_model import PlainLedger
-from tests.support.ledger_steps import START, dump
+from tests.support.ledger_steps import START, dead, dump
 from tests.support.plain_job import PlainJob, Sent
 
 Mail = tuple[str, tuple[Any, ...]]  # job, message
@@ -192,9 +192,9 @@ class LedgerPair(RuleBasedStateMachine):
         assert set(self.redis.zrange(names.OPEN, 0, -1)) == {n for n, job in plains.items() if not job.has_ended}
         unconfirmed = {n for n, job in plains.items() if job.has_ended and not job.confirmed}
         assert set(self.redis.zrange(names.UNPUBLISHED, 0, -1)) == unconfirmed
-        dead = self.ledger.dead()
-        assert len(dead) == len(set(dead))
-        assert set(dead) == self.plain.dead()
+        found = dead(self.ledger)
+        assert len(found) == len(set(found))
+        assert set(found) == self.plain.dead()
         for name in self.options:
             assert self.redis.get(names.celery_result_key(name)) == self.results.get(name)
         assert self.redis.lrange("somewhere", 0, -1) == self.sent_messages[::-1]

@@ -5,6 +5,7 @@ from typing import Any
 import redis as redis_py
 
 from ocrqueue import names
+from ocrqueue.client.listing import all_dead
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Claim, Ledger, Mending, Source, Step
 from ocrqueue.options import Options
@@ -24,6 +25,11 @@ def later(ledger: Ledger, seconds: float) -> None:
 
 def sent(step: Step) -> list[tuple[Any, ...]]:
     return [(m.kind, *m.args) for m in step.messages]
+
+
+def dead(ledger: Ledger) -> list[tuple[str, int]]:
+    """(job, page) of all failed pages that a retry may read, oldest first; page 0 is the document."""
+    return [(page.job, page.page) for page in all_dead(ledger)]
 
 
 def opened(ledger: Ledger, pages: int = 3, lanes: int = 1, job: str = JOB, **options: Any) -> Step:

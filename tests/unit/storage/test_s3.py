@@ -53,6 +53,12 @@ def test_a_storage_that_refuses_connections_is_away(monkeypatch: pytest.MonkeyPa
         S3Storage("s3://bucket").check()
 
 
+def test_without_botocore_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "find_spec", lambda _: None)
+    with pytest.raises(StorageError, match="make setup S3=1"):
+        S3Storage("s3://bucket")
+
+
 def test_a_write_leaves_no_file_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(s3.tempfile, "tempdir", str(tmp_path))
     storage = S3Storage("s3://bucket")
