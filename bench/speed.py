@@ -1,13 +1,12 @@
 """CPU time and accuracy of the engine `rapidocr` and of unchanged RapidOCR, on the same files in the same run.
 
-`python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--precision NAME] [--peers]
-[--out FILE]`. Each side is a
-process that renders and reads the same pages; they run one after another. CPU time is the user and system time of the
-whole process. It includes loading (imports, models, a first small page), which is also shown separately. Side `ours`
-does all that a worker does for the text of a page: turn it upright, read it, and arrange its lines. Unchanged RapidOCR
-runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract, and pymupdf4llm with RapidOCR, if
-they are installed. `--precision` adds our side in f32 or int8; with the variable ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI
-these take the time that a processor without bf16 takes.
+`python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--precision NAME] [--peers] [--out FILE]`.
+Each side is a process that renders and reads the same pages; they run one after another. CPU time is the user and
+system time of the whole process. It includes loading (imports, models, a first small page), which is also shown
+separately. Side `ours` does all that a worker does for the text of a page: turn it upright, read it, and arrange its
+lines. Unchanged RapidOCR runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract,
+OCRmyPDF, and pymupdf4llm with RapidOCR, if they are installed. `--precision` adds our side in f32 or int8; with the
+variable ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI these take the time that a processor without bf16 takes.
 """
 
 import multiprocessing
@@ -88,6 +87,17 @@ def stock() -> Read:
 
 def tesseract() -> Read:
     """The program `tesseract`, told the language; one process and one thread per page."""
+    return _of_image(lambda image, _, lang: ["tesseract", image, "-", "-l", lang, "--oem", "1"])
+
+
+def ocrmypdf() -> Read:
+    """The program `ocrmypdf`, told the language: the page's image to a searchable PDF; one process per page."""
+    options = ["--jobs", "1", "--image-dpi", "200", "--output-type", "pdf", "--sidecar", "-"]
+    return _of_image(lambda image, pdf, lang: ["ocrmypdf", *options, "-l", lang, image, pdf])
+
+
+def _of_image(command: Callable[[str, str, str], list[str]]) -> Read:
+    """A command of Tesseract's languages that is given the file of an image, and one for its PDF, and writes text."""
     from ocrqueue import languages
     from ocrqueue.engines.tesseract.data import scan
     from ocrqueue.engines.tesseract.settings import tesseract_settings
@@ -95,11 +105,12 @@ def tesseract() -> Read:
     data = scan(tesseract_settings().folder)
 
     def read(page: PageImage, lang: str) -> str:
-        with tempfile.NamedTemporaryFile(suffix=".png") as file:
-            page.image.save(file.name, dpi=(200, 200))
-            command = ["tesseract", file.name, "-", "-l", data.wanted(languages.parse(lang)), "--oem", "1"]
+        with tempfile.TemporaryDirectory() as folder:
+            image, pdf = f"{folder}/page.png", f"{folder}/page.pdf"
+            page.image.save(image, dpi=(200, 200))
+            line = command(image, pdf, data.wanted(languages.parse(lang)))
             environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
-            return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+            return subprocess.run(line, env=environment, capture_output=True, text=True, check=False).stdout
 
     return read
 
@@ -128,13 +139,14 @@ SIDES: dict[str, Callable[[], Read]] = {
     "ours f32": lambda: ours("f32"),
     "ours int8": lambda: ours("int8"),
     "tesseract": tesseract,
+    "ocrmypdf": ocrmypdf,
     "pymupdf4llm": pymupdf4llm,
 }
 
 
 def sides(with_peers: bool, precisions: Sequence[str]) -> list[str]:
     """The names of the sides to run; of the peers only those that are installed."""
-    found = {"tesseract": shutil.which("tesseract"), "pymupdf4llm": find_spec("pymupdf4llm")}
+    found = {name: shutil.which(name) for name in ("tesseract", "ocrmypdf")} | {"pymupdf4llm": find_spec("pymupdf4llm")}
     return [
         "stock",
         "ours",
@@ -199,14 +211,18 @@ def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
     ]
     table.show(header, lines)
     costs = {name: [r.seconds for r in runs if r.side == name] for name in names}
-    table.show(
-        ["class", "pages", *(f"CPU s/page {name}" for name in names)],
-        [
-            [cls, count, *(median(sum(run[i] for i in of) for run in costs[name]) / count for name in names)]
-            for cls, of in kinds.items()
-            for count in [sum(entries[i].pages for i in of)]
-        ],
-    )
+    by_class = {
+        cls: [
+            median(sum(run[i] for i in of) for run in costs[name]) / sum(entries[i].pages for i in of) for name in names
+        ]
+        for cls, of in kinds.items()
+    }
+    times: list[list[table.Cell]] = [[cls, *cost] for cls, cost in by_class.items()]
+    table.show(["class", *(f"CPU s/page {name}" for name in names)], times)
+    hours: list[list[table.Cell]] = [
+        [cls, *(round(seconds * 1e6 / 3600) for seconds in cost)] for cls, cost in by_class.items()
+    ]
+    table.show(["class", *(f"CPU h/million pages {name}" for name in names)], hours)
     print(f"\n{pages} pages; CER*: of characters as a multiset, without order; {machine()}")
 
 
