@@ -1,14 +1,17 @@
 """Corrections of known mistakes of the layout models: what they take for something else."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ocrqueue.blocks import BlockKind
 from ocrqueue.geometry import union
 from ocrqueue.structure.parts import Part
 from ocrqueue.structure.words import ends_sentence, is_caption, is_long, note_mark
 
+_DIVISIBLE = frozenset({BlockKind.PARAGRAPH, BlockKind.FORMULA, BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER})
 _CAPTION_LENGTH = 300  # characters of a caption, at most
 _CAPTION_GAP = 3.0  # sizes of type: white between a caption and its table or picture, at most
+_SHORT = 10.0  # sizes of type: lines of running text are longer
 _APART = 2.0  # sizes of type: columns begin and end at least so far apart
 
 
@@ -48,17 +51,30 @@ def _is_caption(part: Part, things: Sequence[Part]) -> bool:
     return False
 
 
+def _are_of_rows(part: Part) -> bool:
+    """Whether all lines of a part are short, and no two of them follow each other in the reading order."""
+    return all(text.box[2] - text.box[0] < _SHORT * text.size for text in part.texts) and all(
+        after.index != before.index + 1 for before, after in pairwise(part.texts)
+    )
+
+
 def _divided(part: Part) -> list[Part]:
-    """A paragraph, divided where its lines jump in the reading order to a column with other edges."""
-    if part.kind is not BlockKind.PARAGRAPH or len(part.texts) < 2:
+    """A paragraph, divided where its lines jump in the reading order to a column with other edges.
+
+    A running head or foot is divided at each jump. So are short lines one above the other, each of which is read with
+    what is beside it: they are of different rows, as in a receipt.
+    """
+    if part.kind not in _DIVISIBLE or len(part.texts) < 2:
         return [part]
+    is_loose = part.kind in (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER) or _are_of_rows(part)
     groups = [[part.texts[0]]]
     for text in part.texts[1:]:
         last = groups[-1]
         left, right = min(t.box[0] for t in last), max(t.box[2] for t in last)
         apart = _APART * text.size
         jumps = text.index != last[-1].index + 1
-        if jumps and abs(text.box[0] - left) > apart and abs(text.box[2] - right) > apart:
+        is_apart = abs(text.box[0] - left) > apart and abs(text.box[2] - right) > apart
+        if jumps and (is_loose or is_apart):
             groups.append([text])
         else:
             last.append(text)

@@ -11,6 +11,9 @@ from ocrqueue.blocks import BlockKind
 from ocrqueue.structure.parts import Part
 
 _GUTTER = 4.0  # points: white between columns, at least
+_SHRINK = 0.5  # sizes of type: boxes of lines that were read are too long by so much at each end, at most
+_TURNS = 2  # lines that are on the other side of a gutter than the line before: so many are rows, not two columns
+_RUNNING = 3  # lines of a part of running text, at least
 _OVERLAP = 2.0  # points by which the boxes of parts above each other may overlap
 _LEADING, _TRAILING = BlockKind.PAGE_HEADER, (BlockKind.FOOTNOTE, BlockKind.PAGE_FOOTER)
 
@@ -35,14 +38,35 @@ def _cut(parts: Sequence[Part]) -> list[Part]:
     gutter = max(_gutters(parts), key=lambda gap: gap[1] - gap[0], default=None)
     if gutter:
         x = sum(gutter) / 2
-        return _cut([p for p in parts if p.box[2] <= x]) + _cut([p for p in parts if p.box[2] > x])
+        left, right = [p for p in parts if _middle(p) <= x], [p for p in parts if _middle(p) > x]
+        return _by_lines(parts) if _are_rows(left, right) else _cut(left) + _cut(right)
     bands = _bands(parts)
     return [part for band in bands for part in _cut(band)] if len(bands) > 1 else _by_lines(parts)
 
 
 def _gutters(parts: Sequence[Part]) -> list[tuple[float, float]]:
     """The vertical strips without any part, between the leftmost and the rightmost part."""
-    return _gaps([(part.box[0], part.box[2]) for part in parts], _GUTTER)
+    return _gaps([_width_of(part) for part in parts], _GUTTER)
+
+
+def _width_of(part: Part) -> tuple[float, float]:
+    """Where a part begins and ends across the page."""
+    left, _, right, _ = part.box
+    is_read = any(text.is_bold is None for text in part.texts)
+    shrink = min(_SHRINK * part.size, (right - left) / 4) if is_read else 0.0
+    return left + shrink, right - shrink
+
+
+def _middle(part: Part) -> float:
+    return (part.box[0] + part.box[2]) / 2
+
+
+def _are_rows(left: Sequence[Part], right: Sequence[Part]) -> bool:
+    """Whether both sides of a gutter are read row by row, as in a receipt: their lines are, and few of them run on."""
+    sides = sorted((text.index, side) for side, parts in enumerate((left, right)) for p in parts for text in p.texts)
+    turns = sum(one[1] != other[1] for one, other in pairwise(sides))
+    running = sum(len(part.texts) for part in (*left, *right) if len(part.texts) >= _RUNNING)
+    return turns >= _TURNS and 2 * running < len(sides)
 
 
 def _gaps(spans: Sequence[tuple[float, float]], least: float) -> list[tuple[float, float]]:
@@ -66,7 +90,22 @@ def _bands(parts: Sequence[Part]) -> list[list[Part]]:
             bands[-1] += band
         elif band:
             bands.append(band)
-    return bands
+    for above, below in pairwise(bands):
+        _give_headings(above, below)
+    return [band for band in bands if band]
+
+
+def _give_headings(above: list[Part], below: list[Part]) -> None:
+    """Move the headings that end a band to the next one, which they belong to, unless a column goes on there."""
+    if _gutters(below):
+        return
+    while above:
+        last = max(above, key=lambda part: part.box[1])
+        others = [part.box[3] for part in above if part is not last]
+        if last.kind is not BlockKind.HEADING or last.box[1] < max(others, default=last.box[3]) - _OVERLAP:
+            return
+        above.remove(last)
+        below.append(last)
 
 
 def _go_on(above: Sequence[Part], below: Sequence[Part]) -> bool:

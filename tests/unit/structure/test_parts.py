@@ -21,9 +21,9 @@ def part(kind, *texts):
 
 
 def block(index, left, top, right, bottom, kind=BlockKind.PARAGRAPH):
-    return Part(
-        kind, [Text(index, str(index), (left, top, right, bottom), (), 10.0, None, True)], (left, top, right, bottom)
-    )
+    """A part of several lines; their boxes and indexes do not matter."""
+    text = Text(index, str(index), (left, top, right, bottom), (), 10.0, None, True)
+    return Part(kind, [text] * 3, (left, top, right, bottom))
 
 
 # -- lines and regions ----------------------------------------------------------------------------------------------
