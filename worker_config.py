@@ -177,20 +177,21 @@ beat_schedule_filename = str(OCR_DATA_DIR / "beat-schedule")
 beat_sync_every = 1  # save the schedule at once, so that a missed audit is sent after a restart
 beat_max_loop_interval = 5
 timezone = tzlocal()  # OCR_AUDIT_AT is a local time; None would mean UTC
+_MAINTENANCE = {"queue": names.MAINTENANCE_QUEUE, "declare": []}  # see `ocrqueue.ledger.messages`
 beat_schedule = {
     "reconcile": {
         "task": names.RECONCILE,
         "schedule": OCR_RECONCILE_SECONDS,
-        "options": {"queue": names.MAINTENANCE_QUEUE, "expires": 2 * OCR_RECONCILE_SECONDS, "priority": 0},
+        "options": {**_MAINTENANCE, "expires": 2 * OCR_RECONCILE_SECONDS, "priority": 0},
     },
     "trim": {
         "task": names.TRIM,
         "schedule": TRIM_SECONDS,
-        "options": {"queue": names.MAINTENANCE_QUEUE, "expires": TRIM_SECONDS},
+        "options": {**_MAINTENANCE, "expires": TRIM_SECONDS},
     },
     "audit": {
         "task": names.AUDIT,
         "schedule": crontab(hour=int(OCR_AUDIT_AT[:2]), minute=int(OCR_AUDIT_AT[3:])),
-        "options": {"queue": names.MAINTENANCE_QUEUE},
+        "options": _MAINTENANCE,
     },
 }

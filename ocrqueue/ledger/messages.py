@@ -3,14 +3,17 @@
 Messages have ids and numbers, and no document bytes. The reconciler sends a lost message again.
 """
 
+import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ocrqueue import names
 from ocrqueue.ledger import Job, Message
+from ocrqueue.ledger.connection import FAILOVER, WritesRefused
 from ocrqueue.states import MessageKind
 
+_PAUSE = 0.3  # seconds until refused messages are sent again
 _EXPIRES = 60  # seconds after which a worker ignores a message about deliveries; the reconciler sends more
 
 
@@ -31,18 +34,33 @@ class Application(Sender, Protocol):
 
 
 def send(app: Application, messages: Iterable[Message]) -> None:
-    """Publish the messages of a ledger step. Flower shows a short text instead of their arguments."""
-    from kombu.exceptions import BatchPublishError
+    """Publish the messages of a ledger step. Flower shows a short text instead of their arguments.
+
+    If the server takes no writes, it waits for some seconds until another one is the primary.
+    """
+    from kombu.exceptions import OperationalError
 
     every = list(messages)
-    if not every:
-        return
+    end = time.monotonic() + FAILOVER
+    while every:
+        try:
+            _send_all(app, every)
+            break
+        except OperationalError as e:
+            if not isinstance(e.__cause__, WritesRefused) or time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _send_all(app: Application, messages: list[Message]) -> None:
+    from kombu.exceptions import BatchPublishError
+
     try:
         with app.producer_or_acquire() as producer, producer.batch():  # one round trip, with the events for Flower
-            for message in every:
+            for message in messages:
                 _send_one(app, message, producer=producer)
-    except (BatchPublishError, RuntimeError):  # the connection was lost; this way Celery connects again
-        for message in every:
+    except (BatchPublishError, RuntimeError):  # the connection was lost; this way Celery makes a new one
+        for message in messages:
             _send_one(app, message)
 
 
@@ -88,5 +106,6 @@ def _send(app: Sender, task: str, message: Message, args: list[Any], queue: str,
         priority=message.priority,
         argsrepr=shown,
         kwargsrepr="{}",
+        declare=[],  # a list in Redis needs no declaration, and kombu does not recover from one that fails
         **options,
     )

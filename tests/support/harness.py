@@ -145,6 +145,10 @@ class Stack:
         """The output of a process."""
         return self.log(name).read_text(errors="replace")
 
+    def is_server(self, name: str) -> bool:
+        """Whether a process is a server that others need until they have ended."""
+        return name == "redis"
+
     # -- use ----------------------------------------------------------------------------------------------------
     def client(self, **changes: object) -> Client:
         """A client of this stack."""
@@ -170,12 +174,12 @@ class Stack:
 
     def close(self) -> None:
         """End all processes, workers first. One that does not end is killed with its children."""
-        last_first = sorted(self.processes.items(), key=lambda item: item[0] == "redis")
+        last_first = sorted(self.processes.items(), key=lambda item: self.is_server(item[0]))
         for name, process in last_first:
-            if name != "redis":
+            if not self.is_server(name):
                 process.terminate()
         for name, process in last_first:
-            if name == "redis":
+            if self.is_server(name):
                 process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)

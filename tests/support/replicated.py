@@ -1,8 +1,10 @@
 """Stacks whose Redis has a replica that can take its place: by hand, or by sentinels."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from ocrqueue.client import Client
 from ocrqueue.ledger.connection import client
@@ -32,6 +34,10 @@ class Replicated(Supervised):
         """The Unix socket of a server."""
         return self.socket if server == "redis" else self.folder / "s.sock"
 
+    def is_server(self, name: str) -> bool:
+        """The two servers, and sentinels."""
+        return name in self.ports or name.startswith("sentinel")
+
     def start_redis(self) -> None:
         """Start both servers, and wait until the second one has everything that the first one has."""
         for name in self.servers:
@@ -59,7 +65,7 @@ class Replicated(Supervised):
     def is_in_step(self, server: str = "second") -> bool:
         """Whether a server is a replica that has everything."""
         about = self.servers[server].info("replication")
-        return about["role"] == "slave" and about["master_link_status"] == "up"
+        return bool(about["role"] == "slave" and about["master_link_status"] == "up")
 
 
 class Led(Replicated):
@@ -126,18 +132,18 @@ class Sentinelled(Replicated):
             for about in (self.ask(port) for port in self.sentinels)
         )
 
-    def ask(self, port: int) -> dict[str, object]:
+    def ask(self, port: int) -> dict[str, int]:
         """What a sentinel knows of the primary; empty if it does not answer yet."""
         with Redis(port=port, password=SENTINEL_PASSWORD, decode_responses=True) as sentinel:
             try:
-                found: dict[str, object] = sentinel.sentinel_master(MASTER)
+                found: dict[str, int] = sentinel.sentinel_master(MASTER)
             except Exception:
                 return {}
             return found
 
     def failover(self) -> None:
-        """Let the sentinels demote the primary while it runs."""
-        with Redis(port=self.sentinels[0], password=SENTINEL_PASSWORD) as sentinel:
+        """Ask the sentinels to demote the primary while it runs."""
+        with Redis(port=self.sentinels[0], password=SENTINEL_PASSWORD) as sentinel, suppress(ResponseError):
             sentinel.execute_command("SENTINEL", "FAILOVER", MASTER)
 
     @property
