@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 _MAX_LOADED = 4  # sets of languages in memory; each needs 10 to 60 MB
 _MAX_SIDE = 32_767  # pixels: Tesseract's coordinates have 16 bits
 _SURE = 0.85  # confidence of a page whose script was probably the right one
+_FAIRLY_SURE = (
+    0.6  # of a page with letters of the script that the data for scripts has found; in a wrong one at most 0.5
+)
 _SURER = 0.1  # by so much a part of a page must be read better in another script
 _PACKAGES = ("tesserocr", "pillow", "langcodes")  # their versions decide the text; Tesseract is part of the first
 
@@ -115,8 +118,10 @@ class Tesseract:
         found = self._try(self._reader(guess), page)
         if isinstance(found, PageError) or not found.lines or (found.confidence or 0.0) >= _SURE:
             return found
-        from ocrqueue.engines.tesseract.script import doubtful_part, others
+        from ocrqueue.engines.tesseract.script import MOST, doubtful_part, others, seems_written_in
 
+        if guess and (found.confidence or 0.0) >= _FAIRLY_SURE and seems_written_in(guess, found.lines, MOST):
+            return found  # the script is the right one; the page is hard to read
         used = guess or self._settings.lang
         part = doubtful_part(page, found.lines)
         sure = {lang: self._confidence(lang, part) for lang in others(scan(self._settings.folder).files, [used])}

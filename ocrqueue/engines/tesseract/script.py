@@ -21,6 +21,7 @@ _PART = 8  # a page is as high as so many parts
 # Share of the letters of a part that are not Latin: 0.28 and more in the right script. Data for another script reads
 # the Latin words of a page, too, sometimes with higher confidence; then it has up to 0.08.
 _ENOUGH = 0.15
+MOST = 0.4  # the same of a page of whose script there is no doubt; a Korean one that was read as Russian has 0.12
 _LATIN = ("Latn", "Latf")
 _CODES = {name: code for code, name in SCRIPTS.items()} | {"Han": "Hans", "Korean": "Hang"}  # by Tesseract's names
 
@@ -71,12 +72,12 @@ def others(files: Mapping[str, str], known: Iterable[str]) -> list[str]:
     return [language for script in sorted(left) if (language := language_in(script, files))]
 
 
-def seems_written_in(lang: str, lines: Sequence[Line]) -> bool:
+def seems_written_in(lang: str, lines: Sequence[Line], share: float = _ENOUGH) -> bool:
     """Whether lines that were read as `lang` have its letters, and not just Latin ones, which its data has, too."""
     if languages.script_of(lang) in _LATIN:
         return True
     letters = [letter for line in lines for letter in line.text if letter.isalpha()]
-    return sum(not unicodedata.name(letter, "").startswith("LATIN") for letter in letters) >= _ENOUGH * len(letters)
+    return sum(not unicodedata.name(letter, "").startswith("LATIN") for letter in letters) >= share * len(letters)
 
 
 def doubtful_part(page: "Image", lines: Sequence[Line]) -> "Image":

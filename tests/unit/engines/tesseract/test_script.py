@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ocrqueue.engines.tesseract.script import language_in, others, seems_written_in
+from ocrqueue.engines.tesseract.script import MOST, language_in, others, seems_written_in
 from ocrqueue.pages import Line
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
@@ -48,3 +48,10 @@ def test_there_is_one_language_for_each_script_that_is_not_known() -> None:
 )
 def test_a_reading_in_another_script_has_its_letters(lang: str, texts: Sequence[str], seems_so: bool) -> None:
     assert seems_written_in(lang, [Line(text, BOX) for text in texts]) == seems_so
+
+
+def test_of_a_page_whose_script_is_certain_many_letters_are_in_it() -> None:
+    lines = [Line("ἀλλὰ γὰρ οὖν", BOX), Line("which the scholiast explains", BOX)]
+    assert seems_written_in("el", lines)
+    assert not seems_written_in("el", lines, MOST)
+    assert seems_written_in("el", lines[:1], MOST)
