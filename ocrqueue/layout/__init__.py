@@ -9,6 +9,7 @@ from ocrqueue.layout.reading_order import blocks_of
 from ocrqueue.layout.rule_blocks import blocks_by_rules
 from ocrqueue.layout.splitter import Splitter
 from ocrqueue.pages import PageText
+from ocrqueue.process.garbage import uncollected
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["arrange", "blocks_by_rules"]
 
 
+@uncollected()
 def arrange(page: PageText, image: "Image | None" = None) -> PageText:
     """The page with its lines in reading order, and with text and Markdown. A page with text or Markdown is unchanged.
 

@@ -26,9 +26,13 @@ class Frame:
 
     def place(self, point: Point) -> Point:
         """A point of the page image (in pixels) in coordinates of the layout."""
-        x, y = (min(max(float(v), -_FAR), _FAR) if math.isfinite(v) else 0.0 for v in point)
+        x, y = point
+        if not (-_FAR <= x <= _FAR and -_FAR <= y <= _FAR):
+            x, y = (min(max(float(v), -_FAR), _FAR) if math.isfinite(v) else 0.0 for v in point)
         if self.vertical:
             return y, -x
+        if not self.angle:
+            return -x if self.leftwards else x, y
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         along = x * cos + y * sin
         return -along if self.leftwards else along, y * cos - x * sin

@@ -14,10 +14,11 @@ _ODD = re.compile(
 )
 _SPACES = re.compile(r"\s+")
 # Thai, Lao, Burmese, Khmer, Chinese and Japanese; full-width forms. Korean is written with spaces.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u9fff\uf900-\ufaff"
-    "\uff00-\uffef\U00020000-\U0003ffff]"
+UNSPACED = (  # a set in a regular expression
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3100-\u312f\u31a0-\u31bf\u31f0-\u9fff\uf900-\ufaff"
+    "\uff00-\uffef\U00020000-\U0003ffff"
 )
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 FIRST_LEFTWARDS = "\u0590"  # scripts that are written to the left begin at this code: Hebrew
 ACCENTS = {  # by an accent as a character of its own: the combining character
@@ -49,6 +50,11 @@ def is_unmapped(char: str) -> bool:
 def is_unspaced(char: str) -> bool:
     """Whether a character belongs to a script that puts no spaces between words."""
     return _UNSPACED.match(char) is not None
+
+
+def is_plain(text: str) -> bool:
+    """Whether `readable` changes nothing but spaces in this text, and so in each part of it."""
+    return not _ODD.search(text) and (text.isascii() or unicodedata.is_normalized("NFC", text))
 
 
 def readable(text: str) -> str:

@@ -22,6 +22,7 @@ from ocrqueue.errors import DocumentError, OcrError, PageFailure
 from ocrqueue.geometry import Quad
 from ocrqueue.limits import Limits
 from ocrqueue.pages import Line, Word
+from ocrqueue.process.garbage import uncollected
 from ocrqueue.states import Origin
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class PdfDocument(Document):
             _check_images(page, pymupdf.TOOLS.mupdf_warnings())
             return _page_image(page, pixmap, zoom)
 
+    @uncollected()
     def text_layer(self, number: int, dpi: int | None, engine_dpi: int) -> TextLayer | None:
         """The text that the file contains for page `number` (from 1); None if it is not what a reader sees."""
         started = time.monotonic()

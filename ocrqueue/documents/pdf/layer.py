@@ -80,7 +80,8 @@ def _sorted_out(runs: list[TextRun]) -> tuple[list[TextRun], list[TextRun]]:
 
 def _is_unmapped(run: TextRun) -> bool:
     """Whether too many characters of a line have no meaning. A few may be ornaments."""
-    lost = sum(is_unmapped(c) for text in run.fonts.values() for c in text)
+    doubtful = [text for text in run.fonts.values() if not (text.isascii() and text.isprintable())]
+    lost = sum(is_unmapped(c) for text in doubtful for c in text)
     return lost > _ORNAMENTS and lost > _MAX_UNMAPPED * run.size
 
 

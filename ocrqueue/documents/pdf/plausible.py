@@ -22,6 +22,7 @@ _FEW = 20  # characters: fewer are not judged by their symbols, accents or repet
 _CID = re.compile(r"\(cid:\d+\)")
 _RUN = re.compile(r"(.)\1{2,}")
 _WORD = re.compile(r"[a-zß-ÿ]{4,}")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 _VOWEL = re.compile("[aeiouyäöüàáâèéêìíòóôõùúæøœ]")
 _FIRST_CODE, _ENOUGH_CODES = 0x21, 6  # the code after the space; so many different codes in order are no coincidence
 # Rough frequencies of letters without accents, per mille, over the European languages in Latin script.
@@ -90,6 +91,7 @@ def _lacks_vowels(text: str) -> bool:
     """Whether many words in Latin script have no vowel."""
     plain = text.lower()
     if not text.isascii():
-        plain = "".join(c for c in unicodedata.normalize("NFD", plain) if not unicodedata.combining(c))
+        plain = unicodedata.normalize("NFD", plain)
+        plain = _NOT_ASCII.sub(lambda found: "" if unicodedata.combining(found[0]) else found[0], plain)
     words = _WORD.findall(plain)
     return len(words) >= _ENOUGH_WORDS and sum(not _VOWEL.search(w) for w in words) > _MAX_VOWELLESS * len(words)

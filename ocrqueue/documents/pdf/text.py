@@ -1,13 +1,15 @@
 """The visible text of a PDF page, line by line. Boxes are in points of the upright page."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise, takewhile
+from operator import itemgetter
 from typing import Any
 
-from ocrqueue.documents.pdf.characters import ACCENTS, FIRST_LEFTWARDS, accented, is_unspaced, readable
-from ocrqueue.documents.pdf.gaps import Letter, missing_spaces
+from ocrqueue.documents.pdf.characters import ACCENTS, FIRST_LEFTWARDS, UNSPACED, accented, is_plain, readable
+from ocrqueue.documents.pdf.gaps import Letters, missing_spaces
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
@@ -23,7 +25,10 @@ _LEVEL = 0.9999  # the cosine of a direction; from here on a line counts as leve
 _NO_WIDTH = 0.01  # points: a character less wide has no width of its own
 _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
 _BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
-_LAST_SPACED = "\u0dff"  # scripts up to this code put spaces between words: most characters need no closer look
+_measures = itemgetter("size", "ascender", "descender")  # of a span: what decides the boxes of its characters
+_ACCENT = re.compile(f"[{re.escape(''.join(ACCENTS))}]")
+_WORD = re.compile(r"\S+")
+_WORD_OR_SIGN = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")  # a character of a script without spaces is a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,7 @@ def page_contents(page: Any) -> PageContents | None:
     seen = VisibleText(page, displayed, painted, grey)
     runs: list[TextRun] = []
     for line in _lines(stext):
-        spans = [(span, seen.visible(span, line)) for span in line["spans"]]
-        run = _run(line, spans)
+        run = _run(line, seen)
         if run is not None and not _is_repeated(run, runs):
             runs.append(run)
     images = [box for kind, box in painted if kind in ("fill-image", "fill-imgmask")]
@@ -73,12 +77,24 @@ def page_contents(page: Any) -> PageContents | None:
 
 
 def _lines(stext: Any) -> Iterator[dict[str, Any]]:
-    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters, ligatures in order."""
+    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters, ligatures in order.
+
+    Each span gets its `text`.
+    """
     for block in stext.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
-            chars = [char for span in line["spans"] for char in span["chars"]]
-            _put_accents(chars)
-            _turn_ligatures(chars)
+            spans = line["spans"]
+            for span in spans:
+                span["text"] = "".join([char["c"] for char in span["chars"]])
+            text = "".join([span["text"] for span in spans])
+            is_leftwards = not text.isascii() and max(text) >= FIRST_LEFTWARDS
+            if is_leftwards or _ACCENT.search(text):
+                chars = [char for span in spans for char in span["chars"]]
+                _put_accents(chars)
+                if is_leftwards:
+                    _turn_ligatures(chars)
+                for span in spans:
+                    span["text"] = "".join([char["c"] for char in span["chars"]])
             yield line
 
 
@@ -114,7 +130,8 @@ def _turn_ligatures(chars: list[dict[str, Any]]) -> None:
 def _is_repeated(run: TextRun, runs: list[TextRun]) -> bool:
     """Whether the same text was just printed at nearly the same place: a shadow, or bold made by printing twice."""
     near = math.dist(run.quad[0], run.quad[3]) / 4
-    return any(run.text == other.text and math.dist(run.quad[0], other.quad[0]) < near for other in runs[-_BEFORE:])
+    same = [other for other in runs[-_BEFORE:] if other.text == run.text]
+    return any(math.dist(run.quad[0], other.quad[0]) < near for other in same)
 
 
 def _is_glyph(kind: str, box: Rect) -> bool:
@@ -122,61 +139,72 @@ def _is_glyph(kind: str, box: Rect) -> bool:
     return kind == "fill-path" and 3 <= box[3] - box[1] <= 40 and 1 <= box[2] - box[0] <= 60
 
 
-def _run(line: dict[str, Any], spans: list[tuple[dict[str, Any], list[bool]]]) -> TextRun | None:
-    """The visible part of a line; None if nothing is visible. `spans` has for each character whether it is visible."""
+def _run(line: dict[str, Any], seen: VisibleText) -> TextRun | None:
+    """The visible part of a line; None if nothing is visible."""
     frame = _Frame(line)
-    letters: list[Letter] = []
-    boxes: list[Rect] = []
-    fonts: dict[str, str] = {}
-    for span, visible in spans:
-        text = "".join(char["c"] if ok else " " for char, ok in zip(span["chars"], visible, strict=True))
-        fonts[span["font"]] = fonts.get(span["font"], "") + text
-        boxes += map(frame.boxes_of(span), span["chars"])
-        letters += [Letter(c, box[0], box[2], span["size"]) for c, box in zip(text, boxes[-len(text) :], strict=True)]
-    first = _ends_before(letters)
-    letters, boxes = letters[first:] + letters[:first], boxes[first:] + boxes[:first]
-    spaced = set[int]() if line["wmode"] else missing_spaces(letters)
-    words: list[_Letters] = []
-    starts_word = True
-    for index, ((letter, *_), box) in enumerate(zip(letters, boxes, strict=True)):
-        if letter.isspace():
-            starts_word = True
-            continue
-        is_word = letter > _LAST_SPACED and is_unspaced(letter)
-        if starts_word or is_word or index in spaced:
-            words.append(_Letters())
-        words[-1].letters.append(letter)
-        words[-1].boxes.append(box)
-        starts_word = is_word
-    if not words:
+    letters, fonts = _letters_of(line, frame, seen)
+    letters.put_last(_ends_before(letters))
+    spaced = [] if line["wmode"] else missing_spaces(letters)
+    parts = _words_of(letters.text, spaced)
+    if not parts:
         return None
-    whole = "".join(f" {letter.text}" if index in spaced else letter.text for index, letter in enumerate(letters))
-    texts = [readable("".join(word.letters)) for word in words]
-    boxes = [union(word.boxes) for word in words]
-    readable_words = tuple((text, frame.quad(box)) for text, box in zip(texts, boxes, strict=True) if text)
-    return TextRun(readable(whole), frame.quad(union(boxes)), readable_words, fonts)
+    boxes = [letters.box(start, end) for start, end in parts]
+    texts = [letters.text[start:end] for start, end in parts]
+    whole = letters.text
+    for index in reversed(spaced):
+        whole = f"{whole[:index]} {whole[index:]}"
+    if not is_plain(whole):
+        texts = [readable(text) for text in texts]
+    words = tuple((text, frame.quad(box)) for text, box in zip(texts, boxes, strict=True) if text)
+    return TextRun(readable(whole), frame.quad(union(boxes)), words, fonts)
 
 
-def _ends_before(letters: Sequence[Letter]) -> int:
+def _letters_of(line: dict[str, Any], frame: "_Frame", seen: VisibleText) -> tuple[Letters, dict[str, str]]:
+    """The characters of a line, those that are not visible as spaces; and the raw ones by font name."""
+    letters = Letters()
+    fonts: dict[str, str] = {}
+    is_clear = seen.is_clear(line)
+    for _, group in groupby(line["spans"], _measures):  # spans that differ in other things are measured at once
+        spans = list(group)
+        text = ""
+        for span in spans:
+            part = span["text"]
+            visible = seen.visible(span, line, is_clear=is_clear)
+            if visible is not None:
+                part = "".join([c if ok else " " for c, ok in zip(part, visible, strict=True)])
+            fonts[span["font"]] = fonts.get(span["font"], "") + part
+            text += part
+        chars = spans[0]["chars"] if len(spans) == 1 else [char for span in spans for char in span["chars"]]
+        frame.add(letters, spans[0], text, chars)
+    return letters, fonts
+
+
+def _ends_before(letters: Letters) -> int:
     """How many marks, such as a full stop, are given before a line that runs to the left, though they end it.
 
     Browsers print such a mark by itself, and MuPDF puts what is at the left first.
     """
-    if max((letter.text for letter in letters), default="") < FIRST_LEFTWARDS:
+    if not letters.may_run_leftwards:
         return 0
-    marks = list(takewhile(lambda letter: not letter.text.isalnum(), letters))
-    rest = [letter for letter in letters[len(marks) :] if not letter.text.isspace()]
-    if not marks or not rest or not is_right_to_left("".join(letter.text for letter in rest)):
+    text = letters.text
+    count = len(list(takewhile(lambda char: not char.isalnum(), text)))
+    rest = [index for index in range(count, len(text)) if not text[index].isspace()]
+    if not count or not rest or not is_right_to_left("".join(text[index] for index in rest)):
         return 0
-    return len(marks) if max(mark.right for mark in marks) <= min(letter.right for letter in rest) else 0
+    return count if max(letters.rights[:count]) <= min(letters.rights[index] for index in rest) else 0
 
 
-@dataclass(slots=True)
-class _Letters:
-    """A word while it is collected."""
-
-    letters: list[str] = field(default_factory=list)
-    boxes: list[Rect] = field(default_factory=list)  # of the letters, in coordinates of the line's `_Frame`
+def _words_of(text: str, spaced: Sequence[int]) -> list[tuple[int, int]]:
+    """Start and end of each word. A space is missing before the indexes `spaced`, which are in order."""
+    pattern = _WORD if text.isascii() else _WORD_OR_SIGN
+    found = [match.span() for match in pattern.finditer(text)]
+    if not spaced:
+        return found
+    parts: list[tuple[int, int]] = []
+    for start, end in found:
+        cuts = [start, *(index for index in spaced if start < index < end), end]
+        parts += pairwise(cuts)
+    return parts
 
 
 class _Frame:
@@ -187,26 +215,29 @@ class _Frame:
         direction: tuple[float, float] = (1.0, 0.0) if self._vertical else line["dir"]
         self._cos, self._sin = direction
 
-    def boxes_of(self, span: dict[str, Any]) -> Callable[[dict[str, Any]], Rect]:
-        """A function that returns the box of a character of `span`: as high as the font, at most the font size."""
+    def add(self, letters: Letters, span: dict[str, Any], text: str, chars: list[dict[str, Any]]) -> None:
+        """Add characters of the size and heights of `span`, with `text` in their place.
+
+        Their boxes are as high as the font, at most its size.
+        """
+        boxes = [char["bbox"] for char in chars]
+        size = span["size"]
         if self._vertical:
-            return lambda char: char["bbox"]
+            letters.add(text, size, *map(list, zip(*boxes, strict=True)))
+            return
         up, down = max(span["ascender"], 0.1), max(-span["descender"], 0.0)
-        high = (up + down) * span["size"]
-        scale = span["size"] / max(1.0, up + down)
+        high = (up + down) * size
+        scale = size / max(1.0, up + down)
         above, below = up * scale, down * scale
-
-        def level(char: dict[str, Any]) -> Rect:
-            left, _, right, _ = char["bbox"]
-            y = char["origin"][1]
-            return left, y - above, right, y + below
-
-        def turned(char: dict[str, Any]) -> Rect:
-            x, y = char["origin"]
-            along, across = x * self._cos + y * self._sin, y * self._cos - x * self._sin
-            return along, across - above, along + self._width(char["bbox"], high), across + below
-
-        return level if self._cos > _LEVEL else turned
+        origins = [char["origin"] for char in chars]
+        if self._cos > _LEVEL:
+            lefts, rights = [box[0] for box in boxes], [box[2] for box in boxes]
+            heights = [y for _, y in origins]
+        else:
+            lefts = [x * self._cos + y * self._sin for x, y in origins]
+            rights = [left + self._width(box, high) for left, box in zip(lefts, boxes, strict=True)]
+            heights = [y * self._cos - x * self._sin for x, y in origins]
+        letters.add(text, size, lefts, [y - above for y in heights], rights, [y + below for y in heights])
 
     def _width(self, box: Rect, high: float) -> float:
         """The width of a turned character of height `high`, from the upright box around it.

@@ -49,20 +49,29 @@ class VisibleText:
         self._painted_at = np.array([i for i, _ in covers], dtype=int)
         self._order = order_of_text(displayed) if covers else {}
 
-    def visible(self, span: dict[str, Any], line: dict[str, Any]) -> list[bool]:
-        """For each character of a span: whether it is visible."""
+    def is_clear(self, line: dict[str, Any]) -> bool:
+        """Whether a line lies inside the page, and nothing was painted at its place."""
+        box = line["bbox"]
+        return _within(box, self._whole) and not (self._covers.meeting(box).size or self._fills.meeting(box).size)
+
+    def visible(self, span: dict[str, Any], line: dict[str, Any], *, is_clear: bool) -> list[bool] | None:
+        """For each character of a span: whether it is visible. None if all are. `is_clear` is that of the line."""
+        is_painted = span["char_flags"] & _PAINTED and span["alpha"] >= _MIN_ALPHA and span["size"] >= _MIN_SIZE
+        if is_clear and is_painted and _darkest(span["color"]) <= _LIGHT:
+            return None
         chars = span["chars"]
-        if not span["char_flags"] & _PAINTED or span["alpha"] < _MIN_ALPHA or span["size"] < _MIN_SIZE:
+        found: list[bool] | None = None
+        if not is_painted:
             found = [False] * len(chars)
-        elif _within(span["bbox"], self._whole) and not self._covers.meeting(span["bbox"]).size:
-            found = [True] * len(chars)
-        else:
+        elif not _within(span["bbox"], self._whole) or self._covers.meeting(span["bbox"]).size:
             found = [self._shows(char) for char in chars]
-        if any(found) and self._is_doubtful(span):
-            inked = [self._inked(span, char, line["dir"]) if ok else ok for char, ok in zip(chars, found, strict=True)]
+        if (found is None or any(found)) and self._is_doubtful(span):
+            shown = found or [True] * len(chars)
+            inked = [self._inked(span, char, line["dir"]) if ok else ok for char, ok in zip(chars, shown, strict=True)]
             found = _settled(chars, inked)
-        if not all(found):
-            self.hidden += sum(not ok and not char["c"].isspace() for char, ok in zip(chars, found, strict=True))
+        if found is None or all(found):
+            return None
+        self.hidden += sum(not ok and not char["c"].isspace() for char, ok in zip(chars, found, strict=True))
         return found
 
     def _shows(self, char: dict[str, Any]) -> bool:
@@ -75,9 +84,7 @@ class VisibleText:
 
     def _is_doubtful(self, span: dict[str, Any]) -> bool:
         """Whether the text may be invisible on white paper, or on something that was painted at its place."""
-        colour = span["color"]
-        darkest = min(colour >> 16 & 255, colour >> 8 & 255, colour & 255)
-        return darkest > _LIGHT or bool(self._fills.meeting(span["bbox"]).size)
+        return _darkest(span["color"]) > _LIGHT or bool(self._fills.meeting(span["bbox"]).size)
 
     def _inked(self, span: dict[str, Any], char: dict[str, Any], direction: tuple[float, float]) -> bool | None:
         """Whether the page has ink where a letter is; None if unclear: a neighbour's ink, or a sign with little ink."""
@@ -126,6 +133,11 @@ def _words(chars: list[dict[str, Any]]) -> Iterator[range]:
         if char["c"].isspace() or i == len(chars):
             yield range(start, i)
             start = i
+
+
+def _darkest(colour: int) -> int:
+    """The smallest component of a colour 0xRRGGBB."""
+    return min(colour >> 16, colour >> 8 & 255, colour & 255)
 
 
 def _sides(box: Rect) -> tuple[float, float]:

@@ -109,6 +109,7 @@ DECIDE_NOTHING = {
     "ocrqueue.options",  # its values are part of the key
     "ocrqueue.process",
     "ocrqueue.process.cancellation",
+    "ocrqueue.process.garbage",
     "ocrqueue.process.memory",
     "ocrqueue.process.watchdog",
     "ocrqueue.states",

@@ -1,16 +1,16 @@
 """Spaces that are missing in a text layer."""
 
-from ocrqueue.documents.pdf.gaps import Letter, missing_spaces
+from ocrqueue.documents.pdf.gaps import Letters, missing_spaces
 
 SIZE = 10.0
 
 
 def line(*words, gap, spacing=0.0, width=5.0):
     """The letters of words whose gap is so many font sizes; letters of a word are `spacing` font sizes apart."""
-    letters, x = [], 0.0
+    letters, x = Letters(), 0.0
     for word in words:
         for text in word:
-            letters.append(Letter(text, x, x + width, SIZE))
+            letters.add(text, SIZE, [x], [0.0], [x + width], [SIZE])
             x += width + spacing * SIZE
         x += (gap - spacing) * SIZE
     return letters
@@ -18,7 +18,7 @@ def line(*words, gap, spacing=0.0, width=5.0):
 
 def spaced(letters):
     found = missing_spaces(letters)
-    return "".join(f" {letter.text}" if index in found else letter.text for index, letter in enumerate(letters))
+    return "".join(f" {letter}" if index in found else letter for index, letter in enumerate(letters.text))
 
 
 def test_a_gap_between_letters_is_a_space():
@@ -39,8 +39,11 @@ def test_widely_set_letters_are_no_words():
 
 def test_letters_that_run_to_the_left_have_their_gaps_at_the_left():
     words = line("שלום", "רב", gap=0.0)
-    assert spaced([letter._replace(left=-letter.right, right=-letter.left) for letter in words]) == "שלוםרב"
-    number = [Letter(c, x, x + 5, SIZE) for c, x in (*zip("שלום", (95, 90, 85, 80), strict=True), ("1", 40), ("2", 45))]
+    words.lefts, words.rights = [-x for x in words.rights], [-x for x in words.lefts]
+    assert spaced(words) == "שלוםרב"
+    number = Letters()
+    for char, x in (*zip("שלום", (95, 90, 85, 80), strict=True), ("1", 40), ("2", 45)):
+        number.add(char, SIZE, [x], [0.0], [x + 5], [SIZE])
     assert spaced(number) == "שלום 12"
 
 
@@ -48,4 +51,4 @@ def test_what_is_no_letter_is_left_alone():
     assert spaced(line("a", "+", ".", ".", gap=0.3)) == "a+.."
     assert spaced(line("日本", "語の", gap=0.3)) == "日本語の"
     assert spaced(line("a", " ", "b", gap=0.3)) == "a b"
-    assert spaced([]) == ""
+    assert spaced(Letters()) == ""

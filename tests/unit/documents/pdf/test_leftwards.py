@@ -1,5 +1,7 @@
 """Text layers whose text runs to the left, as MuPDF gives their characters."""
 
+from types import SimpleNamespace
+
 from ocrqueue.documents.pdf.text import _run, _turn_ligatures
 
 WIDTH = 5.0
@@ -13,10 +15,14 @@ def chars(*placed):
     ]
 
 
+ALL_VISIBLE = SimpleNamespace(is_clear=lambda _: True, visible=lambda *_, **__: None)  # in place of `VisibleText`
+
+
 def text_of(found):
     span = {"chars": found, "size": 10.0, "font": "f", "ascender": 0.8, "descender": -0.2}
+    span["text"] = "".join(char["c"] for char in found)
     line = {"spans": [span], "wmode": 0, "dir": (1.0, 0.0)}
-    run = _run(line, [(span, [True] * len(found))])
+    run = _run(line, ALL_VISIBLE)
     return run and (run.text, [text for text, _ in run.words])
 
 
