@@ -1,8 +1,9 @@
 """What the queue itself costs: CPU of all processes for a job whose page is in the cache, and submissions per second.
 
-`python -m bench.queue_cost [--jobs N] [--rounds N] [--document FILE] [--out FILE]`. A private stack reads one document
-once; then the same document is submitted again and again. Each round also measures what the figures are compared with:
-a plain Celery task that does nothing, and pairs of a small file and its folder that are written and synced to the disk.
+`python -m bench.queue_cost [--jobs N] [--rounds N] [--threads N] [--document FILE] [--out FILE]`. A private stack reads
+one document once; then the same document is submitted again and again. Each round also measures what the figures are
+compared with: a plain Celery task that does nothing, and pairs of a small file and its folder that are written and
+synced to the disk.
 """
 
 import os
@@ -11,6 +12,7 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -25,7 +27,7 @@ from ocrqueue import names
 from ocrqueue.process.disk import sync_folder
 from tests.support.harness import Stack, eventually
 
-PAIRS = 50  # files that are written to measure the disk
+PAIRS = 50  # files that each thread writes to measure the disk
 BYTES = 5000  # of each of them
 
 
@@ -71,14 +73,15 @@ def commands(stack: Stack) -> dict[str, float]:
     return {name.removeprefix("cmdstat_"): float(values["calls"]) for name, values in stats.items()}
 
 
-def jobs(stack: Stack, document: Path, count: int, processes: Mapping[str, psutil.Process]) -> Run:
-    """Submit the document so often, one job after the other without waiting, and wait for all."""
+def jobs(stack: Stack, document: Path, count: int, threads: int, processes: Mapping[str, psutil.Process]) -> Run:
+    """Submit the document so often, from so many threads that share one client, and wait for all jobs."""
     client = stack.client()
     client.submit(document)  # connects
     eventually(lambda: not client.ledger.backlog())
     before, known = spent(processes), commands(stack)
     started = time.monotonic()
-    submitted = [client.submit(document) for _ in range(count)]
+    with ThreadPoolExecutor(threads) as pool:
+        submitted = list(pool.map(client.submit, [document] * count))
     seconds, submitting = time.monotonic() - started, spent(processes)["client"] - before["client"]
     for statuses in client.follow([job.id for job in submitted]):
         last = statuses
@@ -105,20 +108,24 @@ def no_op(stack: Stack, count: int, redis: psutil.Process, worker: psutil.Proces
     return 1000 * (sum(spent(family).values()) - before) / count
 
 
-def pairs(folder: Path) -> float:
-    """Small files a second that one process writes, each synced together with the name in its folder."""
-    started = time.monotonic()
-    for number in range(PAIRS):
+def pairs(folder: Path, threads: int) -> float:
+    """Small files a second that so many threads write, each synced together with the name in its folder."""
+
+    def write(number: int) -> None:
         path = folder / str(number)
         with path.open("wb") as file:
             file.write(bytes(BYTES))
             file.flush()
             os.fsync(file.fileno())
         sync_folder(folder)
-    return PAIRS / (time.monotonic() - started)
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(write, range(PAIRS * threads)))
+    return PAIRS * threads / (time.monotonic() - started)
 
 
-def measure(document: Path | None, count: int, rounds: int) -> list[Run]:
+def measure(document: Path | None, count: int, rounds: int, threads: int) -> list[Run]:
     """The runs. The first submissions, and the reading of the document, do not count."""
     runs = []
     with private_stack(OCR_CACHE_MAX_GB="2") as stack:
@@ -132,9 +139,9 @@ def measure(document: Path | None, count: int, rounds: int) -> list[Run]:
         broker = f"redis+socket://{stack.socket}?virtual_host=0"
         plain = stack.spawn("no_op", [*command, "--without-mingle", "--without-gossip"], BENCH_BROKER=broker)
         for _ in range(rounds):
-            run = jobs(stack, page, count, processes)
+            run = jobs(stack, page, count, threads, processes)
             with tempfile.TemporaryDirectory(dir=stack.folder) as folder:
-                disk = pairs(Path(folder))
+                disk = pairs(Path(folder), threads)
             plain_cost = no_op(stack, count, processes["redis"], psutil.Process(plain.pid))
             runs.append(replace(run, no_op=plain_cost, pairs=disk))
     return runs
@@ -145,10 +152,11 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m bench.queue_cost", description="What the queue itself costs.")
     parser.add_argument("--jobs", type=int, default=200, help="in each round (default 200)")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1, help="that submit, with one client (default 1)")
     parser.add_argument("--document", type=Path, help="a document of one page (default: a drawn image)")
     raw.add_option(parser)
     given = parser.parse_args()
-    runs = measure(given.document, given.jobs, given.rounds)
+    runs = measure(given.document, given.jobs, given.rounds, given.threads)
     rows = [(str(i), r.total, r.no_op, r.total / r.no_op, r.submitting) for i, r in enumerate(runs, 1)]
     table.show(("round", "ms CPU a job", "a no-op task", "ratio", "submitting alone"), rows)
     speeds = [(str(i), r.submissions, r.pairs, r.submissions / r.pairs) for i, r in enumerate(runs, 1)]
@@ -157,7 +165,7 @@ def main() -> None:
     table.show(("process", "ms CPU a job"), [(name, median(r.cpu.get(name, 0.0) for r in runs)) for name in where])
     calls = sorted(runs[-1].commands.items(), key=lambda item: -item[1])
     table.show(("Redis command", "a job"), [(name, calls_a_job) for name, calls_a_job in calls if calls_a_job >= 0.5])
-    print(f"\n{given.jobs} jobs a round, two children for documents; {machine()}")
+    print(f"\n{given.jobs} jobs a round, threads that submit: {given.threads}, two children for documents; {machine()}")
     raw.write(given.out, [asdict(r) for r in runs])
 
 
