@@ -26,7 +26,8 @@ Columns = tuple[NDArray[np.intp], NDArray[np.float32]]  # by column: class of th
 _SURE = 0.99  # 0 to 1; at least this confidence, compared with the other common characters
 _EXPLAINED = 16.0  # at least this score; columns with a rare character have a lower one for each common character
 _SHORT = 24  # columns; no column of a line so short is certain: without neighbours, E looks like ∈, and + like 十
-_KEPT = 100  # compiled kernels that a network keeps which reads one page; those of one width are some 60
+_KEPT = 500  # compiled kernels that the body in int8 keeps, those of some 20 widths: they are larger than in f32
+_KEPT_FOR_PAGE = 100  # the same for a body that reads one page, by width
 _STEP = 16  # columns; their number is padded to a multiple of it, because each new shape costs time and memory
 _MOST = 64  # columns that are scored for all characters at once, which bounds the memory for the scores
 # Code points of common characters: Latin letters, digits and signs, but no signs that look like a rare character.
@@ -157,13 +158,13 @@ def load(file: Path, backend: type[OpenVino] | type[OnnxRuntime], precision: Pre
     body, rest = _parts(model, product)
     quick = int8_of(file) if precision == "int8" else None
     if quick:
-        return Split(OpenVino(model_in(quick), rounds=False), Head(weights), weights, characters, "int8")
+        return Split(OpenVino(model_in(quick), _KEPT, rounds=False), Head(weights), weights, characters, "int8")
     return Split(OpenVino(body, rounds=rounds), OpenVino(rest, rounds=rounds), weights, characters)
 
 
 def exact(file: Path, quick: Split) -> Split:
     """The recogniser in this file in f32, for one page; it shares the last layer with the one in int8."""
-    return quick.with_body(OpenVino(body_of(model_in(file)), _KEPT, rounds=False))
+    return quick.with_body(OpenVino(body_of(model_in(file)), _KEPT_FOR_PAGE, rounds=False))
 
 
 def body_of(model: Any) -> Any:
