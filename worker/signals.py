@@ -46,9 +46,14 @@ def quieten(**_: Any) -> None:
 
 @beat_init.connect
 def prepare_beat(sender: Any, **_: Any) -> None:
-    """Make the data folder, in which beat keeps its schedule. Beat sends no events: they would fill Flower's list."""
+    """Make the data folder, in which beat keeps its schedule. Beat sends no events: they would fill Flower's list.
+
+    Each message gets a producer of Celery's pool. Beat's own one would keep a channel that was closed when Redis failed
+    over, and send nothing any more.
+    """
     config.OCR_DATA_DIR.mkdir(parents=True, exist_ok=True)
     sender.app.conf.task_send_sent_event = False
+    sender.scheduler.producer = None
 
 
 @celeryd_init.connect

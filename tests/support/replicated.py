@@ -67,6 +67,10 @@ class Replicated(Supervised):
         about = self.servers[server].info("replication")
         return bool(about["role"] == "slave" and about["master_link_status"] == "up")
 
+    def replica(self) -> str:
+        """The server that is a replica, once it has everything."""
+        return eventually(lambda: next(filter(self.is_in_step, self.servers), None), 30)
+
 
 class Led(Replicated):
     """Servers behind a name that leads to the primary, as managed services have it."""
