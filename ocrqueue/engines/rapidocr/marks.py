@@ -61,7 +61,8 @@ def marks_on(page: NDArray[np.uint8]) -> Marks | None:
     left, top, width, height = left[is_mark], top[is_mark], width[is_mark], height[is_mark]
     box = int(left.min()), int(top.min()), int((left + width).max()), int((top + height).max())
     width, height = width - 2, height - 2  # the gradient reaches one pixel beyond each edge
-    heights = height[(height <= max(page.shape) * _LARGEST) & (height <= _TALL * width)]
+    # a thin faint rule has no height here; it counts as low, so that forms are not shown smaller
+    heights = np.maximum(height, 1)[(height <= max(page.shape) * _LARGEST) & (height <= _TALL * width)]
     return Marks((page.shape[1], page.shape[0]), box, float(np.percentile(heights, _SHARE)) if len(heights) else 0.0)
 
 

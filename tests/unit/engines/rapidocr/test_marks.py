@@ -74,3 +74,10 @@ def test_a_page_without_letters_is_not_scaled():
     assert rule.scale(10) == 1
     assert Marks((900, 1280), (0, 0, 1, 1), 10.5).scale(10) == 1  # not worth the time to scale the page again
     assert Marks((900, 1280), (0, 0, 1, 1), 90).scale(10) == 0.5
+
+
+def test_thin_faint_rules_do_not_make_letters_small():
+    pixels = page(*word(100, 20, 30))
+    for top in range(80, 1280, 20):
+        pixels[top : top + 3] = np.array([246, 237, 246], np.uint8)[:, None, None]
+    assert found_on(pixels).scale(10) == 1.0
