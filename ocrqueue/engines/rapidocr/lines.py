@@ -259,11 +259,6 @@ def resized(pixels: Pixels, width: int, height: int) -> Pixels:
     return cv2.resize(pixels, (width, height), interpolation=method).astype(np.uint8, copy=False)
 
 
-def _is_even(pixels: Pixels) -> bool:
-    """Whether width and height are even."""
-    return not (pixels.shape[0] | pixels.shape[1]) & 1
-
-
 def to_quad(corners: QuadArray) -> Quad:
     """The corners as a tuple of Python numbers."""
     a, b, c, d = ((float(x), float(y)) for x, y in corners)
