@@ -10,13 +10,13 @@ from ocrqueue.cli.report import DONE, say
 from ocrqueue.client import default_client
 from ocrqueue.models.tables import aligned
 
-_HEAD = ("ENGINE", "MODEL", "WORKERS", "CHILDREN", "LANGUAGES")
+_HEAD = ("ENGINE", "MODEL", "PAGES", "WORKERS", "CHILDREN", "LANGUAGES")
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def engines(as_json: bool) -> int:
-    """List the engines that workers serve, with model, workers and languages."""
+    """List the engines that workers serve, with model, pages that `auto` gives them, workers and languages."""
     found = default_client().engines()
     if as_json:
         for engine in found:
@@ -26,7 +26,7 @@ def engines(as_json: bool) -> int:
         say("no worker serves an engine; if one should, see `submit.py doctor`")
         return DONE
     rows = [
-        (one.engine, one.model, ", ".join(one.workers), str(one.children),
+        (one.engine, one.model, one.pages, ", ".join(one.workers), str(one.children),
          "not known" if one.languages is None else languages.shown(one.languages) or "none")
         for one in found
     ]  # fmt: skip

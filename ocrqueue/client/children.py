@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, cast
@@ -10,7 +10,8 @@ from typing import Any, cast
 from redis import Redis
 
 from ocrqueue import names
-from ocrqueue.engines.best import announced
+from ocrqueue.engines import ALL_PAGES, POOR_PAGES
+from ocrqueue.engines.best import announced, for_poor_pages
 from ocrqueue.ledger.workers import Worker, live
 
 _POLL = 0.1  # seconds between two looks at Redis
@@ -132,14 +133,16 @@ class ServedEngine:
     languages: list[str] | None  # names of the languages that it reads in every worker; None: not known
     workers: list[str]  # machine and process id of each, such as "host (4711)"
     children: int  # number of their child processes
+    pages: str = ALL_PAGES  # that `auto` gives it, see `ocrqueue.engines.pages_of`; older servers do not say
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""
         return asdict(self)
 
 
-def served_engines(workers: Iterable[Worker]) -> list[ServedEngine]:
+def served_engines(workers: Sequence[Worker]) -> list[ServedEngine]:
     """The engines of these workers, sorted by name; one for each model and revision."""
+    poor = for_poor_pages(workers)
     by_model: dict[tuple[str, str, str], list[Worker]] = {}
     for worker in workers:
         for name, about in worker.engines.items():
@@ -147,6 +150,7 @@ def served_engines(workers: Iterable[Worker]) -> list[ServedEngine]:
     found = []
     for (name, model, revision), serving in sorted(by_model.items()):
         reads = announced(serving)[name]
+        pages = POOR_PAGES if name in poor else ALL_PAGES
         found.append(
             ServedEngine(
                 name,
@@ -155,6 +159,7 @@ def served_engines(workers: Iterable[Worker]) -> list[ServedEngine]:
                 None if reads is None else sorted(reads),
                 [f"{worker.host} ({worker.pid})" for worker in serving],
                 sum(worker.children for worker in serving),
+                pages,
             )
         )
     return found

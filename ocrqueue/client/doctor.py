@@ -14,7 +14,8 @@ from ocrqueue.client.findings import Finding, Level
 from ocrqueue.client.listing import JobFilter
 from ocrqueue.client.remote.doctor import examine_api
 from ocrqueue.client.remote.settings import RemoteSettings, remote_settings
-from ocrqueue.engines import installed
+from ocrqueue.engines import POOR_PAGES, installed
+from ocrqueue.engines.best import for_poor_pages
 from ocrqueue.engines.tesseract.engine import Tesseract
 from ocrqueue.errors import OcrError, QueueUnavailable, StorageError
 from ocrqueue.languages import shown
@@ -111,6 +112,7 @@ def _workers(live: list[Worker]) -> Iterator[Finding]:
         serves = f"reads with {engines}" if engines else f"takes {', '.join(worker.queues)}"
         yield Finding(Level.OK, f"worker {worker.host} ({worker.pid}): {worker.children} children, {serves}")
     yield from _structure(live)
+    yield from _poor_pages(live)
     documents = serving(live, names.DOCUMENTS_QUEUE)
     if not documents:
         start = "start one with `make up` or `celery -A tasks.app worker -Q documents,maintenance`"
@@ -130,6 +132,24 @@ def _structure(live: list[Worker]) -> Iterator[Finding]:
             )
     if any(worker.structure == Structure.MODELS for worker in live):
         yield Finding(Level.OK, "the structure of pages is found with the layout models")
+
+
+def _poor_pages(live: list[Worker]) -> Iterator[Finding]:
+    """Whether an engine that should read poorly read pages only does so."""
+    served = {name for worker in live for name in worker.engines}
+    wanted = {n for worker in live for n, about in worker.engines.items() if about.get("pages") == POOR_PAGES}
+    poor = for_poor_pages(live)
+    for name in sorted(wanted):
+        if name not in poor:
+            text = (
+                f"{name} reads all pages, since not all of its workers have OCR_VLM_PAGES=poor: set it in all of them"
+            )
+        elif served == poor:
+            text = f"{name} reads all pages, although OCR_VLM_PAGES is poor: no worker serves another engine"
+        else:
+            yield Finding(Level.OK, f"{name} reads only pages that another engine has read poorly, or cannot read")
+            continue
+        yield Finding(Level.WARNING, text)
 
 
 def _reconciler(client: Client, live: list[Worker]) -> Iterator[Finding]:

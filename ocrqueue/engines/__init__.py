@@ -20,6 +20,7 @@ ENGINES = {  # name: module:Class
     "mlx-vlm": "ocrqueue.engines.mlx.engine:MlxVlm",
     "tesseract": "ocrqueue.engines.tesseract.engine:Tesseract",
 }
+ALL_PAGES, POOR_PAGES = "all", "poor"  # see `pages_of`
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,14 @@ def languages_of(engine: Engine) -> list[str] | None:
     """The languages that an engine reads; None if it does not say so."""
     say = getattr(engine, "languages", None)
     return None if say is None else say()
+
+
+def pages_of(engine: Engine) -> str:
+    """Which pages of jobs that name no engine may be given to an engine.
+
+    `ALL_PAGES`, or `POOR_PAGES`: those that another engine has read poorly, and those that no other one can read.
+    """
+    return str(getattr(engine, "pages", ALL_PAGES))
 
 
 def engine_class(path: str) -> type[Engine]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from ocrqueue import languages
+from ocrqueue.engines import POOR_PAGES
 from ocrqueue.engines.tesseract.data import advice
 from ocrqueue.errors import DocumentError
 from ocrqueue.ledger.workers import Worker
@@ -14,6 +15,15 @@ from ocrqueue.ledger.workers import Worker
 FILE = Path(__file__).with_name("languages.json")
 Reads = Mapping[str, Collection[str] | None]  # by engine: the names of the languages that it reads; None: not known
 Table = Mapping[str, Mapping[str, float]]  # word F1 by language and engine
+
+
+def for_poor_pages(workers: Iterable[Worker]) -> frozenset[str]:
+    """The served engines that every worker serves for poorly read pages only, see `ocrqueue.engines.pages_of`."""
+    found: dict[str, bool] = {}
+    for worker in workers:
+        for name, about in worker.engines.items():
+            found[name] = found.get(name, True) and about.get("pages") == POOR_PAGES
+    return frozenset(name for name, is_poor in found.items() if is_poor)
 
 
 def announced(workers: Iterable[Worker]) -> dict[str, frozenset[str] | None]:
@@ -32,13 +42,16 @@ def reads_all(reads: Collection[str] | None, names: Iterable[str]) -> bool:
     return reads is None or all(name in reads or f"und-{languages.script_of(name)}" in reads for name in names)
 
 
-def best_engine(names: Collection[str], reads: Reads, table: Table | None = None) -> str | None:
+def best_engine(
+    names: Collection[str], reads: Reads, table: Table | None = None, poor: Collection[str] = ()
+) -> str | None:
     """The engine that reads the languages `names` best; None if none of `reads` reads them.
 
     A vision-language model comes first, as without a language: it was chosen by the operator, and was not measured.
-    Then come the engines with a measurement, and then the others.
+    Then come the engines with a measurement, and then the others. Those in `poor` (see `for_poor_pages`) come last.
     """
-    fitting = [name for name, read in reads.items() if reads_all(read, names)]
+    readers = [name for name, read in reads.items() if reads_all(read, names)]
+    fitting = [name for name in readers if name not in poor] or readers
     if "mlx-vlm" in fitting:
         return "mlx-vlm"
     measured = measurements() if table is None else table

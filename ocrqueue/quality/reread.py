@@ -10,6 +10,8 @@ from typing import Any
 
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Job
+from ocrqueue.quality import is_measured
+from ocrqueue.quality.agreement import is_credible
 from ocrqueue.states import WarningCode
 from ocrqueue.storage.results import Reading
 
@@ -17,11 +19,14 @@ from ocrqueue.storage.results import Reading
 def better(first: Mapping[str, Any] | None, second: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """The reading with the higher quality, with both in its `readings`, and whether it is the second one.
 
-    If they are equal, it is the first.
+    If they are equal, it is the first. If the second engine was not measured, see `agreement`.
     """
     if first is None:
         return second, True
-    is_better = (second["quality"] or 0) > (first.get("quality") or 0)
+    if is_measured(second["engine"]):
+        is_better = (second["quality"] or 0) > (first.get("quality") or 0)
+    else:
+        is_better = is_credible(first, second)
     better_one = second if is_better else first
     return {**better_one, "readings": [_reading(first, not is_better), _reading(second, is_better)]}, is_better
 

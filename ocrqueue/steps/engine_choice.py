@@ -1,12 +1,12 @@
 """Chooses the engine and the model of a job. The choice holds for all pages: it is made when the document is opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from ocrqueue import languages, names
-from ocrqueue.engines import engine_class, languages_of
-from ocrqueue.engines.best import Reads, announced, best_engine, missing, reads_all
+from ocrqueue.engines import POOR_PAGES, engine_class, languages_of, pages_of
+from ocrqueue.engines.best import Reads, announced, best_engine, for_poor_pages, missing, reads_all
 from ocrqueue.errors import DocumentError, InvalidOptions, ModelUnavailable, unserved
 from ocrqueue.ledger import Job, Other
 from ocrqueue.ledger.workers import Worker
@@ -45,7 +45,7 @@ def choose(options: Options, workers: Sequence[Worker], limits: Limits, engines:
         for worker in sorted(workers, key=lambda w: (w.started, w.id))
         for name, about in worker.engines.items()
     ]
-    engine = _choose_engine(options, offers, engines, announced(workers))
+    engine = _choose_engine(options, offers, engines, announced(workers), for_poor_pages(workers))
     offers = [offer for offer in offers if offer.engine == engine]
     fitting = next((o for o in offers if options.model in (None, o.model)), None)
     return fitting or _not_served(engine, options, offers, limits, engines)
@@ -54,8 +54,8 @@ def choose(options: Options, workers: Sequence[Worker], limits: Limits, engines:
 def other_engine(job: Job, reads_as: str, workers: Sequence[Worker], limits: RereadLimits) -> Other | None:
     """The engine for poorly read pages of a job that the engine with this `reads_as` reads; None: there is none.
 
-    It is one that a live worker serves, that reads the job's languages, and whose quality is known, because otherwise
-    two readings cannot be compared. A job that names its engine or model is not read by another one.
+    It is one that a live worker serves and that reads the job's languages: one that is served for poorly read pages, or
+    else one whose quality is known. A job that names its engine or model is not read by another one.
     """
     if not limits.share or job.first or not _may_be_read_again(job.options):
         return None
@@ -83,14 +83,20 @@ def _may_be_read_again(options: Options) -> bool:
 def _second(options: Options, engine: str | None, workers: Sequence[Worker]) -> tuple[str, Mapping[str, Any]]:
     """The other engine for pages that `engine` reads poorly, and what its worker announces; empty if there is none."""
     wanted = languages.parse(options.lang) if options.lang else ()
-    for worker in sorted(workers, key=lambda w: (w.started, w.id)):
-        for name, about in worker.engines.items():
-            if name != engine and is_measured(name) and reads_all(about.get("languages"), wanted):
-                return name, about
-    return "", {}
+    poor = for_poor_pages(workers)
+    offers = [
+        (name, about)
+        for worker in sorted(workers, key=lambda w: (w.started, w.id))
+        for name, about in worker.engines.items()
+        if name != engine and (name in poor or is_measured(name)) and reads_all(about.get("languages"), wanted)
+    ]
+    return min(offers, key=lambda offer: offer[0] not in poor, default=("", {}))
 
 
-def _choose_engine(options: Options, offers: Sequence[Offer], engines: Mapping[str, str], reads: Reads) -> str:
+def _choose_engine(
+    options: Options, offers: Sequence[Offer], engines: Mapping[str, str], reads: Reads, poor: Set[str]
+) -> str:
+    """The engine for the options; one in `poor` only if there is no other. Raises DocumentError, InvalidOptions."""
     engine, served = options.engine, {offer.engine for offer in offers}
     if engine != "auto" and engine not in served and engine not in engines:
         raise InvalidOptions(
@@ -101,15 +107,18 @@ def _choose_engine(options: Options, offers: Sequence[Offer], engines: Mapping[s
     else:
         fitting = served
     if options.lang:
-        return _by_language(options, {name: read for name, read in reads.items() if name in fitting}, engines)
-    if engine == "auto":
-        engine = "mlx-vlm" if "mlx-vlm" in fitting else "rapidocr"
-        if engine not in fitting and len(fitting) == 1:
-            engine = next(iter(fitting))
-    return engine
+        return _by_language(options, {name: read for name, read in reads.items() if name in fitting}, engines, poor)
+    return _by_default(fitting - poor or fitting) if engine == "auto" else engine
 
 
-def _by_language(options: Options, reads: Reads, engines: Mapping[str, str]) -> str:
+def _by_default(fitting: Set[str]) -> str:
+    """The engine of a job that names neither engine nor language."""
+    if "mlx-vlm" in fitting:
+        return "mlx-vlm"
+    return next(iter(fitting)) if len(fitting) == 1 else "rapidocr"
+
+
+def _by_language(options: Options, reads: Reads, engines: Mapping[str, str], poor: Collection[str]) -> str:
     """The engine of the options, or the one that reads their language best. `reads` are the served engines that fit.
 
     If none of these is served, the known `engines` count, as they are on this machine, and the job waits for a worker.
@@ -119,18 +128,19 @@ def _by_language(options: Options, reads: Reads, engines: Mapping[str, str]) -> 
     if options.engine != "auto":
         reads = {name: read for name, read in reads.items() if name == options.engine}
         engines = {options.engine: engines[options.engine]} if options.engine in engines else {}
-    reads = reads or _reads_here(engines)
+    if not reads:
+        reads, poor = _reads_here(engines)
     if not reads:
         return options.engine  # nothing is known of it
-    best = best_engine(wanted, reads)
+    best = best_engine(wanted, reads, poor=poor)
     if best is None:
         raise missing(wanted, reads)
     return best
 
 
-def _reads_here(engines: Mapping[str, str]) -> Reads:
-    """What the engines that are installed on this machine read."""
-    found = {}
+def _reads_here(engines: Mapping[str, str]) -> tuple[Reads, set[str]]:
+    """What the engines that are installed on this machine read, and which of them are for poorly read pages only."""
+    found, poor = {}, set()
     for name, path in engines.items():
         engine = engine_class(path)()
         try:
@@ -138,7 +148,9 @@ def _reads_here(engines: Mapping[str, str]) -> Reads:
         except ModelUnavailable:
             continue
         found[name] = languages_of(engine)
-    return found
+        if pages_of(engine) == POOR_PAGES:
+            poor.add(name)
+    return found, poor
 
 
 def _not_served(

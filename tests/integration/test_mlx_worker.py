@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.support import numbered, tiny
+from tests.support.engines import DOUBTFUL
 from tests.support.harness import Stack, eventually, running
 
 LOADED = re.compile(r"loaded engine=mlx-vlm .*pid=(\d+) loads=(\d+)")
@@ -159,6 +160,26 @@ def test_a_page_that_is_too_long_keeps_its_text_with_a_warning_and_is_not_cached
         assert (long["text"], long["cached"]) == ("ABCDEFGH\n1234567", False)
         assert [warning["code"] for warning in long["warnings"]] == ["cut_off"]
     assert "page 2: cut_off: the text was cut off after 16 tokens" in stack.submit("status", job.id).stderr
+
+
+def test_a_model_for_poorly_read_pages_reads_what_another_engine_has_read_poorly(stack: Stack) -> None:
+    engines = "rapidocr=tests.support.engines:Doubtful,mlx-vlm"
+    stack.start_worker(engines=engines, OCR_VLM_PAGES="poor", OCR_CACHE_MAX_GB="1")
+    like_it, unlike_it = "ABC 123\nDEFG 4567", "7KQ2WX\nM0PZ81"
+    document = tiny.document([*tiny.pages([like_it, unlike_it]), tiny.black()])
+    for is_again in (False, True):
+        result = stack.client().submit(document).result(timeout=120)
+        better, worse, loop = result["pages"]
+        assert (result["state"], better["cached"], worse["cached"]) == ("done", is_again, is_again)
+        assert (better["text"], better["engine"], better["model"]) == (like_it, "mlx-vlm", tiny.NAME)
+        assert (better["quality"], better["warnings"]) == (None, [])
+        assert [(r["engine"], r["kept"]) for r in better["readings"]] == [("rapidocr", False), ("mlx-vlm", True)]
+        for page in (worse, loop):
+            assert (page["text"], page["engine"]) == (DOUBTFUL, "rapidocr")
+            assert [(r["engine"], r["kept"]) for r in page["readings"]] == [("rapidocr", True), ("mlx-vlm", False)]
+    (vision,) = [one for one in stack.client().engines() if one.engine == "mlx-vlm"]
+    assert vision.pages == "poor"
+    assert stack.client().submit(document, engine="mlx-vlm", pages="1").result(timeout=60)["pages"][0]["readings"] == []
 
 
 def cancellation_checks(stack: Stack) -> int:

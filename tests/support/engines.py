@@ -17,6 +17,8 @@ from ocrqueue.pages import Line, PageText, PageWarning, Word
 from ocrqueue.states import WarningCode
 from tests.support import numbered
 
+DOUBTFUL = "ABC 123 DEFG 4567"
+
 
 class Numbered:
     """Reads numbered pages, one at a time, without delay."""
@@ -145,6 +147,16 @@ class Second(Numbered):
             _behave(numbered.RAISE if number == 3 else numbered.KILL_CHILD)
         found = _with_confidence(super()._read(page), 0.2 if number == 2 else 0.99)
         return replace(found, lines=[replace(line, text=f"second {line.text}") for line in found.lines])
+
+
+class Doubtful(Numbered):
+    """Reads `DOUBTFUL` on every page, and is not sure of it."""
+
+    name = "rapidocr"
+
+    def _read(self, page: Image.Image) -> PageText | PageError:
+        width, height = page.size
+        return PageText([Line(DOUBTFUL, ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height)), 0.7)])
 
 
 def _with_confidence(found: PageText | PageError, confidence: float) -> PageText:

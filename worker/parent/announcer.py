@@ -6,7 +6,7 @@ from typing import Any
 
 import worker_config as config
 from ocrqueue import __version__, names
-from ocrqueue.engines import engine_class, languages_of
+from ocrqueue.engines import engine_class, languages_of, pages_of
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.ledger.workers import Structure, Worker, announce, withdraw
 from ocrqueue.settings import hostname
@@ -75,6 +75,7 @@ class Announcer:
             "queue": config.QUEUES[name],
             "reads_as": way,
             "languages": languages_of(engine),
+            "pages": pages_of(engine),
         }
 
     def _resume(self, unable: set[str]) -> None:

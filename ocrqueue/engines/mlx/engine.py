@@ -51,6 +51,7 @@ class MlxVlm:
 
     def __init__(self, settings: MlxSettings | None = None) -> None:
         self._settings = settings or mlx_settings()
+        self.pages = self._settings.pages  # see `ocrqueue.engines.pages_of`
         self._loaded: LoadedModel | None = None
         self._found: Model | None = None
         self._held: Held | None = None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from marshmallow import validate
 
+from ocrqueue.engines import ALL_PAGES, POOR_PAGES
 from ocrqueue.engines.mlx.markup import PARSERS
 from ocrqueue.engines.mlx.recipes import Recipe
 from ocrqueue.models.settings import model_settings
@@ -25,6 +26,7 @@ class MlxSettings:
     batch: int  # OCR_MLX_BATCH: pages read at once, where the recipe allows more than one; 0: the recipe's
     cache_mb: int | None  # OCR_MLX_CACHE_MB: freed memory that MLX may keep for reuse; None: MLX's limit
     wired_mb: int | None  # OCR_MLX_WIRED_MB: memory that MLX may wire (macOS 15 or later); None: MLX's limit
+    pages: str  # OCR_VLM_PAGES: the pages that `auto` gives it; see `ocrqueue.engines.pages_of`
     page_seconds: int  # OCR_PAGE_SECONDS: time limit of a page, after which the child is killed
 
     @property
@@ -63,6 +65,7 @@ def mlx_settings() -> MlxSettings:
         batch=integer("OCR_MLX_BATCH", 0, 0, 64),
         cache_mb=_megabytes("OCR_MLX_CACHE_MB"),
         wired_mb=_megabytes("OCR_MLX_WIRED_MB"),
+        pages=choice("OCR_VLM_PAGES", ALL_PAGES, (ALL_PAGES, POOR_PAGES)),
         page_seconds=integer("OCR_PAGE_SECONDS", 300, 1),
     )
 

@@ -151,6 +151,9 @@ class EngineObject(BaseModel):
     languages: list[str] | None = Field(description="that it reads in every worker, as BCP 47 names; null: not known")
     workers: list[str] = Field(description="machine and process id of each")
     children: int = Field(description="child processes of these workers")
+    pages: str = Field(
+        description="that auto gives it: all, or poor, which another engine has read poorly or cannot read"
+    )
 
 
 class EnginesObject(BaseModel):

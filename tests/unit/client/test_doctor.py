@@ -39,6 +39,29 @@ def test_the_doctor_names_workers_without_layout_models() -> None:
 
 
 @pytest.mark.parametrize(
+    ("engines", "level", "text"),
+    [
+        (
+            [{"rapidocr": "all"}, {"mlx-vlm": "poor"}],
+            "ok",
+            "mlx-vlm reads only pages that another engine has read poorly",
+        ),
+        ([{"mlx-vlm": "poor"}], "warn", "mlx-vlm reads all pages, although OCR_VLM_PAGES is poor"),
+        ([{"rapidocr": "all", "mlx-vlm": "poor"}, {"mlx-vlm": "all"}], "warn", "not all of its workers"),
+        ([{"rapidocr": "all"}, {"mlx-vlm": "all"}], None, ""),
+    ],
+)
+def test_the_doctor_says_which_pages_a_vision_model_reads(engines, level, text) -> None:
+    workers = [
+        Worker("w", "here", 1, "1", (), {name: {"model": "m", "pages": pages} for name, pages in served.items()})
+        for served in engines
+    ]
+    found = list(doctor._poor_pages(workers))
+    assert [str(finding.level) for finding in found] == ([level] if level else [])
+    assert all(text in finding.text for finding in found)
+
+
+@pytest.mark.parametrize(
     ("version", "files", "served", "hint"),
     [
         ("", [], "rapidocr", None),

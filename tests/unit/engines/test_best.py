@@ -5,7 +5,7 @@ from itertools import permutations
 
 from ocrqueue import languages
 from ocrqueue.engines import ENGINES
-from ocrqueue.engines.best import FILE, announced, best_engine, measurements, missing, reads_all
+from ocrqueue.engines.best import FILE, announced, best_engine, for_poor_pages, measurements, missing, reads_all
 from ocrqueue.ledger.workers import Worker
 
 TABLE = {
@@ -41,6 +41,23 @@ def test_a_vision_language_model_comes_first_and_an_unknown_engine_last() -> Non
     assert best("de", **{"mlx-vlm": None}) == "mlx-vlm"
     assert best("de", rows=None) == "rapidocr"
     assert best("tlh", rows=None) == "rows"
+
+
+def test_an_engine_for_poorly_read_pages_comes_last() -> None:
+    reads = {**READS, "mlx-vlm": None}
+    assert best_engine(["de"], reads, TABLE, {"mlx-vlm"}) == "rapidocr"
+    assert best_engine(["tlh"], reads, TABLE, {"mlx-vlm"}) == "mlx-vlm"
+
+
+def test_an_engine_is_for_poorly_read_pages_only_if_all_its_workers_say_so() -> None:
+    def worker(**about: str) -> Worker:
+        return Worker("w", "host", 1, "1", (), {"rapidocr": {"pages": "all"}, "mlx-vlm": {"model": "m", **about}})
+
+    poor = worker(pages="poor")
+    assert for_poor_pages([]) == set()
+    assert for_poor_pages([poor, poor]) == {"mlx-vlm"}
+    for other in (worker(pages="all"), worker()):  # workers of older versions say nothing
+        assert for_poor_pages([poor, other]) == for_poor_pages([other, poor]) == set()
 
 
 def test_an_engine_reads_what_it_reads_in_every_worker() -> None:

@@ -10,7 +10,7 @@ from ocrqueue.ledger import Job
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.limits import Limits, RereadLimits
 from ocrqueue.options import Options
-from ocrqueue.steps.engine_choice import choose, other_engine
+from ocrqueue.steps.engine_choice import choose, other_engine, read_again_as
 
 
 def worker(**models):
@@ -66,6 +66,12 @@ def reading(**languages):
     return Worker("w", "host", 1, "0.1.0", (), engines=engines)
 
 
+def reading_poor(name):
+    """A worker that serves an engine for poorly read pages only."""
+    about = {"model": f"{name}-model", "revision": "1", "pages": "poor", "reads_as": f"as {name}"}
+    return Worker("v", "host", 2, "0.1.0", (), engines={name: about})
+
+
 READERS = [reading(rapidocr=["fr", "en"], tesseract=["fr", "en", "ru"])]
 
 
@@ -119,6 +125,28 @@ def test_poorly_read_pages_go_to_another_engine_that_reads_the_language(options,
     job = Job.parse("j", record | {"options": json.dumps(options)})
     found = other_engine(job, "as", READERS, RereadLimits(share, 60))
     assert (found and found.engine) == engine
+
+
+def test_a_vision_model_for_poorly_read_pages_comes_after_other_engines():
+    vision = reading_poor("mlx-vlm")
+    assert chosen([*READERS, vision])[0] == "rapidocr"
+    assert chosen([*READERS, vision], lang="ru")[0] == "tesseract"
+    assert chosen([*READERS, vision], lang="el")[0] == "mlx-vlm"  # which no other one reads
+    assert chosen([reading(tesseract=["en"]), vision])[0] == "tesseract"
+    assert chosen([vision])[0] == "mlx-vlm"
+    assert chosen([*READERS, vision], engine="mlx-vlm")[0] == "mlx-vlm"
+    assert chosen([*READERS, vision], model="mlx-vlm-model") == ("mlx-vlm", "mlx-vlm-model")
+    assert chosen([*READERS, vision, worker(mlx_vlm="org/dots")])[0] == "mlx-vlm"  # not all its workers say so
+
+
+def test_a_vision_model_for_poorly_read_pages_is_the_second_engine_before_all_others():
+    record = {"state": "running", "created": "0", "source": '{"name": "a.pdf"}', "options": "{}", "engine": "rapidocr"}
+    for workers in ([*READERS, reading_poor("mlx-vlm")], [reading_poor("mlx-vlm"), *READERS]):
+        found = other_engine(Job.parse("j", record), "as", workers, RereadLimits(1, 60))
+        assert found
+        assert (found.engine, found.model, found.queue) == ("mlx-vlm", "mlx-vlm-model", "pages.mlx-vlm")
+        assert read_again_as(Options(), "rapidocr", workers, RereadLimits(1, 60)) == "as mlx-vlm"
+    assert read_again_as(Options(), "rapidocr", READERS, RereadLimits(1, 60)) == ""
 
 
 def test_no_page_is_read_by_an_engine_that_was_not_measured_or_a_third_time():
