@@ -1,9 +1,10 @@
 """The quality of pages: fits its weights for an engine, and checks it on documents that were not used to fit.
 
-`python -m bench.quality FOLDER [--engine NAME] [--readings FILE] [--write]`. Every page is read as it is, and once more
-as a bad copy (small, noisy, compressed). Half of the documents fit the weights; documents with the same text are in the
-same half. The tables are about the other half. `--readings` keeps what was read, so that fitting again reads nothing;
-`--write` puts the weights into the package, in `ocrqueue/quality/weights.json`.
+`python -m bench.quality FOLDER [--engine NAME] [--told FOLDER]... [--readings FILE] [--write]`. Pages are read as they
+are, and once more as a bad copy (small, noisy, compressed); the first pages of documents in folders of `--told` only as
+they are, in the language that their manifest.json names. Half of the documents fit the weights; documents with the same
+text are in the same half. The tables are about the other half. `--readings` keeps what was read, so that fitting again
+reads nothing; `--write` puts the weights into the package, in `ocrqueue/quality/weights.json`.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from statistics import fmean
 import numpy as np
 from PIL import Image, ImageFilter
 
+from bench.languages import lang_of
 from bench.support import corpus, scoring, table
 from bench.support.engine import loaded
 from bench.support.stack import machine
@@ -72,6 +74,19 @@ def samples_of(entry: corpus.Entry, engine: Engine) -> Iterator[Sample]:
             yield Sample(entry.file.name, group, entry.lang, number, copy, right, asdict(signals))
 
 
+def told(entry: corpus.Entry, engine: Engine) -> Iterator[Sample]:
+    """Read the first page of a document in its own language."""
+    with open_document(entry.file, LIMITS, None) as document:
+        image = upright(document.render(1, None, engine.dpi), LIMITS.max_pixels, entry.file.name).image
+    found = engine.read([image], Options(lang=lang_of(entry)))[0]
+    if isinstance(found, PageError) or (signals := signals_of(found)) is None:
+        return
+    truth = entry.truth.read_text().partition("\f")[0]
+    right = scoring.words_right(found.plain, truth, entry.lang, ignore_case=entry.ignores_case)
+    if right is not None:
+        yield Sample(entry.file.name, group_of(entry), entry.lang, 1, 0, right, asdict(signals))
+
+
 def readings(entry: corpus.Entry, engine: Engine) -> Iterator[tuple[int, int, str, PageText]]:
     """Number, copy, truth and reading of each page that can be read, as it is and as a bad copy."""
     with open_document(entry.file, LIMITS, None) as document:
@@ -108,8 +123,18 @@ def copied(image: Image.Image, copy: int, seed: int) -> Image.Image:
 
 
 def fitted(samples: Sequence[Sample]) -> dict[str, float]:
+    """The weights of the features. One that would raise the quality gets 0, since each is a reason for doubt."""
+    left_out: set[str] = set()
+    while True:
+        weights = _regression(samples, [name for name in samples[0].features if name not in left_out])
+        wrong = {name for name, weight in weights.items() if weight > 0 and name != "constant"}
+        if not wrong:
+            return {name: weights.get(name, 0.0) for name in samples[0].features}
+        left_out |= wrong
+
+
+def _regression(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, float]:
     """The weights of a logistic regression on shares, with a ridge, by Newton's method; documents weigh the same."""
-    names = list(samples[0].features)
     x = np.array([[s.features[name] for name in names] for s in samples])
     y = np.array([s.right for s in samples])
     of_group = {s.group: sum(t.group == s.group for t in samples) for s in samples}
@@ -158,6 +183,7 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m bench.quality", description="Fits and checks the quality of pages.")
     corpus.arguments(parser)
     parser.add_argument("--engine", default="rapidocr", help="default: rapidocr")
+    parser.add_argument("--told", type=Path, action="append", default=[], metavar="FOLDER", help="read in its language")
     parser.add_argument("--readings", type=Path, metavar="FILE", help="keep what was read in FILE")
     parser.add_argument("--write", action="store_true", help="put the weights into the package")
     given = parser.parse_args()
@@ -166,6 +192,7 @@ def main() -> None:
     else:
         engine = loaded(given.engine)
         samples = [s for entry in corpus.load(given.folder, given.classes) for s in samples_of(entry, engine)]
+        samples += [s for folder in given.told for entry in corpus.load(folder) for s in told(entry, engine)]
         if given.readings:
             given.readings.write_text(json.dumps([asdict(s) for s in samples], indent=0))
     weights = fitted([s for s in samples if s.is_fitted])
