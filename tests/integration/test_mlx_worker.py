@@ -179,6 +179,7 @@ def test_a_model_for_poorly_read_pages_reads_what_another_engine_has_read_poorly
             assert [(r["engine"], r["kept"]) for r in page["readings"]] == [("rapidocr", True), ("mlx-vlm", False)]
     (vision,) = [one for one in stack.client().engines() if one.engine == "mlx-vlm"]
     assert vision.pages == "poor"
+    assert "only poorly read pages" in stack.submit("engines").stdout
     assert stack.client().submit(document, engine="mlx-vlm", pages="1").result(timeout=60)["pages"][0]["readings"] == []
 
 
