@@ -120,10 +120,7 @@ class _Reader:
 
     def _take_or_read(self) -> None:
         """Take pages from the page cache, read the rest, and find the blocks of all that lack them."""
-        claim = self.claim
-        own = reads_as(self.loaded.engine, self.loaded.model, self.limits)
-        first = claim.job.first
-        key = self.cache.key(claim.job, first["reads_as"] if first else own, self.spool)
+        claim, first, key = self.claim, self.claim.job.first, self._key()
         if key is not None and not first and not claim.job.options.fresh:
             cached = self.cache.supply(key, claim.job, claim.pages, self.spool, self.read_again_as)
             self.results.update({number: Measured(None, None, quality) for number, quality in cached.items()})
@@ -134,6 +131,12 @@ class _Reader:
             self._recognise(self._prepare(rest, key), key)
         if self.unstructured:
             self._find_blocks(key)
+
+    def _key(self) -> str | None:
+        """The key of the job's pages in the page cache, which is that of the first engine."""
+        first = self.claim.job.first
+        way = first["reads_as"] if first else reads_as(self.loaded.engine, self.loaded.model, self.limits)
+        return self.cache.key(self.claim.job, way, self.spool)
 
     def _has_text(self, page: ClaimedPage) -> bool:
         """Whether the page's text is stored, by an earlier claim or from the page cache; then it is not read again."""
@@ -266,13 +269,18 @@ class _Reader:
         return replace(job.options, lang=likely_language(first) if first else None)
 
     def _note_errors(self) -> None:
-        """Note in the stored pages why they were not read again."""
+        """Note in the stored pages why they were not read again.
+
+        A page on which a model wrote nothing but repetitions is cached: it would do so every time, and that takes long.
+        """
         job = self.claim.job
         for number, error in self.results.items():
             if isinstance(error, PageError):
                 with suppress(StorageError):
                     if first := self.spool.stored_page(job.id, number):
-                        self.spool.write_page(job.id, number, kept(first, job, error))
+                        page = kept(first, job, error)
+                        with self._keeping(self._key() if error.code == "degenerate_output" else None, page):
+                            self.spool.write_page(job.id, number, page)
 
     def _store(self, page: ClaimedPage, image: PageImage | TextLayer, reading: Reading, key: str | None) -> None:
         """Store a page in the job's folder and in the page cache. Raises StorageError."""
