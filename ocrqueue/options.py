@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ocrqueue import names
@@ -91,12 +91,14 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """The options that differ from their defaults, as a JSON object. `parse` reads it."""
-        default = Options()
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-            if value != getattr(default, name)
+            for name, default in _DEFAULTS.items()
+            if (value := getattr(self, name)) != default
         }
+
+
+_DEFAULTS = {one.name: one.default for one in fields(Options)}
 
 
 def parse_ranges(text: str) -> list[tuple[int, int | None]]:

@@ -28,7 +28,8 @@ from ocrqueue.cli.report import (
 )
 from ocrqueue.cli.sources import Entry, expand
 from ocrqueue.client import AnyClient, JobHandle, JobStatus, default_client
-from ocrqueue.client.submission import Parameters, job_id, parse
+from ocrqueue.client.submission import Parameters, parse
+from ocrqueue.client.submission.many import Document
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
 from ocrqueue.formats import FORMATS
 from ocrqueue.states import STRUCTURED_FORMATS, JobState
@@ -163,27 +164,30 @@ def _secret(file: Path, option: str) -> bytes:
 
 
 def _submit(client: AnyClient, readings: list[Reading], parameters: Parameters) -> int:
-    """Submit all documents, and stop at the first one that the queue refuses; returns the exit code."""
-    codes = []
-    for reading in readings:
-        job = job_id(parameters["key"])
-        try:
-            reading.job = client.submit_as(job, reading.entry.given, **parameters)
-        except InvalidOptions:
-            raise
-        except OcrError as e:
-            codes.append(reading.failed(e))
-            if code_of_error(e) == QUEUE:
-                left = len(readings) - readings.index(reading) - 1
-                if left:
-                    complain(f"{left} more document{'s were' if left > 1 else ' was'} not submitted; try again later")
-                break
-        except OSError as e:
-            codes.append(
-                reading.failed(OcrError(f"it cannot be read ({e.strerror}); correct that", "source_unreachable"))
-            )
-        except KeyboardInterrupt:
-            interrupted([r.job.id for r in readings if r.job] + ([job] if client.is_submitted(job) else []))
+    """Submit all documents until the queue refuses one; returns the exit code."""
+    key = parameters.pop("key", None)
+    submissions = client.submit_many((Document(reading.entry.given, key=key) for reading in readings), **parameters)
+    codes: list[int] = []
+    left = 0
+    try:
+        for reading, submission in zip(readings, submissions, strict=True):
+            reading.job, error = submission.job, submission.error
+            if isinstance(error, OSError):
+                error = OcrError(f"it cannot be read ({error.strerror}); correct that", "source_unreachable")
+            if error is None:
+                continue
+            if isinstance(error, InvalidOptions) or not isinstance(error, OcrError):
+                raise error
+            if QUEUE in codes and code_of_error(error) == QUEUE:
+                left += 1
+            else:
+                codes.append(reading.failed(error))
+    except KeyboardInterrupt:
+        submissions.close()
+        jobs = [reading.job for reading in readings] + [submission.job for submission in submissions]
+        interrupted([job.id for job in jobs if job])
+    if left:
+        complain(f"{left} more document{'s were' if left > 1 else ' was'} not submitted; try again later")
     return worst(codes)
 
 

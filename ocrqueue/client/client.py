@@ -11,7 +11,7 @@ The client needs Redis and the spool, but no engine. It reads its settings from 
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Unpack, cast
@@ -26,6 +26,7 @@ from ocrqueue.client import submission
 from ocrqueue.client.job import Job
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.submission import AnySource, Order, Parameters, Upload
+from ocrqueue.client.submission.many import AT_ONCE, Document, Submissions
 from ocrqueue.engines.best import announced, best_engine, missing
 from ocrqueue.errors import (
     InvalidOptions,
@@ -47,6 +48,7 @@ from ocrqueue.storage.spool import JOB
 
 _MEMORY_SECONDS = 0.5  # for which Redis's memory is not read again: to read it costs as much as the check of the pages
 MEMORY_SHARE = 0.8  # share of Redis's memory limit above which submissions are refused
+_NEARLY = 20 * AT_ONCE  # pages of room below which documents are submitted one by one; one counts as ten
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts to create a record, if the answer was lost
 
 
@@ -58,6 +60,7 @@ class Client(Queue):
 
     _memory: Mapping[str, int] = {}  # of Redis, as it says
     _memory_read = -math.inf  # monotonic time at which it was read
+    _room = 0  # pages that the queue took when it was last looked at
 
     def submit(self, source: AnySource, **parameters: Unpack[Parameters]) -> "Job":
         """Submit a document; see `ocrqueue.client.submit`."""
@@ -80,6 +83,24 @@ class Client(Queue):
                 self.check_room(order.submitter.webhook is not None)
                 self._put(job, upload, order)
         return Job(job, self)
+
+    def submit_many(
+        self, sources: Iterable[AnySource | Document], **parameters: Unpack[Parameters]
+    ) -> Submissions[Job]:
+        """Submit many documents; see `ocrqueue.client.submit_many`."""
+        Order.parse(parameters)
+
+        def find(job: str) -> Job | None:
+            return Job(job, self) if self.is_submitted(job) else None
+
+        def submit(job: str, source: AnySource, given: Parameters) -> Job:
+            return self.submit_as(job, source, **given)
+
+        return Submissions(submit, sources, parameters, self.at_once, find)
+
+    def at_once(self) -> int:
+        """How many documents may be submitted at a time: one if the queue is nearly full, so that the limit holds."""
+        return AT_ONCE if self._room > _NEARLY else 1
 
     def job(self, job: str) -> "Job":
         """Return a handle on the job with this id, without asking Redis. Raises UnknownJob if it is not a UUID."""
@@ -119,6 +140,7 @@ class Client(Queue):
     def _why_full(self, with_webhook: bool) -> str | None:
         """Why the queue takes no submission, and what to do; None if it has room."""
         waiting, limit = self.ledger.backlog(), self.settings.max_queued_pages
+        self._room = limit - waiting
         if waiting >= limit:
             return f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
         if with_webhook and self.deliveries.pending() >= MAX_PENDING:

@@ -1,5 +1,6 @@
 """The client that the environment asks for: over HTTP if OCR_API_URL is set, else over Redis and the spool."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Unpack
 
@@ -7,6 +8,7 @@ from ocrqueue.client.client import Client
 from ocrqueue.client.handle import AnyClient, JobHandle
 from ocrqueue.client.remote.settings import RemoteSettings, remote_settings
 from ocrqueue.client.submission import AnySource, Parameters
+from ocrqueue.client.submission.many import Document, Submissions
 from ocrqueue.settings import Shared, shared
 
 
@@ -18,6 +20,18 @@ def submit(source: AnySource, *, client: AnyClient | None = None, **parameters: 
     a QueueUnavailable: Redis did not answer whether it created the job, whose id is the error's `job`.
     """
     return (client or _shared_client(remote_settings() or shared())).submit(source, **parameters)
+
+
+def submit_many(
+    sources: Iterable[AnySource | Document], *, client: AnyClient | None = None, **parameters: Unpack[Parameters]
+) -> Submissions[JobHandle]:
+    """Submit many documents, several at a time; yields a `Submission` for each, in their order.
+
+    Each has the job, or the error that `submit` would have raised: a bad document does not stop the others. Once it is
+    yielded, its job is as durable as one of `submit`. `sources` may be a generator: a source is taken only shortly
+    before it is submitted. `Document(source, key=...)` is a source with parameters of its own. Raises InvalidOptions.
+    """
+    return (client or _shared_client(remote_settings() or shared())).submit_many(sources, **parameters)
 
 
 def default_client() -> AnyClient:

@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from io import BytesIO, StringIO
 from typing import IO, Any, Protocol, Unpack
 
@@ -11,6 +11,7 @@ from ocrqueue.client.children import Answer, Child, ServedEngine
 from ocrqueue.client.follow import Statuses
 from ocrqueue.client.status import DeadPage, JobStatus
 from ocrqueue.client.submission import AnySource, Parameters
+from ocrqueue.client.submission.many import Document, Submissions
 from ocrqueue.errors import OcrFailed
 from ocrqueue.ledger import PageRecord
 from ocrqueue.states import JobState, PageState
@@ -42,6 +43,12 @@ class AnyClient(Follower, Protocol):
 
     def submit_as(self, job: str, source: AnySource, **parameters: Unpack[Parameters]) -> "JobHandle":
         """Submit a document under an id from `submission.job_id`. The HTTP API gives the job an id of its own."""
+        ...
+
+    def submit_many(
+        self, sources: Iterable[AnySource | Document], **parameters: Unpack[Parameters]
+    ) -> "Submissions[JobHandle]":
+        """Submit many documents; see `ocrqueue.client.submit_many`."""
         ...
 
     def job(self, job: str) -> "JobHandle":

@@ -2,15 +2,18 @@
 
 import io
 import json
+import os
+import stat
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from ocrqueue import names
-from ocrqueue.client import Client
+from ocrqueue.client import Client, Document
 from ocrqueue.errors import (
     DocumentError,
     InvalidOptions,
@@ -18,7 +21,7 @@ from ocrqueue.errors import (
     QueueUnavailable,
     StorageError,
 )
-from ocrqueue.ledger import figures, workers
+from ocrqueue.ledger import Source, Step, figures, workers
 from ocrqueue.ledger.workers import Worker
 from tests.support.player import Reader
 
@@ -72,6 +75,72 @@ def test_a_key_returns_the_same_job_and_stores_nothing_twice(client: Client, red
     with pytest.raises(InvalidOptions, match="another document"):
         client.submit(b"abcd", key="invoice 7", dpi=300)
     assert client.submit(b"abcd", key="invoice 8").id != first.id
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, frozenset[str]]]:
+    """Each finished call of fsync: the inode of the file or folder, and the names in the folder before the call."""
+    found: list[tuple[int, frozenset[str]]] = []
+    fsync = os.fsync
+
+    def note(number: int) -> None:
+        about = os.fstat(number)
+        names_in_it = frozenset(os.listdir(number) if stat.S_ISDIR(about.st_mode) else ())
+        fsync(number)
+        found.append((about.st_ino, names_in_it))
+
+    monkeypatch.setattr(os, "fsync", note)
+    return found
+
+
+def test_many_documents_are_on_the_disk_before_their_jobs_are_recorded_and_yielded(
+    client: Client, synced: list[tuple[int, frozenset[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was acknowledged survives a power failure: bytes and names are synced before Redis knows the job."""
+    client = Client(replace(client.settings, max_queued_pages=100_000))  # full queues take them one by one
+    jobs, create = Path(client.settings.spool) / "jobs", client.ledger.create
+
+    def checked(job: str, source: Source, *args: Any) -> Step:
+        done = list(synced)
+        files = {str(source.file), "job.json"}
+        assert {(jobs / job / name).stat().st_ino for name in files} <= {inode for inode, _ in done}
+        assert any(inode == (jobs / job).stat().st_ino and files <= inside for inode, inside in done)
+        assert any(inode == jobs.stat().st_ino and job in inside for inode, inside in done)
+        return create(job, source, *args)
+
+    monkeypatch.setattr(client.ledger, "create", checked)
+    for number, one in enumerate(client.submit_many(f"{n}".encode() for n in range(20))):
+        assert one.error is None
+        assert one.job is not None
+        assert one.job.status().state == "queued"
+        assert client.ledger.job(one.job.id).source.bytes == len(str(number))
+    assert len(spooled(client)) == 20
+
+
+def test_documents_that_are_submitted_at_a_time_stay_below_the_limit_of_the_queue(client: Client) -> None:
+    client = Client(replace(client.settings, max_queued_pages=300))
+    found = list(client.submit_many([f"{n}".encode() for n in range(40)]))
+    assert [one.job is not None for one in found] == [n < 30 for n in range(40)]
+    assert {type(one.error) for one in found[30:]} == {QueueFull}
+    assert client.ledger.backlog() == 300
+    assert len(spooled(client)) == 30
+
+
+def test_one_bad_document_of_many_leaves_nothing(client: Client, tmp_path: Path) -> None:
+    good = [Document(f"{n}".encode(), key=f"k{n}", name=f"{n}.pdf") for n in range(5)]
+    found = list(client.submit_many([*good, b"", tmp_path / "none.pdf", b"last"], lang="de"))
+    errors = [one.error for one in found]
+    assert errors[:5] == [None] * 5
+    assert isinstance(errors[5], DocumentError)
+    assert isinstance(errors[6], FileNotFoundError)
+    assert (errors[7], found[6].source) == (None, tmp_path / "none.pdf")
+    jobs = [one.job.id for one in found if one.job]
+    assert sorted(spooled(client)) == sorted(jobs)
+    assert [client.ledger.job(job).source.name for job in jobs] == [*(f"{n}.pdf" for n in range(5)), "document"]
+    again = list(client.submit_many(good, lang="de"))
+    assert [one.job.id for one in again if one.job] == jobs[:5]
+    with pytest.raises(InvalidOptions, match="dpi"):
+        client.submit_many(good, dpi=1)
 
 
 def test_a_full_queue_refuses_a_submission_and_keeps_nothing(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from itertools import islice
@@ -18,6 +18,7 @@ from ocrqueue.client.remote.job import RemoteJob
 from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.client.status import DeadPage, JobStatus
 from ocrqueue.client.submission import AnySource, Parameters
+from ocrqueue.client.submission.many import Document, Submissions
 from ocrqueue.errors import InvalidOptions, OcrError, UnknownJob
 from ocrqueue.states import JobState
 
@@ -55,6 +56,13 @@ class RemoteClient(Follower):
                 form = {name: _field(value) for name, value in options.items()}
                 answer = self.api.post("jobs", data={"name": upload.name, **form}, files={"file": ("file", stream)})
         return RemoteJob(str(answer["job"]), self, self.api)
+
+    def submit_many(
+        self, sources: Iterable[AnySource | Document], **parameters: Unpack[Parameters]
+    ) -> Submissions[RemoteJob]:
+        """Submit many documents; see `ocrqueue.client.submit_many`."""
+        _options(parameters)
+        return Submissions(lambda job, source, given: self.submit_as(job, source, **given), sources, parameters)
 
     def job(self, job: str) -> RemoteJob:
         """Return a handle on the job with this id, without asking for it. Raises UnknownJob if it is not a UUID."""

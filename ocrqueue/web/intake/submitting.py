@@ -1,7 +1,7 @@
 """Submitting for a caller: the job belongs to the API key, and keys of idempotency are the caller's own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,8 +13,9 @@ from redis.lock import Lock
 
 from ocrqueue import names
 from ocrqueue.client import JobStatus, submission
-from ocrqueue.client.submission import Parameters, Received
-from ocrqueue.errors import QueueUnavailable, Unconfirmed
+from ocrqueue.client.submission import AnySource, Parameters, Received
+from ocrqueue.client.submission.many import Document, Submissions
+from ocrqueue.errors import OcrError, QueueUnavailable, Unconfirmed
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.web.intake.admission import admit, check_share
 from ocrqueue.web.keys import Key
@@ -77,6 +78,26 @@ async def submit(service: Service, caller: Key, source: Received | str, paramete
     Once begun, it is not interrupted. Raises what `ocrqueue.client.submit` raises, and ApiError.
     """
     return await run_sync(_submit, service, caller, source, parameters)
+
+
+async def submit_many(
+    service: Service, caller: Key, documents: Sequence[Document], parameters: Parameters
+) -> list[Taken | OcrError]:
+    """Submit documents, several at a time; a job or an error for each. Once begun, it is not interrupted."""
+
+    def submit_one(_: str, source: AnySource, given: Parameters) -> Taken:
+        assert isinstance(source, Received | str)
+        return _submit(service, caller, source, given)
+
+    # where a key may have so many open pages, each document is counted before the next is looked at
+    at_once = service.client.at_once if caller.open_pages is None else lambda: 1
+    found: list[Taken | OcrError] = []
+    for one in await run_sync(list, Submissions(submit_one, documents, parameters, at_once)):
+        answer = one.job or one.error
+        if not isinstance(answer, Taken | OcrError):
+            raise answer or AssertionError("neither a job nor an error")
+        found.append(answer)
+    return found
 
 
 def _submit(service: Service, caller: Key, source: Received | str, parameters: Parameters) -> Taken:

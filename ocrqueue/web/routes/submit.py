@@ -10,13 +10,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from ocrqueue.client.submission import Parameters, Received, is_url
-from ocrqueue.errors import InvalidOptions, OcrError, QueueUnavailable
+from ocrqueue.client.submission.many import Document
+from ocrqueue.errors import InvalidOptions, OcrError
 from ocrqueue.web.callers import Submitter
 from ocrqueue.web.content.shapes import JobObject, job_json
 from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.parameters import from_json, from_query, from_texts, merged
 from ocrqueue.web.intake.schema import SUBMISSION
-from ocrqueue.web.intake.submitting import Taken, submit, taking
+from ocrqueue.web.intake.submitting import Taken, submit, submit_many, taking
 from ocrqueue.web.intake.waiting import wait_for
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import answers, document, problem
@@ -111,23 +112,16 @@ def _url_of(body: bytes) -> tuple[list[Source], Parameters]:
 async def _submit_all(
     service: Service, caller: Key, sources: Sequence[Source], parameters: Parameters
 ) -> list[Taken | OcrError]:
-    """Submit the documents of a request in order. After an error of the queue the others are not tried."""
+    """Submit the documents of a request. After an error of the queue the others are not tried."""
     if len(sources) == 1:
         return [await submit(service, caller, sources[0], parameters)]
     if "name" in parameters:
         raise InvalidOptions("option name is for one document: leave it out")
-    found: list[Taken | OcrError] = []
-    for number, source in enumerate(sources, 1):
-        if found and isinstance(found[-1], QueueUnavailable):
-            found.append(found[-1])
-            continue
-        key = parameters.get("key")
-        own: Parameters = parameters if key is None else {**parameters, "key": f"{key}/{number}"}
-        try:
-            found.append(await submit(service, caller, source, own))
-        except OcrError as e:
-            found.append(e)
-    return found
+    key = parameters.pop("key", None)
+    documents = [
+        Document(source, key=None if key is None else f"{key}/{number}") for number, source in enumerate(sources, 1)
+    ]
+    return await submit_many(service, caller, documents, parameters)
 
 
 def _answer(request: Request, sources: Sequence[Source], taken: Sequence[Taken | OcrError]) -> Response:

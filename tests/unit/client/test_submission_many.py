@@ -1,0 +1,185 @@
+"""Submitting many documents, with a function instead of a queue."""
+
+import gc
+import io
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ocrqueue.client.submission import AnySource, Parameters
+from ocrqueue.client.submission import many as module
+from ocrqueue.client.submission.many import AT_ONCE, Document, Submissions
+from ocrqueue.errors import DocumentError, InvalidOptions, QueueFull, QueueUnavailable, StorageError, Unconfirmed
+
+Submit = Callable[[str, AnySource, Parameters], str]
+
+
+def text(source: AnySource) -> str:
+    assert isinstance(source, bytes)
+    return source.decode()
+
+
+def named(number: int) -> bytes:
+    return str(number).encode()
+
+
+def test_submissions_have_the_order_of_the_sources() -> None:
+    later = threading.Event()
+
+    def submit(_: str, source: AnySource, __: Parameters) -> str:
+        if source == b"0":
+            assert later.wait(20)  # the others are submitted meanwhile
+        if source == named(AT_ONCE - 1):
+            later.set()
+        return text(source)
+
+    found = list(Submissions(submit, map(named, range(50)), {}))
+    assert [one.job for one in found] == [str(n) for n in range(50)]
+    assert [one.source for one in found] == [named(n) for n in range(50)]
+    assert {one.error for one in found} == {None}
+
+
+def test_a_bad_document_does_not_stop_the_others() -> None:
+    wrong = DocumentError("empty", "empty_file")
+
+    def submit(_: str, source: AnySource, __: Parameters) -> str:
+        if source == b"3":
+            raise wrong
+        return text(source)
+
+    found = list(Submissions(submit, map(named, range(20)), {}))
+    assert [(one.job, one.error) for one in found] == [
+        (None, wrong) if n == 3 else (str(n), None) for n in range(20)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [QueueFull("full"), StorageError("the disk is full")])
+def test_after_a_refusal_of_the_queue_the_rest_is_not_tried(error: Exception) -> None:
+    tried = []
+
+    def submit(_: str, source: AnySource, __: Parameters) -> str:
+        tried.append(source)
+        if source == b"2":
+            raise error
+        return text(source)
+
+    found = list(Submissions(submit, map(named, range(6)), {}, at_once=lambda: 1))
+    assert tried == [b"0", b"1", b"2"]
+    assert [one.job for one in found] == ["0", "1", None, None, None, None]
+    assert [one.error for one in found[2:]] == [error] * 4
+
+
+def test_documents_after_one_without_an_answer_have_no_jobs_of_it() -> None:
+    def submit(job: str, _: AnySource, __: Parameters) -> str:
+        raise Unconfirmed(job, "Redis does not answer")
+
+    first, second = Submissions(submit, [b"0", b"1"], {}, at_once=lambda: 1)
+    assert isinstance(first.error, Unconfirmed)
+    assert type(second.error) is QueueUnavailable
+    assert "it was not tried" in str(second.error)
+
+
+def test_documents_have_parameters_of_their_own() -> None:
+    given: list[tuple[str, Parameters]] = []
+
+    def submit(job: str, source: AnySource, parameters: Parameters) -> str:
+        given.append((job, parameters))
+        return text(source)
+
+    documents = [Document(b"a", key="one", lang="de"), b"b", Document(b"c", key="one"), Document(b"d", key="")]
+    *_, last = Submissions(submit, documents, {"lang": "en", "key": None}, at_once=lambda: 1)
+    assert [p for _, p in given] == [
+        {"lang": "de", "key": "one"}, {"lang": "en", "key": None}, {"lang": "en", "key": "one"},
+    ]  # fmt: skip
+    assert given[0][0] == given[2][0] != given[1][0]  # the id follows from the key
+    assert isinstance(last.error, InvalidOptions)  # the empty key is an error of that document alone
+    with pytest.raises(InvalidOptions, match="option key is for one document"):
+        Submissions(submit, documents, {"key": "all"})
+
+
+def test_few_sources_are_taken_ahead_of_the_first_submission() -> None:
+    taken: list[int] = []
+    free = threading.Event()
+
+    def sources() -> Iterator[bytes]:
+        for number in range(100):
+            taken.append(number)
+            yield named(number)
+
+    def submit(_: str, source: AnySource, __: Parameters) -> str:
+        free.wait(20)
+        return text(source)
+
+    submissions = Submissions(submit, sources(), {})
+    assert not taken
+    threading.Timer(0.05, free.set).start()
+    next(submissions)
+    assert len(taken) == AT_ONCE
+
+
+def test_what_the_sources_raise_comes_after_the_documents_before() -> None:
+    def sources() -> Iterator[bytes]:
+        yield b"0"
+        yield b"1"
+        raise KeyError("no more")
+
+    submissions = Submissions(lambda _, source, __: text(source), sources(), {})
+    assert [next(submissions).job, next(submissions).job] == ["0", "1"]
+    with pytest.raises(KeyError, match="no more"):
+        next(submissions)
+    assert list(submissions) == []
+
+
+def test_streams_and_pipes_are_read_by_the_caller(tmp_path: Path) -> None:
+    def submit(*_: object) -> threading.Thread:
+        return threading.current_thread()
+
+    (tmp_path / "file").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    sources = [io.BytesIO(b"x"), tmp_path / "pipe", tmp_path / "file", "https://host.example/a", tmp_path / "none"]
+    here = [one.job is threading.current_thread() for one in Submissions(submit, sources, {})]
+    assert here == [True, True, False, False, False]
+
+
+def test_ctrl_c_takes_no_further_source_and_keeps_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three documents under way one arrives, one is found as a job, and one has left nothing."""
+    monkeypatch.setattr(module, "_CLOSING", 0.5)
+    hanging, ids, interrupted = threading.Event(), {}, threading.Event()
+
+    def submit(job: str, source: AnySource, __: Parameters) -> str:
+        ids[source] = job
+        if source == b"0":
+            assert interrupted.wait(20)
+        else:
+            hanging.wait(20)
+        return text(source)
+
+    def sources() -> Iterator[bytes]:
+        yield from (b"0", b"1", b"2")
+        while len(ids) < 3:
+            time.sleep(0.01)
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    submissions = Submissions(submit, sources(), {}, find=lambda job: "found" if job == ids[b"1"] else None)
+    with pytest.raises(KeyboardInterrupt):
+        next(submissions)
+    assert [(one.source, one.job) for one in submissions] == [(b"0", "0"), (b"1", "found")]
+    hanging.set()
+
+
+def test_the_threads_end_with_the_submissions() -> None:
+    before = threading.active_count()
+    submissions = Submissions(lambda _, source, __: text(source), map(named, range(100)), {})
+    assert next(submissions).job == "0"
+    assert threading.active_count() > before
+    del submissions  # not iterated to the end
+    gc.collect()
+    end = time.monotonic() + 20
+    while threading.active_count() > before:
+        assert time.monotonic() < end, "threads are left"
+        time.sleep(0.01)
