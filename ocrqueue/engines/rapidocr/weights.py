@@ -17,6 +17,8 @@ _MODELS = {"Det": ("det", "multi_PP-OCRv6_det_small"), "Rec": ("rec", "multi_PP-
 INT8 = Path(__file__).parent / "int8" / "recogniser.zip"
 _INT8_OF = "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"
 _INT8_SHA256 = "c2282d9bcd098ea6fec48befdef7a6452712c9ac9edc3b672a20b01826b7f5cf"
+# The package is on no index from which pip could fetch it again by its name.
+_OURS = "install OCR Queue again from where it came, in a checkout with `git restore ocrqueue` and `make setup`"
 
 
 def weights() -> dict[str, Path]:
@@ -38,17 +40,18 @@ def weights() -> dict[str, Path]:
     return files
 
 
-def check(file: Path, sha256: str, package: str = "rapidocr") -> None:
-    """Compare a file with its SHA-256 in hexadecimal. Raises ModelUnavailable if it is missing or differs."""
+def check(file: Path, sha256: str, advice: str = "pip install --force-reinstall rapidocr") -> None:
+    """Compare a file with its SHA-256 in hexadecimal.
+
+    Raises ModelUnavailable, with `advice`, if it is missing or differs.
+    """
     try:
         with file.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise ModelUnavailable(
-            f"rapidocr lacks its file {file.name}: pip install --force-reinstall {package}", "model_missing"
-        ) from error
+        raise ModelUnavailable(f"rapidocr lacks its file {file.name}: {advice}", "model_missing") from error
     if found != sha256:
-        raise broken(f"its file {file.name} is damaged", package)
+        raise broken(f"its file {file.name} is damaged", advice)
 
 
 def int8_of(recogniser: Path) -> Path | None:
@@ -59,7 +62,7 @@ def int8_of(recogniser: Path) -> Path | None:
     with recogniser.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != _INT8_OF:
             return None
-    check(INT8, _INT8_SHA256, "ocrqueue")
+    check(INT8, _INT8_SHA256, _OURS)
     return INT8
 
 
@@ -82,9 +85,9 @@ def _processor() -> str:
         return ""
 
 
-def broken(reason: str, packages: str = "rapidocr openvino") -> ModelUnavailable:
-    """The error for a damaged installation, with the command that repairs it."""
-    return ModelUnavailable(f"rapidocr: {reason}: pip install --force-reinstall {packages}", "model_broken")
+def broken(reason: str, advice: str = "pip install --force-reinstall rapidocr openvino") -> ModelUnavailable:
+    """The error for a damaged installation; `advice` says how to repair it."""
+    return ModelUnavailable(f"rapidocr: {reason}: {advice}", "model_broken")
 
 
 # The languages that RapidOCR lists for the recogniser, by their names in `ocrqueue.languages`, and German in Fraktur.

@@ -45,9 +45,7 @@ def test_a_damaged_network_in_int8_is_an_error(tmp_path: Path, monkeypatch: pyte
     damaged = tmp_path / "recogniser.zip"
     damaged.write_bytes(weights.INT8.read_bytes()[:-1] + b"?")
     monkeypatch.setattr(weights, "INT8", damaged)
-    with pytest.raises(
-        ModelUnavailable, match=r"recogniser\.zip is damaged: pip install --force-reinstall ocrqueue"
-    ) as e:
+    with pytest.raises(ModelUnavailable, match=r"recogniser\.zip is damaged: install OCR Queue again") as e:
         weights.int8_of(weights.weights()["Rec"])
     assert e.value.code == "model_broken"
 
