@@ -16,17 +16,20 @@ from ocrqueue.process.memory import trim
 from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.structure.guesses import settled
+from ocrqueue.structure.ink import without_paper
 from ocrqueue.structure.lists import bullets_among, is_item, list_items, set_depths
 from ocrqueue.structure.models import Slot, has_models, mirrored_table, regions_of, shapes_on, tables_of
 from ocrqueue.structure.order import in_order
 from ocrqueue.structure.pairs import with_pairs
 from ocrqueue.structure.parts import Part, parts_of
 from ocrqueue.structure.sheet import Sheet, sheet_of
-from ocrqueue.structure.tables import filled, slots_of
+from ocrqueue.structure.tables import filled, overlap, slots_of
 from ocrqueue.structure.texts import texts_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_SAME_TABLE = 0.5  # shared area of two boxes, as a share of both together, from which on they are of one table
 
 
 def find_blocks(
@@ -45,7 +48,14 @@ def find_blocks(
         return None
     try:
         with sheet_of(document, number, page, facts, image) as sheet:
-            return None if sheet is None else _blocks(page, sheet)
+            if sheet is None:
+                return None
+            words, painted, parts = Words(), *_parts_on(page, sheet)
+            words.add(line.text for line in page.lines)
+            tables = [part for part in parts if part.kind is BlockKind.TABLE and part.region]
+            if tables and image and facts.width and not sheet.is_source:
+                _look_closer(tables, number, without_paper(page, image, facts.width), facts, image)
+            return tuple(_block(part, painted, sheet, words) for part in parts)
     finally:
         trim()  # the models leave 50 MB and more of freed memory with the allocator
 
@@ -66,9 +76,8 @@ def _is_written(page: PageText, facts: PageFacts) -> bool:
     return page.plain != "\n".join(texts) and any(line.origin == Origin.OCR for line in page.lines)
 
 
-def _blocks(page: PageText, sheet: Sheet) -> tuple[Block, ...]:
-    words = Words()
-    words.add(line.text for line in page.lines)
+def _parts_on(page: PageText, sheet: Sheet) -> tuple[_Painted, list[Part]]:
+    """What is painted on a page, and its parts in reading order."""
     texts = texts_of(page.lines, sheet)
     regions = regions_of(sheet.page)
     painted = _Painted()
@@ -84,7 +93,24 @@ def _blocks(page: PageText, sheet: Sheet) -> tuple[Block, ...]:
     parts = [item for part in known for item in list_items(part, bullets)]
     ordered = in_order(parts)
     set_depths(ordered)
-    return tuple(_block(part, painted, sheet, words) for part in ordered)
+    return painted, ordered
+
+
+def _look_closer(tables: Sequence[Part], number: int, page: PageText, facts: PageFacts, image: "Image") -> None:
+    """Give tables that were read the grids and lines that they have without the paper around the lines.
+
+    With it, columns touch and rows overlap in many tables. The other parts keep it: the models know them better so.
+    """
+    with sheet_of(None, number, page, facts, image) as sheet:
+        if sheet is None:
+            return
+        texts = {text.index: text for text in texts_of(page.lines, sheet)}
+        grids = [region for region in regions_of(sheet.page) if region.kind == "table" and region.rows]
+    for part in tables:
+        part.texts = [texts[text.index] for text in part.texts]
+        best = max(grids, key=lambda grid: overlap(grid.box, part.box), default=None)
+        if best and overlap(best.box, part.box) >= _SAME_TABLE:
+            part.region = best
 
 
 def _block(part: Part, painted: _Painted, sheet: Sheet, words: Words) -> Block:

@@ -3,16 +3,25 @@
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.blocks import BlockKind
 from ocrqueue.documents import open_document
 from ocrqueue.limits import Limits
 from ocrqueue.pages import Line, PageText
+from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
 from ocrqueue.structure import find_blocks
 from tests.support.pagemaker import in_hebrew, leftwards
 from tests.unit.structure.pages import PROSE, ROWS, Sketch, blocks_of, read, scanned
+
+OFFER = (
+    ("Pos.", "Description", "Pieces", "Price"),
+    ("1", "Display case, oak and glass", "4", "412.00"),
+    ("2", "Lock with two keys, fitted", "12", "38.50"),
+    ("3", "Label holder of brass", "48", "2.10"),
+    ("4", "Delivery to the east hall", "1", "240.00"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +113,28 @@ def test_a_page_that_was_read_by_ocr_needs_no_document(report):
     assert [cell.text for cell in table.cells] == [cell for row in ROWS for cell in row]
     assert all(block.is_bold is None for block in blocks)
     assert find_blocks(None, 1, page, facts, image) == blocks  # nothing of the first page is left
+
+
+def test_columns_of_a_table_that_was_read_may_touch_when_boxes_have_paper_around_the_ink(report):
+    document, _, facts = read(report)
+    document.close()
+    image, font = Image.new("RGB", (facts.width, facts.height), "white"), ImageFont.load_default(28)
+    lines = []
+
+    def put(x, y, text):
+        ImageDraw.Draw(image).text((x, y), text, fill="black", font=font)
+        left, _, right, _ = ImageDraw.Draw(image).textbbox((x, y), text, font=font)
+        left, top, right, bottom = left - 14, y - 6, right + 14, y + 40
+        lines.append(Line(text, ((left, top), (right, top), (right, bottom), (left, bottom)), 0.9, Origin.OCR))
+
+    for i, text in enumerate(PROSE):
+        put(200, 200 + 44 * i, text)
+        put(200, 672 + 44 * i, text)
+    for i, row in enumerate(OFFER):
+        for x, text in zip((200, 270, 660, 800), row, strict=True):
+            put(x, 392 + 44 * i, text)
+    (table,) = of_kind(find_blocks(None, 1, PageText(lines), facts, image), BlockKind.TABLE)
+    assert [cell.text for cell in table.cells] == [cell for row in OFFER for cell in row]
 
 
 def test_a_scan_whose_text_runs_to_the_left(report):
