@@ -13,7 +13,7 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import ConstantBackoff, NoBackoff
 from redis.connection import AbstractConnection
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 from ocrqueue.errors import QueueFull, QueueUnavailable
 from ocrqueue.settings import Shared
@@ -121,6 +121,14 @@ class _ToPrimary(AbstractConnection):
 
     A name or a proxy can lead to another server while connections to the old one, now a replica, stay open.
     """
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        # redis-py asks the sentinels for a connection that it takes from the pool, but not where a command that failed
+        # is tried again (its issue 3874): all tries would go to the old server, alive or not.
+        if isinstance(self, SentinelManagedConnection) and not self._sock:
+            self.host, self.port = self.connection_pool.get_master_address()
+            retry_socket_connect = False
+        super().connect_check_health(check_health, retry_socket_connect)
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:

@@ -15,7 +15,7 @@ from ocrqueue import names
 from ocrqueue.client import Job
 from ocrqueue.errors import QueueUnavailable
 from ocrqueue.ledger import Message
-from ocrqueue.ledger.connection import watch_broker
+from ocrqueue.ledger.connection import client, watch_broker
 from ocrqueue.states import MessageKind
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually
@@ -92,6 +92,16 @@ def test_a_primary_that_sentinels_demote_costs_seconds(watched: Sentinelled) -> 
 
     all_done(watched, *jobs)
     beat_sends(watched)
+
+
+def test_a_command_that_is_tried_again_asks_the_sentinels_for_the_primary(watched: Sentinelled) -> None:
+    connection = client(watched.shared, socket_timeout=5).connection_pool.get_connection()
+    old = next(port for port in watched.ports.values() if port != connection.port)
+    connection.disconnect()  # as redis-py does when a command fails, before it sends it again
+    connection.port = old  # that of the primary when the command was sent first
+    connection.send_command("ROLE")
+    assert connection.read_response()[0] == "master"
+    connection.disconnect()
 
 
 def test_commands_name_the_sentinels_without_a_password(watched: Sentinelled) -> None:
