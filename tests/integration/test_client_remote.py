@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.client import AnyClient, JobStatus
+from ocrqueue.client import AnyClient, Document, JobStatus
 from ocrqueue.client.children import ServedEngine
 from ocrqueue.client.remote.client import RemoteClient
 from ocrqueue.client.remote.settings import RemoteSettings
@@ -208,6 +208,16 @@ def test_many_jobs_are_followed_until_the_last_ends(client: AnyClient) -> None:
     assert {status.state for status in last.values()} == {"done"}
     assert [status.id for status in client.jobs() if status.id in jobs] == jobs
     assert set(client.statuses(jobs)) == set(jobs)
+
+
+def test_many_documents_are_submitted_and_a_bad_one_stops_none(client: AnyClient) -> None:
+    sources = [Document(numbered.document(1), name="one"), b"", numbered.document(3)]
+    found = list(client.submit_many(sources, engine="numbered"))
+    assert [one.source for one in found] == [sources[0].source, b"", sources[2]]  # type: ignore[union-attr]
+    assert [getattr(one.error, "code", None) for one in found] == [None, "empty_file", None]
+    jobs = [one.job for one in found if one.job]
+    assert [(job.wait(60).state, job.status().name) for job in jobs] == [("done", "one"), ("done", "document")]
+    assert [job.text(60) for job in jobs] == ["page 1\n", "page 1\n\fpage 2\n\fpage 3\n"]
 
 
 def test_waiting_ends_after_its_time(client: AnyClient) -> None:

@@ -1,12 +1,12 @@
 """Submitting many documents: several at a time, because the disk syncs several files almost as fast as one."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Generic, TypeVar, Unpack, cast
@@ -105,8 +105,8 @@ class Submissions(Iterator[Submission[J]]):
         left = [one for one in begun if not one.future.cancel()]
         wait([one.future for one in left], _CLOSING)
         for one in left:
-            if not one.future.done():
-                if (job := self._find(one.job)) is None:
+            if not one.future.done() or not isinstance(one.future.exception(), Exception | None):  # or interrupted
+                if not one.job or (job := self._find(one.job)) is None:
                     continue
                 one.future = Future()
                 one.future.set_result(job)
@@ -147,6 +147,9 @@ class Submissions(Iterator[Submission[J]]):
             elif isinstance(e, QueueUnavailable | StorageError):
                 self._refusal = e
             future.set_exception(e)
+        except BaseException as e:  # Ctrl-C while the caller's thread reads a stream: `close` must not wait for it
+            future.set_exception(e)
+            raise
         else:
             future.set_result(job)
 
@@ -181,5 +184,5 @@ def _may_block(source: AnySource) -> bool:
     if isinstance(source, bytes | bytearray | memoryview | Received) or is_url(source):
         return False
     if isinstance(source, str | PathLike):
-        return Path(source).exists() and not Path(source).is_file()
+        return os.path.exists(source) and not os.path.isfile(source)  # noqa: PTH110, PTH113 -- those of Path may raise
     return True

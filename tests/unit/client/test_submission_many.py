@@ -145,6 +145,31 @@ def test_streams_and_pipes_are_read_by_the_caller(tmp_path: Path) -> None:
     assert here == [True, True, False, False, False]
 
 
+def test_a_path_that_cannot_be_looked_at_is_an_error_of_its_document() -> None:
+    def submit(_: str, source: AnySource, __: Parameters) -> str:
+        return text(source) if isinstance(source, bytes) else str(Path(str(source)).stat())
+
+    first, second, third = Submissions(submit, [b"0", "x" * 5000, b"2"], {})
+    assert (first.job, third.job) == ("0", "2")
+    assert isinstance(second.error, OSError)
+
+
+@pytest.mark.parametrize("left", [None, "found"])
+def test_ctrl_c_while_a_stream_is_read_waits_for_nothing(monkeypatch: pytest.MonkeyPatch, left: str | None) -> None:
+    """The interrupted document counts if its job exists."""
+    waited: list[bool] = []
+    monkeypatch.setattr(module, "wait", lambda futures, _: waited.extend(future.done() for future in futures))
+
+    def submit(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    submissions = Submissions(submit, [io.BytesIO(b"x"), b"1"], {}, find=lambda _: left)
+    with pytest.raises(KeyboardInterrupt):
+        next(submissions)
+    assert waited == [True]
+    assert [one.job for one in submissions] == ([left] if left else [])
+
+
 def test_ctrl_c_takes_no_further_source_and_keeps_what_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three documents under way one arrives, one is found as a job, and one has left nothing."""
     monkeypatch.setattr(module, "_CLOSING", 0.5)
