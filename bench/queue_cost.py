@@ -3,7 +3,7 @@
 `python -m bench.queue_cost [--jobs N] [--rounds N] [--threads N] [--document FILE] [--out FILE]`. A private stack reads
 one document once; then the same document is submitted again and again. Each round also measures what the figures are
 compared with: a plain Celery task that does nothing, and pairs of a small file and its folder that are written and
-synced to the disk.
+synced to the disk. `submit_many` is measured beside as many threads that write such pairs as it has.
 """
 
 import os
@@ -24,6 +24,7 @@ from bench.latency import draw
 from bench.support import raw, table
 from bench.support.stack import machine, private_stack
 from ocrqueue import names
+from ocrqueue.client.submission.many import AT_ONCE
 from ocrqueue.process.disk import sync_folder
 from tests.support.harness import Stack, eventually
 
@@ -41,6 +42,8 @@ class Run:
     submissions: float  # a second, by one client
     no_op: float = 0  # CPU of a Celery task that does nothing: sender, Redis, worker
     pairs: float = 0  # small files a second, each synced with its folder
+    many: float = 0  # submissions a second, by one client with `submit_many`
+    many_pairs: float = 0  # `pairs` of as many threads as `submit_many` has
 
     @property
     def total(self) -> float:
@@ -90,6 +93,22 @@ def jobs(stack: Stack, document: Path, count: int, threads: int, processes: Mapp
     cpu = {name: 1000 * value for name, value in difference(spent(processes), before, count).items()}
     calls = difference(commands(stack), known, count)
     return Run(cpu, calls, 1000 * submitting / count, count / seconds)
+
+
+def many(stack: Stack, document: Path, count: int) -> float:
+    """Submissions a second of one client that submits the document so often with `submit_many`."""
+    client = stack.client()
+    client.submit(document)  # connects
+    eventually(lambda: not client.ledger.backlog())
+    started = time.monotonic()
+    found = list(client.submit_many([document] * count))
+    seconds = time.monotonic() - started
+    submitted = [one.job.id for one in found if one.job]
+    assert len(submitted) == count, "a submission was refused"
+    for statuses in client.follow(submitted):
+        last = statuses
+    assert all(status.ok == 1 for status in last.values()), "a job failed"
+    return count / seconds
 
 
 def no_op(stack: Stack, count: int, redis: psutil.Process, worker: psutil.Process) -> float:
@@ -142,8 +161,11 @@ def measure(document: Path | None, count: int, rounds: int, threads: int) -> lis
             run = jobs(stack, page, count, threads, processes)
             with tempfile.TemporaryDirectory(dir=stack.folder) as folder:
                 disk = pairs(Path(folder), threads)
+            by_many = many(stack, page, count)
+            with tempfile.TemporaryDirectory(dir=stack.folder) as folder:
+                many_disk = pairs(Path(folder), AT_ONCE)
             plain_cost = no_op(stack, count, processes["redis"], psutil.Process(plain.pid))
-            runs.append(replace(run, no_op=plain_cost, pairs=disk))
+            runs.append(replace(run, no_op=plain_cost, pairs=disk, many=by_many, many_pairs=many_disk))
     return runs
 
 
@@ -161,6 +183,8 @@ def main() -> None:
     table.show(("round", "ms CPU a job", "a no-op task", "ratio", "submitting alone"), rows)
     speeds = [(str(i), r.submissions, r.pairs, r.submissions / r.pairs) for i, r in enumerate(runs, 1)]
     table.show(("round", "submissions/s", "synced files/s", "ratio"), speeds)
+    speeds = [(str(i), r.many, r.many_pairs, r.many / r.many_pairs) for i, r in enumerate(runs, 1)]
+    table.show(("round", "submit_many/s", f"synced files/s, {AT_ONCE} threads", "ratio"), speeds)
     where = list(dict.fromkeys(name for r in runs for name in r.cpu))
     table.show(("process", "ms CPU a job"), [(name, median(r.cpu.get(name, 0.0) for r in runs)) for name in where])
     calls = sorted(runs[-1].commands.items(), key=lambda item: -item[1])
