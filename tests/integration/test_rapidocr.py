@@ -4,13 +4,15 @@ import io
 import subprocess
 import sys
 from ast import literal_eval
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.documents import PageImage, open_document
@@ -19,7 +21,7 @@ from ocrqueue.documents.transforms import IDENTITY
 from ocrqueue.engines import Model
 from ocrqueue.engines.rapidocr.engine import RapidOcr
 from ocrqueue.engines.rapidocr.lines import ReaderSettings, padded_width, shown_width
-from ocrqueue.engines.rapidocr.networks import OpenVino
+from ocrqueue.engines.rapidocr.networks import Network, OpenVino
 from ocrqueue.engines.rapidocr.recogniser import Split, Whole
 from ocrqueue.engines.rapidocr.weights import check, weights
 from ocrqueue.errors import EngineFreed, ModelUnavailable, PageError
@@ -212,12 +214,12 @@ MIXED = [
 ]
 
 
-def of_many_scripts() -> Image.Image:
-    """A page with the lines of `MIXED`."""
+def of_many_scripts(lines: Sequence[str] = MIXED) -> Image.Image:
+    """A page with these lines."""
     with pymupdf.open() as pdf:
-        page = pdf.new_page(width=420, height=40 + 30 * len(MIXED))
+        page = pdf.new_page(width=420, height=40 + 30 * len(lines))
         writer = pymupdf.TextWriter(page.rect)
-        for number, text in enumerate(MIXED):
+        for number, text in enumerate(lines):
             writer.append((20, 40 + 30 * number), text, font=pymupdf.Font("cjk"), fontsize=14)
         writer.write_text(page)
         return page.get_pixmap(dpi=200).pil_image()
@@ -274,18 +276,40 @@ def test_without_openvino_it_runs_on_onnx_runtime_and_warns(
     engine.free_resources()
 
 
-def test_int8_reads_as_f32_does_and_a_poor_page_is_read_again_in_f32() -> None:
+class Counted:
+    """A network that counts the lines that it is shown."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.precision = network.precision
+        self.lines = 0
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.lines += 1
+        return self._network(batch)
+
+    def release(self) -> None:
+        self._network.release()
+
+
+def test_int8_reads_as_f32_does_and_a_poor_page_is_read_in_f32() -> None:
     quick, exact = RapidOcr("int8"), RapidOcr("f32")
     for engine in (quick, exact):
         engine.load(engine.default_model())
     assert quick._reader is not None
     assert quick._reader.precision == "int8"
-    page = of_many_scripts()
+    recogniser = quick._reader._recogniser
+    assert isinstance(recogniser, Split)
+    recogniser._body = body = Counted(recogniser._body)
+    page = of_many_scripts(MIXED * 2)
     found, expected = read(quick, page), read(exact, page)
     assert "".join(found.plain.split()) == "".join(expected.plain.split())
     assert found != expected  # the confidences differ
+    assert body.lines >= len(found.lines) == 2 * len(MIXED)
+    body.lines = 0
     quick._reader._settings = replace(ReaderSettings(), exact_below=1.1)
     poor = read(quick, page)
+    assert body.lines < len(MIXED) + 4  # the widest lines show it; the others are not read in int8
     assert poor.plain == expected.plain
     assert [line.confidence for line in poor.lines] == pytest.approx([line.confidence for line in expected.lines])
     assert quick._reader.precision == "int8"

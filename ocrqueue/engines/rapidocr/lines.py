@@ -7,7 +7,7 @@ confidence is turned and read again, and the better reading is kept.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,12 @@ from ocrqueue.ppocr import LINE_HEIGHT, character_columns, network_input
 
 Pixels = NDArray[np.uint8]  # height x width x 3, blue first, as PP-OCR was trained
 QuadArray = NDArray[np.float32]  # 4 x 2: the corners of a `Quad`, in pixels of the page
+Readings = dict[int, tuple[QuadArray, LineReading]]  # by index of the box: its corners in reading direction, reading
 _GRID = 64  # pixels; the detector's input is padded to multiples of it, because each new shape costs memory
 _MAX_SIDE = 16384  # pixels; the longest side of the detector's input, which bounds its memory
 _TALL = 1.5  # heights per width; a box at least so tall contains a line that runs downwards, PP-OCR's own rule
 _LONG = 43.0  # widths per height; the full width of a page in small print is shorter
+_TOGETHER = 8  # lines that are read together; after so many, a page that is read poorly in int8 is noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +84,28 @@ class PageReader:
         finally:
             self._detector.release()  # its working memory is as large as all other memory of the engine
         try:
-            lines = list(self.read(pixels, boxes))
-            quick = self._recogniser
-            if isinstance(quick, Split) and quick.precision == "int8" and self._is_poor(lines):
-                lines = self._read_exactly(pixels, boxes, quick)
+            found = self._readings(pixels, boxes)
+            lines = self._lines(boxes, self._read_exactly(pixels, boxes) if found is None else found)
             return PageText(lines, unread=_missing(boxes, lines))
         finally:
             if any(map(_is_long, boxes)):
                 self._recogniser.release()  # otherwise it keeps the memory that the longest line needed
 
-    def _is_poor(self, lines: list[Line]) -> bool:
-        """Whether the characters of a page have so low a mean confidence that it is read again in f32."""
-        length = sum(len(line.text) for line in lines)
-        confidence = sum(len(line.text) * (line.confidence or 0.0) for line in lines)
-        return confidence < self._settings.exact_below * length
+    def _is_poor(self, found: Readings) -> bool:
+        """Whether these lines were read in int8 with so low a mean confidence of characters that f32 is needed."""
+        if self._recogniser.precision != "int8":
+            return False
+        kept = [reading for _, reading in found.values() if self._is_kept(reading)]
+        length = sum(len(reading.text) for reading in kept)
+        return sum(len(reading.text) * reading.confidence for reading in kept) < self._settings.exact_below * length
 
-    def _read_exactly(self, pixels: Pixels, boxes: list[QuadArray], quick: Split) -> list[Line]:
-        """Read the lines of a page again, in f32. The network is loaded for it and freed, because few pages need it."""
+    def _read_exactly(self, pixels: Pixels, boxes: list[QuadArray]) -> Readings:
+        """Read these boxes in f32. The network is loaded for it and freed, because few pages need it."""
+        quick = self._recogniser
+        assert isinstance(quick, Split)
         self._recogniser = exact(self._file, quick)
         try:
-            return list(self.read(pixels, boxes))
+            return self._readings(pixels, boxes) or {}
         finally:
             self._recogniser = quick
 
@@ -135,44 +139,72 @@ class PageReader:
         wide, high = (min(_MAX_SIDE, max(1, round(side * scale))) for side in (width, height))
         return wide, high
 
-    def read(self, pixels: Pixels, boxes: list[QuadArray]) -> Iterator[Line]:
-        """Read the lines in these boxes. Yields those that contain text, in the order of the boxes.
+    def _readings(self, pixels: Pixels, boxes: list[QuadArray]) -> Readings | None:
+        """Read these boxes. None as soon as the lines read so far, in int8, are poor.
 
-        They are read in the order of their width, because the network needs 1 to 2 ms more whenever the width changes.
+        They are read in the order of their width, because the network needs 2 to 4 ms more whenever the width changes.
+        The widest are first: they hold most of the text, and soon show how well the page is read.
         """
-        aspects = [width / height for width, height in (size_of(reading_quad(corners)) for corners in boxes)]
-        found = {i: self._read_box(pixels, boxes[i]) for i in sorted(range(len(boxes)), key=aspects.__getitem__)}
+        quads = {i: reading_quad(corners) for i, corners in enumerate(boxes)}
+        order = sorted(quads, key=lambda i: _aspect(quads[i]), reverse=True)
+        found: Readings = {}
+        for start in range(0, len(order), _TOGETHER):
+            group = order[start : start + _TOGETHER]
+            found |= zip(group, self._read_together(pixels, [quads[i] for i in group]), strict=True)
+            if self._is_poor(found):
+                return None
+        return found
+
+    def _lines(self, boxes: list[QuadArray], found: Readings) -> list[Line]:
+        """The readings that contain text, in the order of the boxes."""
+        lines = []
         for i, corners in enumerate(boxes):
             quad, reading = found[i]
-            if reading.text.strip() and reading.confidence >= self._settings.min_confidence:
-                yield Line(reading.text, to_quad(corners), reading.confidence, words=words_of(reading, to_quad(quad)))
+            if self._is_kept(reading):
+                words = words_of(reading, to_quad(quad))
+                lines.append(Line(reading.text, to_quad(corners), reading.confidence, words=words))
+        return lines
 
-    def _read_box(self, pixels: Pixels, corners: QuadArray) -> tuple[QuadArray, LineReading]:
-        """Read one box. Returns its corners in reading direction, and the reading."""
-        quad = reading_quad(corners)
-        crop = cut(pixels, quad)
-        reading = self._recognise(crop)
-        if self._is_doubtful(reading):
-            turned = self._recognise(crop[::-1, ::-1])
-            if turned.weight > reading.weight:
-                return np.roll(quad, 2, axis=0), turned
-        return quad, reading
+    def _is_kept(self, reading: LineReading) -> bool:
+        """Whether a reading contains text, and is not dropped for its confidence."""
+        return bool(reading.text.strip()) and reading.confidence >= self._settings.min_confidence
+
+    def _read_together(self, pixels: Pixels, quads: list[QuadArray]) -> list[tuple[QuadArray, LineReading]]:
+        """Read the lines in these quads; upside down where that is better. Returns each with its quad as read."""
+        found = list(zip(quads, self._recognise(cut(pixels, quad) for quad in quads), strict=True))
+        doubtful = [i for i, (_, reading) in enumerate(found) if self._is_doubtful(reading)]
+        turned = self._recognise(cut(pixels, quads[i])[::-1, ::-1] for i in doubtful)
+        for i, reading in zip(doubtful, turned, strict=True):
+            if reading.weight > found[i][1].weight:
+                found[i] = np.roll(quads[i], 2, axis=0), reading
+        return found
 
     def _is_doubtful(self, reading: LineReading) -> bool:
         """Whether a line may be upside down: it was read with low confidence, or has few characters for its length."""
         s = self._settings
         return reading.confidence < s.turn_below or reading.weight < s.turn_sparse * reading.aspect
 
-    def _recognise(self, crop: Pixels) -> LineReading:
-        """Read a line that is cut out of the page."""
-        height, width = crop.shape[:2]
-        wide = shown_width(width, height, self._settings)
-        padded = padded_width(wide)
-        classes, confidences = self._recogniser(network_input(resized(crop, wide, LINE_HEIGHT), padded)[None])
+    def _recognise(self, crops: Iterable[Pixels]) -> list[LineReading]:
+        """Read lines that are cut out of the page."""
+        sizes: list[tuple[int, int, int]] = []  # of each line: width, height, and the width that is shown
+
+        def shown() -> Iterator[NDArray[np.float32]]:
+            for crop in crops:
+                height, width = crop.shape[:2]
+                sizes.append((width, height, wide := shown_width(width, height, self._settings)))
+                yield network_input(resized(crop, wide, LINE_HEIGHT), padded_width(wide))[None]
+
+        columns = self._recogniser(shown())
+        return [self._reading(*found, *size) for found, size in zip(columns, sizes, strict=True)]
+
+    def _reading(
+        self, classes: NDArray[np.intp], confidences: NDArray[np.float32], width: int, height: int, shown: int
+    ) -> LineReading:
+        """What the recogniser found in the columns of a line, whose width was scaled to `shown` pixels."""
         columns = character_columns(classes)
         if not len(columns):
             return LineReading("", 0.0, (), width / height)
-        places = (columns + 0.5) * (padded / len(classes) / wide)
+        places = (columns + 0.5) * (padded_width(shown) / len(classes) / shown)
         text = "".join(self._recogniser.characters[i] for i in classes[columns])
         sure = confidences[columns]
         return LineReading(text, float(sure.mean()), tuple(places.tolist()), width / height, tuple(sure.tolist()))
@@ -182,6 +214,12 @@ def reading_quad(corners: QuadArray) -> QuadArray:
     """The corners of a box from the beginning of its line; the line in a tall box runs downwards."""
     wide, high = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
     return np.roll(corners, -1, axis=0) if high >= _TALL * wide else corners
+
+
+def _aspect(quad: QuadArray) -> float:
+    """The width of a quad divided by its height."""
+    width, height = size_of(quad)
+    return width / height
 
 
 def _missing(boxes: list[QuadArray], lines: list[Line]) -> float:

@@ -2,15 +2,15 @@
 
 Its last layer scores each of 18,710 characters in each column, and takes a fifth of all time. Nearly all columns of a
 page in Latin letters need few of these scores: a character that is far ahead of all other common characters, with a
-high score, is not beaten by a rare one. So each column is scored for the common characters alone, and those that are
-not certain then, or stand in a short line, are scored for all characters. If one of them is a rare character, such as a
-Chinese one, so are all other columns of the line.
+high score, is not beaten by a rare one, nor is any with a very high score. So each column is scored for the common
+characters alone, and those that are not certain then, or stand in a short line, are scored for all characters, those of
+several lines together. If one of them is a rare character, such as a Chinese one, so are all other columns of its line.
 
 On processors with instructions for int8 (VNNI) and none for bfloat16, most of the network computes in int8. Figures:
 docs/benchmarks.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,13 +22,14 @@ from ocrqueue.engines.rapidocr.networks import Network, OnnxRuntime, OpenVino, m
 from ocrqueue.engines.rapidocr.weights import Precision, int8_of
 
 Columns = tuple[NDArray[np.intp], NDArray[np.float32]]  # by column: class of the likeliest character, its confidence
-# A column is certain with both; the values were chosen by measurement.
+# A column is certain with the first two, or with the third; the values were chosen by measurement.
 _SURE = 0.99  # 0 to 1; at least this confidence, compared with the other common characters
 _EXPLAINED = 16.0  # at least this score; columns with a rare character have a lower one for each common character
+_HIGH = 18.0  # at least this score: it is not beaten, however close another common character is
 _SHORT = 24  # columns; no column of a line so short is certain: without neighbours, E looks like ∈, and + like 十
 _KEPT = 500  # compiled kernels that the body in int8 keeps, those of some 20 widths: they are larger than in f32
 _KEPT_FOR_PAGE = 100  # the same for a body that reads one page, by width
-_STEP = 16  # columns; their number is padded to a multiple of it, because each new shape costs time and memory
+_STEP = 16  # columns; on OpenVINO, their number is padded to it, because each new shape costs time and memory
 _MOST = 64  # columns that are scored for all characters at once, which bounds the memory for the scores
 # Code points of common characters: Latin letters, digits and signs, but no signs that look like a rare character.
 _COMMON = (range(0x20, 0x180), range(0x218, 0x21C), range(0x2010, 0x2040), (0x20AC, 0x2122))
@@ -41,8 +42,8 @@ class Recogniser(Protocol):
     characters: Sequence[str]  # by class; class 0 is no character
     precision: str  # number type in which it computes, such as "f32"
 
-    def __call__(self, line: NDArray[np.float32]) -> Columns:
-        """Read the image of a line, of shape (1, 3, height, width)."""
+    def __call__(self, lines: Iterable[NDArray[np.float32]]) -> list[Columns]:
+        """Read the images of lines, each of shape (1, 3, height, width), which may differ in width."""
         ...
 
     def release(self) -> None:
@@ -58,9 +59,9 @@ class Whole:
         self.characters = characters
         self.precision = network.precision
 
-    def __call__(self, line: NDArray[np.float32]) -> Columns:
+    def __call__(self, lines: Iterable[NDArray[np.float32]]) -> list[Columns]:
         """See `Recogniser`."""
-        return _likeliest(self._network(line)[0])
+        return [_likeliest(self._network(line)[0]) for line in lines]
 
     def release(self) -> None:
         """See `Recogniser`."""
@@ -75,6 +76,7 @@ class Split:
     ) -> None:
         """`precision` is the body's, if it differs from what the body says."""
         self._body, self._head = body, head
+        self._step = 1 if isinstance(head, Head) else _STEP
         self._common = np.array([i for i, character in enumerate(characters) if is_common(character)])
         self._is_common = np.isin(np.arange(len(characters)), self._common)
         self._factors = np.ascontiguousarray(weights[0][:, self._common])
@@ -88,26 +90,33 @@ class Split:
         other._body, other.precision = body, body.precision
         return other
 
-    def __call__(self, line: NDArray[np.float32]) -> Columns:
+    def __call__(self, lines: Iterable[NDArray[np.float32]]) -> list[Columns]:
         """See `Recogniser`."""
-        features = self._body(line)[0]
+        parts = [self._body(line)[0].copy() for line in lines]  # of each line: columns x features
+        if not parts:
+            return []
+        sizes = np.array([len(part) for part in parts])
+        line_of = np.repeat(np.arange(len(parts)), sizes)  # by column of all lines
+        features = np.concatenate(parts)
         scores = features @ self._factors + self._offsets
         best = scores.argmax(axis=1)
         top = scores[np.arange(len(scores)), best]
         classes = self._common[best]
         confidences: NDArray[np.float32] = 1 / np.exp(scores - top[:, None]).sum(axis=1)
-        is_certain = (confidences >= _SURE) & (top >= _EXPLAINED) & (len(scores) > _SHORT)
-        (doubtful,), (certain,) = (~is_certain).nonzero(), is_certain.nonzero()
-        self._score_all(features, doubtful, (classes, confidences))
-        if not self._is_common[classes[doubtful]].all():
-            self._score_all(features, certain, (classes, confidences))
-        return classes, confidences
+        is_certain = (confidences >= _SURE) & (top >= _EXPLAINED) | (top >= _HIGH)
+        is_certain &= (sizes > _SHORT)[line_of]
+        self._score_all(features, ~is_certain, (classes, confidences))
+        with_rare = line_of[~self._is_common[classes]]
+        self._score_all(features, is_certain & np.isin(line_of, with_rare), (classes, confidences))
+        ends = sizes.cumsum()[:-1]
+        return list(zip(np.split(classes, ends), np.split(confidences, ends), strict=True))
 
-    def _score_all(self, features: NDArray[np.float32], columns: NDArray[np.intp], found: Columns) -> None:
-        """Score all characters in these columns, and write the likeliest into `found`."""
+    def _score_all(self, features: NDArray[np.float32], wanted: NDArray[np.bool_], found: Columns) -> None:
+        """Score all characters in the columns that are wanted, and write the likeliest into `found`."""
+        columns = wanted.nonzero()[0]
         for start in range(0, len(columns), _MOST):
             part = columns[start : start + _MOST]
-            batch = np.zeros((1, -(-len(part) // _STEP) * _STEP, features.shape[1]), np.float32)
+            batch = np.zeros((1, -(-len(part) // self._step) * self._step, features.shape[1]), np.float32)
             batch[0, : len(part)] = features[part]
             found[0][part], found[1][part] = _likeliest(self._head(batch)[0, : len(part)])
 

@@ -53,7 +53,7 @@ def scores(text: str, **other: float) -> NDArray[np.float32]:
 
 
 def read(recogniser: Split, line: NDArray[np.float32]) -> str:
-    classes, confidences = recogniser(line)
+    ((classes, confidences),) = recogniser([line])
     assert confidences.dtype == np.float32
     assert ((confidences > 0) & (confidences <= 1)).all()
     return "".join(CHARACTERS[i] or "_" for i in classes)
@@ -67,8 +67,25 @@ def test_certain_columns_are_not_scored_for_all_characters() -> None:
 
 def test_only_doubtful_columns_are_scored_for_all_characters() -> None:
     recogniser, head = split()
-    assert read(recogniser, scores("ab_c" * 20, b=CERTAIN - 1)) == "ab_c" * 20
+    assert read(recogniser, scores("ab_c" * 20, a=17.5, b=16.5)) == "ab_c" * 20
     assert head.columns == [16]
+
+
+def test_a_column_with_a_very_high_score_is_certain_though_another_common_character_is_close() -> None:
+    recogniser, head = split()
+    ((classes, confidences),) = recogniser([scores("ab_c" * 20, a=18.5, b=17.5)])
+    assert CHARACTERS[classes[0]] == "a"
+    assert confidences[0] == pytest.approx(1 / (1 + np.exp(-1)))
+    assert head.columns == []
+
+
+def test_doubtful_columns_of_several_lines_are_scored_together() -> None:
+    recogniser, head = split()
+    lines = [scores("ab_c" * 20, a=17.5, b=16.5), scores("_" * 40), scores("中" + "ab_c" * 10), scores("12")]
+    found = ["".join(CHARACTERS[i] or "_" for i in classes) for classes, _ in recogniser(lines)]
+    assert found == ["ab_c" * 20, "_" * 40, "中" + "ab_c" * 10, "12"]
+    assert head.columns == [16, 48]  # one, one, two; then the other columns of the line with a rare character
+    assert recogniser([]) == []
 
 
 def test_a_column_that_no_common_character_explains_is_scored_for_all() -> None:
@@ -101,7 +118,7 @@ def test_confidences_of_doubtful_columns_are_among_all_characters() -> None:
     recogniser, _ = split()
     line = scores("ab")
     line[0, 0, CHARACTERS.index("b")] = line[0, 0, CHARACTERS.index("文")] = CERTAIN
-    classes, confidences = recogniser(line)
+    ((classes, confidences),) = recogniser([line])
     assert confidences[0] == pytest.approx(1 / 3)
     assert confidences[1] == pytest.approx(1)
     assert classes.tolist() == [1, 2]
