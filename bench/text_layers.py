@@ -44,21 +44,23 @@ class Page:
 
 
 def look(entry: corpus.Entry) -> list[Page]:
-    """The text layers of all pages of a PDF."""
-    pages = []
+    """The text layers of all pages of a PDF. It is opened for each page, as a worker does."""
+    with open_document(entry.file, Limits()) as document:
+        count = document.page_count
+    return [look_at(entry, number) for number in range(1, count + 1)]
+
+
+def look_at(entry: corpus.Entry, number: int) -> Page:
+    """The text layer of a page of a PDF."""
     started = time.process_time()
     with open_document(entry.file, Limits()) as document:
-        opening = (time.process_time() - started) / document.page_count
-        for number in range(1, document.page_count + 1):
-            started = time.process_time()
-            layer = document.text_layer(number, None, DPI)
-            layer = layer and layer.upright()
-            if layer:
-                stored(number, layer, arrange(layer.text))
-            seconds = opening + time.process_time() - started
-            kind = "read" if layer is None else "own text" if layer.is_whole else "mixed"
-            pages.append(Page(entry, number, kind, seconds, layer.text.plain if layer else ""))
-    return pages
+        layer = document.text_layer(number, None, DPI)
+        layer = layer and layer.upright()
+        if layer:
+            stored(number, layer, arrange(layer.text))
+    seconds = time.process_time() - started
+    kind = "read" if layer is None else "own text" if layer.is_whole else "mixed"
+    return Page(entry, number, kind, seconds, layer.text.plain if layer else "")
 
 
 def stored(number: int, page: PageImage | TextLayer, text: PageText) -> bytes:
@@ -113,16 +115,10 @@ def main() -> None:
     own = [page for page in pages if page.kind == "own text"]
     sample = own[:: max(1, len(own) // given.read)][: given.read] if given.read else []
     if sample:
-        took = fmean(page.seconds for entry in {p.entry for p in sample} for page in again(entry, sample))
+        took = fmean(look_at(page.entry, page.number).seconds for page in sample)  # nothing is loaded meanwhile
         reading = read_seconds(sample)
         print(f"\n{len(sample)} pages with own text: {1000 * took:.1f} ms of CPU a page by their text layer,")
         print(f"{1000 * reading:.0f} ms read: {reading / took:.0f} times as long; one process, {machine()}")
-
-
-def again(entry: corpus.Entry, sample: Sequence[Page]) -> list[Page]:
-    """The pages of the sample in a document, looked at once more, so that nothing is loaded meanwhile."""
-    numbers = {page.number for page in sample if page.entry == entry}
-    return [page for page in look(entry) if page.number in numbers]
 
 
 if __name__ == "__main__":

@@ -26,9 +26,7 @@ class Frame:
 
     def place(self, point: Point) -> Point:
         """A point of the page image (in pixels) in coordinates of the layout."""
-        x, y = point
-        if not (-_FAR <= x <= _FAR and -_FAR <= y <= _FAR):
-            x, y = (min(max(float(v), -_FAR), _FAR) if math.isfinite(v) else 0.0 for v in point)
+        x, y = _bounded(point)
         if self.vertical:
             return y, -x
         if not self.angle:
@@ -48,16 +46,8 @@ class Piece:
     right: float
     bottom: float
     size: float  # height of the line, about its font size; at least 1 pixel
-
-    @property
-    def width(self) -> float:
-        """Length along the line."""
-        return self.right - self.left
-
-    @property
-    def middle(self) -> float:
-        """Halfway between top and bottom."""
-        return (self.top + self.bottom) / 2
+    width: float  # length along the line; like `middle` a field, because they are read a thousand times a line
+    middle: float  # halfway between top and bottom
 
 
 def frame_of(lines: Sequence[Line]) -> Frame:
@@ -77,7 +67,7 @@ def piece_of(line: Line, frame: Frame) -> Piece:
     left, top, right, bottom = placed_bounds(line.box, frame)
     _, across = _sides(line) if not frame.vertical else reversed(_sides(line))
     size = min(across, bottom - top) if across else bottom - top
-    return Piece(line, left, top, right, bottom, max(size, 1.0))
+    return Piece(line, left, top, right, bottom, max(size, 1.0), right - left, (top + bottom) / 2)
 
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
@@ -96,11 +86,20 @@ def is_east_asian(char: str) -> bool:
     return code >= _EAST_ASIAN[0][0] and any(low <= code <= high for low, high in _EAST_ASIAN)
 
 
+def _bounded(point: Point) -> Point:
+    """A point whose coordinates are numbers of at most `_FAR`."""
+    x, y = point
+    if -_FAR <= x <= _FAR and -_FAR <= y <= _FAR:
+        return point
+    x, y = (min(max(float(v), -_FAR), _FAR) if math.isfinite(v) else 0.0 for v in point)
+    return x, y
+
+
 def _sides(line: Line) -> tuple[float, float]:
     """Mean length of the top and bottom sides, and of the left and right sides; 0 and 0 without four corners."""
     if len(line.box) != 4:
         return 0.0, 0.0
-    a, b, c, d = (Frame().place(point) for point in line.box)
+    a, b, c, d = map(_bounded, line.box)
     return (math.dist(a, b) + math.dist(d, c)) / 2, (math.dist(a, d) + math.dist(b, c)) / 2
 
 
@@ -115,7 +114,6 @@ def _lean(line: Line) -> float | None:
     along, across = _sides(line)
     if along < _LONG * max(across, 1.0):
         return None
-    (ax, ay), (bx, by) = (Frame().place(point) for point in line.box[:2])
-    (dx, dy), (cx, cy) = (Frame().place(point) for point in line.box[3:1:-1])
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = map(_bounded, line.box)
     angle = math.atan2(by - ay + cy - dy, bx - ax + cx - dx)
     return angle if abs(angle) < _MAX_SKEW else None

@@ -30,8 +30,8 @@ class Painting:
             pixmap = self._displayed.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY, alpha=0)
             rows = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(pixmap.height, pixmap.stride)
             self._pixels = rows[:, : pixmap.width].copy()
-        left, top = (max(0, math.floor(v * self._zoom)) for v in box[:2])
-        right, bottom = (math.ceil(v * self._zoom) for v in box[2:])
+        left, top = max(0, math.floor(box[0] * self._zoom)), max(0, math.floor(box[1] * self._zoom))
+        right, bottom = math.ceil(box[2] * self._zoom), math.ceil(box[3] * self._zoom)
         return self._pixels[top : max(bottom, top), left : max(right, left)]
 
     def paint_over(self, boxes: Iterable[Rect]) -> None:
@@ -44,9 +44,9 @@ class Painting:
     def has_ink(self, box: Rect) -> bool | None:
         """Whether a box contains ink; None if only its outermost pixels differ, which may belong to a neighbour."""
         part = self.part(box)
-        if not _stands_out(part):
-            return False
-        return True if _stands_out(part[1:-1, 1:-1]) else None
+        if _stands_out(part[1:-1, 1:-1]):
+            return True
+        return None if _stands_out(part) else False
 
 
 def _stands_out(pixels: "np.ndarray[Any, Any]") -> bool:
