@@ -35,11 +35,12 @@ class Measured:
     seconds: float | None  # time of the engine; None: the page was taken from the page cache
     confidence: float | None  # mean of its lines, 0 to 1; None: the engine gives none
     quality: float | None = None  # see `ocrqueue.quality`, 0 to 1; None: it is not known
+    read_twice: bool = False  # whether a second engine has read it, too
 
     @property
     def may_be_read_better(self) -> bool:
-        """Whether an engine has just read the page, and another one may read it better."""
-        return self.seconds is not None and self.quality is not None and self.quality < READ_AGAIN
+        """Whether one engine has read the page, and another one may read it better."""
+        return not self.read_twice and self.quality is not None and self.quality < READ_AGAIN
 
 
 @dataclass(frozen=True, slots=True)

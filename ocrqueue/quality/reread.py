@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Job
+from ocrqueue.ledger import Job, Measured
 from ocrqueue.quality import is_measured
 from ocrqueue.quality.agreement import is_credible
 from ocrqueue.states import WarningCode
@@ -41,9 +41,14 @@ def kept(first: Mapping[str, Any], job: Job, error: PageError) -> dict[str, Any]
 
 
 def may_be_cached(page: Mapping[str, Any]) -> bool:
-    """Whether the page cache may have a page: it has no warning but the one that two engines have read it poorly."""
-    codes = {warning["code"] for warning in page["warnings"]}
-    return not codes or (codes == {WarningCode.POORLY_READ} and len(page.get("readings") or ()) > 1)
+    """Whether the page cache may have a page: it has no warning but that it was read poorly."""
+    return {warning["code"] for warning in page["warnings"]} <= {WarningCode.POORLY_READ}
+
+
+def measured(page: Mapping[str, Any]) -> Measured:
+    """What is measured of a page that is stored."""
+    seconds, confidence = (None, None) if page["cached"] else (page["seconds"], page["confidence"])
+    return Measured(seconds, confidence, page.get("quality"), bool(page.get("readings")))
 
 
 def _reading(page: Mapping[str, Any], is_kept: bool) -> Reading:

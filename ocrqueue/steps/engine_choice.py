@@ -69,11 +69,12 @@ def other_engine(job: Job, reads_as: str, workers: Sequence[Worker], limits: Rer
 def read_again_as(options: Options, engine: str | None, workers: Sequence[Worker], limits: RereadLimits) -> str | None:
     """How the poorly read pages of a job that `engine` reads would be read again now: the other engine's `reads_as`.
 
-    Empty if no worker serves such an engine, or it does not say; None if no page of the job may be read again.
+    Its name if it does not say; empty if no worker serves such an engine; None if no page of the job may be read again.
     """
     if not limits.share or not _may_be_read_again(options):
         return None
-    return str(_second(options, engine, workers)[1].get("reads_as", ""))
+    name, about = _second(options, engine, workers)
+    return str(about.get("reads_as") or name)
 
 
 def _may_be_read_again(options: Options) -> bool:

@@ -79,12 +79,15 @@ def _from_cache(
 ) -> dict[int, float | None]:
     """Copy cached pages into the job's folder, for at most a third of the time to open a document.
 
-    Returns their qualities by page number. The other pages are looked up again when they are claimed.
+    Returns their qualities by page number. The other pages are looked up again when they are claimed; so are those that
+    another engine may read better.
     """
     key = None if job.options.fresh or job.cancelling else cache.key(job, reads_as, spool)
     if key is None:
         return {}
-    return cache.supply(key, job, (ClaimedPage(n, 0) for n in asked), spool, lambda: again, limits.open_seconds / 3)
+    pages = (ClaimedPage(n, 0) for n in asked)
+    found = cache.supply(key, job, pages, spool, lambda: again, limits.open_seconds / 3)
+    return {number: page.quality for number, page in found.items() if not (again and page.may_be_read_better)}
 
 
 def _verified(source: Source, path: Path) -> Source:

@@ -1,12 +1,13 @@
 """The page cache: pages that were read are kept, so that the same document is not read twice in the same way.
 
-    cache/<key>/000003.json    page 3 of a document, as it was read
+    cache/<key>/000003.json          page 3 of a document, as one engine has read it
+    cache/<key>/000003.again.json    the better reading, if a second engine has read it, too
 
 `<key>` is a SHA-256 of all that decides the text: see `page_cache_key`. When the cache is too large, whole folders are
 removed, those first that were not used for the longest time. Each file starts with a line that names its key and page
 number and holds a checksum; a file whose first line does not match is not used. If the page has blocks, the line says
 which code found them; those of other code are left out. If a second engine has read the page, it says which one; the
-page is used as long as the same one would read it today.
+better reading is used as long as the same one would read it today. Otherwise, that of the first engine is used.
 """
 
 import hashlib
@@ -26,9 +27,9 @@ from redis.exceptions import LockError, RedisError
 
 from ocrqueue import names
 from ocrqueue.errors import StorageError
-from ocrqueue.ledger import ClaimedPage, Job
-from ocrqueue.pages import READ_AGAIN
+from ocrqueue.ledger import ClaimedPage, Job, Measured
 from ocrqueue.process.watchdog import off_the_clock
+from ocrqueue.quality.reread import measured
 from ocrqueue.steps.page_cache_key import key_of, structured_as
 from ocrqueue.storage.base import Storage
 from ocrqueue.storage.local import LocalStorage
@@ -38,6 +39,7 @@ from ocrqueue.storage.spool import Spool
 log = logging.getLogger(__name__)
 _ROOT = "cache"
 _PAGE = re.compile(r"(\d{6,})\.json")
+_ONCE, _TWICE = ".json", ".again.json"  # endings of the files of pages: of the first reading, of the better one of two
 _BLOCK = 4096  # bytes; a small file takes one block of a disk
 _TRIMMED = 0.9  # of the limit: old folders are removed until the cache is this small
 _FULL = 1.1  # of the limit: above it no page is added
@@ -68,15 +70,16 @@ class PageCache:
 
     def supply(
         self, key: str, job: Job, pages: Iterable[ClaimedPage], spool: Spool, again: Again, seconds: float = math.inf
-    ) -> dict[int, float | None]:
-        """Copy cached pages into the job's folder, in the order of `pages`. Returns the qualities of finished pages.
+    ) -> dict[int, Measured]:
+        """Copy cached pages into the job's folder, in the order of `pages`. Returns those that need no first reading.
 
-        A page whose blocks the job wants is not finished if the cache has none; its text is copied all the same. A job
-        that does not want blocks gets none. Stops after `seconds`. If the folder cannot be written, no page counts.
+        A second engine may still read those that `may_be_read_better`. A page whose blocks the job wants is not
+        returned if the cache has none; its text is copied all the same. A job that does not want blocks gets none.
+        Stops after `seconds`. If the folder cannot be written, no page counts.
         """
         again = cache(again)
         until = time.monotonic() + seconds
-        supplied: dict[int, float | None] = {}
+        supplied: dict[int, Measured] = {}
         without_blocks = 0
         try:
             pages = self._listed(key, list(pages))
@@ -87,11 +90,12 @@ class PageCache:
                         continue
                     facts = {"cached": True, "seconds": 0, "attempts": page.attempts, "memory": NO_MEMORY}
                     blocks = found["blocks"] if job.options.wants_structure else None
-                    spool.write_page(job.id, page.number, found | facts | {"blocks": blocks})
+                    found = found | facts | {"blocks": blocks}
+                    spool.write_page(job.id, page.number, found)
                     if blocks is None and job.options.wants_structure:
                         without_blocks += 1
                     else:
-                        supplied[page.number] = found.get("quality")
+                        supplied[page.number] = measured(found)
                     if time.monotonic() > until:
                         break
             if supplied or without_blocks:
@@ -133,7 +137,8 @@ class PageCache:
                 log.info("the page cache is full; no page is added until old ones are removed")
                 self._count(-_on_disk(len(content)))
                 return
-            name = f"{number:06d}.json"  # not durable: a page that a power failure damages fails its checksum
+            name = f"{number:06d}{_TWICE if again else _ONCE}"
+            # not durable: a page that a power failure damages fails its checksum
             with self._storage.writing(f"{_ROOT}/{key}", name, create=True, durable=False) as draft:
                 draft.file.write(content)
         except (StorageError, RedisError) as e:
@@ -183,11 +188,18 @@ class PageCache:
         return [page for page in pages if page.number in here]
 
     def _take(self, reading: Callable[[], BinaryIO], key: str, number: int, again: Again) -> dict[str, Any] | None:
-        """A page; None if it is not there, is damaged, or would be read in another way today."""
+        """A page; None if it is not there or is damaged. The better of two readings, if it was made as `again` says."""
+        first = self._stored(reading, key, number)
+        if first is None or not measured(first[0]).may_be_read_better or (now := again()) is None:
+            return first and first[0]
+        twice = self._stored(lambda: self._storage.reading(_entry(key, number, _TWICE)), key, number)
+        return twice[0] if twice and now in ("", twice[1]) else first[0]
+
+    def _stored(self, reading: Callable[[], BinaryIO], key: str, number: int) -> tuple[dict[str, Any], str] | None:
+        """A page of the cache, and how it was read again; None if it is not there or is damaged."""
         try:
             with reading() as file:
-                page, was_again = self._checked(file.read(), key, number)
-            return page if _is_up_to_date(page, was_again, again) else None
+                return self._checked(file.read(), key, number)
         except FileNotFoundError:
             return None
         except (StorageError, ValueError) as e:
@@ -216,21 +228,12 @@ class PageCache:
             self._marked = (key, time.monotonic())
 
 
-def _entry(key: str, number: int) -> str:
-    return f"{_ROOT}/{key}/{number:06d}.json"
+def _entry(key: str, number: int, ending: str = _ONCE) -> str:
+    return f"{_ROOT}/{key}/{number:06d}{ending}"
 
 
 def _head(key: str, number: int, body: bytes) -> dict[str, Any]:
     return {"schema": SCHEMA, "key": key, "page": number, "sha256": hashlib.sha256(body).hexdigest()}
-
-
-def _is_up_to_date(page: dict[str, Any], was_again: str, again: Again) -> bool:
-    """Whether a page that was read again in the way `was_again` (empty: it was read once) would be read so today."""
-    quality = page.get("quality")
-    if not was_again and (quality is None or quality >= READ_AGAIN):
-        return True
-    now = again()
-    return not was_again if now is None else now in ("", was_again)
 
 
 def _on_disk(bytes: int) -> int:

@@ -24,7 +24,7 @@ from ocrqueue.process.cancellation import cancellable
 from ocrqueue.process.memory import memory_now
 from ocrqueue.process.watchdog import time_limit
 from ocrqueue.quality import likely_language, quality_of, warned
-from ocrqueue.quality.reread import better, kept, may_be_cached
+from ocrqueue.quality.reread import better, kept, may_be_cached, measured
 from ocrqueue.states import WarningCode
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.steps.page_cache_key import reads_as
@@ -122,8 +122,7 @@ class _Reader:
         """Take pages from the page cache, read the rest, and find the blocks of all that lack them."""
         claim, first, key = self.claim, self.claim.job.first, self._key()
         if key is not None and not first and not claim.job.options.fresh:
-            cached = self.cache.supply(key, claim.job, claim.pages, self.spool, self.read_again_as)
-            self.results.update({number: Measured(None, None, quality) for number, quality in cached.items()})
+            self.results.update(self.cache.supply(key, claim.job, claim.pages, self.spool, self.read_again_as))
         rest = [page for page in claim.pages if page.number not in self.results]
         if claim.job.options.wants_structure and not first:
             rest = [page for page in rest if not self._has_text(page)]
@@ -146,7 +145,7 @@ class _Reader:
         if stored.get("blocks") is None:
             self.unstructured[page.number] = StoredPage.of(stored, page.attempts)
         else:
-            self.results[page.number] = _measured(stored)
+            self.results[page.number] = measured(stored)
         return True
 
     def _find_blocks(self, key: str | None) -> None:
@@ -156,7 +155,7 @@ class _Reader:
             number = page["page"]
             with self._keeping(key, page):
                 self._write(page)
-            self.results[number] = _measured(page)
+            self.results[number] = measured(page)
             log.info("job=%s page=%d blocks=%d", job.id, number, len(page["blocks"]))
 
     def _write(self, page: dict[str, Any]) -> None:
@@ -310,7 +309,7 @@ class _Reader:
         else:
             with self._keeping(key, with_blocks(result, text) if is_new and text.blocks is not None else result):
                 self._write(result)
-            self.results[page.number] = _measured(result)
+            self.results[page.number] = replace(measured(result), seconds=reading.seconds)  # of this engine
         log.info(
             "job=%s page=%d read lines=%d seconds=%.2f", job.id, page.number, len(result["lines"]), reading.seconds
         )
@@ -328,10 +327,3 @@ class _Reader:
     def _fail_rest(self, error: PageError) -> None:
         for page in self.claim.pages:
             self.results.setdefault(page.number, error)
-
-
-def _measured(page: dict[str, Any]) -> Measured:
-    """The result of a page that is stored."""
-    if page["cached"]:
-        return Measured(None, None, page.get("quality"))
-    return Measured(page["seconds"], page["confidence"], page.get("quality"))

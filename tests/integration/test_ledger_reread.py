@@ -1,5 +1,7 @@
 """Poorly read pages wait in the ledger for another engine, and keep their first reading if it does not come."""
 
+from dataclasses import replace
+
 import pytest
 import redis as redis_py
 
@@ -81,7 +83,8 @@ def test_old_tickets_of_the_first_engine_are_worth_nothing(ledger: Ledger) -> No
 
 @pytest.mark.parametrize(("share", "again"), [(1.0, 4), (0.5, 2), (0.1, 1), (0.26, 2)])
 def test_a_share_of_the_pages_is_read_again_at_most(ledger: Ledger, share: float, again: int) -> None:
-    read_once(ledger, POOR, POOR, POOR, POOR, other=Other("q", "e", "m", "r", "d", share, 600))
+    cached = replace(POOR, seconds=None, confidence=None)
+    read_once(ledger, POOR, cached, POOR, cached, other=Other("q", "e", "m", "r", "d", share, 600))
     assert states(ledger).count("open") == again
     assert ledger.job(JOB).ok == 4 - again
 

@@ -87,26 +87,28 @@ def test_blocks_are_kept_with_the_text_for_jobs_that_want_them_as_long_as_the_co
 
 
 @pytest.mark.parametrize(
-    ("quality", "was_again", "now", "is_used"),
+    ("quality", "was_again", "now", "text", "may_be_read_better"),
     [
-        (None, "", "newer", True),
-        (0.97, "", "newer", True),
-        (0.97, "", None, True),
-        (0.75, "", "newer", False),
-        (0.75, "", "", True),
-        (0.75, "", None, True),
-        (0.97, "old", "old", True),
-        (0.97, "old", "newer", False),
-        (0.4, "old", "newer", False),
-        (0.97, "old", "", True),
-        (0.97, "old", None, False),
+        (None, "", "newer", "first", False),
+        (0.97, "", "newer", "first", False),
+        (0.97, "", None, "first", False),
+        (0.75, "", "newer", "first", True),
+        (0.75, "", "", "first", True),  # but no engine is there
+        (0.4, "old", "old", "second", False),
+        (0.4, "old", "newer", "first", True),
+        (0.4, "old", "", "second", False),
+        (0.4, "old", None, "first", True),  # but it must not be
     ],
 )
-def test_a_page_is_used_as_long_as_a_second_engine_would_read_it_alike(
-    local: Shelf, quality: float | None, was_again: str, now: str | None, is_used: bool
+def test_the_better_reading_is_used_as_long_as_a_second_engine_would_read_alike(
+    local: Shelf, quality: float | None, was_again: str, now: str | None, text: str, may_be_read_better: bool
 ) -> None:
-    local.cache.keep(KEY, 1, {**page(), "quality": quality}, was_again)
-    assert local.supply(1, again=now) == [1] * is_used
+    local.cache.keep(KEY, 1, {**page(text="first"), "quality": quality})
+    if was_again:
+        local.cache.keep(KEY, 1, {**page(text="second"), "quality": 0.9, "readings": [{}, {}]}, was_again)
+    supplied = local.cache.supply(KEY, Job.parse(ID, RECORD), [ClaimedPage(1, 0)], local.spool, lambda: now)
+    assert local.spool.read_page(ID, 1)["text"] == text
+    assert supplied[1].may_be_read_better == may_be_read_better
 
 
 def cut(content: bytes) -> bytes:

@@ -91,7 +91,26 @@ def test_a_job_that_names_its_engine_gets_no_page_of_another_one_from_the_cache(
 ) -> None:
     result = client.submit(numbered.document(6), pages="1,6", engine="rapidocr").result(timeout=60)
     assert pages[0]["engine"] == "tesseract"
-    assert [(page["engine"], page["cached"]) for page in result["pages"]] == [("rapidocr", False), ("rapidocr", True)]
+    assert [(page["engine"], page["cached"]) for page in result["pages"]] == [("rapidocr", True)] * 2
+    assert [page["text"] for page in result["pages"]] == ["page 1", "page 6"]
+    again = client.submit(numbered.document(6), pages="1").result(timeout=60)
+    assert (again["pages"][0]["text"], again["pages"][0]["cached"]) == ("second page 1", True)
+
+
+@pytest.mark.parametrize("structure", [False, True])
+def test_a_poor_first_reading_in_the_cache_is_not_made_again(client: Client, reads: Path, structure: bool) -> None:
+    """As of a page that the first job's budget left over: only the second engine reads, and once."""
+    document = numbered.document(2, salt=4 + structure)
+    client.submit(document, engine="rapidocr", structure=structure).result(timeout=60)
+    for new in (2, 0):  # pages that are read
+        before = reads.stat().st_size
+        pages = client.submit(document, structure=structure).result(timeout=60)["pages"]
+        assert reads.stat().st_size - before == new
+        assert [(page["text"], page["engine"]) for page in pages] == [
+            ("second page 1", "tesseract"), ("page 2", "rapidocr"),
+        ]  # fmt: skip
+        assert [[reading["kept"] for reading in page["readings"]] for page in pages] == [[False, True], [True, False]]
+        assert all((page["blocks"] is not None) == structure for page in pages)
 
 
 def test_blocks_are_those_of_the_reading_that_is_kept(client: Client) -> None:

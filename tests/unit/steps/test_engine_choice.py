@@ -146,7 +146,9 @@ def test_a_vision_model_for_poorly_read_pages_is_the_second_engine_before_all_ot
         assert found
         assert (found.engine, found.model, found.queue) == ("mlx-vlm", "mlx-vlm-model", "pages.mlx-vlm")
         assert read_again_as(Options(), "rapidocr", workers, RereadLimits(1, 60)) == "as mlx-vlm"
-    assert read_again_as(Options(), "rapidocr", READERS, RereadLimits(1, 60)) == ""
+    assert read_again_as(Options(), "rapidocr", READERS, RereadLimits(1, 60)) == "tesseract", "it says no more"
+    alone = [reading(rapidocr=["fr", "en"])]
+    assert read_again_as(Options(), "rapidocr", alone, RereadLimits(1, 60)) == ""
 
 
 def test_no_page_is_read_by_an_engine_that_was_not_measured_or_a_third_time():
