@@ -230,6 +230,8 @@ def shared() -> Shared:
     data_dir = folder("OCR_DATA_DIR", PROJECT / "data" if IN_PROJECT else Path.home() / ".ocr-queue")
     allowed = f"a URL such as redis://host:6379/0, rediss://host/0, unix:///path?db=0 or {urls.FORM}"
     given = read(env.str, "REDIS_URL", "", allowed, validate=_is_redis)
+    if "ssl_keyfile=" in given and "ssl_certfile=" not in given:
+        raise SettingsError("REDIS_URL: ssl_keyfile needs ssl_certfile, the certificate of that key")
     sentinels = urls.parse(given) if _names_sentinels(given) else None
     one = celery_url(given) if given else redis_url(data_dir)
     return Shared(

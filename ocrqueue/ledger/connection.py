@@ -1,8 +1,8 @@
 """The connection to Redis, and the error messages if Redis cannot be used."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import ConstantBackoff, NoBackoff
 from redis.connection import AbstractConnection
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelManagedConnection
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelManagedConnection
 
 from ocrqueue.errors import QueueFull, QueueUnavailable
 from ocrqueue.settings import Shared
@@ -67,8 +67,20 @@ def lead_to_primary(redis: Redis) -> None:
     pool.connection_class = _to_primary(pool.connection_class)
 
 
-def connect_async(settings: Shared) -> AsyncRedis:
+@asynccontextmanager
+async def connect_async(settings: Shared) -> AsyncIterator[AsyncRedis]:
     """A client for a subscription in an event loop, connected on first use. It tries once; the caller tries again."""
+    redis = client_async(settings)
+    manager = getattr(redis.connection_pool, "sentinel_manager", None)
+    try:
+        yield redis
+    finally:
+        for one in (redis, *(manager.sentinels if manager else ())):
+            await one.aclose()
+
+
+def client_async(settings: Shared) -> AsyncRedis:
+    """Such a client. It does not close its connections to sentinels; `connect_async` does."""
     options = {
         "decode_responses": True,
         "socket_connect_timeout": TIMEOUT,
@@ -126,9 +138,14 @@ class _ToPrimary(AbstractConnection):
         # redis-py asks the sentinels for a connection that it takes from the pool, but not where a command that failed
         # is tried again (its issue 3874): all tries would go to the old server, alive or not.
         if isinstance(self, SentinelManagedConnection) and not self._sock:
-            self.host, self.port = self.connection_pool.get_master_address()
+            with _briefly(self.connection_pool.service_name):
+                self.host, self.port = self.connection_pool.get_master_address()
             retry_socket_connect = False
         super().connect_check_health(check_health, retry_socket_connect)
+
+    def connect(self) -> None:
+        with _briefly(getattr(getattr(self, "connection_pool", None), "service_name", "")):
+            super().connect()  # type: ignore[no-untyped-call]
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         try:
@@ -139,6 +156,15 @@ class _ToPrimary(AbstractConnection):
                 raise
             self.disconnect()  # type: ignore[no-untyped-call]
             raise WritesRefused(f"{_REFUSALS[code]} ({code})") from e
+
+
+@contextmanager
+def _briefly(master: str) -> Iterator[None]:
+    """Shorten the error that there is no primary. That of redis-py has a kilobyte for each sentinel, and no reason."""
+    try:
+        yield
+    except MasterNotFoundError:
+        raise MasterNotFoundError(f"no sentinel names a primary for {master!r}") from None
 
 
 @cache
@@ -199,6 +225,11 @@ def reaching(settings: Shared) -> Iterator[None]:
         ) from e
     except WritesRefused as e:
         raise QueueUnavailable(f"{where} takes no writes at the moment: {e}; try again later") from e
+    except MasterNotFoundError as e:
+        raise QueueUnavailable(
+            f"{where}: no sentinel names a primary{_sentinel_says(settings)}; look whether sentinels and servers run, "
+            "or correct REDIS_URL"
+        ) from e
     except exceptions.ConnectionError as e:
         raise QueueUnavailable(f"{where} cannot be reached ({_reason(e)}); {start}") from e
     except exceptions.OutOfMemoryError as e:
@@ -207,6 +238,19 @@ def reaching(settings: Shared) -> Iterator[None]:
         if isinstance(e, exceptions.MovedError) or "same slot" in str(e) or str(e).startswith("CROSSSLOT"):
             raise QueueUnavailable(f"{where} {CLUSTER}") from e
         raise QueueUnavailable(f"{where} refuses a command ({e}); see `submit.py doctor`") from e
+
+
+def _sentinel_says(settings: Shared) -> str:
+    """Why a sentinel cannot be asked, for a message; empty if the first one can be."""
+    if settings.sentinels is None:
+        return ""
+    host, port = settings.sentinels.hosts[0]
+    try:
+        with Redis(host, port, **settings.sentinels.sentinel_options) as sentinel:
+            sentinel.ping()
+    except exceptions.RedisError as e:
+        return f" ({host}:{port}: {_reason(e)})"
+    return ""
 
 
 def _reason(error: BaseException) -> str:

