@@ -1,12 +1,13 @@
 """CPU time and accuracy of the engine `rapidocr` and of unchanged RapidOCR, on the same files in the same run.
 
-`python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--precision NAME] [--peers] [--out FILE]`.
-Each side is a process that renders and reads the same pages; they run one after another. CPU time is the user and
-system time of the whole process. It includes loading (imports, models, a first small page), which is also shown
-separately. Side `ours` does all that a worker does for the text of a page: turn it upright, read it, and arrange its
-lines. Unchanged RapidOCR runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract,
-OCRmyPDF, and pymupdf4llm with RapidOCR, if they are installed. `--precision` adds our side in f32 or int8; with the
-variable ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI these take the time that a processor without bf16 takes.
+`python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--precision NAME] [--peers] [--at-once N]
+[--out FILE]`. Each side is a process that renders and reads the same pages; they run one after another. CPU time is the
+user and system time of the whole process. It includes loading (imports, models, a first small page), which is also
+shown separately. With `--at-once 2`, each side is two processes that share the documents, as two worker children do.
+Side `ours` does all that a worker does for the text of a page: turn it upright, read it, and arrange its lines.
+Unchanged RapidOCR runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract, OCRmyPDF, and
+pymupdf4llm with RapidOCR, if they are installed. `--precision` adds our side in f32 or int8; with the variable
+ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI these take the time that a processor without bf16 takes.
 """
 
 import multiprocessing
@@ -15,6 +16,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -42,6 +44,7 @@ class Run:
     total: float  # CPU seconds of the whole process and its children
     seconds: list[float]  # CPU seconds of each document; the sides that end with each page are loaded for each
     texts: list[str]  # of each document
+    wall: float = 0.0  # seconds from the start of its processes to the end of the last one
 
 
 def ours(precision: Precision | None = None) -> Read:
@@ -179,10 +182,21 @@ def run(side: str, entries: Sequence[corpus.Entry]) -> Run:
     return Run(side, load, cpu_seconds(), seconds, texts)
 
 
-def alone(side: str, entries: Sequence[corpus.Entry]) -> Run:
-    """Call `run` in a new process."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(run, side, entries).result()
+def alone(side: str, entries: Sequence[corpus.Entry], at_once: int) -> Run:
+    """Call `run` in new processes, which take the documents in turn. CPU times are those of all of them together."""
+    started = time.monotonic()
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+        parts = list(pool.map(run, [side] * at_once, [entries[i::at_once] for i in range(at_once)]))
+    wall = time.monotonic() - started
+    turns = [(parts[i % at_once], i // at_once) for i in range(len(entries))]
+    return Run(
+        side,
+        fmean(part.load for part in parts),
+        sum(part.total for part in parts),
+        [part.seconds[i] for part, i in turns],
+        [part.texts[i] for part, i in turns],
+        wall,
+    )
 
 
 def accuracy(entries: Sequence[corpus.Entry], texts: Sequence[str]) -> tuple[list[float], list[float]]:
@@ -200,8 +214,10 @@ def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
     for name in names:
         totals = [r.total for r in runs if r.side == name]
         load = median(r.load for r in runs if r.side == name)
-        rows.append([name, median(totals) / pages, load, median(totals) / base, " ".join(f"{t:.1f}" for t in totals)])
-    table.show(("side", "CPU s/page", "of it once, to load, s", "times stock", "CPU s of each run"), rows)
+        walls = [r.wall for r in runs if r.side == name]
+        each = [" ".join(f"{t:.1f}" for t in values) for values in (totals, walls)]
+        rows.append([name, median(totals) / pages, load, median(totals) / base, median(walls) / pages, *each])
+    table.show(("side", "CPU s/page", "to load, s", "times stock", "wall s/page", "CPU s of each run", "wall s"), rows)
     scores = {r.side: accuracy(entries, r.texts) for r in runs}
     header = ["class", "files"] + [f"{what} {name}" for what in ("CER*", "word F1") for name in names]
     kinds = {cls: [i for i, e in enumerate(entries) if e.cls == cls] for cls in sorted({e.cls for e in entries})}
@@ -232,12 +248,14 @@ def main() -> None:
     corpus.arguments(parser)
     parser.add_argument("--pages", type=int, default=30, help="at most N pages, from each class in turn")
     parser.add_argument("--rounds", type=int, default=1, help="number of runs of each side")
-    parser.add_argument("--peers", action="store_true", help="also tesseract and pymupdf4llm, if they are installed")
+    parser.add_argument("--at-once", type=int, default=1, help="processes of each side (default 1)")
+    parser.add_argument("--peers", action="store_true", help="also the other programs, those that are installed")
     parser.add_argument("--precision", action="append", default=[], choices=("f32", "int8"), help="ours in it, too")
     raw.add_option(parser)
     given = parser.parse_args()
     entries = corpus.mixed(corpus.load(given.folder, given.classes), given.pages)
-    runs = [alone(side, entries) for _ in range(given.rounds) for side in sides(given.peers, given.precision)]
+    names = sides(given.peers, given.precision)
+    runs = [alone(side, entries, given.at_once) for _ in range(given.rounds) for side in names]
     show(entries, runs)
     raw.write(given.out, [asdict(r) for r in runs])
 
