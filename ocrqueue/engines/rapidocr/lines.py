@@ -2,7 +2,7 @@
 
 The networks are PP-OCR's; RapidOCR's code turns the detector's output into boxes. The differences to RapidOCR: lines
 are cut from the page at full resolution, and averaged when they are scaled down. Each line is read at its own width,
-padded to the next of some fifty widths. Upside-down lines are not found by a classifier: a line that is read with low
+padded to the next of some forty widths. Upside-down lines are not found by a classifier: a line that is read with low
 confidence is turned and read again, and the better reading is kept.
 """
 
@@ -243,24 +243,20 @@ def _is_long(corners: QuadArray) -> bool:
 def shown_width(width: int, height: int, settings: ReaderSettings) -> int:
     """The width at which a line of this size is shown to the recogniser, in pixels.
 
-    It is the smallest padded width that squeezes the line no more than the settings allow, so that no time is spent on
-    padding; or the line's natural width, if that is smaller. `width` and `height` are pixels of the page.
+    It is the smallest of some fifty widths that squeezes the line no more than the settings allow, so that little time
+    is spent on padding; or the natural width, if that is smaller. `width` and `height` are pixels of the page.
     """
     wide = min(settings.max_width, max(1, math.ceil(LINE_HEIGHT * width / height)))
     least = settings.squeezed * wide
     if height >= settings.narrow_height and wide > settings.narrow_from:
         least = max(settings.narrow_from, settings.narrowed * wide)
-    return min(wide, padded_width(math.ceil(least)))
+    least = math.ceil(least)
+    return min(wide, _padded(least, 32 if least <= 512 else 64 if least <= 1024 else 128))
 
 
 def padded_width(width: int) -> int:
-    """The width to which a line is padded: one of some fifty, because each new width costs time and memory."""
-    return _padded(width, _step(width))
-
-
-def _step(width: int) -> int:
-    """The step between padded widths, in pixels. It grows with the width, so that there are few widths."""
-    return 32 if width <= 512 else 64 if width <= 1024 else 128
+    """The width to which a line is padded: one of some forty, because each new width costs time and memory."""
+    return _padded(width, 64 if width <= 768 else 128)
 
 
 def _padded(size: int, step: int) -> int:
