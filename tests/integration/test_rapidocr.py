@@ -173,7 +173,7 @@ def test_lines_have_few_padded_widths() -> None:
 
 
 def test_a_line_is_squeezed_to_a_padded_width_within_limits() -> None:
-    assert shown_width(200, 32, ReaderSettings()) == 288  # natural width 300; the next multiple of 32 from 0.94 of it on
+    assert shown_width(200, 32, ReaderSettings()) == 288  # natural width 300; the next multiple of 32 from 282 on
     assert shown_width(205, 32, ReaderSettings()) == 308  # natural width 308; no such multiple from 290 to 308
     assert shown_width(1000, 32, ReaderSettings()) == 1280  # natural width 1500; 0.85 of it is 1275
     assert shown_width(1000, 24, ReaderSettings()) == 1920  # natural width 2000; a low line is squeezed by 0.94 at most

@@ -1,9 +1,9 @@
 """From the pixels of a page to lines of text: the lines are found, cut out, and read one by one.
 
-The networks are PP-OCR's; RapidOCR's code turns the detector's output into boxes. The differences to RapidOCR: lines
-are cut from the page at full resolution, and averaged when they are scaled down. Each line is read at its own width,
-padded to the next of some forty widths. Upside-down lines are not found by a classifier: a line that is read with low
-confidence is turned and read again, and the better reading is kept.
+The networks are PP-OCR's. The differences to RapidOCR: lines are cut from the page at full resolution, and averaged
+when they are scaled down. Each line is read at its own width, padded to the next of some forty widths. Upside-down
+lines are not found by a classifier: a line that is read with low confidence is turned and read again, and the better
+reading is kept.
 """
 
 import math
@@ -14,9 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rapidocr.ch_ppocr_det.main import TextDetector
-from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
+from ocrqueue.engines.rapidocr.boxes import BoxFinder
 from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
@@ -70,7 +69,7 @@ class PageReader:
         self._detector: Network = detector(files["Det"], backend, rounds=precision == "default")
         self._file = files["Rec"]
         self._recogniser: Recogniser = load(self._file, backend, precision)
-        self._boxes_of = DBPostProcess(s.pixel_threshold, s.box_threshold, s.max_boxes, s.unclip, "fast", True)
+        self._boxes_of = BoxFinder(s.pixel_threshold, s.box_threshold, s.unclip, s.max_boxes)
 
     @property
     def precision(self) -> str:
@@ -125,12 +124,9 @@ class PageReader:
         shown = np.full((_padded(bottom - top, _GRID), _padded(right - left, _GRID), 3), 255, np.uint8)
         shown[: bottom - top, : right - left] = part
         across, down = width / wide, height / high  # pixels of the page per pixel of the detector's input
-        reach = round(shown.shape[0] * down), round(shown.shape[1] * across)
-        boxes, _ = self._boxes_of(self._detector(network_input(shown)[None]), reach)
-        if not len(boxes):
-            return []
-        boxes = boxes + np.array([left * across, top * down], np.float32)
-        return [np.clip(box, 0, (width, height)) for box in TextDetector.sorted_boxes(boxes)]
+        scores = self._detector(network_input(shown)[None])[0, 0]
+        boxes = self._boxes_of(scores, round(shown.shape[1] * across), round(shown.shape[0] * down))
+        return [np.clip(box, 0, (width, height)) for box in boxes + np.array([left * across, top * down], np.float32)]
 
     def _shown_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of a page in the detector's input at most, without padding, in pixels."""
