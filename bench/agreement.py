@@ -26,8 +26,9 @@ from ocrqueue.errors import PageError
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.pages import READ_AGAIN, PageText
-from ocrqueue.quality import likely_language, quality_of
+from ocrqueue.quality import language_in, quality_of
 from ocrqueue.quality.agreement import is_credible
+from ocrqueue.quality.signals import signals_of
 from ocrqueue.states import Origin
 from ocrqueue.upright import upright
 
@@ -69,8 +70,7 @@ def samples(entry: corpus.Entry, first: Engine, second: Engine) -> Iterator[Samp
 
 def _read_again(entry: corpus.Entry, number: int, copy: int, found: PageText, engine: Engine) -> PageText | PageError:
     """The page as the second engine reads it, in the language that the first reading tells."""
-    lines = {"lines": [{"text": line.text, "confidence": line.confidence} for line in found.lines]}
-    options = Options(lang=likely_language(lines)) if engine.name == "tesseract" else OPTIONS
+    options = Options(lang=language_in(signals_of(found))) if engine.name == "tesseract" else OPTIONS
     with open_document(entry.file, Limits(), None) as document:
         image = upright(document.render(number, None, engine.dpi), Limits().max_pixels, entry.file.name).image
     return engine.read([copied(image, copy, number)], options)[0]

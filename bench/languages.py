@@ -31,7 +31,8 @@ from ocrqueue.layout import arrange
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.pages import READ_AGAIN, PageText
-from ocrqueue.quality import likely_language, quality_of
+from ocrqueue.quality import language_in, quality_of
+from ocrqueue.quality.signals import signals_of
 from ocrqueue.upright import upright
 
 COMPARED = ("rapidocr", "tesseract")
@@ -112,8 +113,7 @@ class Readers:
         first, quality = last[1:] if last and last[0] == entry.file else self._read(entry, "rapidocr", None)
         if quality is None or quality >= READ_AGAIN:
             return first
-        lines = {"lines": [{"text": line.text, "confidence": line.confidence} for line in first.lines]}
-        second, better = self._read(entry, "tesseract", likely_language(lines))
+        second, better = self._read(entry, "tesseract", language_in(signals_of(first)))
         return second if (better or 0) > quality else first
 
     def _read(self, entry: corpus.Entry, name: str, lang: str | None) -> tuple[PageText, float | None]:

@@ -1,21 +1,24 @@
 """The quality of pages: fits its weights for an engine, and checks it on documents that were not used to fit.
 
-`python -m bench.quality FOLDER [--engine NAME] [--told FOLDER]... [--readings FILE] [--write]`. Pages are read as they
-are, and once more as a bad copy (small, noisy, compressed); the first pages of documents in folders of `--told` only as
-they are, in the language that their manifest.json names. Half of the documents fit the weights; documents with the same
-text are in the same half. The tables are about the other half. `--readings` keeps what was read, so that fitting again
-reads nothing; `--write` puts the weights into the package, in `ocrqueue/quality/weights.json`.
+`python -m bench.quality FOLDER [--engine NAME] [--told FOLDER]... [--readings FILE] [--after FILE] [--write]`. Pages
+are read as they are, and once more as a bad copy (small, noisy, compressed); the first pages of documents in folders of
+`--told` only as they are, in the language that their manifest.json names. Half of the documents fit the weights;
+documents with the same text are in the same half. The tables are about the other half. `--readings` keeps what was
+read, so that fitting again reads nothing. `--after` says that the engine is the second one, and names what the first
+one has read: of each page, the engine is told the language that workers would tell it. `--write` puts the weights into
+the package, in `ocrqueue/quality/weights.json`.
 """
 
 import hashlib
 import io
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -40,6 +43,8 @@ BINS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)  # bounds of quality in the ta
 RIDGE = 0.01  # keeps weights small that few pages speak for
 LIMITS, OPTIONS = Limits(), Options()
 
+Page = tuple[str, int, int]  # name of the document, page, copy
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -54,6 +59,11 @@ class Sample:
     signals: dict[str, float]
 
     @property
+    def key(self) -> Page:
+        """Which page it is, and which copy of it."""
+        return self.file, self.page, self.copy
+
+    @property
     def is_fitted(self) -> bool:
         """Whether the document is in the half that fits the weights."""
         return is_fitted(self.group)
@@ -64,10 +74,10 @@ class Sample:
         return quality.features_of(Signals(**self.signals))
 
 
-def samples_of(entry: corpus.Entry, engine: Engine) -> Iterator[Sample]:
-    """Read the pages of a document, as they are and as bad copies."""
+def samples_of(entry: corpus.Entry, engine: Engine, langs: Mapping[Page, str | None]) -> Iterator[Sample]:
+    """Read the pages of a document, as they are and as bad copies, each in its language if `langs` has it."""
     group = group_of(entry)
-    for number, copy, truth, found in readings(entry, engine):
+    for number, copy, truth, found in readings(entry, engine, langs):
         signals = signals_of(found)
         right = scoring.words_right(found.plain, truth, entry.lang, ignore_case=entry.ignores_case)
         if signals is not None and right is not None:
@@ -87,15 +97,23 @@ def told(entry: corpus.Entry, engine: Engine) -> Iterator[Sample]:
         yield Sample(entry.file.name, group_of(entry), entry.lang, 1, 0, right, asdict(signals))
 
 
-def readings(entry: corpus.Entry, engine: Engine) -> Iterator[tuple[int, int, str, PageText]]:
+def readings(
+    entry: corpus.Entry, engine: Engine, langs: Mapping[Page, str | None] = MappingProxyType({})
+) -> Iterator[tuple[int, int, str, PageText]]:
     """Number, copy, truth and reading of each page that can be read, as it is and as a bad copy."""
     with open_document(entry.file, LIMITS, None) as document:
         for number, truth in enumerate(entry.truth.read_text().split("\f")[: entry.pages], 1):
             image = upright(document.render(number, None, engine.dpi), LIMITS.max_pixels, entry.file.name).image
             for copy in (0, 1 + number % 2):
-                found = engine.read([copied(image, copy, number)], OPTIONS)[0]
+                options = Options(lang=langs.get((entry.file.name, number, copy)))
+                found = engine.read([copied(image, copy, number)], options)[0]
                 if not isinstance(found, PageError):
                     yield number, copy, truth, found
+
+
+def kept(file: Path) -> list[Sample]:
+    """What `--readings` has kept."""
+    return [Sample(**row) for row in json.loads(file.read_text())]
 
 
 def group_of(entry: corpus.Entry) -> str:
@@ -185,13 +203,15 @@ def main() -> None:
     parser.add_argument("--engine", default="rapidocr", help="default: rapidocr")
     parser.add_argument("--told", type=Path, action="append", default=[], metavar="FOLDER", help="read in its language")
     parser.add_argument("--readings", type=Path, metavar="FILE", help="keep what was read in FILE")
+    parser.add_argument("--after", type=Path, metavar="FILE", help="what the first engine has read, of --readings")
     parser.add_argument("--write", action="store_true", help="put the weights into the package")
     given = parser.parse_args()
     if given.readings and given.readings.exists():
-        samples = [Sample(**row) for row in json.loads(given.readings.read_text())]
+        samples = kept(given.readings)
     else:
         engine = loaded(given.engine)
-        samples = [s for entry in corpus.load(given.folder, given.classes) for s in samples_of(entry, engine)]
+        langs = {s.key: quality.language_in(Signals(**s.signals)) for s in kept(given.after)} if given.after else {}
+        samples = [s for entry in corpus.load(given.folder, given.classes) for s in samples_of(entry, engine, langs)]
         samples += [s for folder in given.told for entry in corpus.load(folder) for s in told(entry, engine)]
         if given.readings:
             given.readings.write_text(json.dumps([asdict(s) for s in samples], indent=0))

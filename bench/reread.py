@@ -1,8 +1,9 @@
 """What reading poorly read pages again gains: the error that is left, against the share of pages that are read again.
 
 `python -m bench.reread FIRST SECOND`: files that `python -m bench.quality FOLDER --engine NAME --readings FILE` has
-written for two engines. The pages with the lowest quality are read again first, and the reading with the higher quality
-is kept, as workers do. Beside it: pages at random with the same rule, and an oracle that knows the truth.
+written for two engines, with `--after FIRST` for the second. The pages with the lowest quality are read again first,
+and the reading with the higher quality is kept, as workers do. Beside it: pages at random with the same rule, and an
+oracle that knows the truth.
 """
 
 import json
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from bench.quality import WEIGHTS, Sample
+from bench.quality import WEIGHTS, kept
 from bench.support import table
 from ocrqueue import quality
 from ocrqueue.pages import READ_AGAIN
@@ -42,10 +43,7 @@ def pairs_of(files: Sequence[Path], engines: Sequence[str]) -> list[Pair]:
     weights = json.loads(WEIGHTS.read_text())
     sides = []
     for file, engine in zip(files, engines, strict=True):
-        samples = [Sample(**row) for row in json.loads(file.read_text())]
-        sides.append(
-            {(s.file, s.page, s.copy): (s.right, quality.probability(s.features, weights[engine])) for s in samples}
-        )
+        sides.append({s.key: (s.right, quality.probability(s.features, weights[engine])) for s in kept(file)})
     first, second = sides
     return [
         Pair(first[key][0], second[key][0], first[key][1], second[key][1])

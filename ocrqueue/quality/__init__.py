@@ -45,11 +45,17 @@ def is_measured(engine: str) -> bool:
 def likely_language(page: Mapping[str, Any]) -> str | None:
     """The language of a page that an engine has read without knowing all of its letters; None if that is not known.
 
-    `page` is the page's result. In Vietnamese every fifth short word has no vowel that other languages have, too. It
-    is read with high confidence, and in all lines; other scripts, which can look like words without vowels, are not.
+    `page` is the page's result.
     """
-    lines = [Line(line["text"], _NOWHERE, line["confidence"]) for line in page["lines"]]
-    signals = signals_of(PageText(lines))
+    return language_in(signals_of(PageText([Line(x["text"], _NOWHERE, x["confidence"]) for x in page["lines"]])))
+
+
+def language_in(signals: Signals | None) -> str | None:
+    """The language that the signals of such a page tell; None if they tell none.
+
+    In Vietnamese every fifth short word has no vowel that other languages have, too. It is read with high confidence,
+    and in all lines; other scripts, which can look like words without vowels, are not.
+    """
     if signals and signals.bare >= _VIETNAMESE and signals.sure >= _LATIN and signals.tenth >= _ALL_LATIN:
         return "vi"
     return None
