@@ -272,6 +272,8 @@ def test_without_openvino_it_runs_on_onnx_runtime_and_warns(
     engine = RapidOcr()
     engine.load(engine.default_model())
     assert "slower, because OpenVINO cannot be imported" in caplog.text
+    assert engine._reader is not None
+    assert engine._reader._padded_width(100) == 128  # more padding only costs time there
     assert read(engine, drawn("Sum 12")).lines
     assert read(engine, drawn("Invoice 4711", "Total: 1,234.50 EUR")).plain == "Invoice 4711\nTotal: 1,234.50 EUR"
     engine.free_resources()

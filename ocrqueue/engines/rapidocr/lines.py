@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ocrqueue.engines.rapidocr.boxes import BoxFinder
 from ocrqueue.engines.rapidocr.marks import marks_on
-from ocrqueue.engines.rapidocr.networks import Backend, Network, detector
+from ocrqueue.engines.rapidocr.networks import Backend, Network, OnnxRuntime, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
 from ocrqueue.engines.rapidocr.weights import Precision
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
@@ -69,6 +69,7 @@ class PageReader:
         self._detector: Network = detector(files["Det"], backend, rounds=precision == "default")
         self._file = files["Rec"]
         self._recogniser: Recogniser = load(self._file, backend, precision)
+        self._padded_width = fine_width if backend is OnnxRuntime else padded_width
         self._boxes_of = BoxFinder(s.pixel_threshold, s.box_threshold, s.unclip, s.max_boxes)
 
     @property
@@ -188,7 +189,7 @@ class PageReader:
             for crop in crops:
                 height, width = crop.shape[:2]
                 sizes.append((width, height, wide := shown_width(width, height, self._settings)))
-                yield network_input(resized(crop, wide, LINE_HEIGHT), padded_width(wide))[None]
+                yield network_input(resized(crop, wide, LINE_HEIGHT), self._padded_width(wide))[None]
 
         columns = self._recogniser(shown())
         return [self._reading(*found, *size) for found, size in zip(columns, sizes, strict=True)]
@@ -200,7 +201,7 @@ class PageReader:
         columns = character_columns(classes)
         if not len(columns):
             return LineReading("", 0.0, (), width / height)
-        places = (columns + 0.5) * (padded_width(shown) / len(classes) / shown)
+        places = (columns + 0.5) * (self._padded_width(shown) / len(classes) / shown)
         text = "".join(self._recogniser.characters[i] for i in classes[columns])
         sure = confidences[columns]
         return LineReading(text, float(sure.mean()), tuple(places.tolist()), width / height, tuple(sure.tolist()))
@@ -246,12 +247,16 @@ def shown_width(width: int, height: int, settings: ReaderSettings) -> int:
     least = settings.squeezed * wide
     if height >= settings.narrow_height and wide > settings.narrow_from:
         least = max(settings.narrow_from, settings.narrowed * wide)
-    least = math.ceil(least)
-    return min(wide, _padded(least, 32 if least <= 512 else 64 if least <= 1024 else 128))
+    return min(wide, fine_width(math.ceil(least)))
+
+
+def fine_width(width: int) -> int:
+    """The next of some fifty widths, to which a line is squeezed. ONNX Runtime takes no longer for a new one."""
+    return _padded(width, 32 if width <= 512 else 64 if width <= 1024 else 128)
 
 
 def padded_width(width: int) -> int:
-    """The width to which a line is padded: one of some forty, because each new width costs time and memory."""
+    """The width to which a line is padded for OpenVINO: one of some forty, as each new one costs time and memory."""
     return _padded(width, 64 if width <= 768 else 128)
 
 
