@@ -11,7 +11,7 @@ from ocrqueue.client.making import Making, making_format, making_image
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
 from ocrqueue.client.structuring import Structuring, cancel_structuring
-from ocrqueue.errors import OcrFailed, PageError, QueueUnavailable, StorageError
+from ocrqueue.errors import OcrFailed, PageError, QueueUnavailable, StorageError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import PageRecord
 from ocrqueue.ledger.connection import reaching
@@ -83,10 +83,12 @@ class Job(JobHandle):
 
         Raises QueueUnavailable instead if the format cannot be made by rules, and as `Structuring.wait`.
         """
-        structuring = self.structuring()
         try:
+            structuring = self.structuring()
             with reaching(self._queue.settings):
                 structuring.wait(None if end is None else max(0.0, end - time.monotonic()), progress)
+        except UnknownJob:  # Redis has lost it after its end
+            return None
         except QueueUnavailable:
             if format not in STRUCTURED_FORMATS:
                 raise

@@ -13,7 +13,7 @@ from ocrqueue.client import children, listing
 from ocrqueue.client.children import Answer, Child, ServedEngine, Unloading, served_engines
 from ocrqueue.client.follow import Events, Statuses, follow
 from ocrqueue.client.listing import JobFilter, Part
-from ocrqueue.client.status import DeadPage, JobStatus, ended_status, status_of
+from ocrqueue.client.status import DeadPage, JobStatus, ended_status, noted_status, status_of
 from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, messages, workers
@@ -193,7 +193,18 @@ class Queue:
         """Like `statuses`, but a job that Redis has lost keeps its `known` status while the spool has its job.json."""
         with reaching(self.settings):
             found = self.statuses_of(self.ledger.records(jobs), known)
-        return {job: _or_raise(status) for job, status in found.items()}
+        return {job: self._ended(job, status) for job, status in found.items()}
+
+    def _ended(self, job: str, found: JobStatus | OcrError) -> JobStatus:
+        """This status; or that of a job which Redis has lost after its end, as its folder says. Else raises the error.
+
+        So a result can be fetched also if a new primary of Redis has never heard of the job.
+        """
+        if isinstance(found, JobStatus):
+            return found
+        if isinstance(found, UnknownJob) and self.spool.exists(job, JOB) and (end := rounds.read_end(self.spool, job)):
+            return ended_status(noted_status(job, self.spool.read_json(job, JOB)), end)
+        raise found
 
     def statuses_of(self, records: Mapping[str, Record | OcrError], known: Statuses) -> dict[str, JobStatus | OcrError]:
         """The status of each job of these records, or why it has none. Raises redis.RedisError, StorageError.
@@ -213,9 +224,3 @@ class Queue:
             return error
         end = rounds.read_end(self.spool, job)
         return ended_status(known, end) if end else replace(known, waiting_for=_LOST)
-
-
-def _or_raise(status: JobStatus | OcrError) -> JobStatus:
-    if isinstance(status, OcrError):
-        raise status
-    return status

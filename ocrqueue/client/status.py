@@ -106,6 +106,31 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
     )
 
 
+def noted_status(job: str, note: Mapping[str, Any]) -> JobStatus:
+    """The status of a job of which only its job.json is known; see `ocrqueue.ledger.records.job_note`."""
+    return JobStatus(
+        id=job,
+        name=note["source"]["name"],
+        state=JobState.QUEUED,
+        round=1,
+        pages=None,
+        missing_pages=None,
+        ok=0,
+        failed=0,
+        cancelled=0,
+        cancelling=False,
+        engine=None,
+        model=None,
+        queue=None,
+        created=float(note["created"]),
+        ended=None,
+        code=None,
+        message=None,
+        waiting_for=None,
+        owner=note.get("owner"),
+    )
+
+
 def ended_status(known: JobStatus, end: Mapping[str, Any]) -> JobStatus:
     """The status of a job that has ended and is no longer in Redis.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -13,7 +14,7 @@ import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.client import Job
-from ocrqueue.errors import StorageError
+from ocrqueue.errors import StorageError, UnknownJob
 from ocrqueue.ledger import Ledger
 from ocrqueue.steps.reconciler import Reconciler
 from ocrqueue.storage.spool import END, JOB, Spool
@@ -93,7 +94,7 @@ def test_lost_messages_of_document_and_assembly_are_sent_again(stack: Stack) -> 
 def test_a_job_that_redis_has_lost_is_created_again_from_the_spool(stack: Stack) -> None:
     client = stack.client()
     job = client.submit(numbered.document(6, dict.fromkeys(range(1, 7), numbered.SLOW)), name="letter.tif")
-    ended = client.submit(numbered.document(1, salt=1))
+    ended = client.submit(numbered.document(1, salt=1), name="note.tif")
     assert ended.wait(timeout=30).state == "done"
     eventually(lambda: client.spool.exists(ended.id, END))
     eventually(lambda: job.status().ok)
@@ -109,6 +110,12 @@ def test_a_job_that_redis_has_lost_is_created_again_from_the_spool(stack: Stack)
     assert (status.state, status.ok, status.name) == ("done", 6, "letter.tif")
     assert f"job={job.id}: Redis had lost it; created again from the spool" in stack.text("documents")
     assert ended.id not in client.ledger.jobs()
+    late = stack.client().job(ended.id)  # of a client that never saw it
+    assert (late.status().state, late.status().pages, late.status().name) == ("done", 1, "note.tif")
+    assert late.text().strip() == numbered.text(1)
+    assert numbered.text(1) in late.result("markdown")
+    with pytest.raises(UnknownJob):
+        stack.client().job(str(uuid4())).status()
 
 
 def test_an_end_that_was_not_published_is_published(stack: Stack) -> None:
