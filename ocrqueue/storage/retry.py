@@ -35,18 +35,18 @@ def three_tries(action: Callable[[], T]) -> T:
 def while_away(action: Callable[[], T]) -> T:
     """Return what `action`, an operation of the storage, returns; its time does not count in a block of `time_limit`.
 
-    If it raises StorageAway in such a block, it is called again as long as the block's patience lasts. Other callers
-    get StorageAway at once.
+    If it raises StorageAway in such a block, it is called again as long as the block's patience lasts for a call that
+    takes as long as the last one: a storage that is silent keeps a call waiting. Other callers get StorageAway at once.
     """
     with off_the_clock():
         pause, is_away = 0.5, False
         while True:
-            answered = True
+            answered, began = True, time.monotonic()
             try:
                 return action()
             except StorageAway as e:
                 answered = False
-                if patience() <= pause:
+                if patience() <= pause + time.monotonic() - began:
                     raise
                 if not is_away:
                     log.warning("waiting for the storage: %s", e.message)

@@ -142,6 +142,19 @@ def test_patience_ends_and_is_that_of_the_whole_block(monkeypatch: pytest.Monkey
         assert tries.left == 8
 
 
+def test_a_storage_that_is_silent_is_not_asked_again_if_that_would_outlast_the_patience() -> None:
+    tries = []
+
+    def silent() -> None:
+        tries.append(1)
+        time.sleep(0.3)
+        raise StorageAway("silent")
+
+    with watchdog.time_limit(30, patience=1.0), pytest.raises(StorageAway):
+        while_away(silent)  # a second time would begin after 0.8 s, and end after 1.1 s
+    assert len(tries) == 1
+
+
 def test_without_a_limit_nobody_waits() -> None:
     tries = Away(9)
     with pytest.raises(StorageAway):
