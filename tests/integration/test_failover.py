@@ -24,6 +24,7 @@ from ocrqueue.ledger.connection import client, watch_broker
 from ocrqueue.states import MessageKind
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually
+from tests.support.flower import get, start_flower
 from tests.support.harness import Stack, free_port, running, server_program, short_folder
 from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Led, Sentinelled
 
@@ -46,6 +47,11 @@ def serving(stack: S) -> S:
 def watched() -> Iterator[Sentinelled]:
     with running(Sentinelled, **SETTINGS) as stack:
         yield serving(stack)
+
+
+@pytest.fixture(scope="module")
+def flower(watched: Sentinelled) -> str:
+    return start_flower(watched)
 
 
 def submit(stack: Supervised) -> Job:
@@ -77,16 +83,21 @@ def beat_sends(stack: Supervised) -> None:
 
 
 @AGAIN
-def test_a_primary_that_is_killed_costs_seconds(watched: Sentinelled, number: int) -> None:
+def test_a_primary_that_is_killed_costs_seconds(watched: Sentinelled, flower: str, tmp_path: Path, number: int) -> None:
     new, old = watched.replica(), watched.primary
     jobs = [submit(watched) for _ in range(2)]
     half_read(*jobs)
     watched.redis.wait(1, 5000)
     watched.kill(old)
 
-    late = submit(watched)  # waits for the new primary
+    path = numbered.write(tmp_path / "late.tif", PAGES)
+    run = watched.submit("ocr", "--no-wait", str(path), "--engine", "quick")  # waits for the new primary
+    assert (run.returncode, run.stderr) == (0, ""), run
     assert watched.primary == new
+    late = watched.client().job(run.stdout.strip())
     all_done(watched, *jobs, late)
+    for job in (jobs[0], late):
+        eventually(lambda job=job: "SUCCESS" in get(f"{flower}/task/{job.id}")[1], 60)
     beat_sends(watched)
     watched.start_server(old)
     eventually(lambda: watched.is_in_step(old), 30)

@@ -1,10 +1,6 @@
 """Flower shows the state and pages of jobs. It listens on loopback only, and asks for its password if one is set."""
 
-import base64
 import json
-import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -15,7 +11,8 @@ from celery import Celery
 
 from ocrqueue import names
 from tests.support import numbered
-from tests.support.harness import Stack, eventually, free_port
+from tests.support.flower import get, start_flower
+from tests.support.harness import Stack, eventually
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SLOW = "slow=tests.support.engines:Slow"
@@ -27,28 +24,6 @@ def stack(short_folder: Path) -> Iterator[Stack]:
     stack.start_redis()
     yield stack
     stack.close()
-
-
-def get(url: str, user: str | None = None) -> tuple[int, str]:
-    """(status, body) of a page; status 0 without a connection. `user` is "name:password"."""
-    request = urllib.request.Request(url)
-    if user:
-        request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as e:
-        return e.code, ""
-    except OSError:
-        return 0, ""
-
-
-def start_flower(stack: Stack, **env: str) -> str:
-    port = free_port()
-    stack.spawn("flower", [sys.executable, "-m", "worker.flower"], OCR_FLOWER_PORT=str(port), **env)
-    url = f"http://127.0.0.1:{port}"
-    eventually(lambda: get(url)[0], 30)
-    return url
 
 
 def test_a_job_is_running_while_it_runs_and_shows_its_pages(stack: Stack, tmp_path: Path) -> None:
