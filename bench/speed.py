@@ -6,8 +6,8 @@ user and system time of the whole process. It includes loading (imports, models,
 shown separately. With `--at-once 2`, each side is two processes that share the documents, as two worker children do.
 Side `ours` does all that a worker does for the text of a page: turn it upright, read it, and arrange its lines.
 Unchanged RapidOCR runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract, OCRmyPDF, and
-pymupdf4llm with RapidOCR, if they are installed. `--precision` adds our side in f32 or int8; with the variable
-ONEDNN_MAX_CPU_ISA=AVX512_CORE_VNNI these take the time that a processor without bf16 takes.
+pymupdf4llm with RapidOCR, if they are installed. `--precision` adds our side in f32 or int8, held to AVX-512 VNNI: it
+takes the time that a processor without bf16 takes.
 """
 
 import multiprocessing
@@ -48,7 +48,9 @@ class Run:
 
 
 def ours(precision: Precision | None = None) -> Read:
-    """The engine of OCR Queue, with the other work of a worker."""
+    """The engine of OCR Queue, with the other work of a worker; in a given precision, as on processors without bf16."""
+    if precision:
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE_VNNI"  # before OpenVINO is loaded
     from ocrqueue.engines.rapidocr.engine import RapidOcr
     from ocrqueue.layout import arrange
     from ocrqueue.limits import Limits
