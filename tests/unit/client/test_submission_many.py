@@ -198,13 +198,13 @@ def test_ctrl_c_takes_no_further_source_and_keeps_what_is_under_way(monkeypatch:
 
 
 def test_the_threads_end_with_the_submissions() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())  # those of earlier tests may end meanwhile
     submissions = Submissions(lambda _, source, __: text(source), map(named, range(100)), {})
     assert next(submissions).job == "0"
-    assert threading.active_count() > before
+    assert set(threading.enumerate()) - before
     del submissions  # not iterated to the end
     gc.collect()
     end = time.monotonic() + 20
-    while threading.active_count() > before:
+    while set(threading.enumerate()) - before:
         assert time.monotonic() < end, "threads are left"
         time.sleep(0.01)
