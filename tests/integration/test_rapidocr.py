@@ -57,7 +57,7 @@ def test_a_drawn_page_is_read_exactly(loaded: RapidOcr) -> None:
     assert page.plain == "Invoice 4711\nTotal: 1,234.50 EUR"
     for line, top in zip(page.lines, (60, 160), strict=True):
         (left, y0), (right, y1), (right2, y2), (left2, y3) = line.box
-        assert max(left, left2) < 60 < 250 < min(right, right2)
+        assert max(left, left2) < 60 < 245 < min(right, right2)
         assert top - 30 < min(y0, y1) <= max(y0, y1) < min(y2, y3) <= max(y2, y3) < top + 80
         assert type(left) is float
         assert line.confidence is not None
@@ -75,6 +75,21 @@ def test_a_turned_page_is_read_like_an_upright_one(loaded: RapidOcr, degrees: in
     for line in found.lines:
         (left, top), (right, right_top), _, (_, bottom) = line.box
         assert abs(right_top - top) < 5 < bottom - top < right - left
+
+
+def test_boxes_are_grown_less_where_the_detector_sees_a_page_smaller(
+    loaded: RapidOcr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = loaded._reader
+    assert reader
+    lines = ("Minimum amount", "Large summer towns", "on one more corner")
+    heights = []
+    for less in (0.0, ReaderSettings().unclip_less):
+        monkeypatch.setattr(reader, "_settings", replace(ReaderSettings(), unclip_less=less))
+        page = read(loaded, drawn(*lines, size=(900, 1280), font=60))
+        assert page.plain == "\n".join(lines)
+        heights.append([line.box[3][1] - line.box[0][1] for line in page.lines])
+    assert all(less < 0.95 * more for more, less in zip(*heights, strict=True))
 
 
 def test_results_are_in_the_order_of_the_pages(loaded: RapidOcr) -> None:

@@ -8,7 +8,7 @@ reading is kept.
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -46,6 +46,7 @@ class ReaderSettings:
     pixel_threshold: float = 0.3  # 0 to 1; the detector's score from which on a pixel is text
     box_threshold: float = 0.5  # 0 to 1; the mean score from which on a region is a line
     unclip: float = 1.6  # by how much a region is grown: its area times this, over its perimeter
+    unclip_less: float = 0.4  # how much less per scale where the detector's input is smaller: its regions are wider
     max_boxes: int = 1000  # lines on a page at most
     min_confidence: float = 0.5  # 0 to 1; a line that is read with less is dropped
     turn_below: float = 0.8  # 0 to 1; a line that is read with less may be upside down
@@ -111,13 +112,13 @@ class PageReader:
 
     def find(self, pixels: Pixels) -> list[QuadArray]:
         """Find the boxes of lines on a page. The detector sees the part with marks, and large letters smaller."""
-        height, width = pixels.shape[:2]
+        s, (height, width) = self._settings, pixels.shape[:2]
         wide, high = self._shown_size(width, height)
         page = resized(pixels, wide, high)
         marks = marks_on(page)
         if marks is None:
             return []
-        if (scale := marks.scale(self._settings.letter_height)) < 1:
+        if (scale := marks.scale(s.letter_height)) < 1:
             wide, high = round(wide * scale), round(high * scale)
             page = resized(page, wide, high)
         left, top, right, bottom = marks.area(wide, high, _GRID)
@@ -126,7 +127,8 @@ class PageReader:
         shown[: bottom - top, : right - left] = part
         across, down = width / wide, height / high  # pixels of the page per pixel of the detector's input
         scores = self._detector(network_input(shown)[None])[0, 0]
-        boxes = self._boxes_of(scores, round(shown.shape[1] * across), round(shown.shape[0] * down))
+        finder = replace(self._boxes_of, unclip=s.unclip - s.unclip_less * (1 - scale))
+        boxes = finder(scores, round(shown.shape[1] * across), round(shown.shape[0] * down))
         return [np.clip(box, 0, (width, height)) for box in boxes + np.array([left * across, top * down], np.float32)]
 
     def _shown_size(self, width: int, height: int) -> tuple[int, int]:
