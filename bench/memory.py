@@ -2,18 +2,24 @@
 
 `python -m bench.memory [FOLDER] [--pages N] [--recycle N]`. With a folder (see docs/benchmarks.md) RapidOCR reads its
 documents repeatedly, one of each class in turn, so that the first 50 pages include nearly every class; without one, the
-test engine reads numbered pages. The slope is a least squares fit over all pages after the first 50, with its standard
+test engine reads numbered pages. Each further round is in another order and shows the pages in another size: PDFs at
+another resolution, and JPEG and PNG images scaled. The slope is a least squares fit through the means of 50 pages each,
+because the memory after a page depends on the pages before it; over the second half of all pages, with its standard
 error. Then each child is replaced after `--recycle` pages: the freed memory is the memory of a child after its last
 page minus the memory of the next child after its first page.
 """
 
+import io
+import random
 import re
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from itertools import count, cycle, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import count, pairwise
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+
+from PIL import Image, ImageOps
 
 from bench.support import corpus, table
 from bench.support.fit import slope
@@ -22,17 +28,32 @@ from tests.support import numbered
 from tests.support.harness import NUMBERED, Stack
 
 WARM_UP = 50  # pages that are not counted
+BLOCK = 50  # pages whose mean is one point of the fit
 LONG = 500  # pages of one document for the test engine
+RENDERINGS = (None, 150, 250, 180, 300, 120)  # dpi of PDFs in each round; an image is scaled by dpi / 200
 _ROW = re.compile(r"PoolWorker-(\d+) job=\S* memory rss=(\d+) .*tasks=(\d+) ")
 
 
-def documents(folder: Path | None) -> Iterator[tuple[bytes, int, str | None]]:
-    """Endless (document, number of pages, name)."""
-    if folder:
-        for entry in cycle(corpus.mixed(corpus.load(folder), 10**6)):
-            yield entry.file.read_bytes(), entry.pages, entry.file.name
+def documents(folder: Path | None) -> Iterator[tuple[bytes, int, str | None, int | None]]:
+    """Endless (document, number of pages, name, dpi)."""
     for n in count():
-        yield numbered.document(LONG, salt=n), LONG, None
+        if folder is None:
+            yield numbered.document(LONG, salt=n), LONG, None, None
+            continue
+        entries, dpi = corpus.mixed(corpus.load(folder), 10**6), RENDERINGS[n % len(RENDERINGS)]
+        if n:
+            random.Random(n).shuffle(entries)  # the same order in every run
+        for entry in entries:
+            yield _shown(entry.file, dpi), entry.pages, entry.file.name, dpi
+
+
+def _shown(file: Path, dpi: int | None) -> bytes:
+    """The file, or an image of another size if it is a JPEG or PNG."""
+    if dpi is None or file.suffix not in (".jpg", ".png"):
+        return file.read_bytes()
+    with Image.open(file) as image, io.BytesIO() as scaled:
+        ImageOps.scale(ImageOps.exif_transpose(image).convert("RGB"), dpi / 200).save(scaled, "PNG")
+        return scaled.getvalue()
 
 
 def measure(folder: Path | None, pages: int, recycle: int) -> list[list[int]]:
@@ -49,13 +70,20 @@ def measure(folder: Path | None, pages: int, recycle: int) -> list[list[int]]:
 def _read(stack: Stack, folder: Path | None, pages: int) -> None:
     """Read so many pages, one document after another, so that the order of pages is always the same."""
     left = pages
-    for document, length, name in documents(folder):
+    for document, length, name, dpi in documents(folder):
         if left <= 0:
             return
         asked = f"1-{left}" if length > left else None
         engine = "rapidocr" if folder else "numbered"
-        stack.client().submit(document, name=name, engine=engine, pages=asked, fresh=True).wait(timeout=7200)
+        stack.client().submit(document, name=name, engine=engine, pages=asked, dpi=dpi, fresh=True).wait(timeout=7200)
         left -= length
+
+
+def rise_of(values: Sequence[int]) -> tuple[float, float]:
+    """By how much memory rises with each page, and the standard error, through the means of blocks of pages."""
+    means = [fmean(values[start : start + BLOCK]) for start in range(0, len(values) - BLOCK + 1, BLOCK)]
+    rise, error = slope(means)
+    return rise / BLOCK, error / BLOCK
 
 
 def main() -> int:
@@ -68,7 +96,7 @@ def main() -> int:
     pages = given.pages or (500 if given.folder else 10_000)
     (child,) = measure(given.folder, pages, 10**6)
     kept = child[WARM_UP:]
-    rise, error = slope(kept)
+    rise, error = rise_of(child[len(child) // 2 :])
     table.show(
         ["pages", "MB after the 50th", "MB after the last", "KB a page", "+/-", "most MB"],
         [[len(child), kept[0] / 2**20, kept[-1] / 2**20, rise / 1024, error / 1024, max(child) / 2**20]],

@@ -3,6 +3,7 @@
 from celery import Celery
 
 from ocrqueue.ledger.connection import watch_broker
+from ocrqueue.process.memory import share_arena
 from ocrqueue.settings import SettingsError, refuse_to_start
 
 try:
@@ -10,6 +11,7 @@ try:
 except SettingsError as e:
     refuse_to_start(e)
 
+share_arena()  # before any thread starts
 watch_broker()
 app = Celery(
     "ocrqueue",
