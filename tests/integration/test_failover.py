@@ -1,6 +1,6 @@
 """Redis whose primary is killed, or demoted, while pages are read: nothing is lost, and no page counts twice.
 
-`OCR_TEST_FAILOVERS=10` kills and demotes ten times each.
+`TEST_FAILOVERS=10` kills and demotes ten times each.
 """
 
 import os
@@ -32,7 +32,7 @@ SETTINGS = {"OCR_LEASE_SECONDS": "6", "OCR_RECONCILE_SECONDS": "1"}
 QUICK = "quick=tests.support.engines:Quick"
 PAGES = 60
 SALT = count()  # each document differs from the others
-AGAIN = pytest.mark.parametrize("number", range(int(os.environ.get("OCR_TEST_FAILOVERS", "1"))))
+AGAIN = pytest.mark.parametrize("number", range(int(os.environ.get("TEST_FAILOVERS", "1"))))
 S = TypeVar("S", bound=Stack)
 
 
