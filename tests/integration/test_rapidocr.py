@@ -166,9 +166,12 @@ def test_memory_does_not_grow_with_every_new_shape(loaded: RapidOcr) -> None:
     shapes = sorted(((w, h) for w in sides for h in sides), key=lambda size: size[0] * size[1], reverse=True)[:31]
     used = []
     for shape in shapes:
-        read(loaded, drawn(size=shape))
+        page = Image.new("RGB", shape, "white")
+        for corner in ((8, 8), (shape[0] - 32, shape[1] - 32)):  # the detector is shown what is between marks
+            ImageDraw.Draw(page).text(corner, "ab", fill="black", font=ImageFont.load_default(18))
+        read(loaded, page)
         used.append(psutil.Process().memory_info().rss)
-    assert used[-1] - used[len(shapes) // 2] < 32 * 2**20  # 15 shapes; with OpenVINO's own cache of kernels 99 MB
+    assert used[-1] - used[len(shapes) // 2] < 32 * 2**20  # 15 shapes; without a bound of kernels 54 MB
 
 
 def test_working_memory_of_a_wide_line_is_freed(loaded: RapidOcr) -> None:

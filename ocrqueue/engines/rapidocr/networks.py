@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _cores: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()  # see `_core`
 # Compiled kernels of each kind of layer that a detector keeps. Pages have any shape, and each adds kernels: 83 of
 # convolutions, 115 that reorder bfloat16, and one of pooling. So a child grows until it has seen that many shapes.
-# Those of one shape are kept: with 64, a page takes 10 ms more in bfloat16; with 256, 3 ms less, but 20 MB more.
+# Those of one shape are kept: with 64, a page takes 10 ms more in bfloat16; with 256, 3 ms less.
 _KEPT = 128
 
 
