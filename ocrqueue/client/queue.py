@@ -193,24 +193,14 @@ class Queue:
         """Like `statuses`, but a job that Redis has lost keeps its `known` status while the spool has its job.json."""
         with reaching(self.settings):
             found = self.statuses_of(self.ledger.records(jobs), known)
-        return {job: self._ended(job, status) for job, status in found.items()}
-
-    def _ended(self, job: str, found: JobStatus | OcrError) -> JobStatus:
-        """This status; or that of a job which Redis has lost after its end, as its folder says. Else raises the error.
-
-        So a result can be fetched also if a new primary of Redis has never heard of the job.
-        """
-        if isinstance(found, JobStatus):
-            return found
-        if isinstance(found, UnknownJob) and self.spool.exists(job, JOB) and (end := rounds.read_end(self.spool, job)):
-            return ended_status(noted_status(job, self.spool.read_json(job, JOB)), end)
-        raise found
+        return {job: _or_raise(status) for job, status in found.items()}
 
     def statuses_of(self, records: Mapping[str, Record | OcrError], known: Statuses) -> dict[str, JobStatus | OcrError]:
         """The status of each job of these records, or why it has none. Raises redis.RedisError, StorageError.
 
         A job that Redis has lost keeps its `known` status while the spool has its job.json. If it ended before, the
-        spool says how; workers do not take it up again.
+        spool says how, so its result can be fetched also if a new primary of Redis has never heard of it; workers do
+        not take it up again.
         """
         live = workers.live(self.redis)
         return {
@@ -220,7 +210,14 @@ class Queue:
 
     def _lost(self, job: str, known: JobStatus | None, error: OcrError) -> JobStatus | OcrError:
         """The status of a job whose record cannot be read because of `error`, if the spool still has the job."""
-        if known is None or not isinstance(error, UnknownJob) or not self.spool.exists(job, JOB):
+        if not isinstance(error, UnknownJob) or not self.spool.exists(job, JOB):
             return error
-        end = rounds.read_end(self.spool, job)
-        return ended_status(known, end) if end else replace(known, waiting_for=_LOST)
+        if end := rounds.read_end(self.spool, job):
+            return ended_status(known or noted_status(job, self.spool.read_json(job, JOB)), end)
+        return replace(known, waiting_for=_LOST) if known else error
+
+
+def _or_raise(status: JobStatus | OcrError) -> JobStatus:
+    if isinstance(status, OcrError):
+        raise status
+    return status
