@@ -53,11 +53,14 @@ def read(engine: RapidOcr, page: Image.Image) -> PageText:
 
 
 def test_a_drawn_page_is_read_exactly(loaded: RapidOcr) -> None:
-    page = read(loaded, drawn("Invoice 4711", "Total: 1,234.50 EUR"))
+    image = drawn("Invoice 4711", "Total: 1,234.50 EUR")
+    page = read(loaded, image)
     assert page.plain == "Invoice 4711\nTotal: 1,234.50 EUR"
     for line, top in zip(page.lines, (60, 160), strict=True):
         (left, y0), (right, y1), (right2, y2), (left2, y3) = line.box
-        assert max(left, left2) < 60 < 245 < min(right, right2)
+        rows, columns = (np.asarray(image.convert("L"))[top : top + 60] < 128).nonzero()  # of the line's ink
+        assert max(left, left2) < columns.min() <= columns.max() < min(right, right2)
+        assert max(y0, y1) < top + rows.min() <= top + rows.max() < min(y2, y3)
         assert top - 30 < min(y0, y1) <= max(y0, y1) < min(y2, y3) <= max(y2, y3) < top + 80
         assert type(left) is float
         assert line.confidence is not None

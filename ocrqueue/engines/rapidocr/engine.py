@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _SAMPLE = "ready 123"  # the text of the page that is read after loading
 # Packages whose versions decide the text.
-_PACKAGES = ("rapidocr", "openvino", "onnxruntime", "numpy", "opencv-python-headless")
+_PACKAGES = ("rapidocr", "openvino", "onnxruntime", "numpy", "opencv-python-headless", "pyclipper")
 # Set to 1 before libraries that read them are imported. ONNX Runtime (from 1.29) sends usage data by default.
 _ENVIRONMENT = (
     "ORT_DISABLE_TELEMETRY",
