@@ -4,7 +4,8 @@ Its last layer scores each of 18,710 characters in each column, and takes a fift
 page in Latin letters need few of these scores: a character that is far ahead of all other common characters, with a
 high score, is not beaten by a rare one, nor is any with a very high score. So each column is scored for the common
 characters alone, and those that are not certain then, or stand in a short line, are scored for all characters, those of
-several lines together. If one of them is a rare character, such as a Chinese one, so are all other columns of its line.
+several lines together. If one of them is a rare character, such as a Chinese one, so are all other columns of its line,
+except those with a very high score for no character: most columns of a Chinese line.
 
 On processors with instructions for int8 (VNNI) and none for bfloat16, most of the network computes in int8. Figures:
 docs/benchmarks.md.
@@ -27,6 +28,7 @@ _SURE = 0.99  # 0 to 1; at least this confidence, compared with the other common
 _EXPLAINED = 16.0  # at least this score; columns with a rare character have a lower one for each common character
 _HIGH = 18.0  # at least this score: it is not beaten, however close another common character is
 _SHORT = 24  # columns; no column of a line so short is certain: without neighbours, E looks like ∈, and + like 十
+_EMPTY = 24.0  # at least this score for no character: no character beats it, rare or not, in whichever line
 _KEPT = 500  # compiled kernels that the body in int8 keeps, those of some 20 widths: they are larger than in f32
 _KEPT_FOR_PAGE = 100  # the same for a body that reads one page, by width
 _STEP = 16  # columns; on OpenVINO, their number is padded to it, because each new shape costs time and memory
@@ -105,9 +107,10 @@ class Split:
         confidences: NDArray[np.float32] = 1 / np.exp(scores - top[:, None]).sum(axis=1)
         is_certain = (confidences >= _SURE) & (top >= _EXPLAINED) | (top >= _HIGH)
         is_certain &= (sizes > _SHORT)[line_of]
-        self._score_all(features, ~is_certain, (classes, confidences))
+        is_doubtful = ~((classes == 0) & (top >= _EMPTY))
+        self._score_all(features, is_doubtful & ~is_certain, (classes, confidences))
         with_rare = line_of[~self._is_common[classes]]
-        self._score_all(features, is_certain & np.isin(line_of, with_rare), (classes, confidences))
+        self._score_all(features, is_doubtful & is_certain & np.isin(line_of, with_rare), (classes, confidences))
         ends = sizes.cumsum()[:-1]
         return list(zip(np.split(classes, ends), np.split(confidences, ends), strict=True))
 

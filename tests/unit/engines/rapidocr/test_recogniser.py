@@ -9,6 +9,7 @@ from ocrqueue.engines.rapidocr.recogniser import Split, is_common
 
 CHARACTERS = ["", *"abcdefgh12+", "中", "文", "μ", " "]
 CERTAIN = 40.0  # score of a character that is certain
+BLANK = 20.0  # score of no character where it is certain, but might be beaten by a rare one
 
 
 class Body:
@@ -42,11 +43,11 @@ def split() -> tuple[Split, Head]:
     return Split(Body(), head, (np.eye(size, dtype=np.float32), np.zeros(size, np.float32)), CHARACTERS), head
 
 
-def scores(text: str, **other: float) -> NDArray[np.float32]:
+def scores(text: str, blank: float = BLANK, **other: float) -> NDArray[np.float32]:
     """Columns with these characters; a blank is "_". `other` gives a character a score in the first column."""
     line = np.zeros((1, len(text), len(CHARACTERS)), np.float32)
     for column, character in enumerate(text):
-        line[0, column, CHARACTERS.index(character.strip("_"))] = CERTAIN
+        line[0, column, CHARACTERS.index(character.strip("_"))] = blank if character == "_" else CERTAIN
     for character, score in other.items():
         line[0, 0, CHARACTERS.index(character)] = score
     return line
@@ -112,6 +113,13 @@ def test_a_line_with_a_rare_character_is_scored_for_all_characters_in_every_colu
     expected = text[:5] + "文" + text[6:]
     assert read(recogniser, line) == expected
     assert head.columns == [16, 64, 64, 32]  # at most 64 columns at once
+
+
+def test_a_very_high_score_for_no_character_is_certain_in_every_line() -> None:
+    recogniser, head = split()
+    lines = [scores("中_" * 40, blank=25), scores("1_+_2", blank=25)]
+    assert [read(recogniser, line) for line in lines] == ["中_" * 40, "1_+_2"]
+    assert head.columns == [48, 16]  # 40 and 3 columns
 
 
 def test_confidences_of_doubtful_columns_are_among_all_characters() -> None:
