@@ -17,6 +17,7 @@ from ocrqueue.ledger.records import (
     NOBODY,
     Claim,
     ClaimedPage,
+    Creation,
     Job,
     Mending,
     Message,
@@ -34,8 +35,8 @@ from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, Return
 
 __all__ = [
-    "MISSING_TEXT", "NOBODY", "Claim", "ClaimedPage", "Job", "LastTry", "Ledger", "Measured", "Mending", "Message",
-    "NewerRecord", "Other", "Outcome", "PageRecord", "Publication", "Source", "Step", "Submitter", "Webhook",
+    "MISSING_TEXT", "NOBODY", "Claim", "ClaimedPage", "Creation", "Job", "LastTry", "Ledger", "Measured", "Mending",
+    "Message", "NewerRecord", "Other", "Outcome", "PageRecord", "Publication", "Source", "Step", "Submitter", "Webhook",
     "fingerprint",
 ]  # fmt: skip
 
@@ -79,10 +80,15 @@ class Ledger:
 
     def run_all(self, script: str, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
         """Run a script for several jobs, given as (job, argument, ...), in one round trip; its answers as they come."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            for job, *args in calls:
-                self._scripts[script](keys=scripts.keys(job), args=self._argv(job, args), client=pipe)
-            return pipe.execute()
+        answers = self._run_each(script, calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _run_each(self, script: str, calls: Iterable[tuple[Any, ...]]) -> list[Any]:
+        each = ((scripts.keys(job), self._argv(job, args)) for job, *args in calls)
+        return scripts.run_each(self.redis, self._scripts[script], each)
 
     def _step(self, script: str, job: str, *args: object) -> Step:
         return _stepped(job, self.run(script, job, *args))
@@ -98,25 +104,16 @@ class Ledger:
         `round` is more than 1 for a job that Redis lost in a later round. With `structures`, the id of an ended job,
         the record is a structuring of that job. Raises QueueFull if Redis is at its memory limit.
         """
-        record = {
-            "v": names.VERSION if structures else options.version,
-            "source": source.dumps(),
-            "options": json.dumps(options.given()),
-            "name": clean(source.name)[:80],
-            "priority": names.PRIORITIES[options.priority],
-            "round": round,
-        }
-        if structures is not None:
-            record["structures"] = structures
-        if submitter.owner is not None:
-            record["owner"] = submitter.owner
-        if submitter.webhook:
-            record["webhook"] = json.dumps(submitter.webhook.to_json())
-        flat = [item for pair in record.items() for item in pair]
-        try:
-            return self._step("create", job, fingerprint(source, options), *flat)
-        except redis_py.exceptions.OutOfMemoryError as e:
-            raise QueueFull("Redis has reached its memory limit; wait until the queue has drained, or raise it") from e
+        (found,) = self.create_all([Creation(job, source, options, round, submitter, structures)])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def create_all(self, creations: Iterable[Creation]) -> list[Step | OcrError]:
+        """Create several jobs in one round trip: for each, what `create` returns, or the QueueFull or NewerRecord."""
+        every = list(creations)
+        answers = self._run_each("create", (one.args() for one in every))
+        return [_created(one.job, raw) for one, raw in zip(every, answers, strict=True)]
 
     # -- the document and its assembly ---------------------------------------------------------------------------
     def begin(self, job: str, what: MessageKind, token: str, round: int = 0, alone: bool = True) -> Job | None:
@@ -341,6 +338,19 @@ def _decode(job: str, raw: object) -> dict[str, Any] | None:
 def _stepped(job: str, reply: dict[str, Any] | None) -> Step:
     """The step of a script's answer; None: the job is unknown."""
     return Step(reply is not None and not reply.get("stale", False), _messages(job, reply or {}), reply or {})
+
+
+def _created(job: str, raw: object) -> Step | OcrError:
+    if isinstance(raw, redis_py.exceptions.OutOfMemoryError):
+        full = QueueFull("Redis has reached its memory limit; wait until the queue has drained, or raise it")
+        full.__cause__ = raw
+        return full
+    if isinstance(raw, Exception):
+        raise raw
+    try:
+        return _stepped(job, _decode(job, raw))
+    except NewerRecord as e:
+        return e
 
 
 def _mended(job: str, raw: object) -> Step | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ocrqueue import names
+from ocrqueue.ledger.encoding import clean
 from ocrqueue.options import Options, select_pages
 from ocrqueue.states import JobState, MessageKind, PageState
 
@@ -303,6 +304,36 @@ class Step:
     done: bool  # False: nothing changed, because the claim is no longer live or the job is in another state
     messages: list[Message] = field(default_factory=list)  # to be sent by the caller
     reply: Mapping[str, Any] = field(default_factory=dict)  # the script's answer
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A job that is to be created."""
+
+    job: str  # its id
+    source: Source
+    options: Options
+    round: int = 1  # more than 1 for a job that Redis lost in a later round
+    submitter: Submitter = NOBODY
+    structures: str | None = None  # id of an ended job: the record is a structuring of that job
+
+    def args(self) -> tuple[object, ...]:
+        """What the script is called with: the job, the fingerprint, then the record's fields and values."""
+        record = {
+            "v": names.VERSION if self.structures else self.options.version,
+            "source": self.source.dumps(),
+            "options": json.dumps(self.options.given()),
+            "name": clean(self.source.name)[:80],
+            "priority": names.PRIORITIES[self.options.priority],
+            "round": self.round,
+        }
+        if self.structures is not None:
+            record["structures"] = self.structures
+        if self.submitter.owner is not None:
+            record["owner"] = self.submitter.owner
+        if self.submitter.webhook:
+            record["webhook"] = json.dumps(self.submitter.webhook.to_json())
+        return self.job, fingerprint(self.source, self.options), *(item for pair in record.items() for item in pair)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """The ledger's Lua scripts, each one atomic step, loaded from the folder `lua`."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 from ocrqueue import names
 from ocrqueue.ledger.figures import BOUNDS, MINUTES
@@ -40,6 +42,25 @@ def _constants() -> str:
 def load(redis: "Redis[Any] | Redis") -> dict[str, Script]:  # type: ignore[type-arg]
     """All scripts by name, for this connection. A script is sent to the server on first use."""
     return {name: redis.register_script(source(name)) for name in NAMES}
+
+
+def run_each(redis: Redis, script: Script, calls: Iterable[tuple[list[str], list[Any]]]) -> list[Any]:
+    """The answers of a script to several calls, given as (keys, arguments), in one round trip.
+
+    An error with which Redis answers a call takes the place of its answer. A server that does not know the script gets
+    its text.
+    """
+    every = list(calls)
+    with redis.pipeline(transaction=False) as pipe:
+        for keys, args in every:
+            pipe.evalsha(script.sha, len(keys), *keys, *args)
+        answers = pipe.execute(raise_on_error=False)
+        missing = [i for i, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        for i in missing:
+            pipe.eval(str(script.script), len(every[i][0]), *every[i][0], *every[i][1])
+        for i, answer in zip(missing, pipe.execute(raise_on_error=False), strict=True):
+            answers[i] = answer
+    return answers
 
 
 def keys(job: str) -> list[str]:

@@ -1,27 +1,32 @@
 """The client with a real Redis and a real spool. The tests do the work of the workers through the ledger."""
 
+import errno
 import io
 import json
 import os
 import stat
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import pytest
 from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.client import Client, Document
+from ocrqueue.client.submission import AnySource, Parameters, Request, job_id
+from ocrqueue.client.submission.group import Group
 from ocrqueue.errors import (
     DocumentError,
     InvalidOptions,
+    OcrError,
     QueueFull,
     QueueUnavailable,
     StorageError,
 )
-from ocrqueue.ledger import Source, Step, figures, workers
+from ocrqueue.ledger import Creation, Step, figures, workers
 from ocrqueue.ledger.workers import Worker
 from tests.support.player import Reader
 
@@ -98,23 +103,81 @@ def test_many_documents_are_on_the_disk_before_their_jobs_are_recorded_and_yield
 ) -> None:
     """What was acknowledged survives a power failure: bytes and names are synced before Redis knows the job."""
     client = Client(replace(client.settings, max_queued_pages=100_000))  # full queues take them one by one
-    jobs, create = Path(client.settings.spool) / "jobs", client.ledger.create
+    jobs, create_all = Path(client.settings.spool) / "jobs", client.ledger.create_all
+    groups: list[int] = []
 
-    def checked(job: str, source: Source, *args: Any) -> Step:
-        done = list(synced)
-        files = {str(source.file), "job.json"}
-        assert {(jobs / job / name).stat().st_ino for name in files} <= {inode for inode, _ in done}
-        assert any(inode == (jobs / job).stat().st_ino and files <= inside for inode, inside in done)
-        assert any(inode == jobs.stat().st_ino and job in inside for inode, inside in done)
-        return create(job, source, *args)
+    def checked(creations: Iterable[Creation]) -> list[Step | OcrError]:
+        done, every = list(synced), list(creations)
+        groups.append(len(every))
+        for job, files in ((one.job, {str(one.source.file), "job.json"}) for one in every):
+            assert {(jobs / job / name).stat().st_ino for name in files} <= {inode for inode, _ in done}
+            assert any(inode == (jobs / job).stat().st_ino and files <= inside for inode, inside in done)
+            assert any(inode == jobs.stat().st_ino and job in inside for inode, inside in done)
+        return create_all(every)
 
-    monkeypatch.setattr(client.ledger, "create", checked)
+    monkeypatch.setattr(client.ledger, "create_all", checked)
     for number, one in enumerate(client.submit_many(f"{n}".encode() for n in range(20))):
         assert one.error is None
         assert one.job is not None
         assert one.job.status().state == "queued"
         assert client.ledger.job(one.job.id).source.bytes == len(str(number))
     assert len(spooled(client)) == 20
+    assert sum(groups) == 20
+
+
+def request(source: AnySource, **parameters: Unpack[Parameters]) -> Request:
+    return Request(job_id(parameters.get("key")), source, parameters)
+
+
+def submit_group(client: Client, requests: list[Request]) -> list[Exception | None]:
+    return Group(client, lambda _: client.check_room()).submit(requests)
+
+
+def test_refused_documents_of_a_group_leave_nothing_and_the_others_are_jobs(client: Client, redis: Redis) -> None:
+    known = client.submit(b"known", key="known")
+    redis.delete("documents\x06\x166")
+    requests = [
+        request(b"first"), request(b""), request(b"x", dpi=1), request(b"known", key="known"),
+        request(b"other", key="known"), request(b"one", key="twice"), request(b"two", key="twice"), request(b"last"),
+    ]  # fmt: skip
+    errors = submit_group(client, requests)
+    refused = [None, DocumentError, InvalidOptions, None, InvalidOptions, None, InvalidOptions, None]
+    assert [error and type(error) for error in errors] == refused
+    made = [requests[n].job for n in (0, 5, 7)]
+    assert sorted(spooled(client)) == sorted([*made, known.id])
+    assert sorted(client.ledger.jobs()) == sorted([*made, known.id])
+    sent = [json.loads(raw)["headers"]["id"] for raw in redis.lrange("documents\x06\x166", 0, -1)]
+    assert sent == made[::-1]  # one message each
+    note = client.spool.read_json(made[1], "job.json")
+    assert note["source"] == client.ledger.job(made[1]).source.to_json()  # the first document of that key
+
+
+def test_a_spool_that_fails_within_a_group_stops_the_documents_after_it(client: Client) -> None:
+    requests = [request(b"0"), request(b"1"), request(b"2")]
+    client.spool.prepare()
+    jobs = Path(client.settings.spool) / "jobs"
+    jobs.mkdir(exist_ok=True)
+    (jobs / requests[1].job).write_bytes(b"not a folder")
+    first, second, third = submit_group(client, requests)
+    assert first is None
+    assert isinstance(second, StorageError)
+    assert third is second
+    assert client.ledger.jobs() == [requests[0].job]
+
+
+def test_a_group_whose_names_cannot_be_synced_leaves_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = Path(client.settings.spool) / "jobs"
+    fsync = os.fsync
+
+    def fail(number: int) -> None:
+        if os.fstat(number).st_ino == jobs.stat().st_ino:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    errors = submit_group(client, [request(b"0"), request(b""), request(b"2")])
+    assert [type(error) for error in errors] == [StorageError, DocumentError, StorageError]
+    assert (spooled(client), client.ledger.jobs()) == ([], [])
 
 
 def test_documents_that_are_submitted_at_a_time_stay_below_the_limit_of_the_queue(client: Client) -> None:

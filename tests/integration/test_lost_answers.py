@@ -15,7 +15,8 @@ from redis import Redis
 
 from ocrqueue import names
 from ocrqueue.client import Client
-from ocrqueue.client.submission import job_id
+from ocrqueue.client.submission import Request, job_id
+from ocrqueue.client.submission.group import Group
 from ocrqueue.errors import InvalidOptions, QueueFull, QueueUnavailable, Unconfirmed
 from ocrqueue.ledger import Ledger, scripts
 from ocrqueue.settings import Shared
@@ -166,7 +167,7 @@ STEPS = {
     "after the document is stored": ("ocrqueue.storage.spool", "Spool.put_source", 1),
     "after the password is stored": ("ocrqueue.storage.spool", "Spool.put_password", 1),
     "after job.json is stored": ("ocrqueue.storage.spool", "Spool.write_json", 1),
-    "after the record is created": ("ocrqueue.ledger", "Ledger.create", 1),
+    "after the record is created": ("ocrqueue.ledger", "Ledger.create_all", 1),
     "after the message is sent": ("ocrqueue.client.client", "Client.send", 1),
 }
 PROGRAM = """
@@ -208,6 +209,85 @@ def test_a_client_that_is_killed_leaves_a_job_with_its_bytes_or_nothing(
     assert client.submit(b"abc", key=KEY, password="p").id == job
     assert client.ledger.jobs() == [job]
     assert_alive(client, job)
+
+
+GROUP = """
+import os, signal, sys
+from ocrqueue.client.default import default_client
+from ocrqueue.client.submission import Request, job_id
+from ocrqueue.client.submission.group import Group
+from ocrqueue.ledger import Ledger
+from ocrqueue.storage.spool import Spool
+owner, method, left = {"notes": (Spool, "write_json", 2), "records": (Ledger, "create_all", 1)}[sys.argv[1]]
+original = getattr(owner, method)
+def step(*args, **more):
+    global left
+    answer = original(*args, **more)
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+setattr(owner, method, step)
+keys = [f"key {n}" for n in range(3)]
+Group(default_client(), lambda _: None).submit([Request(job_id(key), b"abc", {"key": key}) for key in keys])
+"""
+
+
+@pytest.mark.parametrize(("at", "count"), [("notes", 2), ("records", 3)])
+def test_a_client_that_is_killed_within_a_group_leaves_whole_jobs(
+    client: Client, redis: Redis, redis_server: Path, at: str, count: int
+) -> None:
+    """Killed after the second job.json, or after the records: each document is a job that is read, or has left none."""
+    env = {
+        **os.environ,
+        "REDIS_URL": f"unix://{redis_server}?db=0",
+        "OCR_DATA_DIR": str(client.settings.data_dir),
+        "PYTHONPATH": str(PROJECT),
+    }
+    run = subprocess.run([sys.executable, "-c", GROUP, at], env=env, capture_output=True, text=True, timeout=60)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    assert redis.llen(DOCUMENTS) == 0
+    assert len(client.ledger.jobs()) == (0 if at == "notes" else 3)
+    take_up(client)
+    jobs = [job_id(f"key {n}") for n in range(3)]
+    assert sorted(client.ledger.jobs()) == sorted(jobs[:count])
+    for n, job in enumerate(jobs):
+        assert client.submit(b"abc", key=f"key {n}").id == job
+        assert_alive(client, job)
+
+
+@pytest.mark.parametrize("verdict", ["request", "reply"])
+@pytest.mark.parametrize("times", [1, 100])
+def test_lost_answers_about_a_group_lose_and_repeat_no_job(
+    client: Client, relay: Relay, redis: Redis, verdict: Verdict, times: int
+) -> None:
+    relay.rule = Cut(verdict, times)
+    far = through(relay, client)
+    requests = [Request(job_id(None), b"abc", {}) for _ in range(3)]
+    errors = Group(far, lambda _: None).submit(requests)
+    far.redis.close()
+    jobs = [request.job for request in requests]
+    if times == 1:
+        assert errors == [None] * 3
+        assert redis.llen(DOCUMENTS) == 3
+    else:
+        assert [isinstance(error, Unconfirmed) and error.job for error in errors] == jobs
+        take_up(client)
+    assert sorted(client.ledger.jobs()) == sorted(jobs)
+    for job in jobs:
+        assert_alive(client, job)
+
+
+def test_a_group_that_redis_refuses_leaves_no_jobs(client: Client, redis: Redis) -> None:
+    requests = [Request(job_id(None), b"abc", {}) for _ in range(2)]
+    redis.config_set("maxmemory", 1)
+    try:
+        errors = Group(client, lambda _: None).submit(requests)
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert [type(error) for error in errors] == [QueueFull] * 2
+    take_up(client)
+    assert client.ledger.jobs() == list(client.spool.jobs()) == []
 
 
 def test_a_key_whose_bytes_are_gone_stores_them_again(client: Client) -> None:

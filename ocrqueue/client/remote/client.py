@@ -18,7 +18,7 @@ from ocrqueue.client.remote.job import RemoteJob
 from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.client.status import DeadPage, JobStatus
 from ocrqueue.client.submission import AnySource, Parameters
-from ocrqueue.client.submission.many import Document, Submissions
+from ocrqueue.client.submission.many import Document, Submissions, one_by_one
 from ocrqueue.errors import InvalidOptions, OcrError, UnknownJob
 from ocrqueue.states import JobState
 
@@ -62,7 +62,11 @@ class RemoteClient(Follower):
     ) -> Submissions[RemoteJob]:
         """Submit many documents; see `ocrqueue.client.submit_many`."""
         _options(parameters)
-        return Submissions(lambda job, source, given: self.submit_as(job, source, **given), sources, parameters)
+
+        def submit(job: str, source: AnySource, given: Parameters) -> RemoteJob:
+            return self.submit_as(job, source, **given)
+
+        return Submissions(one_by_one(submit), sources, parameters)
 
     def job(self, job: str) -> RemoteJob:
         """Return a handle on the job with this id, without asking for it. Raises UnknownJob if it is not a UUID."""

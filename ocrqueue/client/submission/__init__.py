@@ -64,6 +64,15 @@ class Parameters(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """A document that is to be submitted as the job with this id."""
+
+    job: str
+    source: AnySource
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """The parameters of a submission, checked."""
 

@@ -2,22 +2,25 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from os import PathLike
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, TypeVar, Unpack, cast
 
-from ocrqueue.client.submission import AnySource, Parameters, Received, is_url, job_id
+from ocrqueue.client.submission import AnySource, Parameters, Received, Request, is_url, job_id
 from ocrqueue.errors import InvalidOptions, QueueUnavailable, StorageError, Unconfirmed
 
-AT_ONCE = 8  # documents that are under way at most; more are no faster
+AT_ONCE = 8  # documents, or groups of them, that are under way at most; more are no faster
+_HELD = 64 << 20  # bytes in memory of the documents under way, above which no more than AT_ONCE are
 _CLOSING = 5.0  # seconds for those under way to arrive after Ctrl-C
 _OWN = ("key", "name")  # parameters that two documents never share
 J = TypeVar("J", covariant=True)  # noqa: PLC0105 -- a job
+T = TypeVar("T")
+_Task = tuple[Callable[[Sequence[T]], None], T]
 
 
 class Document:
@@ -37,6 +40,23 @@ class Submission(Generic[J]):
     error: Exception | None  # what `submit` raised, or None
 
 
+def one_by_one(
+    submit: Callable[[str, AnySource, Parameters], J],
+) -> Callable[[Sequence[Request]], list[J | Exception]]:
+    """A function for `Submissions` that submits each document of a group with `submit(id, source, parameters)`."""
+
+    def submit_all(requests: Sequence[Request]) -> list[J | Exception]:
+        found: list[J | Exception] = []
+        for one in requests:
+            try:
+                found.append(submit(one.job, one.source, one.parameters))
+            except Exception as e:  # noqa: BLE001 -- the caller gets it
+                found.append(e)
+        return found
+
+    return submit_all
+
+
 @dataclass(slots=True)
 class _Begun(Generic[J]):
     """A document that is under way."""
@@ -50,7 +70,7 @@ class _Begun(Generic[J]):
 class Submissions(Iterator[Submission[J]]):
     """Submits documents while it is iterated, and yields what became of each, in their order.
 
-    Each is stored and recorded as `submit` does it, and yielded only then. At most `AT_ONCE` sources are taken before
+    Each is stored and recorded as `submit` does it, and yielded only then. At most `at_once()` sources are taken before
     the first of them is yielded. Streams, pipes and devices are read by the thread that iterates. Once the queue or the
     spool has refused a document, the rest is not tried and has the same error. What `sources` itself raises is raised
     after the documents before it.
@@ -61,13 +81,14 @@ class Submissions(Iterator[Submission[J]]):
 
     def __init__(
         self,
-        submit: Callable[[str, AnySource, Parameters], J],
+        submit: Callable[[Sequence[Request]], Sequence[J | Exception]],
         sources: Iterable[AnySource | Document],
         parameters: Parameters,
         at_once: Callable[[], int] = lambda: AT_ONCE,
         find: Callable[[str], J | None] = lambda _: None,
+        together: int = 1,
     ) -> None:
-        """`submit(id, source, parameters)` submits one document.
+        """`submit(requests)` submits at most `together` documents; for each it returns its job or its error.
 
         `at_once()` is the number of documents that may be under way now. `find(id)` is the job that an interrupted
         submission has left, or None. Raises InvalidOptions.
@@ -78,7 +99,7 @@ class Submissions(Iterator[Submission[J]]):
         self._sources = iter(sources)
         self._parameters = parameters
         self._begun: deque[_Begun[J]] = deque()
-        self._threads = _Threads()
+        self._threads: _Threads[_Begun[J]] = _Threads(together)
         self._refusal: Exception | None = None  # of the queue: further documents are not tried
         self._broken: Exception | None = None  # what `sources` raised
 
@@ -114,7 +135,7 @@ class Submissions(Iterator[Submission[J]]):
 
     def _begin(self) -> None:
         """Begin as many documents as may be under way."""
-        while len(self._begun) < self._at_once():
+        while len(self._begun) < self._at_once() and (len(self._begun) < AT_ONCE or self._held() < _HELD):
             try:
                 given = next(self._sources)
             except StopIteration:
@@ -127,56 +148,82 @@ class Submissions(Iterator[Submission[J]]):
             one: _Begun[J] = _Begun(document.source, parameters)
             self._begun.append(one)
             if _may_block(document.source):
-                self._run(one)
+                self._run([one])
             else:
-                self._threads.run(partial(self._run, one))
+                self._threads.run(self._run, one)
 
-    def _run(self, one: _Begun[J]) -> None:
-        future = one.future  # `close` may give it another
-        if not future.set_running_or_notify_cancel():
-            return
-        if self._refusal:
-            future.set_exception(self._refusal)
+    def _held(self) -> int:
+        """Length of the documents under way that their sources hold in memory, in bytes."""
+        sources = (one.source for one in self._begun)
+        return sum(memoryview(s).nbytes for s in sources if isinstance(s, bytes | bytearray | memoryview))
+
+    def _run(self, group: "Sequence[_Begun[J]]") -> None:
+        tried = []
+        for one in group:
+            future = one.future  # `close` may give it another
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                if self._refusal:
+                    raise self._refusal
+                one.job = job_id(one.parameters.get("key"))
+            except Exception as e:  # noqa: BLE001 -- the caller gets it
+                future.set_exception(e)
+            else:
+                tried.append((Request(one.job, one.source, one.parameters), future))
+        if not tried:
             return
         try:
-            one.job = job_id(one.parameters.get("key"))
-            job = self._submit(one.job, one.source, one.parameters)
-        except Exception as e:  # noqa: BLE001 -- the caller gets it
-            if isinstance(e, Unconfirmed):  # it names its own job
-                self._refusal = QueueUnavailable("it was not tried: Redis did not answer for a document before it")
-            elif isinstance(e, QueueUnavailable | StorageError):
-                self._refusal = e
-            future.set_exception(e)
+            answers = self._submit([request for request, _ in tried])
         except BaseException as e:  # Ctrl-C while the caller's thread reads a stream: `close` must not wait for it
-            future.set_exception(e)
+            for _, future in tried:
+                future.set_exception(e)
             raise
-        else:
-            future.set_result(job)
+        for (_, future), answer in zip(tried, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._note_refusal(answer)
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def _note_refusal(self, error: Exception) -> None:
+        if isinstance(error, Unconfirmed):  # it names its own job
+            self._refusal = QueueUnavailable("it was not tried: Redis did not answer for a document before it")
+        elif isinstance(error, QueueUnavailable | StorageError):
+            self._refusal = error
 
 
-class _Threads:
+class _Threads(Generic[T]):
     """Threads that end with this object. They do not keep the process alive, unlike those of `concurrent.futures`."""
 
-    def __init__(self) -> None:
-        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+    def __init__(self, together: int) -> None:
+        self._together = together
+        self._tasks: SimpleQueue[_Task[T] | None] = SimpleQueue()
         self._count = 0
 
-    def run(self, task: Callable[[], None]) -> None:
-        """Run a task in one of at most `AT_ONCE` threads."""
-        self._tasks.put(task)
+    def run(self, work: Callable[[Sequence[T]], None], item: T) -> None:
+        """Let one of at most `AT_ONCE` threads work on this item, and on up to `together` that wait, all at once."""
+        self._tasks.put((work, item))
         if self._count < AT_ONCE:
             self._count += 1
-            Thread(target=_work, args=(self._tasks,), daemon=True).start()
+            Thread(target=_work, args=(self._tasks, self._together), daemon=True).start()
 
     def __del__(self) -> None:
         for _ in range(self._count):
             self._tasks.put(None)
 
 
-def _work(tasks: "SimpleQueue[Callable[[], None] | None]") -> None:
+def _work(tasks: "SimpleQueue[_Task[T] | None]", together: int) -> None:
     while (task := tasks.get()) is not None:
-        task()
-        del task  # it holds the object whose end ends this thread
+        work, items = task[0], [task[1]]
+        with suppress(Empty):
+            while len(items) < together:
+                if (task := tasks.get_nowait()) is None:
+                    tasks.put(None)
+                    break
+                items.append(task[1])
+        work(items)
+        del task, work, items  # they hold the object whose end ends this thread
 
 
 def _may_block(source: AnySource) -> bool:

@@ -14,7 +14,7 @@ from redis.lock import Lock
 from ocrqueue import names
 from ocrqueue.client import JobStatus, submission
 from ocrqueue.client.submission import AnySource, Parameters, Received
-from ocrqueue.client.submission.many import Document, Submissions
+from ocrqueue.client.submission.many import Document, Submissions, one_by_one
 from ocrqueue.errors import OcrError, QueueUnavailable, Unconfirmed
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.web.intake.admission import admit, check_share
@@ -92,7 +92,7 @@ async def submit_many(
     # where a key may have so many open pages, each document is counted before the next is looked at
     at_once = service.client.at_once if caller.open_pages is None else lambda: 1
     found: list[Taken | OcrError] = []
-    for one in await run_sync(list, Submissions(submit_one, documents, parameters, at_once)):
+    for one in await run_sync(list, Submissions(one_by_one(submit_one), documents, parameters, at_once)):
         answer = one.job or one.error
         if not isinstance(answer, Taken | OcrError):
             raise answer or AssertionError("neither a job nor an error")
