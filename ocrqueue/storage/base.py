@@ -155,12 +155,12 @@ class _File(io.FileIO):
             fail(self.path, error)
 
 
-def _temporary(folder: Path | None, path: str) -> tuple[Path, BinaryIO]:
+def _temporary(folder: str | None, path: str) -> tuple[str, BinaryIO]:
     """A new private file in `folder`, and a buffered writer for it. `path` is for error messages."""
     number, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=folder)
     raw = _File(number, "wb")
     raw.path = path
-    return Path(name), cast("BinaryIO", io.BufferedWriter(raw, 1 << 18))
+    return name, cast("BinaryIO", io.BufferedWriter(raw, 1 << 18))
 
 
 @contextmanager
@@ -194,8 +194,8 @@ def unnamed(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 
 @contextmanager
-def drafted(folder: Path | None, shown: str, name: str, commit: Callable[[Path, Draft], None]) -> Iterator[Draft]:
-    """Write to a temporary file in `folder`, then `commit` it. The temporary file is always removed.
+def drafted(folder: str | None, shown: str, name: str, commit: Callable[[str, Draft], None]) -> Iterator[Draft]:
+    """Write to a temporary file in `folder`, then `commit` its path. The temporary file is always removed.
 
     `shown` is the folder in error messages. Raises StorageError.
     """
@@ -215,4 +215,4 @@ def drafted(folder: Path | None, shown: str, name: str, commit: Callable[[Path, 
         with suppress(StorageError, OSError, ValueError):
             file.close()
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            os.unlink(temporary)  # noqa: PTH108 -- as a rule it is not there any more

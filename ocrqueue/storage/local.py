@@ -14,7 +14,7 @@ from ocrqueue.process.disk import sync_folder
 from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, one_by_one
 
 # The folders whose new names wait for the end of the block `LocalStorage.together`; None outside of one.
-_waiting: ContextVar[dict[Path, None] | None] = ContextVar("waiting", default=None)
+_waiting: ContextVar[dict[str, None] | None] = ContextVar("waiting", default=None)
 
 
 class LocalStorage:
@@ -30,7 +30,7 @@ class LocalStorage:
         """Create the root and the folders above it if they do not exist."""
         try:
             self.root.parent.mkdir(parents=True, exist_ok=True)
-            self._mkdir(self.root)
+            self._mkdir(self.url)
         except OSError as error:
             fail(self.url, error)
 
@@ -45,18 +45,18 @@ class LocalStorage:
     def writing(self, folder: str, name: str, create: bool, durable: bool = True) -> Iterator[Draft]:
         """Write a new file in `folder`: its bytes, then its name, then the names of new folders reach the disk."""
         shown = folder or self.url
-        made = self._make(folder, create)
+        made, there = self._make(folder, create), self._at(folder)
 
-        def commit(temporary: Path, draft: Draft) -> None:
+        def commit(temporary: str, draft: Draft) -> None:
             self._own(draft.file.fileno(), self._file_mode)
             if durable:
                 os.fsync(draft.file.fileno())
-            temporary.replace(self.root / folder / draft.name)
+            os.replace(temporary, f"{there}/{draft.name}")  # noqa: PTH105 -- many small files: paths as text
             if durable:
-                _sync(self.root / folder, *made)
+                _sync(there, *made)
 
         try:
-            with drafted(self.root / folder, shown, name, commit) as draft:
+            with drafted(there, shown, name, commit) as draft:
                 yield draft
         except BaseException:
             if create:
@@ -67,7 +67,7 @@ class LocalStorage:
     @contextmanager
     def together(self) -> Iterator[None]:
         """Names of files that are written in the block reach the disk at its end, which syncs each folder once."""
-        folders: dict[Path, None] = {}
+        folders: dict[str, None] = {}
         before = _waiting.set(folders)
         try:
             yield
@@ -86,7 +86,7 @@ class LocalStorage:
                 self._own(content.fileno(), self._file_mode)
                 os.fsync(content.fileno())
             file.replace(self.root / folder / name)
-            _sync(self.root / folder, *made)
+            _sync(self._at(folder), *made)
         except OSError as error:
             with suppress(OSError):
                 (self.root / folder).rmdir()  # fails if it is not empty
@@ -194,35 +194,45 @@ class LocalStorage:
         if not self.root.is_dir():
             raise StorageError(f"the spool {self.url} is not there: mount or create it, or set OCR_SPOOL_URL")
 
-    def _make(self, folder: str, create: bool) -> list[Path]:
+    def _at(self, folder: str) -> str:
+        """The path of a folder on this machine."""
+        return f"{self.url}/{folder}" if folder else self.url
+
+    def _make(self, folder: str, create: bool) -> list[str]:
         """Create a folder below the root. Returns the folders that have a new entry.
 
         Without `create` only a folder in a job's folder is created, so that a dropped job's folder stays removed.
         """
-        self._there()
-        parts = [p for p in reversed(Path(folder).parents) if p != Path()] + [Path(folder)] if folder else []
-        paths = [self.root / part for part in (parts if create else parts[2:])]
+        parts = folder.split("/") if folder else []
+        first = 1 if create else 3  # the number of parts of the first path that may be created
+        if len(parts) < first:
+            self._there()
+            return []
         try:
-            return [path.parent for path in paths if self._mkdir(path)]
+            with suppress(FileNotFoundError):  # as a rule the folder above exists
+                return [self._at("/".join(parts[:-1]))] if self._mkdir(self._at(folder)) else []
+            self._there()
+            above = (parts[:n] for n in range(first, len(parts) + 1))
+            return [self._at("/".join(path[:-1])) for path in above if self._mkdir(self._at("/".join(path)))]
         except OSError as error:
             fail(folder, error)
 
-    def _mkdir(self, folder: Path) -> bool:
+    def _mkdir(self, folder: str) -> bool:
         """Create a folder. Returns False if it exists."""
         try:
-            folder.mkdir(mode=0o700)
+            os.mkdir(folder, 0o700)  # noqa: PTH102 -- as above
         except FileExistsError:
             return False
         self._own(folder, self._folder_mode)
         return True
 
-    def _own(self, file: Path | int, mode: int) -> None:
+    def _own(self, file: str | int, mode: int) -> None:
         if self._gid is not None:
             os.chown(file, -1, self._gid)
         os.chmod(file, mode)  # noqa: PTH101 -- `file` may be a descriptor
 
 
-def _sync(*folders: Path) -> None:
+def _sync(*folders: str) -> None:
     """Write the names in these folders to the disk, now or at the end of the block `together`. Raises OSError."""
     waiting = _waiting.get()
     if waiting is not None:

@@ -46,9 +46,9 @@ class ObjectStorage:
         There are no folders to create, and every object is durable.
         """
 
-        def commit(temporary: Path, draft: Draft) -> None:
+        def commit(temporary: str, draft: Draft) -> None:
             with self._errors(f"{folder}/{draft.name}") as (fs, root):
-                fs.put_file(str(temporary), f"{root}/{folder}/{draft.name}")
+                fs.put_file(temporary, f"{root}/{folder}/{draft.name}")
 
         with drafted(None, folder, name, commit) as draft:
             yield draft
