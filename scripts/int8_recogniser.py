@@ -155,19 +155,19 @@ def main() -> None:
         ignored_scope=nncf.IgnoredScope(types=["MatMul"], validate=False),
     )
     set_back(network, body_of(model_in(weights()["Rec"])))
-    write(network)
+    write(network, INT8["Rec"])
 
 
-def write(network: Any) -> None:
-    """Write the network into its archive."""
+def write(network: Any, file: Path) -> None:
+    """Write a network into its archive."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        zipfile.ZipFile(INT8, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out,
     ):
-        openvino.save_model(network, Path(folder) / "recogniser.xml", compress_to_fp16=False)
-        for name in ("recogniser.xml", "recogniser.bin"):
+        openvino.save_model(network, Path(folder) / f"{file.stem}.xml", compress_to_fp16=False)
+        for name in (f"{file.stem}.xml", f"{file.stem}.bin"):
             out.writestr(zipfile.ZipInfo(name), (Path(folder) / name).read_bytes(), zipfile.ZIP_DEFLATED)
-    print(INT8, INT8.stat().st_size, hashlib.sha256(INT8.read_bytes()).hexdigest())
+    print(file, file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 if __name__ == "__main__":

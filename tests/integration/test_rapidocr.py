@@ -303,7 +303,9 @@ def test_int8_reads_as_f32_does_and_a_poor_page_is_read_in_f32() -> None:
     for engine in (quick, exact):
         engine.load(engine.default_model())
     assert quick._reader is not None
+    assert exact._reader is not None
     assert quick._reader.precision == "int8"
+    exact._reader._detector = quick._reader._detector  # the same boxes
     recogniser = quick._reader._recogniser
     assert isinstance(recogniser, Split)
     recogniser._body = body = Counted(recogniser._body)

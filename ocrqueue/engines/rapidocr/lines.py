@@ -19,7 +19,7 @@ from ocrqueue.engines.rapidocr.boxes import BoxFinder
 from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, OnnxRuntime, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
-from ocrqueue.engines.rapidocr.weights import Precision
+from ocrqueue.engines.rapidocr.weights import Precision, int8_of
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
 from ocrqueue.geometry import Quad
 from ocrqueue.pages import Line, PageText
@@ -67,7 +67,8 @@ class PageReader:
     ) -> None:
         cv2.setNumThreads(1)
         self._settings = s = settings
-        self._detector: Network = detector(files["Det"], backend, rounds=precision == "default")
+        quick = int8_of("Det", files["Det"]) if precision == "int8" and backend is not OnnxRuntime else None
+        self._detector: Network = detector(quick or files["Det"], backend, rounds=precision == "default")
         self._file = files["Rec"]
         self._recogniser: Recogniser = load(self._file, backend, precision)
         self._padded_width = fine_width if backend is OnnxRuntime else padded_width

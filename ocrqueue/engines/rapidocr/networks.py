@@ -51,7 +51,7 @@ class OpenVino:
         """
         self._core = core = _core()
         if isinstance(model, Path):
-            model = core.read_model(str(model))
+            model = model_in(model)
         settings: dict[str, Any] = {
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,

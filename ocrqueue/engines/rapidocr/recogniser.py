@@ -168,7 +168,7 @@ def load(file: Path, backend: type[OpenVino] | type[OnnxRuntime], precision: Pre
         return Whole(OpenVino(model, rounds=rounds), characters)
     product, weights = layer
     body, rest = _parts(model, product)
-    quick = int8_of(file) if precision == "int8" else None
+    quick = int8_of("Rec", file) if precision == "int8" else None
     if quick:
         return Split(OpenVino(model_in(quick), _KEPT, rounds=False), Head(weights), weights, characters, "int8")
     return Split(OpenVino(body, rounds=rounds), OpenVino(rest, rounds=rounds), weights, characters)

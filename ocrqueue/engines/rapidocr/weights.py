@@ -12,11 +12,23 @@ Precision = Literal["default", "int8", "f32"]  # "default" is what OpenVINO choo
 # Part: (its name in RapidOCR's list of models, the model's name there).
 _MODELS = {"Det": ("det", "multi_PP-OCRv6_det_small"), "Rec": ("rec", "multi_PP-OCRv6_rec_small")}
 
-
-# The recogniser in int8, without its last layer: `scripts/int8_recogniser.py` made it, of the file with the first hash.
-INT8 = Path(__file__).parent / "int8" / "recogniser.zip"
-_INT8_OF = "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"
-_INT8_SHA256 = "c2282d9bcd098ea6fec48befdef7a6452712c9ac9edc3b672a20b01826b7f5cf"
+# The same networks in int8, which `scripts/int8_detector.py` and `scripts/int8_recogniser.py` made; the recogniser is
+# without its last layer.
+INT8 = {
+    "Det": Path(__file__).parent / "int8" / "detector.zip",
+    "Rec": Path(__file__).parent / "int8" / "recogniser.zip",
+}
+# Part: (hash of the file of which it was made, its own hash).
+_INT8_HASHES = {
+    "Det": (
+        "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+        "cd3cd760c36b453e1c1d72c54a947c5534da1d2be560cf1f948523832cbec8b1",
+    ),
+    "Rec": (
+        "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+        "c2282d9bcd098ea6fec48befdef7a6452712c9ac9edc3b672a20b01826b7f5cf",
+    ),
+}
 # The package is on no index from which pip could fetch it again by its name.
 _OURS = "install OCR Queue again from where it came, in a checkout with `git restore ocrqueue` and `make setup`"
 
@@ -54,16 +66,17 @@ def check(file: Path, sha256: str, advice: str = "pip install --force-reinstall 
         raise broken(f"its file {file.name} is damaged", advice)
 
 
-def int8_of(recogniser: Path) -> Path | None:
-    """The recogniser in int8, checked against its hash. None if it was not made of this file, but of another version.
+def int8_of(part: str, original: Path) -> Path | None:
+    """A part in int8, checked against its hash. None if it was not made of this file, but of another version.
 
     Raises ModelUnavailable if it is missing or damaged.
     """
-    with recogniser.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != _INT8_OF:
+    made_of, sha256 = _INT8_HASHES[part]
+    with original.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != made_of:
             return None
-    check(INT8, _INT8_SHA256, _OURS)
-    return INT8
+    check(INT8[part], sha256, _OURS)
+    return INT8[part]
 
 
 def precision() -> Precision:

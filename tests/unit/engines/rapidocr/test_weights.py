@@ -1,9 +1,10 @@
-"""The network in int8: which processor reads with it, of which file it was made, and damage."""
+"""The networks in int8: which processor reads with it, of which files they were made, and damage."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.engines.rapidocr import weights
@@ -34,29 +35,45 @@ def test_the_precision_is_part_of_the_fingerprint() -> None:
     assert RapidOcr("int8").fingerprint() != RapidOcr("f32").fingerprint()
 
 
-def test_the_network_in_int8_is_only_used_for_the_file_it_was_made_of(tmp_path: Path) -> None:
-    assert weights.int8_of(weights.weights()["Rec"]) == weights.INT8
-    other = tmp_path / "rec.onnx"
+@pytest.mark.parametrize("part", ["Det", "Rec"])
+def test_a_network_in_int8_is_only_used_for_the_file_it_was_made_of(part: str, tmp_path: Path) -> None:
+    assert weights.int8_of(part, weights.weights()[part]) == weights.INT8[part]
+    other = tmp_path / "other.onnx"
     other.write_bytes(b"another version")
-    assert weights.int8_of(other) is None
+    assert weights.int8_of(part, other) is None
 
 
-def test_a_damaged_network_in_int8_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    damaged = tmp_path / "recogniser.zip"
-    damaged.write_bytes(weights.INT8.read_bytes()[:-1] + b"?")
-    monkeypatch.setattr(weights, "INT8", damaged)
-    with pytest.raises(ModelUnavailable, match=r"recogniser\.zip is damaged: install OCR Queue again") as e:
-        weights.int8_of(weights.weights()["Rec"])
+@pytest.mark.parametrize("part", ["Det", "Rec"])
+def test_a_damaged_network_in_int8_is_an_error(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(weights.INT8[part].read_bytes()[:-1] + b"?")
+    monkeypatch.setitem(weights.INT8, part, damaged)
+    with pytest.raises(ModelUnavailable, match=r"damaged\.zip is damaged: install OCR Queue again") as e:
+        weights.int8_of(part, weights.weights()[part])
     assert e.value.code == "model_broken"
 
 
-def test_the_network_in_int8_finds_nearly_the_features_of_the_original() -> None:
+def test_the_recogniser_in_int8_finds_nearly_the_features_of_the_original() -> None:
     exact = OpenVino(body_of(model_in(weights.weights()["Rec"])), rounds=False)
-    quick = OpenVino(model_in(weights.INT8), rounds=False)
-    image = Image.new("RGB", (320, 48), "white")
-    ImageDraw.Draw(image).text((8, 4), "Invoice 4711 of May", fill="black", font=ImageFont.load_default(32))
-    line = network_input(np.asarray(image))[None]
+    quick = OpenVino(model_in(weights.INT8["Rec"]), rounds=False)
+    line = drawn(320, 48)
     expected, found = exact(line)[0], quick(line)[0]
     assert found.shape == expected.shape == (40, 120)
     angles = (expected * found).sum(axis=1) / np.linalg.norm(expected, axis=1) / np.linalg.norm(found, axis=1)
     assert np.median(angles) > 0.95
+
+
+def test_the_detector_in_int8_takes_nearly_the_same_pixels_for_text() -> None:
+    exact = OpenVino(weights.weights()["Det"], rounds=False)
+    quick = OpenVino(weights.INT8["Det"], rounds=False)
+    page = drawn(384, 128)
+    expected, found = exact(page)[0, 0] > 0.3, quick(page)[0, 0] > 0.3
+    assert expected.any()
+    assert (expected & found).sum() > 0.95 * (expected | found).sum()
+
+
+def drawn(width: int, height: int) -> NDArray[np.float32]:
+    """An image with a line of text in its upper part, as the networks are shown it."""
+    image = Image.new("RGB", (width, height), "white")
+    ImageDraw.Draw(image).text((8, 4), "Invoice 4711 of May", fill="black", font=ImageFont.load_default(32))
+    return network_input(np.asarray(image))[None]
