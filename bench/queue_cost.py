@@ -13,7 +13,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
@@ -43,6 +43,7 @@ class Run:
     no_op: float = 0  # CPU of a Celery task that does nothing: sender, Redis, worker
     pairs: float = 0  # small files a second, each synced with its folder
     many: float = 0  # submissions a second, by one client with `submit_many`
+    many_cpu: dict[str, float] = field(default_factory=dict)  # of client and Redis until it has submitted, a job
     many_pairs: float = 0  # `pairs` of as many threads as `submit_many` has
 
     @property
@@ -95,20 +96,27 @@ def jobs(stack: Stack, document: Path, count: int, threads: int, processes: Mapp
     return Run(cpu, calls, 1000 * submitting / count, count / seconds)
 
 
-def many(stack: Stack, document: Path, count: int) -> float:
-    """Submissions a second of one client that submits the document so often with `submit_many`."""
+def many(
+    stack: Stack, document: Path, count: int, processes: Mapping[str, psutil.Process]
+) -> tuple[float, dict[str, float]]:
+    """Submissions a second of one client that submits the document so often with `submit_many`, and their CPU.
+
+    That is of the client and of Redis, in milliseconds; Redis also serves the workers meanwhile.
+    """
     client = stack.client()
     client.submit(document)  # connects
     eventually(lambda: not client.ledger.backlog())
-    started = time.monotonic()
+    both = {name: processes[name] for name in ("client", "redis")}
+    before, started = spent(both), time.monotonic()
     found = list(client.submit_many([document] * count))
     seconds = time.monotonic() - started
+    cpu = {name: 1000 * value for name, value in difference(spent(both), before, count).items()}
     submitted = [one.job.id for one in found if one.job]
     assert len(submitted) == count, "a submission was refused"
     for statuses in client.follow(submitted):
         last = statuses
     assert all(status.ok == 1 for status in last.values()), "a job failed"
-    return count / seconds
+    return count / seconds, cpu
 
 
 def no_op(stack: Stack, count: int, redis: psutil.Process, worker: psutil.Process) -> float:
@@ -161,11 +169,12 @@ def measure(document: Path | None, count: int, rounds: int, threads: int) -> lis
             run = jobs(stack, page, count, threads, processes)
             with tempfile.TemporaryDirectory(dir=stack.folder) as folder:
                 disk = pairs(Path(folder), threads)
-            by_many = many(stack, page, count)
+            by_many, many_cpu = many(stack, page, count, processes)
             with tempfile.TemporaryDirectory(dir=stack.folder) as folder:
                 many_disk = pairs(Path(folder), AT_ONCE)
             plain_cost = no_op(stack, count, processes["redis"], psutil.Process(plain.pid))
-            runs.append(replace(run, no_op=plain_cost, pairs=disk, many=by_many, many_pairs=many_disk))
+            measured = replace(run, no_op=plain_cost, pairs=disk, many=by_many, many_cpu=many_cpu)
+            runs.append(replace(measured, many_pairs=many_disk))
     return runs
 
 
@@ -185,6 +194,9 @@ def main() -> None:
     table.show(("round", "submissions/s", "synced files/s", "ratio"), speeds)
     speeds = [(str(i), r.many, r.many_pairs, r.many / r.many_pairs) for i, r in enumerate(runs, 1)]
     table.show(("round", "submit_many/s", f"synced files/s, {AT_ONCE} threads", "ratio"), speeds)
+    costs: list[tuple[str | float, ...]]
+    costs = [(str(i), *(r.many_cpu.get(name, 0.0) for name in ("client", "redis"))) for i, r in enumerate(runs, 1)]
+    table.show(("round", "submit_many: ms CPU of the client", "of Redis"), costs)
     where = list(dict.fromkeys(name for r in runs for name in r.cpu))
     table.show(("process", "ms CPU a job"), [(name, median(r.cpu.get(name, 0.0) for r in runs)) for name in where])
     calls = sorted(runs[-1].commands.items(), key=lambda item: -item[1])

@@ -59,9 +59,9 @@ class Storage(Protocol):
         ...
 
     def together(self) -> AbstractContextManager[None]:
-        """Objects that are written in the block survive a power failure once the block has ended.
+        """Objects that are written in the block are visible, and survive a power failure, once the block has ended.
 
-        That costs less than to write each for itself. They are visible at once. Raises StorageError at the end.
+        That costs less than to write each for itself. Some may be visible before. Raises StorageError at the end.
         """
         ...
 
@@ -195,9 +195,9 @@ def unnamed(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
 
 @contextmanager
 def drafted(folder: str | None, shown: str, name: str, commit: Callable[[str, Draft], None]) -> Iterator[Draft]:
-    """Write to a temporary file in `folder`, then `commit` its path. The temporary file is always removed.
+    """Write to a temporary file in `folder`, then `commit` its path, which takes the file away, or removes it.
 
-    `shown` is the folder in error messages. Raises StorageError.
+    Without a `commit` that succeeds, it is removed here. `shown` is the folder in error messages. Raises StorageError.
     """
     try:
         temporary, file = _temporary(folder, f"{shown}/{name}")
@@ -211,8 +211,10 @@ def drafted(folder: str | None, shown: str, name: str, commit: Callable[[str, Dr
             commit(temporary, draft)
         except OSError as error:
             fail(f"{shown}/{draft.name}", error)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 -- many small files: paths as text
+        raise
     finally:
         with suppress(StorageError, OSError, ValueError):
             file.close()
-        with suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108 -- as a rule it is not there any more

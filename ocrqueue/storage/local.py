@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -13,8 +14,56 @@ from ocrqueue.errors import StorageError
 from ocrqueue.process.disk import sync_folder
 from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, one_by_one
 
-# The folders whose new names wait for the end of the block `LocalStorage.together`; None outside of one.
-_waiting: ContextVar[dict[str, None] | None] = ContextVar("waiting", default=None)
+_MOST = 100  # open files that wait for the end of a block `LocalStorage.together`
+
+
+class _Waiting:
+    """What waits for the end of a block `LocalStorage.together`."""
+
+    def __init__(self) -> None:
+        self._files: deque[tuple[int, str, str]] = deque()  # descriptor, temporary path, final path
+        self._folders: dict[str, None] = {}  # whose new names have not reached the disk
+
+    def add(self, file: int, temporary: str, path: str) -> None:
+        """Let a file wait, of which this is a descriptor. Raises OSError."""
+        self._files.append((os.dup(file), temporary, path))
+        if len(self._files) >= _MOST:
+            self._store_files()
+
+    def add_folders(self, *folders: str) -> None:
+        """Let folders wait."""
+        self._folders.update(dict.fromkeys(folders))
+
+    def store(self, outer: "_Waiting | None") -> None:
+        """The block has ended: sync everything, or let it wait for the end of the block around. Raises OSError."""
+        if outer is not None:
+            outer._files += self._files
+            outer._folders.update(self._folders)
+            return
+        self._store_files()
+        for folder in self._folders:
+            sync_folder(folder)
+
+    def discard(self) -> None:
+        """Remove the files that wait."""
+        for file, temporary, _ in self._files:
+            os.close(file)
+            with suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108 -- many small files: paths as text
+        self._files.clear()
+
+    def _store_files(self) -> None:
+        """Bring the bytes of all files to the disk, one after the other without anything between, then name them."""
+        for file, _, _ in self._files:
+            os.fsync(file)
+        while self._files:
+            file, temporary, path = self._files[0]
+            os.replace(temporary, path)  # noqa: PTH105 -- as above
+            os.close(file)
+            self._files.popleft()
+
+
+_waiting: ContextVar[_Waiting | None] = ContextVar("waiting", default=None)
 
 
 class LocalStorage:
@@ -48,10 +97,14 @@ class LocalStorage:
         made, there = self._make(folder, create), self._at(folder)
 
         def commit(temporary: str, draft: Draft) -> None:
-            self._own(draft.file.fileno(), self._file_mode)
-            if durable:
-                os.fsync(draft.file.fileno())
-            os.replace(temporary, f"{there}/{draft.name}")  # noqa: PTH105 -- many small files: paths as text
+            file, path, waiting = draft.file.fileno(), f"{there}/{draft.name}", _waiting.get()
+            self._own(file, self._file_mode)
+            if durable and waiting is not None:
+                waiting.add(file, temporary, path)
+            else:
+                if durable:
+                    os.fsync(file)
+                os.replace(temporary, path)  # noqa: PTH105 -- as above
             if durable:
                 _sync(there, *made)
 
@@ -66,16 +119,23 @@ class LocalStorage:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Names of files that are written in the block reach the disk at its end, which syncs each folder once."""
-        folders: dict[str, None] = {}
-        before = _waiting.set(folders)
+        """Files that are written in the block are synced and named at its end; each folder is synced once.
+
+        After an error in the block they are removed.
+        """
+        waiting = _Waiting()
+        before = _waiting.set(waiting)
         try:
             yield
+        except BaseException:
+            waiting.discard()
+            raise
         finally:
             _waiting.reset(before)
         try:
-            _sync(*folders)
+            waiting.store(_waiting.get())
         except OSError as error:
+            waiting.discard()
             fail(self.url, error)
 
     def adopt(self, file: Path, folder: str, name: str) -> None:
@@ -236,7 +296,7 @@ def _sync(*folders: str) -> None:
     """Write the names in these folders to the disk, now or at the end of the block `together`. Raises OSError."""
     waiting = _waiting.get()
     if waiting is not None:
-        waiting.update(dict.fromkeys(folders))
+        waiting.add_folders(*folders)
         return
     for folder in folders:
         sync_folder(folder)

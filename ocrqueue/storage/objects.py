@@ -49,6 +49,7 @@ class ObjectStorage:
         def commit(temporary: str, draft: Draft) -> None:
             with self._errors(f"{folder}/{draft.name}") as (fs, root):
                 fs.put_file(temporary, f"{root}/{folder}/{draft.name}")
+            Path(temporary).unlink()
 
         with drafted(None, folder, name, commit) as draft:
             yield draft

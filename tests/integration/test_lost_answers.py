@@ -166,7 +166,7 @@ STEPS = {
     "before the document is stored": ("ocrqueue.storage.spool", "Spool.put_source", 0),
     "after the document is stored": ("ocrqueue.storage.spool", "Spool.put_source", 1),
     "after the password is stored": ("ocrqueue.storage.spool", "Spool.put_password", 1),
-    "after job.json is stored": ("ocrqueue.storage.spool", "Spool.write_json", 1),
+    "after job.json is stored": ("ocrqueue.client.submission.group", "Group._record", 0),
     "after the record is created": ("ocrqueue.ledger", "Ledger.create_all", 1),
     "after the message is sent": ("ocrqueue.client.client", "Client.send", 1),
 }
@@ -217,8 +217,7 @@ from ocrqueue.client.default import default_client
 from ocrqueue.client.submission import Request, job_id
 from ocrqueue.client.submission.group import Group
 from ocrqueue.ledger import Ledger
-from ocrqueue.storage.spool import Spool
-owner, method, left = {"notes": (Spool, "write_json", 2), "records": (Ledger, "create_all", 1)}[sys.argv[1]]
+owner, method, left = {"notes": (os, "replace", 4), "records": (Ledger, "create_all", 1)}[sys.argv[1]]
 original = getattr(owner, method)
 def step(*args, **more):
     global left

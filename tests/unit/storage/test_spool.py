@@ -275,16 +275,41 @@ def test_files_that_are_stored_together_reach_the_disk_with_one_sync_of_each_fol
     local: Spool, synced: list[list[str]]
 ) -> None:
     with local.together():
-        stored = local.put_source(JOB_ID, io.BytesIO(b"x"), limit=1)
-        local.write_json(JOB_ID, JOB, {})
-        assert synced == [[], []]  # each file has its bytes before its name
-    assert synced == [[], [], ["job.json", stored.file], ["jobs"], [JOB_ID]]
+        with local.together():
+            stored = local.put_source(JOB_ID, io.BytesIO(b"x"), limit=1)
+            local.write_json(JOB_ID, JOB, {})
+        assert synced == []
+    assert synced == [[], [], ["job.json", stored.file], ["jobs"], [JOB_ID]]  # the bytes of both before their names
 
     synced.clear()
     with pytest.raises(FileNotFoundError), local.together():
         local.read_page(JOB_ID, 1)
     local.write_json(JOB_ID, "other.json", {})  # as outside of any block
     assert synced == [[], ["job.json", "other.json", stored.file]]
+
+
+def test_files_of_a_block_that_fails_are_removed_and_those_around_it_are_stored(local: Spool, folder: Path) -> None:
+    def fail() -> None:
+        with local.together():
+            local.write_json(JOB_ID, "lost.json", {})
+            raise ValueError("no")
+
+    with local.together():
+        local.write_json(JOB_ID, JOB, {})
+        with pytest.raises(ValueError, match="no"):
+            fail()
+    assert [path.name for path in (folder / "jobs" / JOB_ID).iterdir()] == ["job.json"]
+
+
+def test_many_files_that_are_stored_together_are_not_all_held_open(local: Spool) -> None:
+    local.write_json(JOB_ID, JOB, {})
+    before = len(list(Path("/dev/fd").iterdir()))
+    with local.together():
+        for number in range(1, 231):
+            local.write_page(JOB_ID, number, {})
+            assert len(list(Path("/dev/fd").iterdir())) < before + 100
+    assert local.page_numbers(JOB_ID) == list(range(1, 231))
+    assert len(list(Path("/dev/fd").iterdir())) == before
 
 
 def test_a_folder_that_is_gone_before_it_is_synced_is_an_error(local: Spool) -> None:
