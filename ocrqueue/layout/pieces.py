@@ -72,7 +72,8 @@ def piece_of(line: Line, frame: Frame) -> Piece:
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
     """The rectangle around a quad in coordinates of the layout; (0, 0, 0, 0) without points."""
-    return bounds([frame.place(point) for point in box] or [(0.0, 0.0)])
+    place = frame.place if frame.vertical or frame.angle or frame.leftwards else _bounded
+    return bounds([place(point) for point in box] or [(0.0, 0.0)])
 
 
 def runs_leftwards(lines: Iterable[Line]) -> bool:

@@ -39,19 +39,20 @@ def is_gibberish(text: str) -> bool:
     """Whether a text cannot be the printed text: its characters have no meaning, or stand for other characters."""
     if len(_CID.findall(text)) >= 3:
         return True
-    chars = _counted(_RUN.sub(r"\1", text), str.isspace, wanted=False)
+    every, shorter = Counter(text), _RUN.sub(r"\1", text)
+    chars = _of_kind(every if shorter == text else Counter(shorter), str.isspace, wanted=False)
     if not chars:
         return False
     unmapped = sum(count for c, count in chars.items() if is_unmapped(c))
     if unmapped > _MAX_UNMAPPED * chars.total() or is_numbered(text):
         return True
-    letters = _counted(text, str.isalpha, wanted=True)
+    letters = _of_kind(every, str.isalpha, wanted=True)
     return _is_repeated(letters) or _is_symbols(chars) or _is_shuffled(letters) or _lacks_vowels(text)
 
 
-def _counted(text: str, kind: Callable[[str], bool], *, wanted: bool) -> "Counter[str]":
-    """How often each character occurs that is, or is not, of this kind."""
-    return Counter({c: count for c, count in Counter(text).items() if kind(c) == wanted})
+def _of_kind(chars: "Counter[str]", kind: Callable[[str], bool], *, wanted: bool) -> "Counter[str]":
+    """The counts of the characters that are, or are not, of this kind."""
+    return Counter({c: count for c, count in chars.items() if kind(c) == wanted})
 
 
 def _is_repeated(letters: "Counter[str]") -> bool:
