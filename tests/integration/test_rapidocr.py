@@ -315,11 +315,13 @@ def test_int8_reads_as_f32_does_and_a_poor_page_is_read_in_f32() -> None:
     assert found != expected  # the confidences differ
     assert body.lines >= len(found.lines) == 2 * len(MIXED)
     body.lines = 0
-    quick._reader._settings = replace(ReaderSettings(), exact_below=1.1)
+    quick._reader._settings = replace(ReaderSettings(), exact_below=1.1, exact_gain=-1.0)
     poor = read(quick, page)
     assert body.lines < len(MIXED) + 4  # the widest lines show it; the others are not read in int8
     assert poor.plain == expected.plain
     assert [line.confidence for line in poor.lines] == pytest.approx([line.confidence for line in expected.lines])
+    quick._reader._settings = replace(ReaderSettings(), exact_below=1.1, exact_gain=1.0)
+    assert read(quick, page) == found  # f32 is hardly surer of the widest lines, so all stay in int8
     assert quick._reader.precision == "int8"
     for engine in (quick, exact):
         engine.free_resources()

@@ -51,7 +51,8 @@ class ReaderSettings:
     min_confidence: float = 0.5  # 0 to 1; a line that is read with less is dropped
     turn_below: float = 0.8  # 0 to 1; a line that is read with less may be upside down
     turn_sparse: float = 0.7  # characters per line height of length; a line with less may be upside down (usual: two)
-    exact_below: float = 0.955  # 0 to 1; a page that is read with less in int8 is read again in f32
+    exact_below: float = 0.955  # 0 to 1; a page that is read with less in int8 is read again in f32,
+    exact_gain: float = 0.005  # 0 to 1; if f32 is surer of its widest lines by at least so much
     squeezed: float = 0.94  # smallest share of its width at which a line is shown to the recogniser, to save time
     narrowed: float = 0.85  # the same for a line wider than `narrow_from` and at least `narrow_height` high
     narrow_from: int = 600  # pixels of width at the recogniser's line height
@@ -86,30 +87,11 @@ class PageReader:
         finally:
             self._detector.release()  # its working memory is as large as all other memory of the engine
         try:
-            found = self._readings(pixels, boxes)
-            lines = self._lines(boxes, self._read_exactly(pixels, boxes) if found is None else found)
+            lines = self._lines(boxes, self._readings(pixels, boxes))
             return PageText(lines, unread=_missing(boxes, lines))
         finally:
             if any(map(_is_long, boxes)):
                 self._recogniser.release()  # otherwise it keeps the memory that the longest line needed
-
-    def _is_poor(self, found: Readings) -> bool:
-        """Whether these lines were read in int8 with so low a mean confidence of characters that f32 is needed."""
-        if self._recogniser.precision != "int8":
-            return False
-        kept = [reading for _, reading in found.values() if self._is_kept(reading)]
-        length = sum(len(reading.text) for reading in kept)
-        return sum(len(reading.text) * reading.confidence for reading in kept) < self._settings.exact_below * length
-
-    def _read_exactly(self, pixels: Pixels, boxes: list[QuadArray]) -> Readings:
-        """Read these boxes in f32. The network is loaded for it and freed, because few pages need it."""
-        quick = self._recogniser
-        assert isinstance(quick, Split)
-        self._recogniser = exact(self._file, quick)
-        try:
-            return self._readings(pixels, boxes) or {}
-        finally:
-            self._recogniser = quick
 
     def find(self, pixels: Pixels) -> list[QuadArray]:
         """Find the boxes of lines on a page. The detector sees the part with marks, and large letters smaller."""
@@ -139,21 +121,50 @@ class PageReader:
         wide, high = (min(_MAX_SIDE, max(1, round(side * scale))) for side in (width, height))
         return wide, high
 
-    def _readings(self, pixels: Pixels, boxes: list[QuadArray]) -> Readings | None:
-        """Read these boxes. None as soon as the lines read so far, in int8, are poor.
+    def _readings(self, pixels: Pixels, boxes: list[QuadArray]) -> Readings:
+        """Read these boxes, in int8 if that is the recogniser's precision, and in f32 where that is too poor.
 
         They are read in the order of their width, because the network needs 2 to 4 ms more whenever the width changes.
         The widest are first: they hold most of the text, and soon show how well the page is read.
         """
         quads = {i: reading_quad(corners) for i, corners in enumerate(boxes)}
         order = sorted(quads, key=lambda i: _aspect(quads[i]), reverse=True)
+        groups = [{i: quads[i] for i in order[start : start + _TOGETHER]} for start in range(0, len(order), _TOGETHER)]
         found: Readings = {}
-        for start in range(0, len(order), _TOGETHER):
-            group = order[start : start + _TOGETHER]
-            found |= zip(group, self._read_together(pixels, [quads[i] for i in group]), strict=True)
-            if self._is_poor(found):
-                return None
+        may_be_poor = self._recogniser.precision == "int8"
+        for group in groups:
+            found |= self._read_together(pixels, group)
+            if may_be_poor and self._confidence(found) < self._settings.exact_below:
+                exactly = self._read_exactly(pixels, groups, self._confidence({i: found[i] for i in groups[0]}))
+                if exactly is not None:
+                    return exactly
+                may_be_poor = False
         return found
+
+    def _read_exactly(self, pixels: Pixels, groups: list[dict[int, QuadArray]], confidence: float) -> Readings | None:
+        """Read these boxes in f32; None if it is hardly surer of the first group than int8, with this confidence.
+
+        Letters that the network does not know, such as Greek ones, are as hard in f32. Its network is loaded for one
+        page and freed, because few pages need it.
+        """
+        quick = self._recogniser
+        assert isinstance(quick, Split)
+        self._recogniser = exact(self._file, quick)
+        try:
+            found = self._read_together(pixels, groups[0])
+            if self._confidence(found) < confidence + self._settings.exact_gain:
+                return None
+            for group in groups[1:]:
+                found |= self._read_together(pixels, group)
+            return found
+        finally:
+            self._recogniser = quick
+
+    def _confidence(self, found: Readings) -> float:
+        """The mean confidence of the characters in these readings, 0 to 1; 1 without any."""
+        kept = [reading for _, reading in found.values() if self._is_kept(reading)]
+        length = sum(len(reading.text) for reading in kept)
+        return sum(len(reading.text) * reading.confidence for reading in kept) / length if length else 1.0
 
     def _lines(self, boxes: list[QuadArray], found: Readings) -> list[Line]:
         """The readings that contain text, in the order of the boxes."""
@@ -169,10 +180,11 @@ class PageReader:
         """Whether a reading contains text, and is not dropped for its confidence."""
         return bool(reading.text.strip()) and reading.confidence >= self._settings.min_confidence
 
-    def _read_together(self, pixels: Pixels, quads: list[QuadArray]) -> list[tuple[QuadArray, LineReading]]:
+    def _read_together(self, pixels: Pixels, quads: dict[int, QuadArray]) -> Readings:
         """Read the lines in these quads; upside down where that is better. Returns each with its quad as read."""
-        found = list(zip(quads, self._recognise(cut(pixels, quad) for quad in quads), strict=True))
-        doubtful = [i for i, (_, reading) in enumerate(found) if self._is_doubtful(reading)]
+        read = self._recognise(cut(pixels, quad) for quad in quads.values())
+        found = {i: (quad, reading) for (i, quad), reading in zip(quads.items(), read, strict=True)}
+        doubtful = [i for i, (_, reading) in found.items() if self._is_doubtful(reading)]
         turned = self._recognise(cut(pixels, quads[i])[::-1, ::-1] for i in doubtful)
         for i, reading in zip(doubtful, turned, strict=True):
             if reading.weight > found[i][1].weight:
