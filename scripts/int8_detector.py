@@ -25,8 +25,8 @@ from ocrqueue.upright import upright
 from scripts.int8_recogniser import calibrating, convolutions, write
 
 PAGES = 2  # of each document at most
-# The convolutions of the neck, in which features of four sizes meet: one of them in int8 changes more of the output
-# than all of the backbone, and f32 takes no longer.
+# The convolutions of the neck, in which features of four sizes meet: four of them change the output more, each alone in
+# int8, than all of the backbone does, and f32 takes no longer.
 NECK = frozenset(f"Conv.{number}" for number in (54, 57, 60, 63, 67, 71, 75, 79))
 # What computes in int8, or passes it on. An activation that also goes elsewhere goes there as it is: its layers are
 # fused in f32 only.

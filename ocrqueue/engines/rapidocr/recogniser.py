@@ -107,10 +107,10 @@ class Split:
         confidences: NDArray[np.float32] = 1 / np.exp(scores - top[:, None]).sum(axis=1)
         is_certain = (confidences >= _SURE) & (top >= _EXPLAINED) | (top >= _HIGH)
         is_certain &= (sizes > _SHORT)[line_of]
-        is_doubtful = ~((classes == 0) & (top >= _EMPTY))
-        self._score_all(features, is_doubtful & ~is_certain, (classes, confidences))
+        is_empty = (classes == 0) & (top >= _EMPTY)
+        self._score_all(features, ~is_empty & ~is_certain, (classes, confidences))
         with_rare = line_of[~self._is_common[classes]]
-        self._score_all(features, is_doubtful & is_certain & np.isin(line_of, with_rare), (classes, confidences))
+        self._score_all(features, ~is_empty & is_certain & np.isin(line_of, with_rare), (classes, confidences))
         ends = sizes.cumsum()[:-1]
         return list(zip(np.split(classes, ends), np.split(confidences, ends), strict=True))
 
