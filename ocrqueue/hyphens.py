@@ -41,10 +41,11 @@ class Words:
         for line in lines:
             text = line.strip()
             found = _WORD.findall(text)
-            is_cut = _LAST.search(text[-_LONGEST:]) is not None
+            is_cut = _last_word(text) is not None
             whole = found[bool(was_cut) : len(found) - is_cut]
-            self._seen.update(_key(word) for word in whole)
-            self._compounds += sum(len(_key(word).split("-")) - 1 for word in whole)
+            keys = list(map(_key, whole))
+            self._seen.update(keys)
+            self._compounds += "".join(keys).count("-")
             self._lines += 1
             self._words += len(found)
             self._ends += is_cut
@@ -83,14 +84,21 @@ def _link(before: str, after: str, words: Words) -> tuple[str, str]:
     """The line before, without the hyphen of a divided word, and the separator between it and the line after."""
     if before.endswith(_SOFT_HYPHEN):
         return before[:-1], ""
-    end = before[-_LONGEST:]
-    first, second = _LAST.search(end), _WORD.match(after)
+    first, second = _last_word(before), _WORD.match(after)
     if first is None or second is None:
         return before, "" if _UNSPACED.match(before[-1]) and _UNSPACED.match(after) else " "
     if _CONJUNCTION.match(after):
         return before, " "
-    is_divided = _may_divide(first[1], second[0]) and not _ADDRESS.search(end) and words.divided(first[1], second[0])
-    return before[:-1] if is_divided else before, ""
+    may_divide = _may_divide(first, second[0]) and not _ADDRESS.search(before[-_LONGEST:])
+    return before[:-1] if may_divide and words.divided(first, second[0]) else before, ""
+
+
+def _last_word(line: str) -> str | None:
+    """The last word of a line that ends with a hyphen, without that hyphen; None for any other line."""
+    if not line.endswith(tuple(_HYPHENS)):  # nearly every line; the search would look at each of its characters
+        return None
+    found = _LAST.search(line[-_LONGEST:])
+    return found and found[1]
 
 
 def _may_divide(first: str, second: str) -> bool:
@@ -102,4 +110,5 @@ def _may_divide(first: str, second: str) -> bool:
 
 
 def _key(word: str) -> str:
-    return word.casefold().replace("\u2010", "-").replace("⸗", "-")
+    """A word as it is compared: in lower case, with plain hyphens."""
+    return word.lower() if word.isascii() else word.casefold().replace("\u2010", "-").replace("⸗", "-")

@@ -6,6 +6,7 @@ pieces that cross the gutter inside it are insets (captions, quotations). Method
 "Hierarchical representation of optically scanned documents", ICPR 1984) that tolerates crossing lines.
 """
 
+import math
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ _SAME_SIZE = 1.5  # sizes: a crossing piece of at most this size may be two join
 _GAP = 0.6  # sizes: least white between columns and a heading above or below them
 
 
+Edges = tuple[float, float]  # left and right edges, in coordinates of the layout
+
+
 @dataclass(slots=True)
 class Band:
     """A part of a region between two heights: either pieces to be read together, or two columns."""
@@ -58,25 +62,28 @@ def part(pieces: Sequence[Piece], splitter: Splitter) -> list[Band] | None:
     if len(pieces) < 2 * _FEWEST:
         return None
     size = median(piece.size for piece in pieces)
-    best: tuple[float, list[Band]] | None = None
-    for left, right in _candidates(pieces, size):
-        bands = _bands(_sides(pieces, (left, right), size, splitter))
+    best: tuple[int, list[Band]] | None = None
+    cores = [_core(piece) for piece in pieces]
+    for gutter in _candidates(cores, pieces, size):
+        sides = _sides(pieces, cores, gutter, size, splitter)
+        least = best[0] if best else 0
+        if min(len(sides.left), len(sides.right)) < _FEWEST or len(sides.left) + len(sides.right) <= least:
+            continue  # no bands of these sides can have a higher score
+        bands = _bands(sides)
         score = sum(len(b.left) + len(b.right) - 2 * len(b.insets) for b in bands if b.is_columns)
-        if score > 0 and (best is None or score > best[0]):
+        if score > least:
             best = score, bands
     return best[1] if best else None
 
 
-def _candidates(pieces: Sequence[Piece], size: float) -> list[tuple[float, float]]:
+def _candidates(cores: Sequence[Edges], pieces: Sequence[Piece], size: float) -> list[Edges]:
     """Left and right edges of vertical strips that fewer pieces cross than their surroundings; the best first.
 
     A sweep from left to right counts the pieces that begin and end. A strip is good if few pieces cross it, and many
-    begin and end at it.
+    begin and end at it. `cores` are those of `pieces`.
     """
-    events: list[tuple[float, int]] = []  # x, and 1 where a piece begins or -1 where it ends
-    for piece in pieces:
-        shrink = min(_SHRINK * piece.size, piece.width / 2)
-        events += [(piece.left + shrink, 1), (piece.right - shrink, -1)]
+    events = [(left, 1) for left, _ in cores]  # x, and 1 where a piece begins or -1 where it ends
+    events += [(right, -1) for _, right in cores]
     events.sort()
     found: list[tuple[int, float, float]] = []  # number of crossing pieces, left, right
     crossing = 0
@@ -108,37 +115,44 @@ class _Sides:
     across: list[Piece]
 
 
-def _sides(pieces: Sequence[Piece], gutter: tuple[float, float], size: float, splitter: Splitter) -> _Sides:
-    """The pieces at a gutter. Crossing pieces that are two joined lines are split."""
+def _sides(pieces: Sequence[Piece], cores: Sequence[Edges], gutter: Edges, size: float, splitter: Splitter) -> _Sides:
+    """The pieces at a gutter. Crossing pieces that are two joined lines are split. `cores` are those of `pieces`."""
     left, right = gutter
     sides = _Sides([], [], [])
     x = (left + right) / 2
     across: list[Piece] = []
     lists = {-1: sides.left, 0: across, 1: sides.right}
-    for piece in pieces:
-        lists[_side(piece, x)].append(piece)
+    for piece, core in zip(pieces, cores, strict=True):
+        lists[_side(core, x)].append(piece)
+    whole = len(sides.left)
     begin = min((piece.left for piece in sides.left), default=0.0)
     end = max((piece.right for piece in sides.right), default=0.0)
     for piece in across:
         halves = None
         if piece.size <= _SAME_SIZE * size and begin - piece.size <= piece.left and piece.right <= end + piece.size:
             halves = splitter.split(piece, left, right)
-        if halves and _side(halves[0], x) < 0 < _side(halves[1], x):
+        if halves and _side(_core(halves[0]), x) < 0 < _side(_core(halves[1]), x):
             sides.left.append(halves[0])
             sides.right.append(halves[1])
         else:
             sides.across.append(piece)
-    sides.left.sort(key=_middle)
-    sides.right.sort(key=_middle)
+    if len(sides.left) > whole:
+        sides.left.sort(key=_middle)
+        sides.right.sort(key=_middle)
     return sides
 
 
-def _side(piece: Piece, x: float) -> int:
-    """-1 if a piece is left of x, 1 if it is right of x, 0 if it crosses x."""
+def _core(piece: Piece) -> Edges:
+    """Left and right edges of a piece, shortened at both ends."""
     shrink = min(_SHRINK * piece.size, piece.width / 2)
-    if piece.right - shrink <= x:
+    return piece.left + shrink, piece.right - shrink
+
+
+def _side(core: Edges, x: float) -> int:
+    """-1 if a piece is left of x, 1 if it is right of x, 0 if it crosses x. `core` is that of the piece."""
+    if core[1] <= x:
         return -1
-    return 1 if piece.left + shrink >= x else 0
+    return 1 if core[0] >= x else 0
 
 
 def _bands(sides: _Sides) -> list[Band]:
@@ -168,7 +182,10 @@ def _insets(sides: _Sides) -> tuple[list[Piece], list[Piece]]:
 def _has_beside(piece: Piece, side: Sequence[Piece], middles: Sequence[float]) -> bool:
     """Whether one of the nearest pieces of a side is at the height of `piece`. `middles` are those of `side`."""
     at = bisect(middles, piece.middle)
-    return any(beside(piece, other) for other in side[max(at - 2, 0) : at + 2])
+    for other in side[max(at - 2, 0) : at + 2]:  # noqa: SIM110 - `any` takes twice as long
+        if beside(piece, other):
+            return True
+    return False
 
 
 def _cut(pieces: Sequence[Piece], heights: Sequence[float]) -> Iterator[list[Piece]]:
@@ -249,7 +266,7 @@ def are_columns(left: Sequence[Piece], right: Sequence[Piece], insets: Sequence[
     if len(running) > 1 and all(len(side) >= _MANY or _is_filled(side) for side in running):
         return True
     limit = _ALIGNED_TEXT if any(len(side) >= _MANY for side in running) else _ALIGNED
-    return max(_aligned(left, right), _aligned(right, left)) < limit
+    return _aligned(left, right) < limit and _aligned(right, left) < limit
 
 
 def _is_filled(side: Sequence[Piece]) -> bool:
@@ -268,12 +285,12 @@ def _is_running_text(side: Sequence[Piece]) -> bool:
 
 def _aligned(side: Sequence[Piece], other: Sequence[Piece]) -> float:
     """The share of a side's pieces that are level with a piece of the other side."""
-    middles = [piece.middle for piece in other]
+    middles = [-math.inf, *(piece.middle for piece in other), math.inf]
     found = 0
     for piece in side:
         at = bisect(middles, piece.middle)
-        near = min((abs(m - piece.middle) for m in middles[max(at - 1, 0) : at + 1]), default=0.0)
-        found += near <= _LEVEL * piece.size
+        limit = _LEVEL * piece.size
+        found += piece.middle - middles[at - 1] <= limit or middles[at] - piece.middle <= limit
     return found / len(side)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 
 from ocrqueue.geometry import Point, Rect, bounds
@@ -24,9 +25,14 @@ class Frame:
     vertical: bool = False  # whether text is written downwards, in columns from right to left
     leftwards: bool = False  # whether text runs to the left, as Arabic and Hebrew do: the page is seen in a mirror
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether the coordinates of the layout differ from those of the page image."""
+        return bool(self.vertical or self.angle or self.leftwards)
+
     def place(self, point: Point) -> Point:
         """A point of the page image (in pixels) in coordinates of the layout."""
-        x, y = _bounded(point)
+        x, y = point
         if self.vertical:
             return y, -x
         if not self.angle:
@@ -72,8 +78,8 @@ def piece_of(line: Line, frame: Frame) -> Piece:
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
     """The rectangle around a quad in coordinates of the layout; (0, 0, 0, 0) without points."""
-    place = frame.place if frame.vertical or frame.angle or frame.leftwards else _bounded
-    return bounds([place(point) for point in box] or [(0.0, 0.0)])
+    corners = _bounded(box) or ((0.0, 0.0),)
+    return bounds(map(frame.place, corners) if frame.is_turned else corners)
 
 
 def runs_leftwards(lines: Iterable[Line]) -> bool:
@@ -87,27 +93,32 @@ def is_east_asian(char: str) -> bool:
     return code >= _EAST_ASIAN[0][0] and any(low <= code <= high for low, high in _EAST_ASIAN)
 
 
-def _bounded(point: Point) -> Point:
-    """A point whose coordinates are numbers of at most `_FAR`."""
-    x, y = point
-    if -_FAR <= x <= _FAR and -_FAR <= y <= _FAR:
-        return point
-    x, y = (min(max(float(v), -_FAR), _FAR) if math.isfinite(v) else 0.0 for v in point)
-    return x, y
+def _bounded(box: Iterable[Point]) -> Sequence[Point]:
+    """The corners of a box, with coordinates that are numbers of at most `_FAR`."""
+    corners = tuple(box)
+    if sum(map(abs, chain.from_iterable(corners))) <= _FAR:  # then so is each of them
+        return corners
+    return [(_near(x), _near(y)) for x, y in corners]
+
+
+def _near(value: float) -> float:
+    return min(max(float(value), -_FAR), _FAR) if math.isfinite(value) else 0.0
 
 
 def _sides(line: Line) -> tuple[float, float]:
     """Mean length of the top and bottom sides, and of the left and right sides; 0 and 0 without four corners."""
     if len(line.box) != 4:
         return 0.0, 0.0
-    a, b, c, d = map(_bounded, line.box)
+    a, b, c, d = _bounded(line.box)
     return (math.dist(a, b) + math.dist(d, c)) / 2, (math.dist(a, d) + math.dist(b, c)) / 2
 
 
 def _is_tall(line: Line) -> bool:
     """Whether a line is written downwards in an East Asian script."""
+    if len(line.text) < 2 or line.text.isascii():
+        return False
     along, across = _sides(line)
-    return len(line.text) > 1 and across > _VERTICAL * along and any(map(is_east_asian, line.text))
+    return across > _VERTICAL * along and any(map(is_east_asian, line.text))
 
 
 def _lean(line: Line) -> float | None:
@@ -115,6 +126,6 @@ def _lean(line: Line) -> float | None:
     along, across = _sides(line)
     if along < _LONG * max(across, 1.0):
         return None
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = map(_bounded, line.box)
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = _bounded(line.box)
     angle = math.atan2(by - ay + cy - dy, bx - ax + cx - dx)
     return angle if abs(angle) < _MAX_SKEW else None

@@ -1,6 +1,7 @@
 """Splits a line that an engine found across the gutter between two columns."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ class Splitter:
     def __init__(self, frame: Frame, image: "Image | None" = None) -> None:
         self._frame = frame
         self._image = image
-        self._seen: dict[int, tuple[Line, _Gaps]] = {}  # by `id(line)`; keeping the line keeps its id unique
+        self._seen: dict[int, tuple[Line, list[Gap]]] = {}  # by `id(line)`; keeping the line keeps its id unique
 
     def split(self, piece: Piece, left: float, right: float) -> tuple[Piece, Piece] | None:
         """Both parts of a piece that has a gap at the gutter from `left` to `right`; None if it has none there.
@@ -57,30 +58,20 @@ class Splitter:
         if self._frame.vertical:
             return None
         if id(piece.line) not in self._seen:
-            self._seen[id(piece.line)] = piece.line, self._look(piece)
-        seen = self._seen[id(piece.line)][1]
+            self._seen[id(piece.line)] = piece.line, self._wide_gaps(piece)
+        gaps = self._seen[id(piece.line)][1]
         reach = _REACH * piece.size
         begin, end = left - reach, right + reach
-        wide = [gap for gap in seen.gaps if gap.width >= seen.least and begin <= gap.middle <= end]
-        return _divide(piece, max(wide, key=lambda gap: gap.width), self._frame) if wide else None
+        near = [gap for gap in gaps if begin <= gap.middle <= end]
+        return _divide(piece, max(near, key=lambda gap: gap.width), self._frame) if near else None
 
-    def _look(self, piece: Piece) -> "_Gaps":
-        """The gaps of a piece, by its words or in the image."""
+    def _wide_gaps(self, piece: Piece) -> list[Gap]:
+        """The gaps of a piece that are wide enough for a gap between columns, by its words or in the image."""
         line = piece.line
-        if not line.words and self._image is not None and line.origin == Origin.OCR:
-            return _Gaps(_gaps_of_white(line, self._frame, piece.size, self._image), _WIDE_ALONE * piece.size)
-        gaps = _gaps_of_words(line, self._frame)
-        if len(gaps) < _ENOUGH:
-            return _Gaps(gaps, _WIDE_ALONE * piece.size)
-        return _Gaps(gaps, max(_WIDE * piece.size, _WIDER * median(gap.width for gap in gaps)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Gaps:
-    """The gaps of a line."""
-
-    gaps: list[Gap]
-    least: float  # pixels: least width of a gap between columns
+        if line.words or self._image is None or line.origin != Origin.OCR:
+            return _gaps_of_words(line, self._frame, piece.size)
+        gaps = _gaps_of_white(line, self._frame, piece.size, self._image)
+        return [gap for gap in gaps if gap.width >= _WIDE_ALONE * piece.size]
 
 
 def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
@@ -104,18 +95,15 @@ def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
     return piece_of(first_line, frame), piece_of(second_line, frame)
 
 
-def _gaps_of_words(line: Line, frame: Frame) -> list[Gap]:
-    """The gaps between the words of a line. A printed rule between two words is part of the gap."""
-    gaps: list[Gap] = []
-    end: float | None = None  # right edge of the word before
-    for word, offset in line.offsets():
-        left, _, right, _ = placed_bounds(word.box, frame)
-        if set(word.text) <= _RULES:
-            continue
-        if end is not None:
-            gaps.append(Gap(end, left, offset))
-        end = right
-    return gaps
+def _gaps_of_words(line: Line, frame: Frame, size: float) -> list[Gap]:
+    """The wide gaps between the words of a line. A printed rule between two words is part of the gap."""
+    places = [i for i, word in enumerate(line.words) if not _RULES.issuperset(word.text)]
+    ends = [placed_bounds(line.words[i].box, frame) for i in places]
+    widths = [after[0] - before[2] for before, after in pairwise(ends)]
+    least = max(_WIDE * size, _WIDER * median(widths)) if len(widths) >= _ENOUGH else _WIDE_ALONE * size
+    wide = [i for i, width in enumerate(widths, 1) if width >= least]
+    offsets = line.offsets() if wide else []
+    return [Gap(ends[i - 1][2], ends[i][0], offsets[places[i]][1]) for i in wide if offsets]
 
 
 def _gaps_of_white(line: Line, frame: Frame, size: float, image: "Image") -> list[Gap]:
