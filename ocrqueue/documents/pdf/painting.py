@@ -1,7 +1,9 @@
 """What a PDF page paints, where, and in which order. Boxes are in points of the upright page."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -30,9 +32,13 @@ class Painting:
             pixmap = self._displayed.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY, alpha=0)
             rows = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(pixmap.height, pixmap.stride)
             self._pixels = rows[:, : pixmap.width].copy()
-        left, top = max(0, math.floor(box[0] * self._zoom)), max(0, math.floor(box[1] * self._zoom))
-        right, bottom = math.ceil(box[2] * self._zoom), math.ceil(box[3] * self._zoom)
+        left, right = self._columns(box)
+        top, bottom = max(0, math.floor(box[1] * self._zoom)), math.ceil(box[3] * self._zoom)
         return self._pixels[top : max(bottom, top), left : max(right, left)]
+
+    def _columns(self, box: Rect) -> tuple[int, int]:
+        """The first column of pixels in a box, and the first one after it."""
+        return max(0, math.floor(box[0] * self._zoom)), math.ceil(box[2] * self._zoom)
 
     def paint_over(self, boxes: Iterable[Rect]) -> None:
         """Fill each box with its commonest grey value."""
@@ -40,6 +46,25 @@ class Painting:
             part = self.part(box)
             if part.size:
                 part[:] = np.bincount(part.ravel(), minlength=256).argmax()
+
+    def has_ink_in(self, boxes: Sequence[Rect]) -> list[bool | None]:
+        """`has_ink` of each box. Letters side by side have boxes of one height: their pixels are fetched together."""
+        found: list[bool | None] = []
+        for (top, bottom), group in groupby(boxes, key=itemgetter(1, 3)):
+            row = list(group)
+            left = min(box[0] for box in row)
+            pixels = self.part((left, top, max(box[2] for box in row), bottom))[1:-1]
+            if not pixels.size:
+                found += map(self.has_ink, row)
+                continue
+            first = max(0, math.floor(left * self._zoom))
+            darkest, lightest = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+            for box in row:
+                start, end = self._columns(box)
+                inside = slice(start + 1 - first, max(0, min(end - first, len(darkest)) - 1))
+                contrast = max(lightest[inside], default=0) - min(darkest[inside], default=0)
+                found.append(contrast >= _MIN_CONTRAST or self.has_ink(box))
+        return found
 
     def has_ink(self, box: Rect) -> bool | None:
         """Whether a box contains ink; None if only its outermost pixels differ, which may belong to a neighbour."""

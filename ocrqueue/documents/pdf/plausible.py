@@ -4,7 +4,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from ocrqueue.documents.pdf.characters import is_unmapped
 
@@ -22,7 +24,6 @@ _FEW = 20  # characters: fewer are not judged by their symbols, accents or repet
 _CID = re.compile(r"\(cid:\d+\)")
 _RUN = re.compile(r"(.)\1{2,}")
 _WORD = re.compile(r"[a-zß-ÿ]{4,}")
-_NOT_ASCII = re.compile("[^\x00-\x7f]")
 _VOWEL = re.compile("[aeiouyäöüàáâèéêìíòóôõùúæøœ]")
 _FIRST_CODE, _ENOUGH_CODES = 0x21, 6  # the code after the space; so many different codes in order are no coincidence
 # Rough frequencies of letters without accents, per mille, over the European languages in Latin script.
@@ -39,15 +40,22 @@ def is_gibberish(text: str) -> bool:
     """Whether a text cannot be the printed text: its characters have no meaning, or stand for other characters."""
     if len(_CID.findall(text)) >= 3:
         return True
-    every, shorter = Counter(text), _RUN.sub(r"\1", text)
-    chars = _of_kind(every if shorter == text else Counter(shorter), str.isspace, wanted=False)
+    every = Counter(text)
+    chars = _of_kind(Counter(_RUN.sub(r"\1", text)) if _has_runs(text) else every, str.isspace, wanted=False)
     if not chars:
         return False
     unmapped = sum(count for c, count in chars.items() if is_unmapped(c))
-    if unmapped > _MAX_UNMAPPED * chars.total() or is_numbered(text):
+    if unmapped > _MAX_UNMAPPED * chars.total() or is_numbered(every):
         return True
     letters = _of_kind(every, str.isalpha, wanted=True)
     return _is_repeated(letters) or _is_symbols(chars) or _is_shuffled(letters) or _lacks_vowels(text)
+
+
+def _has_runs(text: str) -> bool:
+    """Whether a character may follow itself twice: the search for `_RUN` takes long."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    same = codes[1:] == codes[:-1]
+    return bool((same[1:] & same[:-1]).any())
 
 
 def _of_kind(chars: "Counter[str]", kind: Callable[[str], bool], *, wanted: bool) -> "Counter[str]":
@@ -68,9 +76,9 @@ def _is_symbols(chars: "Counter[str]") -> bool:
     return count >= _FEW and sum(chars[c] for c in symbols) > _MAX_SYMBOLS * count and len(symbols) >= _KINDS
 
 
-def is_numbered(text: str) -> bool:
+def is_numbered(chars: Iterable[str]) -> bool:
     r"""Whether new characters appear in the order `!"#$...`: some PDF writers number characters so, without a map."""
-    codes = [ord(c) for c in dict.fromkeys(text) if not c.isspace()]
+    codes = [ord(c) for c in dict.fromkeys(chars) if not c.isspace()]
     return len(codes) >= _ENOUGH_CODES and codes == list(range(_FIRST_CODE, _FIRST_CODE + len(codes)))
 
 
@@ -93,6 +101,7 @@ def _lacks_vowels(text: str) -> bool:
     plain = text.lower()
     if not text.isascii():
         plain = unicodedata.normalize("NFD", plain)
-        plain = _NOT_ASCII.sub(lambda found: "" if unicodedata.combining(found[0]) else found[0], plain)
+        for mark in filter(unicodedata.combining, set(plain)):
+            plain = plain.replace(mark, "")
     words = _WORD.findall(plain)
     return len(words) >= _ENOUGH_WORDS and sum(not _VOWEL.search(w) for w in words) > _MAX_VOWELLESS * len(words)

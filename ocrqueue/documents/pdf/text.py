@@ -163,13 +163,13 @@ def _letters_of(line: dict[str, Any], frame: "_Frame", seen: VisibleText) -> tup
     """The characters of a line, those that are not visible as spaces; and the raw ones by font name."""
     letters = Letters()
     fonts: dict[str, str] = {}
-    is_clear = seen.is_clear(line)
+    around = seen.around(line)
     for _, group in groupby(line["spans"], _measures):  # spans that differ in other things are measured at once
         spans = list(group)
         text = ""
         for span in spans:
             part = span["text"]
-            visible = seen.visible(span, line, is_clear=is_clear)
+            visible = seen.visible(span, line, around)
             if visible is not None:
                 part = "".join([c if ok else " " for c, ok in zip(part, visible, strict=True)])
             fonts[span["font"]] = fonts.get(span["font"], "") + part

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,37 @@ _MIN_ALPHA = 26  # of 255: more transparent text is invisible
 _MIN_SIZE = 1.0  # points: smaller text is unreadable
 _LIGHT = 0xA0  # of 255: a colour with a darker component is visible on white
 _THIN = 2.0  # points: a line so thin covers no text
-_NONE = np.empty(0, dtype=int)
 
 
 class _Boxes:
     """Many boxes, compared at once."""
 
     def __init__(self, boxes: list[Rect]) -> None:
+        self._boxes = boxes
         self._sides = np.array(boxes, dtype=float).reshape(-1, 4).T
 
-    def meeting(self, box: Rect) -> "np.ndarray[Any, Any]":
+    def meeting(self, box: Rect) -> list[int]:
         """The indexes of the boxes that overlap or touch `box`."""
-        if not self._sides.size:
-            return _NONE
+        if not self._boxes:
+            return []
         left, top, right, bottom = self._sides
         meet = (left <= box[2]) & (box[0] <= right) & (top <= box[3]) & (box[1] <= bottom)
-        return np.flatnonzero(meet)
+        found: list[int] = meet.nonzero()[0].tolist()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What may hide characters of a line."""
+
+    is_inside: bool  # whether the whole line is on the page
+    fills: list[Rect]  # painted at its place: the line may have their colour
+    covers: list[tuple[int, Rect]]  # opaque images at its place, and when they were painted
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing is painted at the place of the line, which is on the page."""
+        return self.is_inside and not self.fills and not self.covers
 
 
 class VisibleText:
@@ -44,53 +60,60 @@ class VisibleText:
         fills = [box for _, kind, box in large if kind in ("fill-path", "fill-shade", "fill-imgmask")]
         images = [(i, box) for i, kind, box in large if kind == "fill-image"]
         covers = [(i, box) for i, box in images if rounded(box) in opaque]
-        self._fills = _Boxes(fills + [box for _, box in images if rounded(box) not in opaque])
-        self._covers = _Boxes([box for _, box in covers])
-        self._painted_at = np.array([i for i, _ in covers], dtype=int)
+        self._fills = fills + [box for _, box in images if rounded(box) not in opaque]
+        self._covers = covers
+        self._fill_boxes, self._cover_boxes = _Boxes(self._fills), _Boxes([box for _, box in covers])
         self._order = order_of_text(displayed) if covers else {}
 
-    def is_clear(self, line: dict[str, Any]) -> bool:
-        """Whether a line lies inside the page, and nothing was painted at its place."""
+    def around(self, line: dict[str, Any]) -> Surroundings:
+        """What may hide characters of a line."""
         box = line["bbox"]
-        return _within(box, self._whole) and not (self._covers.meeting(box).size or self._fills.meeting(box).size)
+        fills = [self._fills[i] for i in self._fill_boxes.meeting(box)]
+        covers = [self._covers[i] for i in self._cover_boxes.meeting(box)]
+        return Surroundings(_within(box, self._whole), fills, covers)
 
-    def visible(self, span: dict[str, Any], line: dict[str, Any], *, is_clear: bool) -> list[bool] | None:
-        """For each character of a span: whether it is visible. None if all are. `is_clear` is that of the line."""
+    def visible(self, span: dict[str, Any], line: dict[str, Any], around: Surroundings) -> list[bool] | None:
+        """For each character of a span: whether it is visible. None if all are. `around` is of its line."""
         is_painted = span["char_flags"] & _PAINTED and span["alpha"] >= _MIN_ALPHA and span["size"] >= _MIN_SIZE
-        if is_clear and is_painted and _darkest(span["color"]) <= _LIGHT:
+        is_dark = _darkest(span["color"]) <= _LIGHT
+        if is_painted and is_dark and around.is_clear:
             return None
-        chars = span["chars"]
+        chars, box = span["chars"], span["bbox"]
         found: list[bool] | None = None
         if not is_painted:
             found = [False] * len(chars)
-        elif not _within(span["bbox"], self._whole) or self._covers.meeting(span["bbox"]).size:
-            found = [self._shows(char) for char in chars]
-        if (found is None or any(found)) and self._is_doubtful(span):
-            shown = found or [True] * len(chars)
-            inked = [self._inked(span, char, line["dir"]) if ok else ok for char, ok in zip(chars, shown, strict=True)]
-            found = _settled(chars, inked)
+        elif not _within(box, self._whole) or any(_meet(box, cover) for _, cover in around.covers):
+            found = [self._shows(char, around) for char in chars]
+        # The text may be invisible on white paper, or on something that was painted at its place.
+        is_doubtful = not is_dark or any(_meet(box, fill) for fill in around.fills)
+        if is_doubtful and (found is None or any(found)):
+            found = _settled(chars, self._inked(span, line["dir"], found or [True] * len(chars)))
         if found is None or all(found):
             return None
         self.hidden += sum(not ok and not char["c"].isspace() for char, ok in zip(chars, found, strict=True))
         return found
 
-    def _shows(self, char: dict[str, Any]) -> bool:
+    def _shows(self, char: dict[str, Any], around: Surroundings) -> bool:
         """Whether the middle of a character is on the page, and no opaque image was painted over it later."""
         x, y = _middle(char["bbox"])
-        if not _within((x, y, x, y), self._whole):
-            return False
-        covers = self._painted_at[self._covers.meeting((x, y, x, y))]
-        return bool((covers < self._order.get(place_of(char["origin"]), math.inf)).all())
+        place = (x, y, x, y)
+        painted = self._order.get(place_of(char["origin"]), math.inf)
+        return _within(place, self._whole) and not any(
+            when >= painted and _meet(place, cover) for when, cover in around.covers
+        )
 
-    def _is_doubtful(self, span: dict[str, Any]) -> bool:
-        """Whether the text may be invisible on white paper, or on something that was painted at its place."""
-        return _darkest(span["color"]) > _LIGHT or bool(self._fills.meeting(span["bbox"]).size)
+    def _inked(self, span: dict[str, Any], direction: Point, shown: list[bool]) -> list[bool | None]:
+        """Whether the page has ink where a letter is; None if unclear: a neighbour's ink, or a sign with little ink.
 
-    def _inked(self, span: dict[str, Any], char: dict[str, Any], direction: tuple[float, float]) -> bool | None:
-        """Whether the page has ink where a letter is; None if unclear: a neighbour's ink, or a sign with little ink."""
-        if not char["c"].isalnum():
-            return None
-        return self._grey.has_ink(_core(char, span["size"], direction))
+        False for characters that are not `shown`.
+        """
+        chars = span["chars"]
+        letters = [i for i, char in enumerate(chars) if shown[i] and char["c"].isalnum()]
+        found: list[bool | None] = [None if ok else False for ok in shown]
+        inked = self._grey.has_ink_in([_core(chars[i], span["size"], direction) for i in letters])
+        for i, has_ink in zip(letters, inked, strict=True):
+            found[i] = has_ink
+        return found
 
 
 def _core(char: dict[str, Any], size: float, direction: tuple[float, float]) -> Rect:
@@ -113,6 +136,8 @@ def _settled(chars: list[dict[str, Any]], known: list[bool | None]) -> list[bool
     A letter between two visible ones is visible: single letters are not hidden. An unknown character is like the
     nearest known one in its word; in a word without known characters all are visible.
     """
+    if False not in known:
+        return [True] * len(chars)
     sure = [i for i, value in enumerate(known) if value is not None]
     for before, place, after in zip(sure, sure[1:], sure[2:], strict=False):
         if known[before] and known[after]:
@@ -138,6 +163,11 @@ def _words(chars: list[dict[str, Any]]) -> Iterator[range]:
 def _darkest(colour: int) -> int:
     """The smallest component of a colour 0xRRGGBB."""
     return min(colour >> 16, colour >> 8 & 255, colour & 255)
+
+
+def _meet(one: Rect, other: Rect) -> bool:
+    """Whether two boxes overlap or touch."""
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
 def _sides(box: Rect) -> tuple[float, float]:

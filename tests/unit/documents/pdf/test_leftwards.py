@@ -15,7 +15,7 @@ def chars(*placed):
     ]
 
 
-ALL_VISIBLE = SimpleNamespace(is_clear=lambda _: True, visible=lambda *_, **__: None)  # in place of `VisibleText`
+ALL_VISIBLE = SimpleNamespace(around=lambda _: None, visible=lambda *_: None)  # in place of `VisibleText`
 
 
 def text_of(found):
