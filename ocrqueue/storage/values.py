@@ -16,7 +16,7 @@ def clean_text(text: str) -> str:
     Line ends become \n. Control characters other than \n and \t are removed; so is \f, which separates pages in plain
     text. Code points that are no characters, such as half a surrogate pair, become U+FFFD.
     """
-    if text.isprintable():  # as nearly every line is: it has none of them
+    if text.replace("\n", "").isprintable():  # as nearly every text is: it has none of them
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _NO_CHARACTER.sub("\ufffd", _CONTROL.sub("", text))

@@ -21,6 +21,9 @@ UNSPACED = (  # a set in a regular expression
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 FIRST_LEFTWARDS = "\u0590"  # scripts that are written to the left begin at this code: Hebrew
+_LEFTWARDS = re.compile(  # Hebrew to Arabic Extended-A, their presentation forms, and the same beyond U+FFFF
+    "[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 ACCENTS = {  # by an accent as a character of its own: the combining character
     "`": "\u0300", "´": "\u0301", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303", "¯": "\u0304",
     "˘": "\u0306", "˙": "\u0307", "¨": "\u0308", "˚": "\u030a", "˝": "\u030b", "ˇ": "\u030c", "¸": "\u0327",
@@ -36,6 +39,11 @@ def accented(accent: str, letter: str) -> str | None:
     base = "i" if letter == "ı" else letter  # the dotless i is printed below accents
     whole = unicodedata.normalize("NFC", base + mark)
     return whole if len(whole) == 1 else None
+
+
+def may_run_leftwards(text: str) -> bool:
+    """Whether a text may have letters of a script that is written to the left."""
+    return not text.isascii() and _LEFTWARDS.search(text) is not None
 
 
 @lru_cache(4096)

@@ -14,8 +14,10 @@ from PIL import Image
 
 from ocrqueue.documents.document import Document
 from ocrqueue.documents.page_image import PageImage
+from ocrqueue.documents.pdf.boxes import quads_of
 from ocrqueue.documents.pdf.layer import Usable, usable_text
 from ocrqueue.documents.pdf.mupdf import pymupdf
+from ocrqueue.documents.pdf.text import TextRun
 from ocrqueue.documents.text_layer import TextLayer
 from ocrqueue.documents.transforms import ORIENTATION_OF, Transform, chained, inverse, scaled, to_stored
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
@@ -242,18 +244,16 @@ def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextL
         dpi=zoom * _POINTS,
         rotation=_rotation(page),
         transform=_transform(page, zoom),
-        lines=tuple(
-            Line(
-                run.text,
-                _pixels(run.quad, zoom),
-                origin=Origin.TEXT_LAYER,
-                words=tuple([Word(text, _pixels(quad, zoom)) for text, quad in run.words]),
-            )
-            for run in usable.runs
-        ),
+        lines=tuple(_line(run, zoom) for run in usable.runs),
         is_whole=not usable.unread,
         seconds=time.monotonic() - started,
     )
+
+
+def _line(run: TextRun, zoom: float) -> Line:
+    """A line of text with boxes in pixels."""
+    words = tuple(map(Word, run.words, quads_of(run.corners * zoom)))
+    return Line(run.text, _pixels(run.quad, zoom), origin=Origin.TEXT_LAYER, words=words)
 
 
 def _pixels(quad: Quad, zoom: float) -> Quad:

@@ -4,99 +4,54 @@ MuPDF puts a space in most gaps of 0.15 times the font size. It misses some afte
 characters, and all gaps of tightly set type, in which a line becomes one long word.
 """
 
+import math
 import re
-from dataclasses import dataclass, field
-from itertools import pairwise
-from operator import sub
 from statistics import median
 
-from ocrqueue.documents.pdf.characters import FIRST_LEFTWARDS, is_unspaced
-from ocrqueue.geometry import Rect
+import numpy as np
+
+from ocrqueue.documents.pdf.boxes import Array
+from ocrqueue.documents.pdf.characters import FIRST_LEFTWARDS, is_unspaced, may_run_leftwards
 
 # Gaps are in font sizes, more than the usual gap of the line, so that widely set letters are no words. The limits were
 # chosen on every second born-digital PDF of the corpus, with its spaces taken away, and checked on the others.
 _WORDS = 0.12  # a gap that separates two words
-_TIGHT = 0.06  # the same inside of what would be a very long word
+TIGHT = 0.06  # the same inside of what would be a very long word; a line without such a gap lacks no space
 _LONG = 20  # characters of a very long word
-_SURELY = 0.999  # times a limit: what is below it is below the limit, whatever the rounding
+NO_GAP = -math.inf
 _WORD = re.compile(r"\S+")
 _CLOSERS = frozenset(')]},.;:!?%”’"»')  # may end a word
+_IS_SPACE = np.array([chr(code).isspace() for code in range(0x3002)])  # by code; the last space is U+3000
 _OPENERS = frozenset('([{“‘«"')  # may begin one
 
 
-@dataclass(slots=True)
-class Letters:
-    """The characters of a line: their text, and their boxes in coordinates of the line, in points."""
+def gaps_of(text: str, sizes: Array, sides: Array) -> Array:
+    """The gap before each character of a text, in font sizes; `NO_GAP` before the first one, and at spaces.
 
-    text: str = ""
-    sizes: list[float] = field(default_factory=list)  # of the fonts, one for each character, in points
-    lefts: list[float] = field(default_factory=list)
-    tops: list[float] = field(default_factory=list)
-    rights: list[float] = field(default_factory=list)
-    bottoms: list[float] = field(default_factory=list)
-
-    @property
-    def may_run_leftwards(self) -> bool:
-        """Whether the line may have letters of a script that is written to the left."""
-        return not self.text.isascii() and max(self.text) >= FIRST_LEFTWARDS
-
-    def add(
-        self, text: str, size: float, lefts: list[float], tops: list[float], rights: list[float], bottoms: list[float]
-    ) -> None:
-        """Add characters of one font size, and the sides of their boxes."""
-        self.text += text
-        self.sizes += [size] * len(text)
-        self.lefts += lefts
-        self.tops += tops
-        self.rights += rights
-        self.bottoms += bottoms
-
-    def put_last(self, count: int) -> None:
-        """Move the first `count` characters to the end."""
-        self.text = self.text[count:] + self.text[:count]
-        for values in (self.sizes, self.lefts, self.tops, self.rights, self.bottoms):
-            values[:] = values[count:] + values[:count]
-
-    def box(self, start: int, end: int) -> Rect:
-        """The box around the characters from index `start` up to `end`."""
-        left, right = min(self.lefts[start:end]), max(self.rights[start:end])
-        return left, min(self.tops[start:end]), right, max(self.bottoms[start:end])
-
-    def is_tight(self, least: float) -> bool:
-        """Whether surely no gap between two neighbours is wider than `least` font sizes."""
-        if self.may_run_leftwards:
-            return False
-        widest: float = max(map(sub, self.lefts[1:], self.rights), default=0.0)
-        return widest <= _SURELY * least * max(1.0, min(self.sizes, default=0.0))
-
-    def gaps(self) -> dict[int, float]:
-        """By the index of each character that follows another one: the gap before it, in font sizes. Not at spaces.
-
-        A letter of Arabic or Hebrew is at the left of the one before it.
-        """
-        found: dict[int, float] = {}
-        pairs = pairwise(zip(self.text, self.lefts, self.rights, self.sizes, strict=True))
-        for index, ((before, before_left, before_right, before_size), (char, left, right, size)) in enumerate(pairs, 1):
-            if before.isspace() or char.isspace():
-                continue
-            gap = left - before_right
-            if max(before, char) >= FIRST_LEFTWARDS:
-                gap = max(gap, before_left - right)
-            found[index] = gap / max(before_size, size, 1.0)
-        return found
+    `sizes` are those of the fonts, in points. `sides` are left, top, right and bottom of each character in coordinates
+    of its line. A letter of Arabic or Hebrew is at the left of the one before it.
+    """
+    if not text:
+        return np.empty(0)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    lefts, rights = sides[:, 0], sides[:, 2]
+    gaps = lefts[1:] - rights[:-1]
+    if may_run_leftwards(text):
+        leftwards = np.maximum(codes[1:], codes[:-1]) >= ord(FIRST_LEFTWARDS)
+        gaps = np.where(leftwards, np.maximum(gaps, lefts[:-1] - rights[1:]), gaps)
+    gaps = gaps / np.maximum(np.maximum(sizes[1:], sizes[:-1]), 1.0)
+    is_space = _IS_SPACE[np.minimum(codes, len(_IS_SPACE) - 1)]
+    gaps[is_space[1:] | is_space[:-1]] = NO_GAP
+    return np.concatenate([[NO_GAP], gaps])
 
 
-def missing_spaces(line: Letters) -> list[int]:
-    """The indexes of the characters of a line before which a space is missing, in order."""
-    if line.is_tight(_TIGHT):
-        return []
-    gaps = line.gaps()
-    if max(gaps.values(), default=0.0) <= _TIGHT:
-        return []
-    text = line.text
-    usual = max(0.0, median(gaps.values()))
-    wide = {index for index, gap in gaps.items() if gap - usual > _TIGHT and _may_part(text[index - 1], text[index])}
-    found = {index for index in wide if gaps[index] - usual > _WORDS}
+def missing_spaces(text: str, gaps: Array) -> list[int]:
+    """The indexes of the characters of a line before which a space is missing, in order. See `gaps_of`."""
+    known = [gap for gap in gaps.tolist() if gap != NO_GAP]
+    usual = max(0.0, median(known)) if known else 0.0
+    more = (gaps - usual).tolist()
+    wide = {index for index, gap in enumerate(more) if gap > TIGHT and _may_part(text[index - 1], text[index])}
+    found = {index for index in wide if more[index] > _WORDS}
     for word in _WORD.finditer(text):
         inside = wide.intersection(range(*word.span()))
         if word.end() - word.start() >= _LONG and len(inside) > 1:

@@ -24,7 +24,7 @@ _FEW = 20  # characters: fewer are not judged by their symbols, accents or repet
 _CID = re.compile(r"\(cid:\d+\)")
 _RUN = re.compile(r"(.)\1{2,}")
 _WORD = re.compile(r"[a-zß-ÿ]{4,}")
-_VOWEL = re.compile("[aeiouyäöüàáâèéêìíòóôõùúæøœ]")
+_VOWELS = frozenset("aeiouyäöüàáâèéêìíòóôõùúæøœ")
 _FIRST_CODE, _ENOUGH_CODES = 0x21, 6  # the code after the space; so many different codes in order are no coincidence
 # Rough frequencies of letters without accents, per mille, over the European languages in Latin script.
 _LETTERS = {
@@ -104,4 +104,4 @@ def _lacks_vowels(text: str) -> bool:
         for mark in filter(unicodedata.combining, set(plain)):
             plain = plain.replace(mark, "")
     words = _WORD.findall(plain)
-    return len(words) >= _ENOUGH_WORDS and sum(not _VOWEL.search(w) for w in words) > _MAX_VOWELLESS * len(words)
+    return len(words) >= _ENOUGH_WORDS and sum(map(_VOWELS.isdisjoint, words)) > _MAX_VOWELLESS * len(words)

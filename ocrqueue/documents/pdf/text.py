@@ -4,16 +4,27 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise, takewhile
-from operator import itemgetter
+from functools import cached_property
+from itertools import accumulate, pairwise, takewhile
 from typing import Any
 
-from ocrqueue.documents.pdf.characters import ACCENTS, FIRST_LEFTWARDS, UNSPACED, accented, is_plain, readable
-from ocrqueue.documents.pdf.gaps import Letters, missing_spaces
-from ocrqueue.documents.pdf.mupdf import pymupdf
+import numpy as np
+
+from ocrqueue.documents.pdf.boxes import Array, corners_of, direction_of, merged, quads_of, sides_of
+from ocrqueue.documents.pdf.characters import (
+    ACCENTS,
+    FIRST_LEFTWARDS,
+    UNSPACED,
+    accented,
+    is_plain,
+    may_run_leftwards,
+    readable,
+)
+from ocrqueue.documents.pdf.gaps import NO_GAP, TIGHT, gaps_of, missing_spaces
+from ocrqueue.documents.pdf.mupdf import mupdf, pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
-from ocrqueue.geometry import Quad, Rect, union
+from ocrqueue.geometry import Quad, Rect
 from ocrqueue.pages import is_right_to_left
 
 MAX_CHARACTERS = 100_000  # per page; a page full of 4 point type has 40,000
@@ -21,26 +32,25 @@ MAX_PAINTED = 200_000  # painted objects per page
 
 # Without TEXT_CID_FOR_UNKNOWN_UNICODE: a character without a Unicode value becomes U+FFFD, not its code.
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP
-_LEVEL = 0.9999  # the cosine of a direction; from here on a line counts as level
 _NO_WIDTH = 0.01  # points: a character less wide has no width of its own
 _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
 _BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
-_measures = itemgetter("size", "ascender", "descender")  # of a span: what decides the boxes of its characters
 _ACCENT = re.compile(f"[{re.escape(''.join(ACCENTS))}]")
 _WORD = re.compile(r"\S+")
 _WORD_OR_SIGN = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")  # a character of a script without spaces is a word
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class TextRun:
     """One visible line of text."""
 
     text: str  # as it is printed, NFC
     quad: Quad
-    words: tuple[tuple[str, Quad], ...]  # text and box of each word, in order
+    words: tuple[str, ...]  # in order
+    corners: Array  # of the words, as x and y of each corner; words x 8
     fonts: dict[str, str]  # raw characters by font name, to judge whether the font maps them correctly
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of characters, with or without meaning."""
         return sum(len(text.strip()) for text in self.fonts.values())
@@ -61,19 +71,24 @@ def page_contents(page: Any) -> PageContents | None:
     """What is visible on a page of PyMuPDF; None if it has no text, or more than a page can have."""
     displayed = page.get_displaylist()
     stext = pymupdf.TextPage(displayed.get_textpage(_FLAGS))
-    count = len(stext.extractText())
     painted = painted_on(displayed)
-    if not 0 < count <= MAX_CHARACTERS or len(painted) > MAX_PAINTED:
+    if not _has_text(stext) or len(painted) > MAX_PAINTED:
         return None
     grey = Painting(displayed)
     seen = VisibleText(page, displayed, painted, grey)
     runs: list[TextRun] = []
-    for line in _lines(stext):
-        run = _run(line, seen)
-        if run is not None and not _is_repeated(run, runs):
+    lines = list(_lines(stext))
+    for run in _runs(lines, seen) if lines else []:
+        if not _is_repeated(run, runs):
             runs.append(run)
     images = [box for kind, box in painted if kind in ("fill-image", "fill-imgmask")]
     return PageContents(runs, seen.hidden, images, sum(_is_glyph(kind, box) for kind, box in painted), grey)
+
+
+def _has_text(stext: Any) -> bool:
+    """Whether a page has text, and not more than a page can have."""
+    size = mupdf.fz_new_buffer_from_stext_page(stext.this).m_internal.len  # in bytes of UTF-8
+    return 0 < size <= MAX_CHARACTERS or 0 < len(stext.extractText()) <= MAX_CHARACTERS
 
 
 def _lines(stext: Any) -> Iterator[dict[str, Any]]:
@@ -84,10 +99,12 @@ def _lines(stext: Any) -> Iterator[dict[str, Any]]:
     for block in stext.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
             spans = line["spans"]
+            if not any(span["chars"] for span in spans):
+                continue
             for span in spans:
                 span["text"] = "".join([char["c"] for char in span["chars"]])
             text = "".join([span["text"] for span in spans])
-            is_leftwards = not text.isascii() and max(text) >= FIRST_LEFTWARDS
+            is_leftwards = may_run_leftwards(text)
             if is_leftwards or _ACCENT.search(text):
                 chars = [char for span in spans for char in span["chars"]]
                 _put_accents(chars)
@@ -139,59 +156,105 @@ def _is_glyph(kind: str, box: Rect) -> bool:
     return kind == "fill-path" and 3 <= box[3] - box[1] <= 40 and 1 <= box[2] - box[0] <= 60
 
 
-def _run(line: dict[str, Any], seen: VisibleText) -> TextRun | None:
-    """The visible part of a line; None if nothing is visible."""
-    frame = _Frame(line)
-    letters, fonts = _letters_of(line, frame, seen)
-    letters.put_last(_ends_before(letters))
-    spaced = [] if line["wmode"] else missing_spaces(letters)
-    parts = _words_of(letters.text, spaced)
-    if not parts:
-        return None
-    boxes = [letters.box(start, end) for start, end in parts]
-    texts = [letters.text[start:end] for start, end in parts]
-    whole = letters.text
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The visible part of a line, without boxes."""
+
+    text: str  # as it is printed
+    words: list[str]  # as they are printed; may be empty, for characters without meaning
+    parts: list[tuple[int, int]]  # start and end of each word, as indexes of the characters of the page
+    direction: tuple[float, float]  # see `direction_of`
+    fonts: dict[str, str]  # as in `TextRun`
+
+
+def _runs(lines: Sequence[dict[str, Any]], seen: VisibleText) -> list[TextRun]:
+    """The visible parts of lines that have any. All lines have characters."""
+    spans = [span for line in lines for span in line["spans"]]
+    sides = sides_of(lines)
+    sizes = np.repeat([span["size"] for span in spans], [len(span["chars"]) for span in spans])
+    texts, fonts = zip(*(_text_of(line, seen) for line in lines), strict=True)
+    ends = list(accumulate(map(len, texts), initial=0))
+    ordered = [
+        _ordered(text, sizes[start:end], sides[start:end])
+        for text, (start, end) in zip(texts, pairwise(ends), strict=True)
+    ]
+    gaps = gaps_of("".join(ordered), sizes, sides)
+    gaps[ends[:-1]] = NO_GAP
+    widest = np.maximum.reduceat(gaps, ends[:-1]).tolist()
+    found: list[_Found] = []
+    for line, text, start, end, gap, by_font in zip(lines, ordered, ends, ends[1:], widest, fonts, strict=False):
+        spaced = missing_spaces(text, gaps[start:end]) if gap > TIGHT and not line["wmode"] else []
+        part = _found(text, start, spaced, direction_of(line), by_font)
+        if part.words:
+            found.append(part)
+    return _placed(found, sides) if found else []
+
+
+def _found(
+    text: str, start: int, spaced: Sequence[int], direction: tuple[float, float], fonts: dict[str, str]
+) -> _Found:
+    """The words of a line, whose first character has the index `start` on the page."""
+    parts = _words_of(text, spaced)
+    words = [text[begin:end] for begin, end in parts]
     for index in reversed(spaced):
-        whole = f"{whole[:index]} {whole[index:]}"
-    if not is_plain(whole):
-        texts = [readable(text) for text in texts]
-    words = tuple((text, frame.quad(box)) for text, box in zip(texts, boxes, strict=True) if text)
-    return TextRun(readable(whole), frame.quad(union(boxes)), words, fonts)
+        text = f"{text[:index]} {text[index:]}"
+    if not is_plain(text):
+        words = [readable(word) for word in words]
+    return _Found(readable(text), words, [(start + begin, start + end) for begin, end in parts], direction, fonts)
 
 
-def _letters_of(line: dict[str, Any], frame: "_Frame", seen: VisibleText) -> tuple[Letters, dict[str, str]]:
+def _placed(found: Sequence[_Found], sides: Array) -> list[TextRun]:
+    """The lines with their boxes. `sides` are those of all characters of the page."""
+    counts = [len(line.words) for line in found]
+    ends = list(accumulate(counts, initial=0))
+    boxes = merged(sides, [part for line in found for part in line.parts])
+    cos, sin = np.array([line.direction for line in found]).T
+    words = corners_of(boxes, cos.repeat(counts), sin.repeat(counts))
+    lines = corners_of(merged(boxes, list(pairwise(ends))), cos, sin)
+    runs: list[TextRun] = []
+    for line, quad, (start, end) in zip(found, quads_of(lines), pairwise(ends), strict=True):
+        own = words[start:end]
+        if not all(line.words):
+            own = own[[bool(word) for word in line.words]]
+        runs.append(TextRun(line.text, quad, tuple(filter(None, line.words)), own, line.fonts))
+    return runs
+
+
+def _text_of(line: dict[str, Any], seen: VisibleText) -> tuple[str, dict[str, str]]:
     """The characters of a line, those that are not visible as spaces; and the raw ones by font name."""
-    letters = Letters()
+    text = ""
     fonts: dict[str, str] = {}
     around = seen.around(line)
-    for _, group in groupby(line["spans"], _measures):  # spans that differ in other things are measured at once
-        spans = list(group)
-        text = ""
-        for span in spans:
-            part = span["text"]
-            visible = seen.visible(span, line, around)
-            if visible is not None:
-                part = "".join([c if ok else " " for c, ok in zip(part, visible, strict=True)])
-            fonts[span["font"]] = fonts.get(span["font"], "") + part
-            text += part
-        chars = spans[0]["chars"] if len(spans) == 1 else [char for span in spans for char in span["chars"]]
-        frame.add(letters, spans[0], text, chars)
-    return letters, fonts
+    for span in line["spans"]:
+        part = span["text"]
+        visible = seen.visible(span, line, around)
+        if visible is not None:
+            part = "".join([c if ok else " " for c, ok in zip(part, visible, strict=True)])
+        fonts[span["font"]] = fonts.get(span["font"], "") + part
+        text += part
+    return text, fonts
 
 
-def _ends_before(letters: Letters) -> int:
-    """How many marks, such as a full stop, are given before a line that runs to the left, though they end it.
+def _ordered(text: str, sizes: Array, sides: Array) -> str:
+    """The characters of a line in order. Their sizes and sides are put in order in place.
 
-    Browsers print such a mark by itself, and MuPDF puts what is at the left first.
+    Browsers print a mark that ends a line, such as a full stop, by itself. MuPDF puts what is at the left first, though
+    the line runs to the left.
     """
-    if not letters.may_run_leftwards:
-        return 0
-    text = letters.text
+    count = _ends_before(text, sides[:, 2]) if may_run_leftwards(text) else 0
+    if not count:
+        return text
+    sizes[:], sides[:] = np.roll(sizes, -count), np.roll(sides, -count, axis=0)
+    return text[count:] + text[:count]
+
+
+def _ends_before(text: str, rights: Array) -> int:
+    """How many marks are given before a line that runs to the left, though they end it. See `_ordered`."""
     count = len(list(takewhile(lambda char: not char.isalnum(), text)))
     rest = [index for index in range(count, len(text)) if not text[index].isspace()]
     if not count or not rest or not is_right_to_left("".join(text[index] for index in rest)):
         return 0
-    return count if max(letters.rights[:count]) <= min(letters.rights[index] for index in rest) else 0
+    return count if rights[:count].max() <= rights[rest].min() else 0
 
 
 def _words_of(text: str, spaced: Sequence[int]) -> list[tuple[int, int]]:
@@ -205,56 +268,3 @@ def _words_of(text: str, spaced: Sequence[int]) -> list[tuple[int, int]]:
         cuts = [start, *(index for index in spaced if start < index < end), end]
         parts += pairwise(cuts)
     return parts
-
-
-class _Frame:
-    """The coordinate system of a line: x along its direction, y down from it."""
-
-    def __init__(self, line: dict[str, Any]) -> None:
-        self._vertical = bool(line["wmode"])
-        direction: tuple[float, float] = (1.0, 0.0) if self._vertical else line["dir"]
-        self._cos, self._sin = direction
-
-    def add(self, letters: Letters, span: dict[str, Any], text: str, chars: list[dict[str, Any]]) -> None:
-        """Add characters of the size and heights of `span`, with `text` in their place.
-
-        Their boxes are as high as the font, at most its size.
-        """
-        boxes = [char["bbox"] for char in chars]
-        size = span["size"]
-        if self._vertical:
-            letters.add(text, size, *map(list, zip(*boxes, strict=True)))
-            return
-        up, down = max(span["ascender"], 0.1), max(-span["descender"], 0.0)
-        high = (up + down) * size
-        scale = size / max(1.0, up + down)
-        above, below = up * scale, down * scale
-        origins = [char["origin"] for char in chars]
-        if self._cos > _LEVEL:
-            lefts, rights = [box[0] for box in boxes], [box[2] for box in boxes]
-            heights = [y for _, y in origins]
-        else:
-            lefts = [x * self._cos + y * self._sin for x, y in origins]
-            rights = [left + self._width(box, high) for left, box in zip(lefts, boxes, strict=True)]
-            heights = [y * self._cos - x * self._sin for x, y in origins]
-        letters.add(text, size, lefts, [y - above for y in heights], rights, [y + below for y in heights])
-
-    def _width(self, box: Rect, high: float) -> float:
-        """The width of a turned character of height `high`, from the upright box around it.
-
-        The box of a rectangle w x h turned by an angle a is w cos a + h sin a wide and w sin a + h cos a high. The
-        equation with the larger factor of w is solved.
-        """
-        cos, sin = abs(self._cos), abs(self._sin)
-        across, down = box[2] - box[0], box[3] - box[1]
-        return max((across - high * sin) / cos if cos > sin else (down - high * cos) / sin, 0.0)
-
-    def quad(self, box: Rect) -> Quad:
-        """The corners of a box of this coordinate system on the page."""
-        left, top, right, bottom = box
-        corners = (left, top), (right, top), (right, bottom), (left, bottom)
-        if self._cos > _LEVEL:
-            return corners
-        cos, sin = self._cos, self._sin
-        a, b, c, d = ((x * cos - y * sin, x * sin + y * cos) for x, y in corners)
-        return a, b, c, d

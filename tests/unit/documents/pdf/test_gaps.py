@@ -1,24 +1,31 @@
 """Spaces that are missing in a text layer."""
 
-from ocrqueue.documents.pdf.gaps import Letters, missing_spaces
+import numpy as np
+
+from ocrqueue.documents.pdf.gaps import gaps_of, missing_spaces
 
 SIZE = 10.0
 
 
 def line(*words, gap, spacing=0.0, width=5.0):
-    """The letters of words whose gap is so many font sizes; letters of a word are `spacing` font sizes apart."""
-    letters, x = Letters(), 0.0
+    """The letters of words whose gap is so many font sizes, with their left sides.
+
+    Letters of a word are `spacing` font sizes apart.
+    """
+    letters, x = [], 0.0
     for word in words:
         for text in word:
-            letters.add(text, SIZE, [x], [0.0], [x + width], [SIZE])
+            letters.append((text, x))
             x += width + spacing * SIZE
         x += (gap - spacing) * SIZE
     return letters
 
 
-def spaced(letters):
-    found = missing_spaces(letters)
-    return "".join(f" {letter}" if index in found else letter for index, letter in enumerate(letters.text))
+def spaced(letters, width=5.0):
+    text = "".join(char for char, _ in letters)
+    sides = np.array([(x, 0.0, x + width, SIZE) for _, x in letters]).reshape(-1, 4)
+    found = missing_spaces(text, gaps_of(text, np.full(len(text), SIZE), sides))
+    return "".join(f" {letter}" if index in found else letter for index, letter in enumerate(text))
 
 
 def test_a_gap_between_letters_is_a_space():
@@ -38,12 +45,9 @@ def test_widely_set_letters_are_no_words():
 
 
 def test_letters_that_run_to_the_left_have_their_gaps_at_the_left():
-    words = line("שלום", "רב", gap=0.0)
-    words.lefts, words.rights = [-x for x in words.rights], [-x for x in words.lefts]
+    words = [(char, -x) for char, x in line("שלום", "רב", gap=0.0)]
     assert spaced(words) == "שלוםרב"
-    number = Letters()
-    for char, x in (*zip("שלום", (95, 90, 85, 80), strict=True), ("1", 40), ("2", 45)):
-        number.add(char, SIZE, [x], [0.0], [x + 5], [SIZE])
+    number = [*zip("שלום", (95, 90, 85, 80), strict=True), ("1", 40), ("2", 45)]
     assert spaced(number) == "שלום 12"
 
 
@@ -51,4 +55,4 @@ def test_what_is_no_letter_is_left_alone():
     assert spaced(line("a", "+", ".", ".", gap=0.3)) == "a+.."
     assert spaced(line("日本", "語の", gap=0.3)) == "日本語の"
     assert spaced(line("a", " ", "b", gap=0.3)) == "a b"
-    assert spaced(Letters()) == ""
+    assert spaced([]) == ""

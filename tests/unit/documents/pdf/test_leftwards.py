@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from ocrqueue.documents.pdf.text import _run, _turn_ligatures
+from ocrqueue.documents.pdf.text import _runs, _turn_ligatures
 
 WIDTH = 5.0
 
@@ -22,8 +22,8 @@ def text_of(found):
     span = {"chars": found, "size": 10.0, "font": "f", "ascender": 0.8, "descender": -0.2}
     span["text"] = "".join(char["c"] for char in found)
     line = {"spans": [span], "wmode": 0, "dir": (1.0, 0.0)}
-    run = _run(line, ALL_VISIBLE)
-    return run and (run.text, [text for text, _ in run.words])
+    (run,) = _runs([line], ALL_VISIBLE)
+    return run.text, list(run.words)
 
 
 def test_a_full_stop_at_the_left_ends_the_line():

@@ -1,0 +1,91 @@
+"""The boxes of the characters and words of a PDF page, computed for the whole page at once. All are in points.
+
+The coordinates of a line: x along its direction, y down from it. Those of a vertical line are the page's.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ocrqueue.geometry import Quad
+
+LEVEL = 0.9999  # the cosine of a direction; from here on a line counts as level
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def direction_of(line: dict[str, Any]) -> tuple[float, float]:
+    """Cosine and sine of the angle by which a line's coordinates are turned: 1 and 0 if it is level or vertical."""
+    cos, sin = line["dir"]
+    return (1.0, 0.0) if line["wmode"] or cos > LEVEL else (cos, sin)
+
+
+def sides_of(lines: Sequence[dict[str, Any]]) -> Array:
+    """Left, top, right and bottom of all characters of some lines, each in coordinates of its line.
+
+    `lines` are those of PyMuPDF's `rawdict`. A character is as high as its font, at most the font's size.
+    """
+    spans = [(line, span) for line in lines for span in line["spans"]]
+    chars = [char for _, span in spans for char in span["chars"]]
+    sides = _flat([char["bbox"] for char in chars], 4)
+    x, y = _flat([char["origin"] for char in chars], 2).T
+    fonts = [
+        (*direction_of(line), span["size"], span["ascender"], -span["descender"], line["wmode"]) for line, span in spans
+    ]
+    cos, sin, size, ascender, descender, wmode = _flat(fonts, 6).T
+    up, down = np.maximum(ascender, 0.1), np.maximum(descender, 0.0)
+    scale = size / np.maximum(1.0, up + down)
+    counts = [len(span["chars"]) for _, span in spans]
+    values = np.stack([cos, sin, (up + down) * size, up * scale, down * scale, wmode]).repeat(counts, axis=1)
+    cos, sin, high, above, below, wmode = values
+    turned = ~(cos > LEVEL)
+    if turned.any():
+        width = _widths(sides, cos, sin, high)
+        sides[turned, 0] = (x * cos + y * sin)[turned]
+        sides[turned, 2] = (sides[:, 0] + width)[turned]
+    height = y * cos - x * sin
+    sides[:, 1] = np.where(wmode, sides[:, 1], height - above)
+    sides[:, 3] = np.where(wmode, sides[:, 3], height + below)
+    return sides
+
+
+def _flat(rows: Sequence[Sequence[float]], length: int) -> Array:
+    """Rows of this length as an array: faster than `np.array`."""
+    return np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * length).reshape(-1, length)
+
+
+def _widths(boxes: Array, cos: Array, sin: Array, high: Array) -> Array:
+    """The widths of turned characters of these heights, from the upright boxes around them.
+
+    The box of a rectangle w x h turned by an angle a is w cos a + h sin a wide and w sin a + h cos a high. The
+    equation with the larger factor of w is solved.
+    """
+    cos, sin = np.abs(cos), np.abs(sin)
+    across, down = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    width = np.where(cos > sin, across - high * sin, down - high * cos) / np.maximum(cos, sin)
+    return np.maximum(width, 0.0)
+
+
+def merged(boxes: Array, parts: Sequence[tuple[int, int]]) -> Array:
+    """The box around each part of some boxes, from its start to before its end. A part has at least one box."""
+    cuts = [index for part in parts for index in part]
+    padded = np.vstack([boxes, boxes[-1:]])  # the last part may end at the end
+    least = np.minimum.reduceat(padded[:, :2], cuts, axis=0)[::2]
+    most = np.maximum.reduceat(padded[:, 2:], cuts, axis=0)[::2]
+    return np.hstack([least, most])
+
+
+def corners_of(boxes: Array, cos: Array, sin: Array) -> Array:
+    """The corners of boxes on the page, as x and y of each, clockwise from the top left. Shape: boxes x 8."""
+    left, top, right, bottom = boxes.T
+    found = np.empty((len(boxes), 8))
+    for index, (x, y) in enumerate([(left, top), (right, top), (right, bottom), (left, bottom)]):
+        found[:, 2 * index] = x * cos - y * sin
+        found[:, 2 * index + 1] = x * sin + y * cos
+    return found
+
+
+def quads_of(corners: Array) -> list[Quad]:
+    """The quads of the corners that `corners_of` returns."""
+    return [((ax, ay), (bx, by), (cx, cy), (dx, dy)) for ax, ay, bx, by, cx, cy, dx, dy in corners.tolist()]
