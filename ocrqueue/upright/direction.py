@@ -55,11 +55,16 @@ def _view(ink: Ink, quarter: int) -> _View:
 
 
 def _flat(ink: Ink) -> tuple[_View, int, bool]:
-    """For a page whose lines run from left to right: its view, 0 or 180 degrees, and whether it surely is text."""
+    """For a page whose lines run from left to right: its view, 0 or 180 degrees, and whether to correct a skew.
+
+    A skew is corrected if the page surely is text.
+    """
     view = _view(ink, 0)
     likelihood = upside_down(view.tiles)
-    if likelihood < _CLEAR and (len(view.tiles) >= _ENOUGH or not view.lean.is_sure):
+    if likelihood < _CLEAR and len(view.tiles) >= _ENOUGH:
         return view, 0, True
+    if likelihood < _DOUBTFUL and not view.lean.is_sure:
+        return view, 0, False  # whatever the recogniser said, the page would stay as it is
     recogniser = Recogniser()
     now = recogniser.certainty(_some(view.tiles))
     if likelihood < _DOUBTFUL:

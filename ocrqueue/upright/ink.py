@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from ocrqueue.upright.canvas import Size
+from ocrqueue.upright.components import components_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,14 +45,14 @@ def ink_of(page: "Image") -> Ink:
     height, width = grey.shape
     small = cv2.resize(grey, (-(-width // _PAPER), -(-height // _PAPER)), interpolation=cv2.INTER_AREA)
     paper = cv2.resize(cv2.medianBlur(small, _AROUND), (width, height), interpolation=cv2.INTER_LINEAR)
-    mask = (cv2.absdiff(grey, paper) > _CONTRAST).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    extent = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    _, mask = cv2.threshold(cv2.absdiff(grey, paper), _CONTRAST, 1, cv2.THRESH_BINARY)
+    shapes = components_of(mask)
+    extent = np.maximum(shapes.width, shapes.height)
     keep = (extent >= _SMALLEST) & (extent <= max(mask.shape) * _LARGEST)
-    keep[0] = False  # label 0 is the paper
     letters = extent[keep & (extent > _SMALLEST + 1)]
     em = float(np.median(letters)) if len(letters) else _USUAL_EM
-    return Ink(page, factor, keep.astype(np.uint8)[labels], em)
+    is_ink = np.concatenate(([False], keep)).astype(np.uint8)  # label 0 is the paper
+    return Ink(page, factor, is_ink.take(shapes.labels, mode="clip"), em)  # "clip": without a check of each label
 
 
 def level_share(ink: Ink) -> float:
@@ -62,8 +63,8 @@ def level_share(ink: Ink) -> float:
     """
     reach = max(3, round(ink.em / 3)) | 1
     words = cv2.morphologyEx(ink.mask, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8), borderValue=0)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(words, connectivity=8)
-    width, height, area = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT], stats[1:, cv2.CC_STAT_AREA]
-    weight = np.sqrt(area) * (np.minimum(width, height) > _SMALLEST)
+    found = components_of(words)
+    width, height = found.width, found.height
+    weight = np.sqrt(found.area) * (np.minimum(width, height) > _SMALLEST)
     wide, tall = float(weight[width > 2 * height].sum()), float(weight[height > 2 * width].sum())
     return wide / (wide + tall) if wide + tall else 1.0

@@ -3,7 +3,7 @@
 OpenCV runs them, whichever engine reads the page: it exists on every platform, and reads the files as they are.
 """
 
-from functools import cache
+from functools import cache, cached_property
 from statistics import fmean
 from typing import Any
 
@@ -42,10 +42,14 @@ def _likelihoods(tiles: list[Any]) -> list[float]:
 
 
 class Recogniser:
-    """The recogniser of PP-OCR, used only for its certainty. It takes about 150 MB: keep it for one page only."""
+    """The recogniser of PP-OCR, used only for its certainty. It takes about 150 MB: keep it for one page only.
 
-    def __init__(self) -> None:
-        self._net = _network(_RECOGNISER)
+    It is loaded for its first tile.
+    """
+
+    @cached_property
+    def _net(self) -> Any:
+        return _network(_RECOGNISER)
 
     def certainty(self, tiles: list[Any], share: float = 0.0) -> float:
         """Mean certainty, 0 to 1, of the characters in all tiles with enough characters.

@@ -6,6 +6,7 @@ profile is of upper and lower edges of characters, and in vertical strips, becau
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,28 @@ class Lean:
         return self.gain >= _SURE and _LEAST <= abs(self.degrees) < LARGEST
 
 
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Pixels at upper or lower edges of characters; arrays have one element for each."""
+
+    x: Any  # float32
+    y: Any  # float32
+    reach: int  # bins before the first row, for points that a turn moves there
+    first: Any  # int64: the first bin of the strip in which the pixel is
+    bins: int  # of all strips
+
+
 def lean_of(mask: Any) -> Lean:
     """The skew of the horizontal lines in a mask of characters (height x width, uint8, 0 or 1)."""
-    edges = [_points(mask[:-1] > mask[1:]), _points(mask[1:] > mask[:-1])]
-    if min(len(x) for x, _ in edges) < _FEWEST:
+    reach = math.ceil(mask.shape[1] * math.tan(math.radians(LARGEST + 1))) + 2
+    bins = mask.shape[0] + 2 * reach
+    edges = [_edges(change, reach, bins) for change in (mask[:-1] > mask[1:], mask[1:] > mask[:-1])]
+    if min(len(edge.x) for edge in edges) < _FEWEST:
         return Lean(0.0, 1.0)
 
+    @cache
     def sharpness(degrees: float) -> float:
-        return sum(_sharpness(x, y, degrees, mask.shape) for x, y in edges)
+        return sum(_sharpness(edge, degrees) for edge in edges)
 
     best = max(_angles(0.0, LARGEST, _COARSE), key=sharpness)
     best = max(_angles(best, _COARSE, _FINE), key=sharpness)
@@ -52,20 +67,23 @@ def _angles(middle: float, reach: float, step: float) -> list[float]:
     return sorted((middle + i * step for i in range(-count, count + 1)), key=abs)
 
 
-def _points(mask: Any) -> tuple[Any, Any]:
-    """The x and y coordinates of the pixels that are set, float32."""
-    y, x = np.divmod(np.flatnonzero(mask), mask.shape[1])  # five times as fast as `nonzero`
-    return x.astype(np.float32), y.astype(np.float32)
+def _edges(change: Any, reach: int, bins: int) -> _Edges:
+    """The pixels where a mask has an edge, for profiles of `bins` bins, which `reach` bins precede the first row."""
+    width = change.shape[1]
+    y, x = np.divmod(np.flatnonzero(change), width)  # five times as fast as `nonzero`
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    count = min(_STRIPS, max(1, width // _NARROWEST))
+    strip = (x * (count / width)).astype(np.int64)
+    return _Edges(x, y, reach, strip * bins, count * bins)
 
 
-def _sharpness(x: Any, y: Any, degrees: float, shape: tuple[int, int]) -> float:
+def _sharpness(edges: _Edges, degrees: float) -> float:
     """Sum of the squares of the profile's bins (two pixels each) over all strips, divided by the number of points."""
-    slope = math.tan(math.radians(degrees))
-    reach = math.ceil(shape[1] * math.tan(math.radians(LARGEST + 1))) + 2
-    rows = (y - x * np.float32(slope) + reach).astype(np.int32)
-    bins = shape[0] + 2 * reach
-    count = min(_STRIPS, max(1, shape[1] // _NARROWEST))
-    strips = (x * (count / shape[1])).astype(np.int32)
-    profile = np.bincount(strips * bins + rows, minlength=count * bins).astype(np.float64)
+    rows = edges.x * np.float32(math.tan(math.radians(degrees)))
+    np.subtract(edges.y, rows, out=rows)
+    rows += edges.reach
+    at = rows.astype(np.int64)
+    at += edges.first
+    profile = np.bincount(at, minlength=edges.bins).astype(np.float64)
     profile = profile[:-1] + profile[1:]  # single rows would favour the horizontal, because pixels lie in rows
-    return float(np.square(profile).sum()) / len(x)  # no dot product: BLAS would start threads for it
+    return float(np.square(profile).sum()) / len(rows)  # no dot product: BLAS would start threads for it

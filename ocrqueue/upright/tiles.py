@@ -10,6 +10,7 @@ from ocrqueue.documents.transforms import Transform, apply, chained, scaled
 from ocrqueue.geometry import bounds
 from ocrqueue.ppocr import LINE_HEIGHT
 from ocrqueue.upright.canvas import turned_size, warp_matrix, way_back
+from ocrqueue.upright.components import components_of
 from ocrqueue.upright.ink import Ink
 
 MAX_WIDTH = 288  # pixels of a tile; its height is LINE_HEIGHT
@@ -28,9 +29,11 @@ def tiles(ink: Ink, degrees: float, count: int) -> list[Any]:
     Each tile is RGB, uint8, `LINE_HEIGHT` pixels high and at most `MAX_WIDTH` wide. The tiles come from all parts of
     the page, the longest lines of each part first. The list is empty where the turned page has no level lines.
     """
-    matrix = warp_matrix(way_back(ink.size, degrees))
-    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    level = cv2.warpAffine(ink.mask, matrix, turned_size(ink.size, degrees), flags=flags)
+    level = ink.mask
+    if degrees:
+        matrix = warp_matrix(way_back(ink.size, degrees))
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        level = cv2.warpAffine(ink.mask, matrix, turned_size(ink.size, degrees), flags=flags)
     back = chained(way_back(ink.size, degrees), (ink.factor, 0, 0, 0, ink.factor, 0))
     return [_tile(ink, box, back) for box in _line_boxes(level, ink.em, count)]
 
@@ -43,12 +46,13 @@ def _line_boxes(level: Any, em: float, count: int) -> list[LineBox]:
     """
     reach = max(3, round(em * 1.2)) | 1
     lines = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((1, reach), np.uint8), borderValue=0)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    found = components_of(lines)
+    width, height = found.width, found.height
+    fits = (_HEIGHTS[0] * em <= height) & (height <= _HEIGHTS[1] * em) & (width >= _LONG * height)
+    fits &= found.area >= _FILLED * width * height
     bands: list[list[LineBox]] = [[] for _ in range(count)]
-    for x, y, width, height, area in stats[1:].tolist():
-        fits = _HEIGHTS[0] * em <= height <= _HEIGHTS[1] * em and width >= _LONG * height
-        if fits and area >= _FILLED * width * height:
-            bands[y * count // level.shape[0]].append((x, y, width, height))
+    for box in np.stack([found.x, found.y, width, height], axis=1)[fits].tolist():
+        bands[box[1] * count // level.shape[0]].append(tuple(box))
     for band in bands:
         band.sort(key=lambda box: -min(box[2] / box[3], MAX_WIDTH / LINE_HEIGHT))
     ranks = itertools.zip_longest(*bands)

@@ -259,3 +259,20 @@ def test_an_error_is_logged_and_the_page_stays_as_it_is(caplog):
     with caplog.at_level(logging.WARNING):
         assert upright(given, CAP, "job=1 page=2") is given
     assert "job=1 page=2: not turned" in caplog.text
+
+
+def test_the_recogniser_is_not_loaded_where_its_answer_cannot_matter(monkeypatch):
+    def refused(name):
+        raise AssertionError(f"{name} was loaded")
+
+    monkeypatch.setattr("ocrqueue.upright.networks._network", refused)
+    monkeypatch.setattr("ocrqueue.upright.direction.upside_down", lambda _: 0.45)
+    assert turn_needed(drawn()) == 0  # unclear for the classifier, but there is no skew to correct
+    with pytest.raises(AssertionError, match="rec_small"):
+        turn_needed(scanned(3))
+
+
+def test_a_page_without_lines_loads_no_network(monkeypatch):
+    monkeypatch.setattr("ocrqueue.upright.networks._network", lambda name: pytest.fail(f"{name} was loaded"))
+    monkeypatch.setattr("ocrqueue.upright.direction.level_share", lambda _: 0.0)
+    assert turn_needed(Image.new("RGB", (400, 600), "white")) == 0
