@@ -1,9 +1,7 @@
 """What a PDF page paints, where, and in which order. Boxes are in points of the upright page."""
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from ocrqueue.geometry import Point, Rect
 
 _DPI = 150  # dots per inch of the grey image in which ink is looked for
 _MAX_PIXELS = 20_000_000  # of that image: bounds its memory
+_ROWS = 500  # pairs of heights whose columns are kept: a page has some 100 lines
 _MIN_CONTRAST = 16  # of 255: a visible letter differs from its surroundings by at least so much
 
 
@@ -22,8 +21,10 @@ class Painting:
     def __init__(self, displayed: Any) -> None:
         self._displayed = displayed
         size = displayed.rect
+        self._width = size.width
         self._zoom = min(_DPI / 72, math.sqrt(_MAX_PIXELS / (size.width * size.height)))
         self._pixels: np.ndarray[Any, Any] | None = None
+        self._rows: dict[tuple[float, float], tuple[bytes, bytes]] = {}  # see `_inside_rows`
 
     def part(self, box: Rect) -> "np.ndarray[Any, Any]":
         """The pixels in a box: rows x columns, 0 to 255, a view; empty if the box is outside of the page."""
@@ -42,36 +43,34 @@ class Painting:
 
     def paint_over(self, boxes: Iterable[Rect]) -> None:
         """Fill each box with its commonest grey value."""
+        self._rows.clear()
         for box in boxes:
             part = self.part(box)
             if part.size:
                 part[:] = np.bincount(part.ravel(), minlength=256).argmax()
 
-    def has_ink_in(self, boxes: Sequence[Rect]) -> list[bool | None]:
-        """`has_ink` of each box. Letters side by side have boxes of one height: their pixels are fetched together."""
-        found: list[bool | None] = []
-        for (top, bottom), group in groupby(boxes, key=itemgetter(1, 3)):
-            row = list(group)
-            left = min(box[0] for box in row)
-            pixels = self.part((left, top, max(box[2] for box in row), bottom))[1:-1]
-            if not pixels.size:
-                found += map(self.has_ink, row)
-                continue
-            first = max(0, math.floor(left * self._zoom))
-            darkest, lightest = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
-            for box in row:
-                start, end = self._columns(box)
-                inside = slice(start + 1 - first, max(0, min(end - first, len(darkest)) - 1))
-                contrast = max(lightest[inside], default=0) - min(darkest[inside], default=0)
-                found.append(contrast >= _MIN_CONTRAST or self.has_ink(box))
-        return found
-
     def has_ink(self, box: Rect) -> bool | None:
         """Whether a box contains ink; None if only its outermost pixels differ, which may belong to a neighbour."""
-        part = self.part(box)
-        if _stands_out(part[1:-1, 1:-1]):
+        darkest, lightest = self._inside_rows(box[1], box[3])
+        start, end = self._columns(box)
+        inside = slice(start + 1, max(0, min(end, len(darkest)) - 1))
+        if max(lightest[inside], default=0) - min(darkest[inside], default=0) >= _MIN_CONTRAST:
             return True
-        return None if _stands_out(part) else False
+        return None if _stands_out(self.part(box)) else False
+
+    def _inside_rows(self, top: float, bottom: float) -> tuple[bytes, bytes]:
+        """The darkest and the lightest value of each column between two heights, without the outermost rows.
+
+        The letters of a line mostly share them.
+        """
+        found = self._rows.get((top, bottom))
+        if found is None:
+            pixels = self.part((0.0, top, self._width, bottom))[1:-1]
+            found = (pixels.min(axis=0).tobytes(), pixels.max(axis=0).tobytes()) if len(pixels) else (b"", b"")
+            if len(self._rows) >= _ROWS:
+                self._rows.clear()
+            self._rows[top, bottom] = found
+        return found
 
 
 def _stands_out(pixels: "np.ndarray[Any, Any]") -> bool:

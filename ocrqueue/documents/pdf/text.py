@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise, takewhile
@@ -24,7 +25,7 @@ from ocrqueue.documents.pdf.gaps import NO_GAP, TIGHT, gaps_of, missing_spaces
 from ocrqueue.documents.pdf.mupdf import mupdf, pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
-from ocrqueue.geometry import Quad, Rect
+from ocrqueue.geometry import Point, Quad, Rect
 from ocrqueue.pages import is_right_to_left
 
 MAX_CHARACTERS = 100_000  # per page; a page full of 4 point type has 40,000
@@ -76,11 +77,8 @@ def page_contents(page: Any) -> PageContents | None:
         return None
     grey = Painting(displayed)
     seen = VisibleText(page, displayed, painted, grey)
-    runs: list[TextRun] = []
     lines = list(_lines(stext))
-    for run in _runs(lines, seen) if lines else []:
-        if not _is_repeated(run, runs):
-            runs.append(run)
+    runs = _without_repeated(_runs(lines, seen)) if lines else []
     images = [box for kind, box in painted if kind in ("fill-image", "fill-imgmask")]
     return PageContents(runs, seen.hidden, images, sum(_is_glyph(kind, box) for kind, box in painted), grey)
 
@@ -144,11 +142,18 @@ def _turn_ligatures(chars: list[dict[str, Any]]) -> None:
         start = index + 1
 
 
-def _is_repeated(run: TextRun, runs: list[TextRun]) -> bool:
-    """Whether the same text was just printed at nearly the same place: a shadow, or bold made by printing twice."""
-    near = math.dist(run.quad[0], run.quad[3]) / 4
-    same = [other for other in runs[-_BEFORE:] if other.text == run.text]
-    return any(math.dist(run.quad[0], other.quad[0]) < near for other in same)
+def _without_repeated(runs: Iterable[TextRun]) -> list[TextRun]:
+    """The lines, without text that was just printed at nearly the same place: a shadow, or bold type."""
+    found: list[TextRun] = []
+    places: dict[str, list[tuple[int, Point]]] = defaultdict(list)  # by text: the index of each line in `found`
+    for run in runs:
+        origin, _, _, below = run.quad
+        near = math.dist(origin, below) / 4
+        same = places[run.text]
+        if not any(len(found) - index <= _BEFORE and math.dist(origin, other) < near for index, other in same):
+            same.append((len(found), origin))
+            found.append(run)
+    return found
 
 
 def _is_glyph(kind: str, box: Rect) -> bool:

@@ -87,7 +87,9 @@ class VisibleText:
         # The text may be invisible on white paper, or on something that was painted at its place.
         is_doubtful = not is_dark or any(_meet(box, fill) for fill in around.fills)
         if is_doubtful and (found is None or any(found)):
-            found = _settled(chars, self._inked(span, line["dir"], found or [True] * len(chars)))
+            shown = found or [True] * len(chars)
+            inked = [self._inked(span, char, line["dir"]) if ok else ok for char, ok in zip(chars, shown, strict=True)]
+            found = _settled(chars, inked)
         if found is None or all(found):
             return None
         self.hidden += sum(not ok and not char["c"].isspace() for char, ok in zip(chars, found, strict=True))
@@ -102,18 +104,11 @@ class VisibleText:
             when >= painted and _meet(place, cover) for when, cover in around.covers
         )
 
-    def _inked(self, span: dict[str, Any], direction: Point, shown: list[bool]) -> list[bool | None]:
-        """Whether the page has ink where a letter is; None if unclear: a neighbour's ink, or a sign with little ink.
-
-        False for characters that are not `shown`.
-        """
-        chars = span["chars"]
-        letters = [i for i, char in enumerate(chars) if shown[i] and char["c"].isalnum()]
-        found: list[bool | None] = [None if ok else False for ok in shown]
-        inked = self._grey.has_ink_in([_core(chars[i], span["size"], direction) for i in letters])
-        for i, has_ink in zip(letters, inked, strict=True):
-            found[i] = has_ink
-        return found
+    def _inked(self, span: dict[str, Any], char: dict[str, Any], direction: Point) -> bool | None:
+        """Whether the page has ink where a letter is; None if unclear: a neighbour's ink, or a sign with little ink."""
+        if not char["c"].isalnum():
+            return None
+        return self._grey.has_ink(_core(char, span["size"], direction))
 
 
 def _core(char: dict[str, Any], size: float, direction: tuple[float, float]) -> Rect:
