@@ -9,7 +9,11 @@ Rect = tuple[float, float, float, float]  # left, top, right, bottom
 
 def bounds(points: Iterable[Point]) -> Rect:
     """The smallest rectangle around some points, such as the corners of a quad. Raises ValueError without points."""
-    xs, ys = zip(*points, strict=True)
+    corners = tuple(points)
+    if len(corners) == 4:  # a quad, as nearly always: this takes half the time
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
+        return min(ax, bx, cx, dx), min(ay, by, cy, dy), max(ax, bx, cx, dx), max(ay, by, cy, dy)
+    xs, ys = zip(*corners, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 

@@ -97,7 +97,7 @@ def _last_word(line: str) -> str | None:
     """The last word of a line that ends with a hyphen, without that hyphen; None for any other line."""
     if not line.endswith(tuple(_HYPHENS)):  # nearly every line; the search would look at each of its characters
         return None
-    found = _LAST.search(line[-_LONGEST:])
+    found = _LAST.search(line[-_LONGEST:].rsplit(None, 1)[-1])
     return found and found[1]
 
 

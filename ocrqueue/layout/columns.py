@@ -10,6 +10,7 @@ import math
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
@@ -277,10 +278,16 @@ def _is_filled(side: Sequence[Piece]) -> bool:
 
 def _is_running_text(side: Sequence[Piece]) -> bool:
     """Whether most of the text is in long lines, and these consist of letters rather than digits."""
-    length = sum(len(piece.line.text[:_SAMPLE]) for piece in side)
-    long = "".join(piece.line.text[:_SAMPLE] for piece in side if piece.width >= _TEXT_WIDTH * piece.size)
-    letters = sum(map(str.isalpha, long))
-    return len(long) >= _IN_LONG_LINES * length and letters >= _LETTERS * len(long)
+    samples = [(piece.line.text[:_SAMPLE], piece.width >= _TEXT_WIDTH * piece.size) for piece in side]
+    length = sum(len(text) for text, _ in samples)
+    long = [text for text, is_long in samples if is_long]
+    long_length = sum(map(len, long))
+    return long_length >= _IN_LONG_LINES * length and sum(map(_letters, long)) >= _LETTERS * long_length
+
+
+@lru_cache(1024)  # the same lines are examined at several gutters
+def _letters(text: str) -> int:
+    return sum(map(str.isalpha, text))
 
 
 def _aligned(side: Sequence[Piece], other: Sequence[Piece]) -> float:

@@ -47,7 +47,10 @@ def escape_inside(text: str) -> str:
 
     Formulas between dollars stay as they are.
     """
-    parts = _FORMULA.split(" ".join(text.split()))  # text, formula, text ...
+    text = " ".join(text.split())
+    if "$" not in text:
+        return _SPECIAL.sub(r"\\\g<0>", text)
+    parts = _FORMULA.split(text)  # text, formula, text ...
     parts[::2] = (_SPECIAL.sub(r"\\\g<0>", part) for part in parts[::2])
     return "".join(parts)
 

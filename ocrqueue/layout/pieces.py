@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from statistics import median
 
 from ocrqueue.geometry import Point, Rect, bounds
@@ -96,8 +95,10 @@ def is_east_asian(char: str) -> bool:
 def _bounded(box: Iterable[Point]) -> Sequence[Point]:
     """The corners of a box, with coordinates that are numbers of at most `_FAR`."""
     corners = tuple(box)
-    if sum(map(abs, chain.from_iterable(corners))) <= _FAR:  # then so is each of them
-        return corners
+    if len(corners) == 4:
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
+        if abs(ax) + abs(ay) + abs(bx) + abs(by) + abs(cx) + abs(cy) + abs(dx) + abs(dy) <= _FAR:
+            return corners  # nearly always: their sum is small, and so is each of them
     return [(_near(x), _near(y)) for x, y in corners]
 
 

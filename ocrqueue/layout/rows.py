@@ -1,5 +1,6 @@
 """Rows: pieces side by side at one height, from left to right."""
 
+import math
 from collections.abc import Sequence
 
 from ocrqueue.layout.pieces import Piece
@@ -36,15 +37,14 @@ def _belongs(piece: Piece, row: Row) -> bool:
     """Whether a piece is in a row: at its height, and not below or above one of its pieces."""
     if abs(piece.middle - row[0].middle) > _DRIFT * row[0].size:
         return False
-    recent = row[-_LOOK_BACK:]
-    if any(_is_over(piece, other) for other in recent):
-        return False
-    return beside(piece, min(recent, key=lambda other: _distance(piece, other)))
-
-
-def _distance(a: Piece, b: Piece) -> float:
-    """The horizontal distance in pixels; negative if the pieces overlap."""
-    return max(a.left - b.right, b.left - a.right)
+    nearest, least = row[0], math.inf
+    for other in row[-_LOOK_BACK:]:
+        if _is_over(piece, other):
+            return False
+        distance = max(piece.left - other.right, other.left - piece.right)
+        if distance < least:
+            nearest, least = other, distance
+    return beside(piece, nearest)
 
 
 def _is_over(a: Piece, b: Piece) -> bool:
