@@ -38,18 +38,19 @@ class Words:
     def add(self, lines: Iterable[str]) -> None:
         """Add lines in reading order. Parts of words at the end of one and the beginning of the next are not words."""
         was_cut = False
+        whole: list[str] = []
         for line in lines:
             text = line.strip()
-            found = _WORD.findall(text)
+            # For plain letters, the words in lower case are those of the line in lower case: one step instead of many.
+            found = _WORD.findall(text.lower()) if text.isascii() else list(map(_key, _WORD.findall(text)))
             is_cut = _last_word(text) is not None
-            whole = found[bool(was_cut) : len(found) - is_cut]
-            keys = list(map(_key, whole))
-            self._seen.update(keys)
-            self._compounds += "".join(keys).count("-")
+            whole += found[bool(was_cut) : len(found) - is_cut]
             self._lines += 1
             self._words += len(found)
             self._ends += is_cut
             was_cut = is_cut
+        self._seen.update(whole)
+        self._compounds += "".join(whole).count("-")
 
     def divided(self, first: str, second: str) -> bool:
         """Whether a word was divided into these two parts; else they are the parts of a compound."""

@@ -13,6 +13,7 @@ from ocrqueue.layout.tables import Table
 _BREAK = "  \n"  # a hard line break
 # What has a meaning anywhere in a line, at its beginning, and at its beginning after a number.
 _SPECIAL = re.compile(r"[\\`*\[\]<~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_MAY_BE_SPECIAL = re.compile(r"[\\`*\[\]<~_&$]")  # few lines have one: this search is much shorter
 # A formula of LaTeX. It has a command, an index or a power, and nothing that could be a tag, a link or code.
 _FORMULA = re.compile(r"(?<![\\$\w])(\$(?![\s$])(?=[^$]*[\\^_])[^$<`&\[\]*]*(?<![\s\\])\$)(?![\w$])")
 _LINE_START = re.compile(r"#{1,6}(?=\s|$)|[-+](?=\s|$)|>|[-=]+\s*$|(?:- ?){3,}$")
@@ -48,8 +49,8 @@ def escape_inside(text: str) -> str:
     Formulas between dollars stay as they are.
     """
     text = " ".join(text.split())
-    if "$" not in text:
-        return _SPECIAL.sub(r"\\\g<0>", text)
+    if not _MAY_BE_SPECIAL.search(text):
+        return text
     parts = _FORMULA.split(text)  # text, formula, text ...
     parts[::2] = (_SPECIAL.sub(r"\\\g<0>", part) for part in parts[::2])
     return "".join(parts)
