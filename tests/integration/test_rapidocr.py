@@ -21,13 +21,14 @@ from ocrqueue.documents.transforms import IDENTITY
 from ocrqueue.engines import Model
 from ocrqueue.engines.rapidocr.engine import RapidOcr
 from ocrqueue.engines.rapidocr.lines import ReaderSettings
-from ocrqueue.engines.rapidocr.networks import Network, OpenVino
+from ocrqueue.engines.rapidocr.networks import Network, OpenVino, detector
 from ocrqueue.engines.rapidocr.recogniser import Split, Whole
-from ocrqueue.engines.rapidocr.weights import check, weights
+from ocrqueue.engines.rapidocr.weights import INT8, check, weights
 from ocrqueue.errors import EngineFreed, ModelUnavailable, PageError
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
+from ocrqueue.process.memory import trim
 from ocrqueue.upright import upright
 
 
@@ -175,6 +176,18 @@ def test_memory_does_not_grow_with_every_new_shape(loaded: RapidOcr) -> None:
         read(loaded, page)
         used.append(psutil.Process().memory_info().rss)
     assert used[-1] - used[len(shapes) // 2] < 32 * 2**20  # 15 shapes; without a bound of kernels 54 MB
+
+
+def test_memory_of_the_detector_in_int8_hardly_grows_with_new_shapes() -> None:
+    network = detector(INT8["Det"], OpenVino, rounds=False)
+    sides = range(64, 193, 32)
+    used = []
+    for shape in ((1, 3, high, wide) for high in sides for wide in sides):
+        network(np.ones(shape, np.float32))
+        network.release()
+        trim()
+        used.append(psutil.Process().memory_info().rss)
+    assert used[-1] - used[0] < 24 * 2**20  # 25 shapes; with 128 kernels 35 MB
 
 
 def test_working_memory_of_a_wide_line_is_freed(loaded: RapidOcr) -> None:

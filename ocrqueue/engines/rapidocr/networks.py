@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from zipfile import ZipFile
 
+from ocrqueue.engines.rapidocr.weights import computes_in_bfloat16
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 _cores: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()  # see `_core`
-# Compiled kernels of each kind of layer that a detector keeps. Pages have any shape, and each adds kernels: 83 of
-# convolutions, 115 that reorder bfloat16, and one of pooling. So a child grows until it has seen that many shapes.
-# Those of one shape are kept: with 64, a page takes 10 ms more in bfloat16; with 256, 3 ms less.
-_KEPT = 128
+# Compiled kernels of each kind of layer that a detector keeps. Pages have any shape, and each adds kernels of many
+# kinds: in bfloat16 83 of convolutions, 115 that reorder bfloat16, and one of pooling. So a child grows until it has
+# seen that many shapes. In bfloat16 those of one shape are kept: with 64, a page takes 10 ms more; with 256, 3 ms less.
+# In int8 and f32, a page takes 1 ms more than with 128, and a child needs 20 to 45 MB less.
+_KEPT_IN_BFLOAT16 = 128
+_KEPT = 32
 
 
 class Network(Protocol):
@@ -116,7 +120,9 @@ def backend() -> Backend:
 
 def detector(file: Path, kind: Backend, *, rounds: bool = True) -> Network:
     """The detector in this file. `rounds`: see `OpenVino`."""
-    return OnnxRuntime(file) if kind is OnnxRuntime else OpenVino(file, _KEPT, rounds=rounds)
+    if kind is OnnxRuntime:
+        return OnnxRuntime(file)
+    return OpenVino(file, _KEPT_IN_BFLOAT16 if rounds and computes_in_bfloat16() else _KEPT, rounds=rounds)
 
 
 def model_in(file: Path) -> Any:
