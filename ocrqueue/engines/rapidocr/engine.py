@@ -28,11 +28,14 @@ from ocrqueue.pages import PageText
 from ocrqueue.process.memory import trim
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
     from ocrqueue.engines.rapidocr.lines import PageReader
 
 log = logging.getLogger(__name__)
+_STRIP = 32  # rows of a page that are copied at once: they fit into the processor's cache
 _SAMPLE = "ready 123"  # the text of the page that is read after loading
 # Packages whose versions decide the text.
 _PACKAGES = ("rapidocr", "openvino", "onnxruntime", "numpy", "opencv-python-headless", "pyclipper")
@@ -140,15 +143,25 @@ class RapidOcr:
         log.info("rapidocr reads with %s in %s, %s", version_of(kind), self._reader.precision, settings)
 
     def _read(self, page: "Image") -> PageText:
-        import numpy as np
-
         if self._reader is None:
             raise _freed()
         if not page.width or not page.height:
             return PageText([])
-        rgb = page if page.mode == "RGB" else page.convert("RGB")
-        pixels = np.frombuffer(rgb.tobytes("raw", "BGR"), np.uint8).reshape(page.height, page.width, 3)
-        return self._reader.page(pixels)
+        return self._reader.page(_pixels(page if page.mode == "RGB" else page.convert("RGB")))
+
+
+def _pixels(page: "Image") -> "NDArray[np.uint8]":
+    """The pixels of an RGB image: height x width x 3, blue first.
+
+    Strips are copied one after another. Of a whole page, Pillow makes two copies, each in fresh memory.
+    """
+    import numpy as np
+
+    pixels = np.empty((page.height, page.width, 3), np.uint8)
+    for top in range(0, page.height, _STRIP):
+        strip = page.crop((0, top, page.width, min(page.height, top + _STRIP)))
+        pixels[top : top + _STRIP] = np.frombuffer(strip.tobytes("raw", "BGR"), np.uint8).reshape(-1, page.width, 3)
+    return pixels
 
 
 def _sample() -> "Image":
