@@ -22,7 +22,7 @@ from ocrqueue.engines.rapidocr.networks import OpenVino, model_in
 from ocrqueue.engines.rapidocr.weights import INT8, weights
 from ocrqueue.limits import Limits
 from ocrqueue.upright import upright
-from scripts.int8_recogniser import calibrating, convolutions, write
+from scripts.int8_recogniser import calibrating, in_f32, write
 
 PAGES = 2  # of each document at most
 # The convolutions of the neck, in which features of four sizes meet: four of them change the output more, each alone in
@@ -72,22 +72,6 @@ def pass_on(network: Any) -> None:
                 target.replace_source_output(op.input_value(0))
 
 
-def in_f32(model: Any) -> list[str]:
-    """The names of the convolutions that stay in f32: those of the neck, and those that win no time in int8.
-
-    OpenVINO computes depthwise convolutions in f32 all the same, the first convolution takes as long in both, and those
-    of the attention to channels have one column.
-    """
-    first, *others = convolutions(model)
-    return [first.get_friendly_name()] + [
-        op.get_friendly_name()
-        for op in others
-        if op.get_friendly_name() in NECK
-        or op.get_type_name() == "GroupConvolution"
-        or op.get_output_partial_shape(0)[3] == 1
-    ]
-
-
 def main() -> None:
     """Make the network and write it."""
     shown = inputs(Path(sys.argv[1]))
@@ -98,7 +82,7 @@ def main() -> None:
         nncf.Dataset(shown),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(shown),
-        ignored_scope=nncf.IgnoredScope(names=in_f32(model)),
+        ignored_scope=nncf.IgnoredScope(names=[*in_f32(model), *NECK]),
     )
     pass_on(network)
     network.validate_nodes_and_infer_types()

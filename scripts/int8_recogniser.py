@@ -4,9 +4,13 @@
 docs/benchmarks.md). Lines of every second document of each class calibrate the network; the others are left for checks.
 The result is the network in RapidOCR's wheel without its last layer, as OpenVINO's IR: most convolutions in int8, and
 the rest in f32. It takes some minutes. The new SHA-256 goes into `weights.py`.
+
+Two runs give the same bytes with the same code, documents and packages: how lines are found and cut decides which are
+seen. The code that made the network is that of the commit that brought it (`git log` of the file).
 """
 
 import hashlib
+import os
 import random
 import sys
 import tempfile
@@ -20,6 +24,7 @@ import cv2
 import nncf
 import numpy as np
 import openvino
+from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from numpy.typing import NDArray
 from openvino import opset13
 
@@ -43,6 +48,7 @@ from ocrqueue.upright import upright
 
 PAGES = 3  # of each document at most
 LINES = 300
+CORRECTING = 100  # of these lines
 LONGEST = 1536  # pixels; longer lines are squeezed, since they would need much memory
 SHORTEST = 2  # widths per height
 NOT_USED = ("rotated", "format")  # classes: copies of other pages
@@ -86,26 +92,45 @@ def chosen(folder: Path) -> list[NDArray[np.float32]]:
     return picked
 
 
-def set_back(network: Any, original: Any) -> None:
-    """Compute in f32 again what loses accuracy in int8 and wins no time, with the weights of the original.
+def in_f32(model: Any) -> list[str]:
+    """The names of the convolutions that win no time in int8.
 
     OpenVINO computes depthwise convolutions in f32 all the same, the first convolution takes as long in both, and those
-    of the attention to channels have one column. They halve the error, and NNCF corrects the others better with them.
+    of the attention to channels have one column.
+    """
+    first, *others = convolutions(model)
+    return [first.get_friendly_name()] + [
+        op.get_friendly_name()
+        for op in others
+        if op.get_type_name() == "GroupConvolution" or op.get_output_partial_shape(0)[3] == 1
+    ]
+
+
+def correct(network: Any, original: Any, lines: list[NDArray[np.float32]]) -> None:
+    """Change the biases: the mean of each channel after each convolution in int8 becomes that of the original.
+
+    They are changed in order, so that each also makes up for the errors of those before it (Nagel et al., Data-Free
+    Quantization, 2019, appendix D). NNCF's own correction takes more time and leaves more error (docs/benchmarks.md).
     """
     exact = {op.get_friendly_name(): op for op in convolutions(original)}
-    for number, op in enumerate(convolutions(network)):
-        if number and op.get_type_name() == "Convolution" and op.get_output_partial_shape(0)[3] != 1:
-            continue
-        wanted = exact[op.get_friendly_name()]
-        quantised = op.input_value(0).get_node()
-        if quantised.get_type_name() == "FakeQuantize":
-            op.input(0).replace_source_output(quantised.input_value(0))
-        shape = [size.get_length() for size in op.input_value(1).get_partial_shape()]
-        replace(op, 1, constant_of(wanted.input_value(1).get_node()).reshape(shape))
-        corrected, bias = addition_to(op), addition_to(wanted)
-        if corrected and bias:
-            replace(corrected[0], corrected[1], value_of(*bias).reshape(value_of(*corrected).shape))
+    changed = []
+    for op in convolutions(network):
+        found, wanted = addition_to(op), addition_to(exact[op.get_friendly_name()])
+        if found and wanted and op.input_value(0).get_node().get_type_name() == "FakeQuantize":
+            changed.append((*found, wanted[0]))
+    for (node, number, _), mean in zip(changed, means(original, [node for *_, node in changed], lines), strict=True):
+        bias = value_of(node, number)
+        replace(node, number, (bias + (mean - means(network, [node], lines)[0]).reshape(bias.shape)).astype(np.float32))
     network.validate_nodes_and_infer_types()
+
+
+def means(model: Any, nodes: list[Any], lines: list[NDArray[np.float32]]) -> list[NDArray[np.float64]]:
+    """The mean of each channel after each of these nodes, over all columns of the lines."""
+    parts = [opset13.reduce_mean(node.output(0), opset13.constant([0, 2, 3])) for node in nodes]
+    network = OpenVino(openvino.Model([opset13.concat(parts, 0)], model.get_parameters(), "means"), rounds=False)
+    total = sum(network(line).astype(np.float64) * line.shape[3] for line in lines)
+    ends = np.cumsum([part.get_output_partial_shape(0)[0].get_length() for part in parts])[:-1]
+    return np.split(total / sum(line.shape[3] for line in lines), ends)
 
 
 def convolutions(model: Any) -> list[Any]:
@@ -125,11 +150,6 @@ def addition_to(op: Any) -> tuple[Any, int] | None:
     return None
 
 
-def constant_of(node: Any) -> NDArray[np.float32]:
-    """The values of a constant, which may be reshaped."""
-    return np.array((node.input_value(0).get_node() if node.get_type_name() == "Reshape" else node).get_data())
-
-
 def value_of(node: Any, number: int) -> NDArray[np.float32]:
     """The values of a constant that is this input of a node."""
     return np.array(node.input_value(number).get_node().get_data())
@@ -140,22 +160,35 @@ def replace(node: Any, number: int, values: NDArray[np.float32]) -> None:
     node.input(number).replace_source_output(opset13.constant(values).output(0))
 
 
+def named(network: Any) -> Any:
+    """This network with names by order: OpenVINO's numbers depend on all operations that were made before."""
+    for number, op in enumerate(network.get_ordered_ops()):
+        op.set_friendly_name(f"{op.get_type_name()}_{number}")
+    return network
+
+
 def main() -> None:
     """Make the network and write it."""
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE_VNNI"  # as the processors for which it is made
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])  # one thread: sums in a fixed order
     lines = chosen(Path(sys.argv[1]))
     print(f"{len(lines)} lines", flush=True)
-    body = body_of(model_in(weights()["Rec"]))
+    original = body_of(model_in(weights()["Rec"]))
     network = nncf.quantize(
-        body,
+        original,
         nncf.Dataset(lines),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(lines),
-        fast_bias_correction=False,
         model_type=nncf.ModelType.TRANSFORMER,
-        ignored_scope=nncf.IgnoredScope(types=["MatMul"], validate=False),
+        ignored_scope=nncf.IgnoredScope(names=in_f32(original), types=["MatMul"], validate=False),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            disable_bias_correction=True,  # see `correct`
+            activations_range_estimator_params=RangeEstimatorParametersSet.HISTOGRAM,
+        ),
     )
-    set_back(network, body_of(model_in(weights()["Rec"])))
+    correct(network, original, lines[:CORRECTING])
     write(network, INT8["Rec"])
+    write(named(model_in(INT8["Rec"])), INT8["Rec"])
 
 
 def write(network: Any, file: Path) -> None:

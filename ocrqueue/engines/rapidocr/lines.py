@@ -52,7 +52,7 @@ class ReaderSettings:
     turn_below: float = 0.8  # 0 to 1; a line that is read with less may be upside down
     turn_sparse: float = 0.7  # characters per line height of length; a line with less may be upside down (usual: two)
     exact_below: float = 0.955  # 0 to 1; a page that is read with less in int8 is read again in f32,
-    exact_gain: float = 0.005  # 0 to 1; if f32 is surer of its widest lines by at least so much
+    exact_gain: float = 0.003  # 0 to 1; if f32 is surer of its widest lines by at least so much
     squeezed: float = 0.94  # smallest share of its width at which a line is shown to the recogniser, to save time
     narrowed: float = 0.85  # the same for a line wider than `narrow_from` and at least `narrow_height` high
     narrow_from: int = 600  # pixels of width at the recogniser's line height

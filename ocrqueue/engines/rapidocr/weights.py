@@ -26,7 +26,7 @@ _INT8_HASHES = {
     ),
     "Rec": (
         "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-        "c2282d9bcd098ea6fec48befdef7a6452712c9ac9edc3b672a20b01826b7f5cf",
+        "b6e2581e0997196be93c4bb6fbea51a9b92d84a148d8f618a4593277c7c491e5",
     ),
 }
 # The package is on no index from which pip could fetch it again by its name.
