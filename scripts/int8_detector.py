@@ -22,7 +22,7 @@ from ocrqueue.engines.rapidocr.networks import OpenVino, model_in
 from ocrqueue.engines.rapidocr.weights import INT8, weights
 from ocrqueue.limits import Limits
 from ocrqueue.upright import upright
-from scripts.int8_recogniser import calibrating, in_f32, write
+from scripts.int8_recogniser import calibrating, convolutions, in_f32, write
 
 PAGES = 2  # of each document at most
 # The convolutions of the neck, in which features of four sizes meet: four of them change the output more, each alone in
@@ -77,12 +77,15 @@ def main() -> None:
     shown = inputs(Path(sys.argv[1]))
     print(f"{len(shown)} pages", flush=True)
     model = model_in(weights()["Det"])
+    left_out = {*in_f32(model), *NECK}
+    names = (op.get_friendly_name() for op in convolutions(model))
+    exact = [name for name in names if name in left_out]  # each once and in order: NNCF writes them into the network
     network = nncf.quantize(
         model,
         nncf.Dataset(shown),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(shown),
-        ignored_scope=nncf.IgnoredScope(names=[*in_f32(model), *NECK]),
+        ignored_scope=nncf.IgnoredScope(names=exact),
     )
     pass_on(network)
     network.validate_nodes_and_infer_types()
