@@ -16,9 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from botocore.config import Config
-from botocore.session import get_session
-
 from ocrqueue.client import Client
 from tests.support.harness import Stack
 
@@ -112,6 +109,10 @@ class ObjectStore:
 
     def client(self) -> Any:
         """A client of the server itself, which tries once."""
+        # Not at the top: the tests that need it are collected, and then left out, where it is not installed.
+        from botocore.config import Config
+        from botocore.session import get_session
+
         config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
         return get_session().create_client(
             "s3", endpoint_url=self.address, aws_access_key_id=KEY, aws_secret_access_key=SECRET,
