@@ -161,6 +161,9 @@ def _bands(sides: _Sides) -> list[Band]:
     insets, separators = _insets(sides)
     bands: list[Band] = []
     heights = [piece.middle for piece in separators]
+    if insets and (head := _running_head(sides, insets[0])):
+        heights.insert(0, head)
+        separators.insert(0, insets.pop(0))
     runs = zip(_cut(sides.left, heights), _cut(sides.right, heights), _cut(insets, heights), strict=True)
     for index, (left, right, across) in enumerate(runs):
         if index:
@@ -178,6 +181,14 @@ def _insets(sides: _Sides) -> tuple[list[Piece], list[Piece]]:
         near = any(_has_beside(piece, side, middles) for side, middles in columns)
         (beside_them if near else alone).append(piece)
     return beside_them, alone
+
+
+def _running_head(sides: _Sides, inset: Piece) -> float | None:
+    """The height below which the columns begin, if this inset and the pieces beside it are a row above all others."""
+    pieces = [piece for piece in (*sides.left, *sides.right, *sides.across) if piece is not inset]
+    row = [inset, *(piece for piece in pieces if beside(inset, piece))]
+    begin = min((piece.top for piece in pieces if not beside(inset, piece)), default=-math.inf)
+    return max(piece.middle for piece in row) if begin - inset.bottom > _GAP * inset.size else None
 
 
 def _has_beside(piece: Piece, side: Sequence[Piece], middles: Sequence[float]) -> bool:

@@ -53,6 +53,11 @@ def test_a_short_heading_below_the_columns_is_not_part_of_the_left_column():
     assert order(LEFT + RIGHT + heading + below) == texts(LEFT + RIGHT + heading + below)
 
 
+def test_a_running_head_across_the_gutter_is_read_first_with_the_date_beside_it():
+    head = [line("3 May 2024", 100, 165, width=110), line("The title of the page", 430, 165, width=210)]
+    assert order(head + LEFT + RIGHT) == texts(head + LEFT + RIGHT)
+
+
 def test_an_inset_across_the_gutter_comes_after_the_columns():
     left = [x for i, x in enumerate(column("left", 100, 200, 30)) if i not in (14, 15)]
     right = [x for i, x in enumerate(column("right", 540, 200, 30)) if i not in (14, 15)]
