@@ -80,9 +80,9 @@ def int8_of(part: str, original: Path) -> Path | None:
 
 
 def precision() -> Precision:
-    """The fastest precision on this processor: int8 if it has instructions for it (VNNI), but none for bfloat16."""
+    """The fastest precision on this processor: int8 if it has AVX2, but no instructions for bfloat16."""
     known = _processor()
-    return "int8" if "avx512_vnni" in known and "bf16" not in known else "default"
+    return "int8" if "avx2" in known and "bf16" not in known else "default"
 
 
 def computes_in_bfloat16() -> bool:

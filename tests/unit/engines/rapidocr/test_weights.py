@@ -20,11 +20,12 @@ from ocrqueue.ppocr import network_input
     [
         ("avx2 avx512f avx512_vnni", "int8"),
         ("avx2 avx512f avx512_vnni avx512_bf16", "default"),
-        ("avx2", "default"),
+        ("avx2", "int8"),
+        ("sse4_2 avx", "default"),
         ("", "default"),
     ],
 )
-def test_int8_is_used_with_vnni_and_without_bfloat16(
+def test_int8_is_used_with_avx2_and_without_bfloat16(
     flags: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(weights, "_processor", lambda: flags)
