@@ -97,6 +97,18 @@ def test_the_settings_of_the_worker_hold(
     assert said["next"].startswith(f"set OCR_MODEL={tiny.NAME} in .env")
 
 
+def test_a_prompt_with_the_token_of_the_image_is_refused(
+    directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(FAMILIES["DeepSeek-OCR-8bit"], directory / "DeepSeek-OCR-8bit")
+    monkeypatch.setenv("OCR_MLX_PROMPT", "<image>\nFree OCR.")
+    capsys.readouterr()
+    assert main(["models", "check", "DeepSeek-OCR-8bit"]) == 4
+    printed = capsys.readouterr()
+    assert fields(printed.out)["prompt"] == "not shown: correct the errors first"
+    assert "OCR_MLX_PROMPT holds <image>," in printed.err
+
+
 def test_each_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tiny.copy_to(tmp_path, "broken")
     for name in ("preprocessor_config.json", "chat_template.jinja", "model.safetensors"):

@@ -15,7 +15,7 @@ from ocrqueue.engines.mlx.engine import MlxVlm
 from ocrqueue.engines.mlx.generation import generate_batch, generate_one
 from ocrqueue.engines.mlx.reading import PageReader
 from ocrqueue.engines.mlx.settings import mlx_settings
-from ocrqueue.errors import EngineFreed
+from ocrqueue.errors import EngineFreed, ModelUnavailable
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from ocrqueue.process.cancellation import cancellable
@@ -182,6 +182,15 @@ def test_a_freed_engine_raises_and_can_be_loaded_again() -> None:
         engine.free_resources()
         with pytest.raises(EngineFreed, match=r"call load\(\) before read\(\)"):
             engine.read([], Options())
+
+
+def test_a_prompt_with_the_token_of_the_image_is_refused_when_the_model_is_loaded() -> None:
+    with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT="Read <|image_pad|> well."):
+        engine = MlxVlm()
+    with pytest.raises(ModelUnavailable) as raised:
+        engine.load(engine.default_model())
+    assert raised.value.message.startswith("OCR_MLX_PROMPT holds <|image_pad|>,")
+    assert "leave it out" in raised.value.message
 
 
 def test_memory_limits_are_passed_to_mlx() -> None:

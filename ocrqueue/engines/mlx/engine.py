@@ -107,7 +107,7 @@ class MlxVlm:
             prepare_tokenizer(processor, self._recipe)
             prompt = finished_prompt(processor, str(network.config.model_type).lower(), self._recipe)
             self._loaded = LoadedModel(network, processor, prompt)
-        except MemoryError:
+        except (MemoryError, ModelUnavailable):
             raise
         except Exception as e:  # noqa: BLE001 -- mlx-vlm raises many types of error for a damaged model
             raise broken(model, reason(load_error(e, folder, trust))) from None

@@ -18,6 +18,7 @@ from ocrqueue.engines.mlx.reading import reason
 from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings
 from ocrqueue.engines.mlx.weights import weight_bytes
+from ocrqueue.errors import ModelUnavailable
 from ocrqueue.process.machine import usable_memory
 
 # Bytes; a guess from one report, not measured: a user's peak of 9.2 GB with dots.mocr in BF16, whose weights have
@@ -101,6 +102,8 @@ def _prompt(model: Model, config: dict[str, Any], recipe: Recipe, trust: bool) -
         try:
             processor = load_processor(model.path, False, trust_remote_code=trust)
             return finished_prompt(processor, str(config["model_type"]).lower(), recipe), "", ""
+        except ModelUnavailable as e:
+            return None, "correct the errors first", e.message
         except Exception as e:  # noqa: BLE001 -- processors of many types raise many types of error
             cause = reason(load_error(e, folder_of(model), trust))
             return None, "", f"its processor cannot be loaded ({cause}): fetch the model again, or use another one"

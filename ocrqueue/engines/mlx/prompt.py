@@ -3,6 +3,7 @@
 from typing import Any
 
 from ocrqueue.engines.mlx.recipes import Recipe
+from ocrqueue.errors import ModelUnavailable
 
 _IMAGE = {"type": "image"}
 
@@ -12,8 +13,16 @@ def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
 
     mlx-vlm tells every chat template `enable_thinking=False`; GLM's template then writes `/nothink`, which its authors
     do not send. Without a chat template the prompt is the recipe's words behind its mark for the image, and mlx-vlm's
-    processor adds the rest. Raises what the chat template raises.
+    processor adds the rest. Raises ModelUnavailable if the words hold the model's token for an image: each page would
+    fail. Raises what the chat template raises.
     """
+    token = getattr(processor, "image_token", None)
+    if isinstance(token, str) and token and token in recipe.prompt:
+        raise ModelUnavailable(
+            f"OCR_MLX_PROMPT holds {token}, with which the model marks the place of the page: leave it out, the engine "
+            "puts the page in",
+            "model_broken",
+        )
     if not recipe.template:
         return recipe.mark + recipe.prompt + recipe.tail
     from mlx_vlm.prompt_utils import apply_chat_template, get_chat_template
