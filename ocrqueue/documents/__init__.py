@@ -62,5 +62,7 @@ def _head(path: Path, limits: Limits) -> bytes:
         raise DocumentError("the file is empty: send it again", "empty_file")
     if size > limits.max_bytes:
         allowed = f"{limits.max_bytes:,} bytes are allowed"
-        raise DocumentError(f"the file has {size:,} bytes, {allowed}: send it in parts", "too_large")
+        raise DocumentError(
+            f"the file has {size:,} bytes, {allowed}: send it in parts, or raise OCR_MAX_MB", "too_large"
+        )
     return head

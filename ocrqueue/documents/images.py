@@ -100,8 +100,10 @@ def _reader(
                 yield image
     except OcrError:
         raise
-    except (MemoryError, Image.DecompressionBombError) as error:
-        raise failure("the image is too large to be decoded: send it in a smaller size", "too_large") from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(failure, "too many pixels", limits) from error
+    except MemoryError as error:
+        raise failure("the image needs more memory than there is: send it in a smaller size", "too_large") from error
     except Exception as error:  # Pillow's readers raise almost any exception for damaged bytes
         reason = "no header" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())[:200]
         raise failure(f"the image is damaged ({reason}): export or scan it again", "corrupt_file") from error
@@ -120,8 +122,10 @@ def _count_frames(image: Image.Image, limits: Limits) -> int:
             break
         count += 1
     if count > limits.max_pages:
-        allowed = f"{limits.max_pages:,} are allowed"
-        raise DocumentError(f"the image has more pages than the {allowed}: send it in parts", "too_many_pages")
+        allowed = f"{limits.max_pages:,} that are allowed"
+        raise DocumentError(
+            f"the image has more pages than the {allowed}: send it in parts, or raise OCR_MAX_PAGES", "too_many_pages"
+        )
     image.seek(0)
     return count
 
@@ -129,9 +133,13 @@ def _count_frames(image: Image.Image, limits: Limits) -> int:
 def _check_size(image: Image.Image, limits: Limits, failure: type[OcrError]) -> None:
     """Raise `failure` if the image has more pixels than `Limits.max_source_pixels`."""
     if image.width * image.height > limits.max_source_pixels:
-        size = f"{image.width} x {image.height} pixels"
-        allowed = f"{limits.max_source_pixels:,} in all are allowed"
-        raise failure(f"the image has {size}, {allowed}: send it in a smaller size", "too_large")
+        raise _too_many_pixels(failure, f"{image.width} x {image.height} pixels", limits)
+
+
+def _too_many_pixels(failure: type[OcrError], size: str, limits: Limits) -> OcrError:
+    allowed = f"{limits.max_source_pixels:,} in all are allowed"
+    advice = "send it in a smaller size, or raise OCR_MAX_SOURCE_MEGAPIXELS"
+    return failure(f"the image has {size}, {allowed}: {advice}", "too_large")
 
 
 def _frame(image: Image.Image) -> Frame:

@@ -86,7 +86,7 @@ def _copy(read: Callable[[int], bytes], target: BinaryIO, limits: Limits) -> Non
         size += len(chunk)
         if size > limits.max_bytes:
             most = f"{limits.max_bytes:,} bytes"
-            raise DocumentError(f"the source has more than {most}: send it in parts", "too_large")
+            raise DocumentError(f"the source has more than {most}: send it in parts, or raise OCR_MAX_MB", "too_large")
         try:
             target.write(chunk)
         except OSError as error:

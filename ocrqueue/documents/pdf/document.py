@@ -140,8 +140,8 @@ def _check_count(count: int, limits: Limits) -> None:
     if count < 1:
         raise DocumentError("the PDF has no pages: export it again", "empty_document")
     if count > limits.max_pages:
-        allowed = f"{limits.max_pages:,} are allowed"
-        raise DocumentError(f"the PDF has {count:,} pages, {allowed}: send it in parts", "too_many_pages")
+        allowed = f"{limits.max_pages:,} are allowed: send it in parts, or raise OCR_MAX_PAGES"
+        raise DocumentError(f"the PDF has {count:,} pages, {allowed}", "too_many_pages")
 
 
 def _check_tree(pdf: Any) -> None:
@@ -161,8 +161,8 @@ def _check_page(page: Any, limits: Limits) -> None:
         raise PageFailure(f"the page measures {size}, {_MAX_SIDE:,.0f} are allowed: scale it down", "too_large")
     largest = max((image[2] * image[3] for image in page.get_images(full=True)), default=0)
     if largest > limits.max_source_pixels:
-        allowed = f"{limits.max_source_pixels:,} are allowed"
-        raise PageFailure(f"the page holds an image of {largest:,} pixels, {allowed}: scale it down", "too_large")
+        allowed = f"{limits.max_source_pixels:,} are allowed: scale it down, or raise OCR_MAX_SOURCE_MEGAPIXELS"
+        raise PageFailure(f"the page holds an image of {largest:,} pixels, {allowed}", "too_large")
 
 
 def _largest_zoom(rect: Any, max_pixels: int) -> float:

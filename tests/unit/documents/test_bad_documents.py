@@ -73,6 +73,24 @@ def test_errors_of_the_file_itself(tmp_path):
         with pytest.raises(DocumentError) as error:
             open_document(path, limits)
         assert error.value.code == code
+        assert code != "too_large" or "1,000 bytes are allowed: send it in parts, or raise OCR_MAX_MB" in str(
+            error.value
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("bomb_60000x60000_g4.tif", "150,000,000 in all are allowed: send it in a smaller size, or raise {pixels}"),
+        ("claims_2e9.png", "150,000,000 in all are allowed: send it in a smaller size, or raise {pixels}"),
+        ("bomb_image_flate2.pdf", "150,000,000 are allowed: scale it down, or raise {pixels}"),
+        ("page_strip.pdf", "20,000 are allowed: scale it down"),  # no setting raises it
+    ],
+)
+def test_a_document_over_a_limit_is_told_the_limit_and_its_setting(name, limit):
+    with pytest.raises((DocumentError, PageFailure)) as error:
+        list(render_all(BAD / name))
+    assert error.value.message.endswith(limit.format(pixels="OCR_MAX_SOURCE_MEGAPIXELS"))
 
 
 @pytest.mark.parametrize(

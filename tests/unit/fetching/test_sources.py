@@ -187,6 +187,8 @@ def test_missing_and_too_large_files_are_refused(tmp_path):
     (tmp_path / "large").write_bytes(b"x" * 1001)
     assert refusal({"path": str(tmp_path / "none")}, [str(tmp_path)]) == "source_unreachable"
     assert refusal({"path": str(tmp_path / "large")}, [str(tmp_path)], Limits(max_bytes=1000)) == "too_large"
+    with pytest.raises(DocumentError, match="more than 1,000 bytes: send it in parts, or raise OCR_MAX_MB"):
+        fetch({"path": str(tmp_path / "large")}, [str(tmp_path)], Limits(max_bytes=1000))
     assert fetch({"path": str(tmp_path / "large")}, [str(tmp_path)], Limits(max_bytes=1001))[1] == b"x" * 1001
 
 
