@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import IO, Any, TypeVar
 
 import httpx2
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.errors import (
@@ -28,6 +28,7 @@ T = TypeVar("T")
 _SECONDS, _CONNECT_SECONDS = 60.0, 5.0  # for each part of a request; to connect
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts
 _LONGEST_PAUSE = 60.0  # seconds of a Retry-After that are waited for
+_LIMITED = "rate_limited"  # the code of a request above the limit of the API key
 _PREFIX = "/api/v1/"
 _CHUNK = 1 << 16
 # The classes of errors that are raised for codes of problem documents. Other codes of documents are DocumentError.
@@ -54,6 +55,11 @@ class _Again(Exception):
         super().__init__(error.message)
         self.error = error
         self.seconds = seconds  # None: as `_PAUSES` say
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether it counts as an attempt: not if the API key has no requests left in this minute."""
+        return self.error.code != _LIMITED
 
 
 class Api:
@@ -90,7 +96,7 @@ class Api:
         return self._json(lambda: self._http.post(self._at(path), timeout=timeout, **how))
 
     def post_once(self, path: str) -> dict[str, Any]:
-        """The answer to a POST that is never sent twice."""
+        """The answer to a POST that is never sent again once it may have been taken."""
         return self._json(lambda: self._http.post(self._at(path)), attempts=1)
 
     def delete(self, path: str) -> None:
@@ -146,16 +152,26 @@ class Api:
         return self._repeat(ask, attempts)
 
     def _repeat(self, send: Callable[[], T], attempts: int = len(_PAUSES) + 1) -> T:
-        """Send until an answer comes. Raises the last error."""
+        """Send until an answer comes, `attempts` times at most; each minute without requests left is waited for.
+
+        Raises the last error.
+        """
+        made = 0
 
         def once() -> T:
             with self._reaching():
                 return send()
 
+        def has_tried_enough(state: RetryCallState) -> bool:
+            nonlocal made
+            error = state.outcome.exception() if state.outcome else None
+            made += isinstance(error, _Again) and error.is_attempt
+            return made >= attempts
+
         try:
-            return Retrying(
-                stop=stop_after_attempt(attempts), wait=_pause, retry=retry_if_exception_type(_Again), reraise=True
-            )(once)
+            return Retrying(stop=has_tried_enough, wait=_pause, retry=retry_if_exception_type(_Again), reraise=True)(
+                once
+            )
         except _Again as e:
             raise e.error from e
 
@@ -181,7 +197,7 @@ class Api:
             return answer
         error = error_of(answer)
         pause = answer.headers.get("Retry-After", "")
-        if error.code in ("rate_limited", "key_in_use") and pause.isdigit() and int(pause) <= _LONGEST_PAUSE:
+        if error.code in (_LIMITED, "key_in_use") and pause.isdigit() and int(pause) <= _LONGEST_PAUSE:
             raise _Again(error, float(pause))
         raise error
 

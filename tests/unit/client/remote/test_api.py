@@ -1,9 +1,12 @@
 """Problem documents of the HTTP API as errors of this project."""
 
+from collections.abc import Callable
+
 import httpx2
 import pytest
 
-from ocrqueue.client.remote.api import NotReady, error_of
+from ocrqueue.client.remote.api import Api, NotReady, error_of
+from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.errors import (
     DocumentError,
     InvalidOptions,
@@ -63,6 +66,60 @@ def test_an_unconfirmed_submission_names_its_job_once() -> None:
     found = received(sent)
     assert isinstance(found, Unconfirmed)
     assert (found.job, found.message) == (sent.job, sent.message)
+
+
+Answer = Callable[[httpx2.Request], httpx2.Response]
+
+
+def connected(answer: Answer) -> Api:
+    """A client of a server that answers so."""
+    api = Api(RemoteSettings("http://host:8000", None))
+    api._http = httpx2.Client(transport=httpx2.MockTransport(answer))
+    return api
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds between the attempts of the test, which do not pass."""
+    slept: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", slept.append)
+    return slept
+
+
+def limited(seconds: int) -> httpx2.Response:
+    sent = problem(ApiError("rate_limited", "one request a minute", {"Retry-After": str(seconds)}))
+    return httpx2.Response(sent.status_code, headers=dict(sent.headers), content=bytes(sent.body))
+
+
+@pytest.mark.parametrize("send", [Api.post, Api.post_once])
+def test_a_request_waits_for_as_many_minutes_as_its_key_has_no_requests_left(
+    pauses: list[float], send: Callable[[Api, str], dict[str, str]]
+) -> None:
+    answers = iter([limited(60 - n) for n in range(9)])
+    api = connected(lambda _: next(answers, None) or httpx2.Response(202, json={"job": "1"}))
+    assert send(api, "jobs") == {"job": "1"}
+    assert pauses == list(range(60, 51, -1))
+
+
+def test_minutes_that_are_waited_for_are_no_attempts_and_lost_connections_are(pauses: list[float]) -> None:
+    sent: list[bool] = []
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        sent.append(len(sent) % 2 == 0)
+        if sent[-1]:
+            return limited(7)
+        raise httpx2.ConnectError("away")
+
+    with pytest.raises(QueueUnavailable, match="cannot be reached"):
+        connected(answer).get("jobs")
+    assert (sent.count(True), sent.count(False)) == (4, 4)
+    assert pauses.count(7) == 4
+
+
+def test_a_pause_that_is_too_long_is_not_waited_for(pauses: list[float]) -> None:
+    with pytest.raises(OcrError, match="one request a minute") as caught:
+        connected(lambda _: limited(61)).get("jobs")
+    assert (caught.value.code, pauses) == ("rate_limited", [])
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad Gateway</html>", b"[]", b'{"detail": "no code"}', b"\xff"])
