@@ -82,6 +82,27 @@ def test_a_key_returns_the_same_job_and_stores_nothing_twice(client: Client, red
     assert client.submit(b"abcd", key="invoice 8").id != first.id
 
 
+def test_documents_of_submit_many_with_the_same_key_have_the_answers_of_one_after_the_other(client: Client) -> None:
+    client = Client(replace(client.settings, max_queued_pages=100_000, max_bytes=1 << 30))
+    client.submit(b"0")  # the queue has room, which it says at the first submission
+    large = bytes(30 << 20)  # it takes longer than those after it
+    pairs = [(large, b"small"), (b"same", b"same"), (b"", b"good"), (b"good", b""), (b"", large, b"small")]
+    documents = [Document(content, key=f"k{n}") for n, pair in enumerate(pairs) for content in pair]
+    found = list(client.submit_many(documents))
+    answers = [one.error and type(one.error) for one in found]
+    assert answers == [
+        *(None, InvalidOptions), *(None, None), *(DocumentError, None), *(None, InvalidOptions),
+        *(DocumentError, None, InvalidOptions),
+    ]  # fmt: skip
+    sizes = [client.ledger.job(one.job.id).source.bytes for one in found if one.job]
+    assert sizes == [len(large), 4, 4, 4, 4, len(large)]
+    for one in found:
+        if one.job:
+            source = client.ledger.job(one.job.id).source
+            assert client.spool.exists(one.job.id, str(source.file))
+            assert client.spool.read_json(one.job.id, "job.json")["source"] == source.to_json()
+
+
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, frozenset[str]]]:
     """Each finished call of fsync: the inode of the file or folder, and the names in the folder before the call."""

@@ -71,9 +71,9 @@ class Submissions(Iterator[Submission[J]]):
     """Submits documents while it is iterated, and yields what became of each, in their order.
 
     Each is stored and recorded as `submit` does it, and yielded only then. At most `at_once()` sources are taken before
-    the first of them is yielded. Streams, pipes and devices are read by the thread that iterates. Once the queue or the
-    spool has refused a document, the rest is not tried and has the same error. What `sources` itself raises is raised
-    after the documents before it.
+    the first of them is yielded. Documents with the same key are submitted one after the other. Streams, pipes and
+    devices are read by the thread that iterates. Once the queue or the spool has refused a document, the rest is not
+    tried and has the same error. What `sources` itself raises is raised after the documents before it.
 
     Ctrl-C takes no further source, and waits for those under way for some seconds; what became of them can still be
     iterated.
@@ -145,6 +145,8 @@ class Submissions(Iterator[Submission[J]]):
                 return
             document = given if isinstance(given, Document) else Document(given)
             parameters: Parameters = {**self._parameters, **document.parameters}
+            if (key := parameters.get("key")) is not None:
+                wait([begun.future for begun in self._begun if begun.parameters.get("key") == key])
             one: _Begun[J] = _Begun(document.source, parameters)
             self._begun.append(one)
             if _may_block(document.source):

@@ -101,6 +101,27 @@ def test_documents_have_parameters_of_their_own() -> None:
         Submissions(one_by_one(submit), documents, {"key": "all"})
 
 
+def test_documents_with_the_same_key_are_submitted_one_after_the_other() -> None:
+    documents = [Document(b"1", key="k"), b"2", Document(b"3", key="other"), Document(b"4", key="k"), b"5"]
+    under_way: set[str] = set()
+    together: list[list[AnySource]] = []
+
+    def submit(requests: Sequence[Request]) -> list[str | Exception]:
+        together.append([one.source for one in requests])
+        jobs = [one.job for one in requests]
+        assert under_way.isdisjoint(jobs)
+        under_way.update(jobs)
+        time.sleep(0.2)  # others could come meanwhile
+        under_way.difference_update(jobs)
+        return [text(one.source) for one in requests]
+
+    found = list(Submissions(submit, documents, {}, together=8))
+    assert [(one.job, one.error) for one in found] == [(str(n), None) for n in range(1, 6)]
+    assert not any({b"1", b"4"} <= set(group) for group in together)
+    order = [source for group in together for source in group]
+    assert order.index(b"1") < order.index(b"4")
+
+
 def test_few_sources_are_taken_ahead_of_the_first_submission() -> None:
     taken: list[int] = []
     free = threading.Event()
