@@ -197,10 +197,15 @@ class ModelStore:
             return add_keep(self.paths, name if known[0].name == name else known[0].key)
 
     def unkeep(self, name: str) -> bool:
-        """Remove a model from the keep list. Returns False if it is not on the list. Raises ModelDirectoryError."""
+        """Remove a model from the keep list: an entry as it stands there, or NAME@REVISION as `keep` takes it.
+
+        Returns False if it is not on the list. Raises ModelDirectoryError.
+        """
         self.paths.prepare()
+        _, known = find_given(self.paths.root, name)
+        entries = [name, *(found.key for found in known if found.name != name)]
         with directory_lock(self.paths):
-            return remove_keep(self.paths, name)
+            return any(remove_keep(self.paths, entry) for entry in entries)
 
     def kept(self) -> frozenset[str]:
         """The names on the keep list. Raises ModelDirectoryError."""

@@ -80,6 +80,19 @@ def test_kept(directory: Directory) -> None:
     assert one(directory).status == Status.OLD
 
 
+def test_a_revision_is_kept_and_unkept_by_its_first_digits(directory: Directory) -> None:
+    directory.cached("org/a", pulled=LONG_AGO)
+    directory.cached("org/a", B, pulled=LONG_AGO)
+    store = directory.store()
+    assert store.keep(f"org/a@{A[:7]}")
+    assert store.kept() == {f"org/a@{A}"}
+    assert not store.unkeep("org/a")  # all revisions are not on the list
+    assert not store.unkeep(f"org/a@{B[:7]}")
+    assert store.unkeep(f"org/a@{A[:7]}")
+    assert store.kept() == frozenset()
+    assert not store.unkeep(f"org/a@{A[:7]}")
+
+
 def test_the_keep_list_may_be_written_by_hand(directory: Directory) -> None:
     directory.cached("org/a", pulled=LONG_AGO)
     directory.folder("two\nlines", used=LONG_AGO)
