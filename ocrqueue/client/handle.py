@@ -177,7 +177,8 @@ class JobHandle(ABC):
     def cancel(self) -> bool:
         """Cancel the pages that no worker has started; pages that were read are kept.
 
-        Returns False if no page was left to cancel.
+        If the job has ended, the finding of its structure is cancelled; the job stays as it was. Returns False if
+        there was nothing left to cancel.
         """
 
     @abstractmethod

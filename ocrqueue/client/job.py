@@ -168,11 +168,7 @@ class Job(JobHandle):
             return []
 
     def cancel(self) -> bool:
-        """Cancel the pages that no worker has started; pages that were read are kept.
-
-        If the job has ended, the finding of its structure is cancelled; the job stays as it was. Returns False if no
-        page was left to cancel.
-        """
+        """See `JobHandle.cancel`."""
         with reaching(self._queue.settings):
             step = self._queue.ledger.cancel(self.id)
             self._queue.send(step.messages)

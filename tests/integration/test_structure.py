@@ -3,16 +3,20 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ocrqueue import names
 from ocrqueue.client import Job
+from ocrqueue.client.remote.client import RemoteClient
+from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.errors import OcrFailed, WrongState
 from ocrqueue.states import WarningCode
 from tests.support import numbered, result_schema
 from tests.support.harness import Stack, eventually, running
+from tests.support.web import start_web
 
 ENGINE = "structured=tests.support.structures:Structured"
 
@@ -156,6 +160,26 @@ def test_cancelling_the_structuring_leaves_the_job_as_it_was(structures: Structu
     assert job.result()["structure"] is False
     assert not job.cancel()
     assert job.result("json", 60, structure=True)["structure"] is True  # asked for again
+
+
+def test_cancelling_the_structuring_over_http_has_the_same_answer(structures: Structures) -> None:
+    job = structures.done(numbered.document(12, salt=22))
+    over_http = RemoteClient(RemoteSettings(start_web(structures.stack).url, None)).job(job.id)
+    assert not over_http.cancel()
+    structures.set("hold")
+
+    def ask() -> None:
+        with suppress(OcrFailed):
+            job.result("markdown", 60)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    eventually(lambda: structures.work()[1] or None)
+    assert over_http.cancel()
+    structures.clear("hold")
+    thread.join(30)
+    assert job.result()["structure"] is False
+    assert not over_http.cancel()
 
 
 def test_a_failing_structure_fails_no_page(structures: Structures) -> None:

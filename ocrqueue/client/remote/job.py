@@ -109,10 +109,8 @@ class RemoteJob(JobHandle):
             return results.read_warnings(TextIOWrapper(cast("IO[bytes]", file), encoding="utf-8"))
 
     def cancel(self) -> bool:
-        """See `JobHandle.cancel`. Returns False for a job that has ended, even if the search for structure stops."""
-        had_ended = self.status().has_ended
-        answer = self._api.post(f"{self._path}/cancel")
-        return not had_ended and bool(answer["cancelling"])
+        """See `JobHandle.cancel`."""
+        return bool(self._api.post(f"{self._path}/cancel")["stopped"])
 
     def retry(self) -> None:
         """See `JobHandle.retry`. If the answer was lost, the job's round says whether the retry began."""

@@ -62,6 +62,11 @@ class JobObject(BaseModel):
         description="with `?pages=true`: page numbers by state, as ranges",
         examples=[{"ok": "1-57,60", "claimed": "58-59"}],
     )
+    stopped: bool | None = Field(
+        default=None,
+        description="in the answer to `cancel`: whether there was anything left to cancel, in a job that has ended the "
+        "search for its structure",
+    )
 
 
 class PageStateObject(BaseModel):

@@ -1,7 +1,7 @@
 """Jobs: their state, and the commands that change them."""
 
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Response
@@ -17,6 +17,7 @@ from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import answers
 from ocrqueue.web.service import Service, ServiceOf
 
+T = TypeVar("T")
 router = APIRouter(tags=["jobs"])
 MAX_WAIT = 60.0  # seconds that a request waits at most
 _WAIT = Query(ge=0, description=f"seconds to wait for the end of the job, {MAX_WAIT:.0f} at most")
@@ -38,14 +39,19 @@ async def job(job: str, service: ServiceOf, key: Reader, wait: Wait = 0, pages: 
 
 @router.post("/jobs/{job}/cancel", response_model=JobObject, responses=answers(403, 404))
 async def cancel(job: str, service: ServiceOf, key: Reader) -> Response:
-    """Cancel the pages that no worker has started. Pages that were read are kept."""
-    return await _changed(service, key, job, Job.cancel)
+    """Cancel the pages that no worker has started. Pages that were read are kept.
+
+    If the job has ended, the search for its structure is cancelled.
+    """
+    found, stopped = await _changed(service, key, job, Job.cancel)
+    return JSONResponse({**found, "stopped": stopped})
 
 
 @router.post("/jobs/{job}/retry", response_model=JobObject, responses=answers(403, 404, 409))
 async def retry(job: str, service: ServiceOf, key: Reader) -> Response:
     """Read the failed and cancelled pages of a job again."""
-    return await _changed(service, key, job, Job.retry)
+    found, _ = await _changed(service, key, job, Job.retry)
+    return JSONResponse(found)
 
 
 @router.delete("/jobs/{job}", status_code=204, responses=answers(403, 404, 409))
@@ -55,17 +61,16 @@ async def drop(job: str, service: ServiceOf, key: Reader) -> Response:
     return Response(status_code=204)
 
 
-async def _changed(service: Service, key: Key, job: str, action: Callable[[Job], object]) -> Response:
-    """The job after an action of the caller."""
-    handle = await run_sync(_change, service, key, job, action)
+async def _changed(service: Service, key: Key, job: str, action: Callable[[Job], T]) -> tuple[dict[str, Any], T]:
+    """The job after an action of the caller, and what the action returned."""
+    handle, answer = await run_sync(_change, service, key, job, action)
     service.watch.look_at(handle.id)
-    return JSONResponse(job_json(await run_sync(handle.status)))
+    return job_json(await run_sync(handle.status)), answer
 
 
-def _change(service: Service, key: Key, job: str, action: Callable[[Job], object]) -> Job:
+def _change(service: Service, key: Key, job: str, action: Callable[[Job], T]) -> tuple[Job, T]:
     handle, _ = own_job(service, key, job)
-    action(handle)
-    return handle
+    return handle, action(handle)
 
 
 def _states(pages: Iterable[PageRecord]) -> dict[str, str]:
