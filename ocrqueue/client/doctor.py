@@ -28,6 +28,7 @@ from ocrqueue.storage.spool import END
 _FREE_SHARE, _FREE_BYTES = 0.05, 10**9  # free share and bytes below which the spool's disk counts as full
 _CLOCK_SECONDS = 5.0  # largest difference between this machine's clock and that of Redis
 _RECONCILER_SECONDS = 90.0  # longest time between two runs; by default it runs every 20 s
+_BEAT = "start `celery -A tasks.app beat` (or `make up`)"
 _LOOKED_AT = 200  # newest jobs, and oldest ones, among which ended ones are looked for
 _ENDED_LOOKED_AT = 5  # number of them whose end.json is looked for in the spool
 _OPEN_LOOKED_AT, _STUCK_SHOWN = 200, 20  # oldest open jobs that are looked at; most that are named if they are stuck
@@ -165,7 +166,8 @@ def _reconciler(client: Client, live: list[Worker]) -> Iterator[Finding]:
     yield _check(
         age is not None and age < _RECONCILER_SECONDS,
         f"the reconciler ran {age or 0:.0f} s ago",
-        "the reconciler does not run, so lost pages are not found: start `celery -A tasks.app beat` (or `make up`)",
+        "the reconciler does not run, so what a process that died has left undone stays so, and who waits for it "
+        f"without a timeout waits for ever: {_BEAT}",
     )
 
 
@@ -221,6 +223,9 @@ def _jobs(client: Client) -> Iterator[Finding]:
         "no failed page waits for a retry",
         f"failed pages that a retry may read: {dead}; see `submit.py dead`, then `submit.py retry JOB` or `drop JOB`",
     )
+    before = client.ledger.now() - _RECONCILER_SECONDS
+    if untold := client.redis.zcount(names.UNPUBLISHED, "-inf", before):
+        yield Finding(Level.WRONG, f"ended jobs whose clients still wait, because nobody was told: {untold}; {_BEAT}")
     yield from _stuck(client)
 
 

@@ -109,7 +109,8 @@ class JobHandle(ABC):
         """Wait until the job has ended and return its status.
 
         Calls `progress` with the status at every change, and at least every two seconds. Continues after a restart of
-        Redis. Raises JobTimeout after `timeout` seconds; the job continues.
+        Redis. Raises JobTimeout after `timeout` seconds; the job continues. Without a timeout it waits for as long as
+        the job is open: for ever, if a message was lost and beat does not run, which alone sends it again.
         """
         for statuses in self._follower.follow([self.id], timeout):
             status = statuses[self.id]

@@ -56,6 +56,20 @@ def test_doctor_waits_for_the_first_run_of_the_reconciler(
     assert line.startswith("ok")
 
 
+def test_doctor_says_who_waits_for_ever_without_beat(client: Client, redis: Redis, capsys: Output) -> None:
+    job = client.submit(b"abc").id
+    redis.zadd(names.UNPUBLISHED, {job: time.time()})
+    main(["doctor"])
+    out = capsys.readouterr().out
+    assert "who waits for it without a timeout waits for ever: start `celery -A tasks.app beat`" in out
+    assert "nobody was told" not in out  # its worker may be about to
+    redis.zadd(names.UNPUBLISHED, {job: time.time() - 100})
+    main(["doctor"])
+    assert "wrong ended jobs whose clients still wait, because nobody was told: 1; start" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 @pytest.mark.parametrize(("engine", "level"), [("rapidocr", "note"), ("mlx-vlm", "warn")])
 def test_doctor_reports_a_slow_blas_without_an_error(
     client: Client, redis: Redis, capsys: Output, monkeypatch: pytest.MonkeyPatch, engine: str, level: str
