@@ -35,7 +35,6 @@ from ocrqueue.engines.rapidocr.lines import (
     ReaderSettings,
     cut,
     padded_width,
-    reading_quad,
     resized,
     shown_width,
 )
@@ -69,7 +68,7 @@ def lines_of(entry: corpus.Entry, reader: PageReader) -> list[NDArray[np.float32
         for number in range(1, min(entry.pages, PAGES) + 1):
             image = upright(document.render(number, None, 200), Limits().max_pixels, entry.file.name).image
             pixels = cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
-            crops = [cut(pixels, reading_quad(box)) for box in reader.find(pixels)]
+            crops = [cut(pixels, box.shown) for box in reader.find(pixels)]
             lines += [shown(crop) for crop in crops if crop.shape[1] > SHORTEST * crop.shape[0]]
     return lines
 

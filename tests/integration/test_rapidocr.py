@@ -14,6 +14,7 @@ from PIL import Image, ImageFont
 from ocrqueue.documents import PageImage, open_document
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import IDENTITY
+from ocrqueue.engines.rapidocr import lines
 from ocrqueue.engines.rapidocr.engine import RapidOcr
 from ocrqueue.engines.rapidocr.lines import ReaderSettings
 from ocrqueue.engines.rapidocr.networks import Network, OpenVino
@@ -48,6 +49,19 @@ def test_a_drawn_page_is_read_exactly(loaded: RapidOcr) -> None:
         assert type(left) is float
         assert line.confidence is not None
         assert 0.9 < line.confidence <= 1
+
+
+def test_what_is_shown_of_a_line_decides_its_text_but_not_its_box(
+    loaded: RapidOcr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = drawn("Invoice 4711", "Invoice 4712", size=(1280, 400))  # seen by the detector at half this size
+    page = read(loaded, image)
+    assert page.plain == "Invoice 4711\nInvoice 4712"
+    down = np.array([0, 50])  # pixels of the detector from the first line to the second
+    monkeypatch.setattr(lines, "exact_edges", lambda _scores, quad, _growth: quad + down * (quad[0, 1] < 50))
+    other = read(loaded, image)
+    assert other.plain == "Invoice 4712\nInvoice 4712"
+    assert [line.box for line in other.lines] == [line.box for line in page.lines]
 
 
 @pytest.mark.parametrize("degrees", [90, 175])
@@ -180,18 +194,18 @@ def of_many_scripts(lines: Sequence[str] = MIXED) -> Image.Image:
         return page.get_pixmap(dpi=200).pil_image()
 
 
-def test_lines_of_many_scripts_are_read_as_by_the_whole_network(loaded: RapidOcr) -> None:
-    """Most columns are scored for common characters alone: that must change no text."""
+def test_lines_of_many_scripts_are_read_as_by_the_whole_network() -> None:
+    """Most columns are scored for common characters alone: that must change no text. Both in OpenVINO's precision."""
     image = of_many_scripts()
-    whole = RapidOcr()
+    split, whole = RapidOcr("default"), RapidOcr("default")
+    split.load(split.default_model())
     whole.load(whole.default_model())
     assert whole._reader is not None
     file = weights()["Rec"]
     characters = whole._reader._recogniser.characters
     whole._reader._recogniser = Whole(OpenVino(file), characters)
-    expected, found = read(whole, image), read(loaded, image)
-    whole.free_resources()
-    assert isinstance(loaded._reader and loaded._reader._recogniser, Split)
+    expected, found = read(whole, image), read(split, image)
+    assert isinstance(split._reader and split._reader._recogniser, Split)
     # Without blanks: with bfloat16, the two round at different places, and some blanks are as likely as none.
     assert "".join(found.plain.split()) == "".join(expected.plain.split())
     assert {"中", "β", "版", "明", "∑", "≤"} <= set(found.plain), found.plain

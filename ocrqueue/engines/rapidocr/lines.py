@@ -10,12 +10,14 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ocrqueue.engines.rapidocr.boxes import BoxFinder
+from ocrqueue.engines.rapidocr.edges import exact as exact_edges
 from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, OnnxRuntime, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
@@ -47,17 +49,26 @@ class ReaderSettings:
     box_threshold: float = 0.5  # 0 to 1; the mean score from which on a region is a line
     unclip: float = 1.6  # by how much a region is grown: its area times this, over its perimeter
     unclip_less: float = 0.4  # how much less per scale where the detector's input is smaller: its regions are wider
+    growth: float = 2.2  # the same in height, for what the recogniser is shown of a line
     max_boxes: int = 1000  # lines on a page at most
     min_confidence: float = 0.5  # 0 to 1; a line that is read with less is dropped
     turn_below: float = 0.8  # 0 to 1; a line that is read with less may be upside down
     turn_sparse: float = 0.7  # characters per line height of length; a line with less may be upside down (usual: two)
     exact_below: float = 0.955  # 0 to 1; a page that is read with less in int8 is read again in f32,
-    exact_gain: float = 0.003  # 0 to 1; if f32 is surer of its widest lines by at least so much
+    exact_gain: float = 0.002  # 0 to 1; if f32 is surer of its widest lines by at least so much
     squeezed: float = 0.94  # smallest share of its width at which a line is shown to the recogniser, to save time
     narrowed: float = 0.85  # the same for a line wider than `narrow_from` and at least `narrow_height` high
     narrow_from: int = 600  # pixels of width at the recogniser's line height
     narrow_height: int = 28  # pixels of the page
     max_width: int = 4096  # pixels; a line that is longer for the recogniser is squeezed to it
+
+
+class Box(NamedTuple):
+    """Where a line is, in pixels of the page."""
+
+    corners: QuadArray
+    quad: QuadArray  # the same, from the beginning of the line
+    shown: QuadArray  # what the recogniser is shown of it, likewise
 
 
 class PageReader:
@@ -90,11 +101,11 @@ class PageReader:
             lines = self._lines(boxes, self._readings(pixels, boxes))
             return PageText(lines, unread=_missing(boxes, lines))
         finally:
-            if any(map(_is_long, boxes)):
+            if any(_is_long(box.quad) for box in boxes):
                 self._recogniser.release()  # otherwise it keeps the memory that the longest line needed
 
-    def find(self, pixels: Pixels) -> list[QuadArray]:
-        """Find the boxes of lines on a page. The detector sees the part with marks, and large letters smaller."""
+    def find(self, pixels: Pixels) -> list[Box]:
+        """Find the lines on a page. The detector sees the part with marks, and large letters smaller."""
         s, (height, width) = self._settings, pixels.shape[:2]
         wide, high = self._shown_size(width, height)
         page = resized(pixels, wide, high)
@@ -112,7 +123,16 @@ class PageReader:
         scores = self._detector(network_input(shown)[None])[0, 0]
         finder = replace(self._boxes_of, unclip=s.unclip - s.unclip_less * (1 - scale))
         boxes = finder(scores, round(shown.shape[1] * across), round(shown.shape[0] * down))
-        return [np.clip(box, 0, (width, height)) for box in boxes + np.array([left * across, top * down], np.float32)]
+
+        def on_page(corners: QuadArray) -> QuadArray:
+            return np.clip(corners + np.array([left * across, top * down], np.float32), 0, (width, height))
+
+        pixel = np.array([across, down], np.float32)
+        quads = [(box, reading_quad(box)) for box in boxes]
+        return [
+            Box(on_page(box), on_page(quad), on_page(exact_edges(scores, quad / pixel, s.growth) * pixel))
+            for box, quad in quads
+        ]
 
     def _shown_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of a page in the detector's input at most, without padding, in pixels."""
@@ -121,15 +141,14 @@ class PageReader:
         wide, high = (min(_MAX_SIDE, max(1, round(side * scale))) for side in (width, height))
         return wide, high
 
-    def _readings(self, pixels: Pixels, boxes: list[QuadArray]) -> Readings:
+    def _readings(self, pixels: Pixels, boxes: list[Box]) -> Readings:
         """Read these boxes, in int8 if that is the recogniser's precision, and in f32 where that is too poor.
 
         They are read in the order of their width, because the network needs 2 to 4 ms more whenever the width changes.
         The widest are first: they hold most of the text, and soon show how well the page is read.
         """
-        quads = {i: reading_quad(corners) for i, corners in enumerate(boxes)}
-        order = sorted(quads, key=lambda i: _aspect(quads[i]), reverse=True)
-        groups = [{i: quads[i] for i in order[start : start + _TOGETHER]} for start in range(0, len(order), _TOGETHER)]
+        order = sorted(range(len(boxes)), key=lambda i: _aspect(boxes[i].quad), reverse=True)
+        groups = [{i: boxes[i] for i in order[start : start + _TOGETHER]} for start in range(0, len(order), _TOGETHER)]
         found: Readings = {}
         may_be_poor = self._recogniser.precision == "int8"
         for group in groups:
@@ -141,7 +160,7 @@ class PageReader:
                 may_be_poor = False
         return found
 
-    def _read_exactly(self, pixels: Pixels, groups: list[dict[int, QuadArray]], confidence: float) -> Readings | None:
+    def _read_exactly(self, pixels: Pixels, groups: list[dict[int, Box]], confidence: float) -> Readings | None:
         """Read these boxes in f32; None if it is hardly surer of the first group than int8, with this confidence.
 
         Letters that the network does not know, such as Greek ones, are as hard in f32. Its network is loaded for one
@@ -166,29 +185,29 @@ class PageReader:
         length = sum(len(reading.text) for reading in kept)
         return sum(len(reading.text) * reading.confidence for reading in kept) / length if length else 1.0
 
-    def _lines(self, boxes: list[QuadArray], found: Readings) -> list[Line]:
+    def _lines(self, boxes: list[Box], found: Readings) -> list[Line]:
         """The readings that contain text, in the order of the boxes."""
         lines = []
-        for i, corners in enumerate(boxes):
+        for i, box in enumerate(boxes):
             quad, reading = found[i]
             if self._is_kept(reading):
                 words = words_of(reading, to_quad(quad))
-                lines.append(Line(reading.text, to_quad(corners), reading.confidence, words=words))
+                lines.append(Line(reading.text, to_quad(box.corners), reading.confidence, words=words))
         return lines
 
     def _is_kept(self, reading: LineReading) -> bool:
         """Whether a reading contains text, and is not dropped for its confidence."""
         return bool(reading.text.strip()) and reading.confidence >= self._settings.min_confidence
 
-    def _read_together(self, pixels: Pixels, quads: dict[int, QuadArray]) -> Readings:
-        """Read the lines in these quads; upside down where that is better. Returns each with its quad as read."""
-        read = self._recognise(cut(pixels, quad) for quad in quads.values())
-        found = {i: (quad, reading) for (i, quad), reading in zip(quads.items(), read, strict=True)}
+    def _read_together(self, pixels: Pixels, boxes: dict[int, Box]) -> Readings:
+        """Read the lines in these boxes; upside down where that is better. Returns each with its quad as read."""
+        read = self._recognise(cut(pixels, box.shown) for box in boxes.values())
+        found = {i: (box.quad, reading) for (i, box), reading in zip(boxes.items(), read, strict=True)}
         doubtful = [i for i, (_, reading) in found.items() if self._is_doubtful(reading)]
-        turned = self._recognise(cut(pixels, quads[i])[::-1, ::-1] for i in doubtful)
+        turned = self._recognise(cut(pixels, boxes[i].shown)[::-1, ::-1] for i in doubtful)
         for i, reading in zip(doubtful, turned, strict=True):
             if reading.weight > found[i][1].weight:
-                found[i] = np.roll(quads[i], 2, axis=0), reading
+                found[i] = np.roll(boxes[i].quad, 2, axis=0), reading
         return found
 
     def _is_doubtful(self, reading: LineReading) -> bool:
@@ -234,9 +253,11 @@ def _aspect(quad: QuadArray) -> float:
     return width / height
 
 
-def _missing(boxes: list[QuadArray], lines: list[Line]) -> float:
+def _missing(boxes: list[Box], lines: list[Line]) -> float:
     """The share of the length of all boxes, in line heights, that those without a line have."""
-    read, found = (sum(map(_length, quads)) for quads in ([line.box for line in lines], map(to_quad, boxes)))
+    read, found = (
+        sum(map(_length, quads)) for quads in ([line.box for line in lines], [to_quad(box.corners) for box in boxes])
+    )
     return max(0.0, 1 - read / found) if found else 0.0
 
 
@@ -246,9 +267,9 @@ def _length(quad: Quad) -> float:
     return max(sides) / max(1.0, min(sides))
 
 
-def _is_long(corners: QuadArray) -> bool:
+def _is_long(quad: QuadArray) -> bool:
     """Whether reading a line takes more memory than most lines need, because it is so long."""
-    wide, high = size_of(reading_quad(corners))
+    wide, high = size_of(quad)
     return wide > _LONG * high
 
 
