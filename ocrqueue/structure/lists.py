@@ -38,13 +38,18 @@ def list_items(part: Part, bullets: Sequence[Rect]) -> list[Part]:
         return [part]
     items: list[Part] = []
     for text, marker, left in marked:
-        if marker or not items:
+        if marker or not items or (part.kind is BlockKind.LIST_ITEM and _lacks_bullet(text, items[-1])):
             items.append(Part(BlockKind.LIST_ITEM, [text], text.box, part.region, marker, left))
         else:
             items[-1].texts.append(text)
     for item in items:
         item.box = union(text.box for text in item.texts)
     return items
+
+
+def _lacks_bullet(text: Text, item: Part) -> bool:
+    """Whether a line begins with a bullet that was read as a blank: its box begins where that of the item does."""
+    return text.text[:1].isspace() and abs(text.box[0] - item.texts[0].box[0]) < _SAME_INDENT * text.size
 
 
 def is_item(text: Text, bullets: Sequence[Rect]) -> bool:

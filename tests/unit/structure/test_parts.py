@@ -111,6 +111,14 @@ def test_items_of_one_region_are_parted_by_their_markers():
     assert [item.depth for item in items] == [1, 1, 2]
 
 
+def test_a_bullet_that_was_read_as_a_blank_begins_an_item():
+    texts = [line(0, "one that goes"), line(1, " on", left=62), line(2, " two"), line(3, "and on")]
+    items = list_items(part(BlockKind.LIST_ITEM, *texts), [])
+    assert [[t.index for t in item.texts] for item in items] == [[0, 1], [2, 3]]
+    paragraph = part(BlockKind.PARAGRAPH, *texts)
+    assert list_items(paragraph, []) == [paragraph]
+
+
 def test_painted_bullets_make_items():
     bullets = bullets_among([(38, 103, 42, 107), (38, 123, 42, 127), (0, 0, 600, 1), (30, 100, 50, 120)])
     assert len(bullets) == 2
