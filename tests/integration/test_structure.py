@@ -3,13 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ocrqueue import names
-from ocrqueue.client import Job
+from ocrqueue.client import Job, JobHandle
 from ocrqueue.client.remote.client import RemoteClient
 from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.errors import OcrFailed, WrongState
@@ -136,9 +135,8 @@ def _written(job: Job, format: str, progress=None) -> str:
     return stream.getvalue()
 
 
-def test_cancelling_the_structuring_leaves_the_job_as_it_was(structures: Structures) -> None:
-    job = structures.done(numbered.document(12, salt=2))
-    text = job.text()
+def _cancelled(structures: Structures, job: Job, by: JobHandle) -> list[OcrFailed]:
+    """What a client that waits for the structure of a job is told when another one cancels it."""
     structures.set("hold")
     failed: list[OcrFailed] = []
 
@@ -151,11 +149,17 @@ def test_cancelling_the_structuring_leaves_the_job_as_it_was(structures: Structu
     thread = threading.Thread(target=ask)
     thread.start()
     eventually(lambda: structures.work()[1] or None)
-    assert job.cancel()
+    assert by.cancel()
     structures.clear("hold")
     thread.join(30)
-    assert failed
-    assert failed[0].code == "cancelled"
+    return failed
+
+
+def test_cancelling_the_structuring_leaves_the_job_as_it_was(structures: Structures) -> None:
+    job = structures.done(numbered.document(12, salt=2))
+    text = job.text()
+    (failed,) = _cancelled(structures, job, by=job)
+    assert failed.code == "cancelled"
     assert (job.status().state, job.text()) == ("done", text)
     assert job.result()["structure"] is False
     assert not job.cancel()
@@ -166,18 +170,8 @@ def test_cancelling_the_structuring_over_http_has_the_same_answer(structures: St
     job = structures.done(numbered.document(12, salt=22))
     over_http = RemoteClient(RemoteSettings(start_web(structures.stack).url, None)).job(job.id)
     assert not over_http.cancel()
-    structures.set("hold")
-
-    def ask() -> None:
-        with suppress(OcrFailed):
-            job.result("markdown", 60)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    eventually(lambda: structures.work()[1] or None)
-    assert over_http.cancel()
-    structures.clear("hold")
-    thread.join(30)
+    (failed,) = _cancelled(structures, job, by=over_http)
+    assert failed.code == "cancelled"
     assert job.result()["structure"] is False
     assert not over_http.cancel()
 
