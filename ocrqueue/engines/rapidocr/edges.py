@@ -1,7 +1,7 @@
 """The upper and the lower edge of a line, in parts of pixels.
 
-The boxes of lines have whole pixels of the detector's output. A small letter is some five of them high, so it would be
-shown to the recogniser larger or smaller by a tenth, as chance has it.
+The boxes of lines have whole pixels of the detector's output, and reach to the outermost ones with text. A small letter
+is some five of them high, so the recogniser would be shown letters of one size in several heights.
 """
 
 import cv2
@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 _AROUND = 2  # pixels above and below a box that are looked at
 
 
-def exact(scores: Floats, quad: Floats, growth: float) -> Floats:
+def exact_edges(scores: Floats, quad: Floats, growth: float) -> Floats:
     """The quad of a line (4 x 2, from the beginning of the line) with exact upper and lower edges.
 
     They are where the mean score along the line is half of the largest, moved apart as boxes are grown (see

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrqueue.engines.rapidocr.boxes import BoxFinder
-from ocrqueue.engines.rapidocr.edges import exact as exact_edges
+from ocrqueue.engines.rapidocr.edges import exact_edges
 from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, OnnxRuntime, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
