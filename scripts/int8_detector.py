@@ -76,7 +76,7 @@ def main() -> None:
     """Make the network and write it."""
     shown = inputs(Path(sys.argv[1]))
     print(f"{len(shown)} pages", flush=True)
-    model = model_in(weights()["Det"])
+    model = model_in(weights()["Det"].file)
     left_out = {*in_f32(model), *NECK}
     names = (op.get_friendly_name() for op in convolutions(model))
     exact = [name for name in names if name in left_out]  # each once and in order: NNCF writes them into the network

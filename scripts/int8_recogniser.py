@@ -42,8 +42,8 @@ from ocrqueue.engines.rapidocr.networks import OpenVino, model_in
 from ocrqueue.engines.rapidocr.recogniser import body_of
 from ocrqueue.engines.rapidocr.weights import INT8, weights
 from ocrqueue.limits import Limits
-from ocrqueue.ppocr import LINE_HEIGHT, network_input
 from ocrqueue.upright import upright
+from ocrqueue.vision.ppocr import LINE_HEIGHT, network_input
 
 PAGES = 3  # of each document at most
 LINES = 300
@@ -172,7 +172,7 @@ def main() -> None:
     os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])  # one thread: sums in a fixed order
     lines = chosen(Path(sys.argv[1]))
     print(f"{len(lines)} lines", flush=True)
-    original = body_of(model_in(weights()["Rec"]))
+    original = body_of(model_in(weights()["Rec"].file))
     network = nncf.quantize(
         original,
         nncf.Dataset(lines),

@@ -31,12 +31,12 @@ READING = (
     "hyphens.py",
     "languages.py",
     "pages.py",
-    "ppocr.py",
     "quality",
     "steps/read.py",
     "storage/blocks.py",
     "storage/results.py",
     "storage/values.py",
+    "vision",
 )
 # Options that decide no text. The engine and the model do, but are part of `reads_as`.
 # `structure` decides no text either: the cache keeps blocks with the text, and says which code found them.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from ocrqueue.upright.canvas import Size
-from ocrqueue.upright.components import components_of
+from ocrqueue.vision.components import components_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ocrqueue.ppocr import decode, network_input, package_folder
 from ocrqueue.upright.tiles import MAX_WIDTH
+from ocrqueue.vision.ppocr import decode, network_input, package_folder
 
 _CLASSIFIER = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 _RECOGNISER = "PP-OCRv6_rec_small.onnx"

@@ -8,10 +8,10 @@ import numpy as np
 
 from ocrqueue.documents.transforms import Transform, apply, chained, scaled
 from ocrqueue.geometry import bounds
-from ocrqueue.ppocr import LINE_HEIGHT
 from ocrqueue.upright.canvas import turned_size, warp_matrix, way_back
-from ocrqueue.upright.components import components_of
 from ocrqueue.upright.ink import Ink
+from ocrqueue.vision.components import components_of
+from ocrqueue.vision.ppocr import LINE_HEIGHT
 
 MAX_WIDTH = 288  # pixels of a tile; its height is LINE_HEIGHT
 _LONG = 3.0  # times its height: a line is at least so wide

@@ -201,7 +201,7 @@ def test_lines_of_many_scripts_are_read_as_by_the_whole_network() -> None:
     split.load(split.default_model())
     whole.load(whole.default_model())
     assert whole._reader is not None
-    file = weights()["Rec"]
+    file = weights()["Rec"].file
     characters = whole._reader._recogniser.characters
     whole._reader._recogniser = Whole(OpenVino(file), characters)
     expected, found = read(whole, image), read(split, image)

@@ -28,7 +28,7 @@ GROUPS = [
     "submit", "tasks", "worker", "worker_config", "ocrqueue.cli", "ocrqueue.stack", "ocrqueue.web", "ocrqueue.client",
     "ocrqueue.steps", "ocrqueue.webhooks", "ocrqueue.fetching", "ocrqueue.formats", "ocrqueue.structure",
     "ocrqueue.upright", "ocrqueue.layout", "ocrqueue.quality", "ocrqueue.documents", "ocrqueue.engines",
-    "ocrqueue.models", "ocrqueue.storage", "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
+    "ocrqueue.vision", "ocrqueue.models", "ocrqueue.storage", "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
 ]  # fmt: skip
 
 

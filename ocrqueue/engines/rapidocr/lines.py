@@ -9,7 +9,6 @@ reading is kept.
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -21,11 +20,11 @@ from ocrqueue.engines.rapidocr.edges import exact_edges
 from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, OnnxRuntime, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
-from ocrqueue.engines.rapidocr.weights import Precision, int8_of
+from ocrqueue.engines.rapidocr.weights import Precision, Weights, int8_of
 from ocrqueue.engines.rapidocr.words import LineReading, words_of
 from ocrqueue.geometry import Quad
 from ocrqueue.pages import Line, PageText
-from ocrqueue.ppocr import LINE_HEIGHT, character_columns, network_input
+from ocrqueue.vision.ppocr import LINE_HEIGHT, character_columns, network_input
 
 Pixels = NDArray[np.uint8]  # height x width x 3, blue first, as PP-OCR was trained
 QuadArray = NDArray[np.float32]  # 4 x 2: the corners of a `Quad`, in pixels of the page
@@ -75,14 +74,14 @@ class PageReader:
     """A detector and a recogniser that are loaded, and the code that reads a page with them."""
 
     def __init__(
-        self, files: dict[str, Path], backend: Backend, settings: ReaderSettings, precision: Precision
+        self, files: dict[str, Weights], backend: Backend, settings: ReaderSettings, precision: Precision
     ) -> None:
         cv2.setNumThreads(1)
         self._settings = s = settings
         quick = int8_of("Det", files["Det"]) if precision == "int8" and backend is not OnnxRuntime else None
-        self._detector: Network = detector(quick or files["Det"], backend, rounds=precision == "default")
-        self._file = files["Rec"]
-        self._recogniser: Recogniser = load(self._file, backend, precision)
+        self._detector: Network = detector(quick or files["Det"].file, backend, rounds=precision == "default")
+        self._file = files["Rec"].file
+        self._recogniser: Recogniser = load(files["Rec"], backend, precision)
         self._padded_width = fine_width if backend is OnnxRuntime else padded_width
         self._boxes_of = BoxFinder(s.pixel_threshold, s.box_threshold, s.unclip, s.max_boxes)
 
@@ -303,8 +302,8 @@ def _padded(size: int, step: int) -> int:
 
 def size_of(quad: QuadArray) -> tuple[int, int]:
     """Width and height of a quad when it is straightened to a rectangle, in pixels of the page."""
-    top, right, bottom, left = (float(np.linalg.norm(quad[i] - quad[(i + 1) % 4])) for i in range(4))
-    return max(1, int(max(top, bottom))), max(1, int(max(right, left)))
+    a, b, c, d = quad.tolist()
+    return max(1, int(max(math.dist(a, b), math.dist(c, d)))), max(1, int(max(math.dist(b, c), math.dist(d, a))))
 
 
 def cut(pixels: Pixels, quad: QuadArray) -> Pixels:
@@ -312,7 +311,9 @@ def cut(pixels: Pixels, quad: QuadArray) -> Pixels:
     width, height = size_of(quad)
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
-    line = cv2.warpPerspective(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    # A line that is scaled down afterwards is averaged then: linear interpolation suffices, in a third of the time.
+    flags = cv2.INTER_CUBIC if height < LINE_HEIGHT else cv2.INTER_LINEAR
+    line = cv2.warpPerspective(pixels, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return line.astype(np.uint8, copy=False)
 
 

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocrqueue.vision.components import components_of
+
 # A mark differs from the paper by more than this contrast, or by more than noise does: within 3 x 3 pixels, of 255.
 _CONTRAST = 12
 _NOISE = 4.0  # times the contrast that three quarters of all pixels exceed ...
@@ -53,8 +55,8 @@ def marks_on(page: NDArray[np.uint8]) -> Marks | None:
     contrast = cv2.max(cv2.max(blue, green), red)
     least = min(_MOST, max(_CONTRAST, _NOISE * _quarter(contrast)))
     _, mask = cv2.threshold(contrast, least, 1, cv2.THRESH_BINARY)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    left, top, width, height, _ = stats[1:].T
+    found = components_of(mask)
+    left, top, width, height = found.x, found.y, found.width, found.height
     is_mark = np.maximum(width, height) >= _SMALLEST
     if not is_mark.any():
         return None

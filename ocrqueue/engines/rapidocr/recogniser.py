@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrqueue.engines.rapidocr.networks import Network, OnnxRuntime, OpenVino, model_in
-from ocrqueue.engines.rapidocr.weights import Precision, int8_of
+from ocrqueue.engines.rapidocr.weights import Precision, Weights, int8_of
 
 Columns = tuple[NDArray[np.intp], NDArray[np.float32]]  # by column: class of the likeliest character, its confidence
 # A column is certain with the first two, or with the third; the values were chosen by measurement.
@@ -73,7 +73,7 @@ class Split:
     """The network in two parts: the body finds the features of each column, and the head scores all characters."""
 
     def __init__(
-        self, body: Network, head: Network, weights: "Weights", characters: Sequence[str], precision: str | None = None
+        self, body: Network, head: Network, weights: "Layer", characters: Sequence[str], precision: str | None = None
     ) -> None:
         """`precision` is the body's, if it differs from what the body says."""
         self._body, self._head = body, head
@@ -133,7 +133,7 @@ class Head:
 
     precision = "f32"
 
-    def __init__(self, weights: "Weights") -> None:
+    def __init__(self, weights: "Layer") -> None:
         self._factors, self._offsets = (np.array(part) for part in weights)  # copies: the model's memory can be freed
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -149,25 +149,25 @@ class Head:
         """Do nothing: it keeps no working memory."""
 
 
-Weights = tuple[NDArray[np.float32], NDArray[np.float32]]  # of the last layer: (features x classes), (classes)
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]  # of the last layer: (features x classes), (classes)
 
 
-def load(file: Path, backend: type[OpenVino] | type[OnnxRuntime], precision: Precision) -> Recogniser:
-    """The recogniser in this file: in two parts on OpenVINO, if the network ends as expected; else as it is.
+def load(original: Weights, backend: type[OpenVino] | type[OnnxRuntime], precision: Precision) -> Recogniser:
+    """The recogniser with these weights: in two parts on OpenVINO, if the network ends as expected; else as it is.
 
-    With "int8", the body computes in int8, if there is one of this file. Raises ModelUnavailable if it is damaged.
+    With "int8", the body computes in int8, if it was made of these weights. Raises ModelUnavailable if it is damaged.
     """
     if backend is OnnxRuntime:
-        network = OnnxRuntime(file)
+        network = OnnxRuntime(original.file)
         return Whole(network, _by_class(network.characters))
-    model, rounds = model_in(file), precision == "default"
+    model, rounds = model_in(original.file), precision == "default"
     characters = _by_class(model.get_rt_info(["framework", "character"]).value.splitlines())
     layer = _last_layer(model)
     if layer is None:
         return Whole(OpenVino(model, rounds=rounds), characters)
     product, weights = layer
     body, rest = _parts(model, product)
-    quick = int8_of("Rec", file) if precision == "int8" else None
+    quick = int8_of("Rec", original) if precision == "int8" else None
     if quick:
         return Split(OpenVino(model_in(quick), _KEPT, rounds=False), Head(weights), weights, characters, "int8")
     return Split(OpenVino(body, rounds=rounds), OpenVino(rest, rounds=rounds), weights, characters)
@@ -203,7 +203,7 @@ def _likeliest(probabilities: NDArray[np.float32]) -> Columns:
     return best, probabilities[np.arange(len(best)), best]
 
 
-def _last_layer(model: Any) -> tuple[Any, Weights] | None:
+def _last_layer(model: Any) -> tuple[Any, Layer] | None:
     """The matrix product of the last layer, and its weights. None if the network ends in another way."""
     nodes = []
     node = model.get_results()[0]

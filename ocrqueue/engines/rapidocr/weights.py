@@ -2,15 +2,15 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ocrqueue import languages
 from ocrqueue.errors import ModelUnavailable
-from ocrqueue.ppocr import package_folder
+from ocrqueue.vision.ppocr import package_folder
 
 Precision = Literal["default", "int8", "f32"]  # "default" is what OpenVINO chooses
-# Part: (its name in RapidOCR's list of models, the model's name there).
-_MODELS = {"Det": ("det", "multi_PP-OCRv6_det_small"), "Rec": ("rec", "multi_PP-OCRv6_rec_small")}
+# Part: (its kind in RapidOCR's list of models, its file).
+_MODELS = {"Det": ("det", "PP-OCRv6_det_small.onnx"), "Rec": ("rec", "PP-OCRv6_rec_small.onnx")}
 
 # The same networks in int8, which `scripts/int8_detector.py` and `scripts/int8_recogniser.py` made; the recogniser is
 # without its last layer.
@@ -29,52 +29,68 @@ _INT8_HASHES = {
         "b6e2581e0997196be93c4bb6fbea51a9b92d84a148d8f618a4593277c7c491e5",
     ),
 }
+_AGAIN = "pip install --force-reinstall rapidocr"
 # The package is on no index from which pip could fetch it again by its name.
 _OURS = "install OCR Queue again from where it came, in a checkout with `git restore ocrqueue` and `make setup`"
 
 
-def weights() -> dict[str, Path]:
-    """The files of the detector ("Det") and the recogniser ("Rec"), checked against the hashes in the wheel.
+class Weights(NamedTuple):
+    """A file of weights that was checked."""
+
+    file: Path
+    sha256: str  # in hexadecimal
+
+
+def weights() -> dict[str, Weights]:
+    """The files of the detector ("Det") and the recogniser ("Rec") in RapidOCR's wheel, checked against their hashes.
 
     Nothing is downloaded. Raises ModelUnavailable if a file is missing or damaged.
     """
+    package = package_folder()
+    found = {}
+    for part, (kind, name) in _MODELS.items():
+        file, sha256 = package / "models" / name, _INT8_HASHES[part][0]
+        if _hash_of(file, _AGAIN) != sha256:  # of another version of RapidOCR, or damaged
+            check(file, sha256 := _listed(package, kind, name))
+        found[part] = Weights(file, sha256)
+    return found
+
+
+def _listed(package: Path, kind: str, name: str) -> str:
+    """The hash of a file in RapidOCR's list of models. To read the list takes 45 ms; its own functions take 500."""
     import yaml
 
-    package = package_folder()
-    # The C loader: RapidOCR's own functions need half a second for this list.
     with (package / "default_models.yaml").open("rb") as file:
-        known = yaml.load(file, yaml.CSafeLoader)["onnxruntime"]["PP-OCRv6"]
-    files = {}
-    for part, (kind, name) in _MODELS.items():
-        model = known[kind][name]
-        files[part] = package / "models" / model["model_dir"].rpartition("/")[2]
-        check(files[part], model["SHA256"])
-    return files
+        models = yaml.load(file, yaml.CSafeLoader)["onnxruntime"]["PP-OCRv6"][kind].values()
+    return next(str(model["SHA256"]) for model in models if model["model_dir"].endswith(f"/{name}"))
 
 
-def check(file: Path, sha256: str, advice: str = "pip install --force-reinstall rapidocr") -> None:
+def check(file: Path, sha256: str, advice: str = _AGAIN) -> None:
     """Compare a file with its SHA-256 in hexadecimal.
 
     Raises ModelUnavailable, with `advice`, if it is missing or differs.
     """
-    try:
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"rapidocr lacks its file {file.name}: {advice}", "model_missing") from error
-    if found != sha256:
+    if _hash_of(file, advice) != sha256:
         raise broken(f"its file {file.name} is damaged", advice)
 
 
-def int8_of(part: str, original: Path) -> Path | None:
+def _hash_of(file: Path, advice: str) -> str:
+    """The SHA-256 of a file, in hexadecimal. Raises ModelUnavailable, with `advice`, if it is missing."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelUnavailable(f"rapidocr lacks its file {file.name}: {advice}", "model_missing") from error
+
+
+def int8_of(part: str, original: Weights) -> Path | None:
     """A part in int8, checked against its hash. None if it was not made of this file, but of another version.
 
     Raises ModelUnavailable if it is missing or damaged.
     """
     made_of, sha256 = _INT8_HASHES[part]
-    with original.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != made_of:
-            return None
+    if original.sha256 != made_of:
+        return None
     check(INT8[part], sha256, _OURS)
     return INT8[part]
 

@@ -11,6 +11,7 @@ _NARROW = 0.4  # line heights; the width of a word of one character
 # Code points of scripts without spaces between words: CJK radicals to unified ideographs, Hangul syllables,
 # compatibility ideographs, full-width forms, and the supplementary ideographic planes.
 _IDEOGRAPHS = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
+_FIRST = chr(_IDEOGRAPHS[0][0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _is_apart(line: LineReading, i: int) -> bool:
 
 
 def _is_ideograph(character: str) -> bool:
-    return any(first <= ord(character) <= last for first, last in _IDEOGRAPHS)
+    return character >= _FIRST and any(first <= ord(character) <= last for first, last in _IDEOGRAPHS)
 
 
 def _spans(line: LineReading, groups: Sequence[range]) -> Iterator[tuple[float, float]]:

@@ -12,7 +12,7 @@ from ocrqueue.engines.rapidocr.engine import RapidOcr
 from ocrqueue.engines.rapidocr.networks import OpenVino, model_in
 from ocrqueue.engines.rapidocr.recogniser import body_of
 from ocrqueue.errors import ModelUnavailable
-from ocrqueue.ppocr import network_input
+from ocrqueue.vision.ppocr import network_input
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,18 @@ def test_the_precision_is_part_of_the_fingerprint() -> None:
 @pytest.mark.parametrize("part", ["Det", "Rec"])
 def test_a_network_in_int8_is_only_used_for_the_file_it_was_made_of(part: str, tmp_path: Path) -> None:
     assert weights.int8_of(part, weights.weights()[part]) == weights.INT8[part]
-    other = tmp_path / "other.onnx"
-    other.write_bytes(b"another version")
-    assert weights.int8_of(part, other) is None
+    assert weights.int8_of(part, weights.Weights(tmp_path / "other.onnx", "0" * 64)) is None
+
+
+@pytest.mark.parametrize("part", ["Det", "Rec"])
+def test_the_weights_of_another_version_of_rapidocr_have_the_hash_of_its_list(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = weights.weights()[part]
+    monkeypatch.setitem(weights._INT8_HASHES, part, ("0" * 64, "0" * 64))
+    found = weights.weights()[part]
+    assert found == expected
+    assert weights.int8_of(part, found) is None
 
 
 @pytest.mark.parametrize("part", ["Det", "Rec"])
@@ -55,7 +64,7 @@ def test_a_damaged_network_in_int8_is_an_error(part: str, tmp_path: Path, monkey
 
 
 def test_the_recogniser_in_int8_finds_nearly_the_features_of_the_original() -> None:
-    exact = OpenVino(body_of(model_in(weights.weights()["Rec"])), rounds=False)
+    exact = OpenVino(body_of(model_in(weights.weights()["Rec"].file)), rounds=False)
     quick = OpenVino(model_in(weights.INT8["Rec"]), rounds=False)
     line = drawn(320, 48)
     expected, found = exact(line)[0], quick(line)[0]
@@ -65,7 +74,7 @@ def test_the_recogniser_in_int8_finds_nearly_the_features_of_the_original() -> N
 
 
 def test_the_detector_in_int8_takes_nearly_the_same_pixels_for_text() -> None:
-    exact = OpenVino(weights.weights()["Det"], rounds=False)
+    exact = OpenVino(weights.weights()["Det"].file, rounds=False)
     quick = OpenVino(weights.INT8["Det"], rounds=False)
     page = drawn(384, 128)
     expected, found = exact(page)[0, 0] > 0.3, quick(page)[0, 0] > 0.3

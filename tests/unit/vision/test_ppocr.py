@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ocrqueue.ppocr import decode, network_input
+from ocrqueue.vision.ppocr import decode, network_input
 
 
 def test_the_input_is_scaled_and_padded_with_mid_grey():

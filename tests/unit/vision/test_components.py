@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ocrqueue.upright.components import components_of
+from ocrqueue.vision.components import components_of
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.6, 1.0])
