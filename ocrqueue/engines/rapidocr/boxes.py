@@ -75,14 +75,16 @@ def _sides(corners: Floats) -> tuple[float, float]:
 
 def _mean_inside(scores: Floats, corners: Floats) -> float:
     """The mean score of the pixels in a rectangle with these corners."""
-    (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
-    (left, right), (top, bottom) = (
-        (min(max(math.floor(start), 0), size - 1), min(max(math.ceil(end), 0), size - 1))
-        for start, end, size in ((left, right, scores.shape[1]), (top, bottom, scores.shape[0]))
-    )
+    (left, right), (top, bottom) = _span(corners[:, 0], scores.shape[1]), _span(corners[:, 1], scores.shape[0])
     inside = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
     cv2.fillPoly(inside, [(corners - np.array([left, top])).astype(np.int32)], 1)
     return cv2.mean(scores[top : bottom + 1, left : right + 1], inside)[0]
+
+
+def _span(places: Floats, size: int) -> tuple[int, int]:
+    """The first and the last pixel between the outermost of these places, from 0 to `size` - 1."""
+    first, last = math.floor(places.min()), math.ceil(places.max())
+    return min(max(first, 0), size - 1), min(max(last, 0), size - 1)
 
 
 def _clockwise(corners: Floats) -> Floats:

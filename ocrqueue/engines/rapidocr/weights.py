@@ -49,20 +49,24 @@ def weights() -> dict[str, Weights]:
     package = package_folder()
     found = {}
     for part, (kind, name) in _MODELS.items():
-        file, sha256 = package / "models" / name, _INT8_HASHES[part][0]
-        if _hash_of(file, _AGAIN) != sha256:  # of another version of RapidOCR, or damaged
-            check(file, sha256 := _listed(package, kind, name))
+        file = package / "models" / name
+        sha256 = _hash_of(file, _AGAIN)
+        if sha256 != _INT8_HASHES[part][0] and sha256 != _listed(package, kind, name):
+            raise _damaged(file, _AGAIN)
         found[part] = Weights(file, sha256)
     return found
 
 
-def _listed(package: Path, kind: str, name: str) -> str:
-    """The hash of a file in RapidOCR's list of models. To read the list takes 45 ms; its own functions take 500."""
+def _listed(package: Path, kind: str, name: str) -> str | None:
+    """The hash of a file in RapidOCR's list of models, None if it has none.
+
+    It is asked for files of other versions only: to read the list takes 45 ms, and RapidOCR's own functions take 500.
+    """
     import yaml
 
     with (package / "default_models.yaml").open("rb") as file:
         models = yaml.load(file, yaml.CSafeLoader)["onnxruntime"]["PP-OCRv6"][kind].values()
-    return next(str(model["SHA256"]) for model in models if model["model_dir"].endswith(f"/{name}"))
+    return next((str(model["SHA256"]) for model in models if model["model_dir"].endswith(f"/{name}")), None)
 
 
 def check(file: Path, sha256: str, advice: str = _AGAIN) -> None:
@@ -71,7 +75,11 @@ def check(file: Path, sha256: str, advice: str = _AGAIN) -> None:
     Raises ModelUnavailable, with `advice`, if it is missing or differs.
     """
     if _hash_of(file, advice) != sha256:
-        raise broken(f"its file {file.name} is damaged", advice)
+        raise _damaged(file, advice)
+
+
+def _damaged(file: Path, advice: str) -> ModelUnavailable:
+    return broken(f"its file {file.name} is damaged", advice)
 
 
 def _hash_of(file: Path, advice: str) -> str:

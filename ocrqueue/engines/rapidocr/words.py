@@ -11,7 +11,7 @@ _NARROW = 0.4  # line heights; the width of a word of one character
 # Code points of scripts without spaces between words: CJK radicals to unified ideographs, Hangul syllables,
 # compatibility ideographs, full-width forms, and the supplementary ideographic planes.
 _IDEOGRAPHS = ((0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0xFF00, 0xFFEF), (0x20000, 0x3FFFF))
-_FIRST = chr(_IDEOGRAPHS[0][0])
+_FIRST = chr(_IDEOGRAPHS[0][0])  # most characters are below it
 
 
 @dataclass(frozen=True, slots=True)

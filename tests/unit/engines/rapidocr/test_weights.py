@@ -53,6 +53,18 @@ def test_the_weights_of_another_version_of_rapidocr_have_the_hash_of_its_list(
     assert weights.int8_of(part, found) is None
 
 
+@pytest.mark.parametrize("listed", ["", "{model_dir: https://host/PP-OCRv6_det_small.onnx, SHA256: '0'}"])
+def test_a_damaged_original_is_an_error(listed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "PP-OCRv6_det_small.onnx").write_bytes(b"damaged")
+    models = f"{{small: {listed}}}" if listed else "{}"
+    (tmp_path / "default_models.yaml").write_text(f"onnxruntime: {{PP-OCRv6: {{det: {models}}}}}")
+    monkeypatch.setattr(weights, "package_folder", lambda: tmp_path)
+    with pytest.raises(ModelUnavailable, match=r"det_small\.onnx is damaged: pip install --force-reinstall") as e:
+        weights.weights()
+    assert e.value.code == "model_broken"
+
+
 @pytest.mark.parametrize("part", ["Det", "Rec"])
 def test_a_damaged_network_in_int8_is_an_error(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged = tmp_path / "damaged.zip"
