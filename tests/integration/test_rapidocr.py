@@ -282,6 +282,8 @@ def test_int8_reads_as_f32_does_and_a_poor_page_is_read_in_f32() -> None:
     assert [line.confidence for line in poor.lines] == pytest.approx([line.confidence for line in expected.lines])
     quick._reader._settings = replace(ReaderSettings(), exact_below=1.1, exact_gain=1.0)
     assert read(quick, page) == found  # f32 is hardly surer of the widest lines, so all stay in int8
+    quick._reader._settings = replace(ReaderSettings(), exact_below=1.1, exact_from=1.05, exact_gain=-1.0)
+    assert read(quick, page) == found  # they are so poor that f32 would not read them better
     assert quick._reader.precision == "int8"
     for engine in (quick, exact):
         engine.free_resources()

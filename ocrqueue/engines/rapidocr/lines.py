@@ -54,7 +54,8 @@ class ReaderSettings:
     turn_below: float = 0.8  # 0 to 1; a line that is read with less may be upside down
     turn_sparse: float = 0.7  # characters per line height of length; a line with less may be upside down (usual: two)
     exact_below: float = 0.955  # 0 to 1; a page that is read with less in int8 is read again in f32,
-    exact_gain: float = 0.002  # 0 to 1; if f32 is surer of its widest lines by at least so much
+    exact_from: float = 0.85  # 0 to 1; but not one with less than this: f32 reads it hardly better,
+    exact_gain: float = 0.002  # 0 to 1; and only if f32 is surer of its widest lines by at least so much
     squeezed: float = 0.94  # smallest share of its width at which a line is shown to the recogniser, to save time
     narrowed: float = 0.85  # the same for a line wider than `narrow_from` and at least `narrow_height` high
     narrow_from: int = 600  # pixels of width at the recogniser's line height
@@ -149,18 +150,17 @@ class PageReader:
         order = sorted(range(len(boxes)), key=lambda i: _aspect(boxes[i].quad), reverse=True)
         groups = [{i: boxes[i] for i in order[start : start + _TOGETHER]} for start in range(0, len(order), _TOGETHER)]
         found: Readings = {}
-        may_be_poor = self._recogniser.precision == "int8"
+        s, may_be_poor = self._settings, self._recogniser.precision == "int8"
         for group in groups:
             found |= self._read_together(pixels, group)
-            if may_be_poor and self._confidence(found) < self._settings.exact_below:
-                exactly = self._read_exactly(pixels, groups, self._confidence({i: found[i] for i in groups[0]}))
-                if exactly is not None:
-                    return exactly
+            if may_be_poor and (confidence := self._confidence(found)) < s.exact_below:
                 may_be_poor = False
+                if confidence >= s.exact_from and (exactly := self._read_exactly(pixels, groups, found)):
+                    return exactly
         return found
 
-    def _read_exactly(self, pixels: Pixels, groups: list[dict[int, Box]], confidence: float) -> Readings | None:
-        """Read these boxes in f32; None if it is hardly surer of the first group than int8, with this confidence.
+    def _read_exactly(self, pixels: Pixels, groups: list[dict[int, Box]], quickly: Readings) -> Readings | None:
+        """Read these boxes in f32; None if it is hardly surer of the first group than int8, which has read it.
 
         Letters that the network does not know, such as Greek ones, are as hard in f32. Its network is loaded for one
         page and freed, because few pages need it.
@@ -170,7 +170,8 @@ class PageReader:
         self._recogniser = exact(self._file, quick)
         try:
             found = self._read_together(pixels, groups[0])
-            if self._confidence(found) < confidence + self._settings.exact_gain:
+            before = self._confidence({i: quickly[i] for i in groups[0]})
+            if self._confidence(found) < before + self._settings.exact_gain:
                 return None
             for group in groups[1:]:
                 found |= self._read_together(pixels, group)
