@@ -1,13 +1,13 @@
-"""CPU time and accuracy of the engine `rapidocr` and of unchanged RapidOCR, on the same files in the same run.
+"""CPU time and accuracy of the engine `rapidocr` and of other programs, on the same files in the same run.
 
-`python -m bench.speed FOLDER [--class CLASS]... [--pages N] [--rounds N] [--precision NAME] [--peers] [--at-once N]
-[--out FILE]`. Each side is a process that renders and reads the same pages; they run one after another. CPU time is the
-user and system time of the whole process. It includes loading (imports, models, a first small page), which is also
-shown separately. With `--at-once 2`, each side is two processes that share the documents, as two worker children do.
-Side `ours` does all that a worker does for the text of a page: turn it upright, read it, and arrange its lines.
-Unchanged RapidOCR runs on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract, OCRmyPDF, and
-pymupdf4llm with RapidOCR, if they are installed. `--precision` adds our side in f32 or int8, held to AVX-512 VNNI: it
-takes the time that a processor without bf16 takes.
+`python -m bench.speed FOLDER [--class CLASS]... [--first N] [--pages N] [--rounds N] [--side SIDE]... [--peers]
+[--at-once N] [--out FILE]`. Each side is a process that renders and reads the same pages; they run one after another.
+CPU time is the user and system time of the whole process. It includes loading (imports, models, a first small page),
+which is also shown separately. With `--at-once 2`, each side is two processes that share the documents, as two worker
+children do. Side `ours` does all that a worker does for the text of a page: turn it upright, read it, and arrange its
+lines; `ours f32` and `ours int8` are held to AVX-512 VNNI, so that they take the time that a processor without bf16
+takes. `stock` is unchanged RapidOCR on ONNX Runtime with its own settings, but one thread. `--peers` adds tesseract,
+OCRmyPDF, and pymupdf4llm with RapidOCR, if they are installed. Times are compared with those of the first side.
 """
 
 import multiprocessing
@@ -149,15 +149,10 @@ SIDES: dict[str, Callable[[], Read]] = {
 }
 
 
-def sides(with_peers: bool, precisions: Sequence[str]) -> list[str]:
-    """The names of the sides to run; of the peers only those that are installed."""
+def peers() -> list[str]:
+    """The names of the other programs that are installed."""
     found = {name: shutil.which(name) for name in ("tesseract", "ocrmypdf")} | {"pymupdf4llm": find_spec("pymupdf4llm")}
-    return [
-        "stock",
-        "ours",
-        *(f"ours {name}" for name in precisions),
-        *(name for name in found if with_peers and found[name]),
-    ]
+    return [name for name in found if found[name]]
 
 
 def cpu_seconds() -> float:
@@ -211,7 +206,7 @@ def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
     """Print the tables."""
     pages = sum(e.pages for e in entries)
     names = list(dict.fromkeys(r.side for r in runs))
-    base = median(r.total for r in runs if r.side == "stock")
+    base = median(r.total for r in runs if r.side == names[0])
     rows: list[list[table.Cell]] = []
     for name in names:
         totals = [r.total for r in runs if r.side == name]
@@ -219,7 +214,9 @@ def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
         walls = [r.wall for r in runs if r.side == name]
         each = [" ".join(f"{t:.1f}" for t in values) for values in (totals, walls)]
         rows.append([name, median(totals) / pages, load, median(totals) / base, median(walls) / pages, *each])
-    table.show(("side", "CPU s/page", "to load, s", "times stock", "wall s/page", "CPU s of each run", "wall s"), rows)
+    table.show(
+        ("side", "CPU s/page", "to load, s", f"times {names[0]}", "wall s/page", "CPU s of each run", "wall s"), rows
+    )
     scores = {r.side: accuracy(entries, r.texts) for r in runs}
     header = ["class", "files"] + [f"{what} {name}" for what in ("CER*", "word F1") for name in names]
     kinds = {cls: [i for i, e in enumerate(entries) if e.cls == cls] for cls in sorted({e.cls for e in entries})}
@@ -246,17 +243,19 @@ def show(entries: Sequence[corpus.Entry], runs: Sequence[Run]) -> None:
 
 def main() -> None:
     """Run the sides one after another and print."""
-    parser = ArgumentParser(prog="python -m bench.speed", description="The engine rapidocr and unchanged RapidOCR.")
+    parser = ArgumentParser(prog="python -m bench.speed", description="The engine rapidocr and other programs.")
     corpus.arguments(parser)
+    parser.add_argument("--first", type=int, default=10**6, metavar="N", help="the first N pages of each document")
     parser.add_argument("--pages", type=int, default=30, help="at most N pages, from each class in turn")
     parser.add_argument("--rounds", type=int, default=1, help="number of runs of each side")
     parser.add_argument("--at-once", type=int, default=1, help="processes of each side (default 1)")
+    parser.add_argument("--side", action="append", choices=SIDES, help="this side (repeatable; default stock and ours)")
     parser.add_argument("--peers", action="store_true", help="also the other programs, those that are installed")
-    parser.add_argument("--precision", action="append", default=[], choices=("f32", "int8"), help="ours in it, too")
     raw.add_option(parser)
     given = parser.parse_args()
-    entries = corpus.mixed(corpus.load(given.folder, given.classes), given.pages)
-    names = sides(given.peers, given.precision)
+    documents = [entry.first(given.first) for entry in corpus.load(given.folder, given.classes)]
+    entries = corpus.mixed(documents, given.pages)
+    names = dict.fromkeys([*(given.side or ("stock", "ours")), *(peers() if given.peers else ())])
     runs = [alone(side, entries, given.at_once) for _ in range(given.rounds) for side in names]
     show(entries, runs)
     raw.write(given.out, [asdict(r) for r in runs])

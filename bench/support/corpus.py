@@ -8,7 +8,7 @@ import json
 from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.support import scoring
@@ -22,7 +22,7 @@ class Entry:
     truth: Path  # its text
     cls: str  # class of document, such as "scan" or "receipt"
     lang: str  # such as "de" or "de-Fraktur"
-    pages: int  # number of pages
+    pages: int  # number of pages, or how many of them are read, from the first on
     order: str  # "reading", "layer" or "bag"
 
     @property
@@ -35,13 +35,22 @@ class Entry:
         """Whether the truth has no order."""
         return self.order == "bag"
 
+    @property
+    def text(self) -> str:
+        """The true text of its first `pages` pages."""
+        return "\n".join(self.truth.read_text().split("\f")[: self.pages])
+
     def cer(self, text: str, *, in_order: bool = True) -> float:
         """The character error rate of a text that was read from this document; see `scoring.cer`."""
-        return scoring.cer(text, self.truth.read_text(), self.lang, ignore_case=self.ignores_case, in_order=in_order)
+        return scoring.cer(text, self.text, self.lang, ignore_case=self.ignores_case, in_order=in_order)
 
     def word_f1(self, text: str) -> float:
         """The word F1 of a text that was read from this document; see `scoring.word_f1`."""
-        return scoring.word_f1(text, self.truth.read_text(), self.lang, ignore_case=self.ignores_case)
+        return scoring.word_f1(text, self.text, self.lang, ignore_case=self.ignores_case)
+
+    def first(self, pages: int) -> "Entry":
+        """This document with at most so many of its first pages."""
+        return replace(self, pages=min(pages, self.pages))
 
 
 def arguments(parser: ArgumentParser) -> None:
