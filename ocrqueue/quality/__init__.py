@@ -19,6 +19,8 @@ from ocrqueue.states import WarningCode
 _VIETNAMESE = 0.1  # share of short words without a vowel; Vietnamese pages have 0.12 to 0.31, others at most 0.08
 _LATIN = 0.9  # mean confidence; Vietnamese pages have 0.95 to 0.98, others that look so at most 0.92
 _ALL_LATIN = 0.75  # confidence that nine lines in ten have; Vietnamese pages have 0.93 to 0.96, others at most 0.65
+_FRAKTUR = 0.01  # share of words with a long s, read as f; Fraktur pages have 0.014 to 0.046, all others 0
+_IN_FRAKTUR = 0.65  # share of its words that an engine reads right that does not know Fraktur; it is surer of them
 _NOWHERE = ((0.0, 0.0),) * 4
 Weights = Mapping[str, float]  # by name of the feature, see `features_of`
 
@@ -34,7 +36,8 @@ def quality_of(page: PageText, engine: str) -> float | None:
     signals = signals_of(page)
     if signals is None:
         return 0.0 if page.unread and not page.lines else None
-    return round(probability(features_of(signals), weights), 2)
+    quality = probability(features_of(signals), weights)
+    return round(min(quality, _IN_FRAKTUR) if _is_fraktur(signals) else quality, 2)
 
 
 def is_measured(engine: str) -> bool:
@@ -53,12 +56,19 @@ def likely_language(page: Mapping[str, Any]) -> str | None:
 def language_in(signals: Signals | None) -> str | None:
     """The language that the signals of such a page tell; None if they tell none.
 
-    In Vietnamese every fifth short word has no vowel that other languages have, too. It is read with high confidence,
-    and in all lines; other scripts, which can look like words without vowels, are not.
+    In Fraktur, the long s of German words looks like an f. In Vietnamese every fifth short word has no vowel that other
+    languages have, too. It is read with high confidence, and in all lines; other scripts, which can look like words
+    without vowels, are not.
     """
+    if signals and _is_fraktur(signals):
+        return "de-Latf"
     if signals and signals.bare >= _VIETNAMESE and signals.sure >= _LATIN and signals.tenth >= _ALL_LATIN:
         return "vi"
     return None
+
+
+def _is_fraktur(signals: Signals) -> bool:
+    return signals.fraktur >= _FRAKTUR
 
 
 def features_of(signals: Signals) -> dict[str, float]:

@@ -15,6 +15,14 @@ _SHORT = re.compile(r"\b[^\W\d_]{2,5}\b")  # words that have a vowel in every la
 _FEW = 25  # short words; of fewer ones, such as names in a Chinese text, a share says little
 _VOWELS = frozenset("aeiouyæœøı")
 _SYLLABIC = frozenset("rl")  # take the place of a vowel in Slavic words of three letters and more, such as "smrt"
+# Common German words and syllables with a long s, read as f. No other language has them, and German has an s there.
+_LONG_S = re.compile(
+    r"\bfch|fch[lmnrtw]|\b(?:ift|fich|diefe[mnrs]?|fehr|felbft|fondern|alfo|müffen|laffen|wiffen|deffen|unfere?[mnrs]?"
+    r"|zufammen|gewefen|zwifchen)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_ENOUGH = 200  # words; of fewer ones, a share of rare words says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,7 @@ class Signals:
     tenth: float  # confidence that nine lines in ten have at least
     unread: float  # see `PageText.unread`
     bare: float  # share of the short words in small Latin letters without a vowel; an engine leaves out unknown letters
+    fraktur: float  # share of the words that are common German ones with a long s, read as f
 
 
 def signals_of(page: PageText) -> Signals | None:
@@ -38,12 +47,18 @@ def signals_of(page: PageText) -> Signals | None:
         tenth=ascending[len(ascending) // 10],
         unread=page.unread,
         bare=_bare(page.lines),
+        fraktur=_fraktur("\n".join([line.text for line in page.lines])),
     )
 
 
 def _bare(lines: Sequence[Line]) -> float:
     short = [word for line in lines for word in _SHORT.findall(line.text) if word.islower() and _is_latin(word)]
     return sum(not _has_vowel(word) for word in short) / max(_FEW, len(short))
+
+
+def _fraktur(text: str) -> float:
+    found = len(_LONG_S.findall(text))
+    return found / max(_ENOUGH, len(_WORD.findall(text))) if found else 0.0
 
 
 def _is_latin(word: str) -> bool:

@@ -9,6 +9,7 @@ from ocrqueue.quality.signals import signals_of
 BOX = ((0.0, 0.0), (100.0, 0.0), (100.0, 20.0), (0.0, 20.0))
 ENGLISH = "the installer asks for the name of the machine and for a password"
 VIETNAMESE = "Khi s dng LVM đã mt mã, b cài đt sē cũng thc hin cc bc cn thit cho h thng"  # as rapidocr reads it
+FRAKTUR = "Diefer Abschnitt befchreibt, was zu tun ift, wenn Sie die Pakete nicht felbft auswählen müffen"  # likewise
 
 
 def page(*texts: str, confidence: float | None = 0.99, unread: float = 0.0) -> PageText:
@@ -28,8 +29,9 @@ def test_a_page_that_was_read_well_has_a_high_quality() -> None:
         page(ENGLISH, ENGLISH, confidence=0.6),
         page(*[VIETNAMESE] * 5, confidence=0.98),
         page(ENGLISH, "the", unread=0.7),
+        page(*[FRAKTUR] * 5, confidence=0.98),
     ],
-    ids=["low confidence", "words without vowels", "lines that were not read"],
+    ids=["low confidence", "words without vowels", "lines that were not read", "long s read as f"],
 )
 def test_each_signal_alone_makes_a_page_poorly_read(doubtful: PageText) -> None:
     quality = quality_of(doubtful, "rapidocr")
@@ -79,9 +81,32 @@ def test_short_words_without_a_vowel(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        (f"{FRAKTUR} " * 20, 5 / 15),
+        ("Ihr Schiffchen, das Köpfchen, eine Schrift und der Hofchor find fein " * 20, 0),
+        ("fchmod(fd) " * 5 + "the file " * 200, 5 / 410),
+        ("ift fich", 2 / 200),
+    ],
+    ids=["Fraktur", "German", "names of functions", "few words"],
+)
+def test_german_words_whose_long_s_was_read_as_f(text: str, share: float) -> None:
+    signals = signals_of(page(text))
+
+    assert signals is not None
+    assert signals.fraktur == pytest.approx(share, rel=0.05)
+
+
+@pytest.mark.parametrize(
     ("text", "confidence", "language"),
-    [(VIETNAMESE, 0.96, "vi"), (ENGLISH, 0.96, None), ("GX R EHI EHT dbi tx mn " * 5, 0.74, None)],
-    ids=["Vietnamese", "English", "Russian, misread"],
+    [
+        (VIETNAMESE, 0.96, "vi"),
+        (ENGLISH, 0.96, None),
+        ("GX R EHI EHT dbi tx mn " * 5, 0.74, None),
+        (FRAKTUR, 0.96, "de-Latf"),
+        (FRAKTUR, 0.5, "de-Latf"),
+    ],
+    ids=["Vietnamese", "English", "Russian, misread", "Fraktur", "Fraktur, poor"],
 )
 def test_the_likely_language_of_a_poorly_read_page(text: str, confidence: float, language: str | None) -> None:
     assert likely_language({"lines": [{"text": text, "confidence": confidence}] * 5}) == language
