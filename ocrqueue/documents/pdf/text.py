@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise, takewhile
@@ -77,7 +77,7 @@ def page_contents(page: Any) -> PageContents | None:
         return None
     grey = Painting(displayed)
     seen = VisibleText(page, displayed, painted, grey)
-    lines = list(_lines(stext))
+    lines = _lines(stext)
     runs = _without_repeated(_runs(lines, seen)) if lines else []
     images = [box for kind, box in painted if kind in ("fill-image", "fill-imgmask")]
     return PageContents(runs, seen.hidden, images, sum(_is_glyph(kind, box) for kind, box in painted), grey)
@@ -89,28 +89,38 @@ def _has_text(stext: Any) -> bool:
     return 0 < size <= MAX_CHARACTERS or 0 < len(stext.extractText()) <= MAX_CHARACTERS
 
 
-def _lines(stext: Any) -> Iterator[dict[str, Any]]:
+def _lines(stext: Any) -> list[dict[str, Any]]:
     """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters, ligatures in order.
 
     Each span gets its `text`.
     """
-    for block in stext.extractRAWDICT()["blocks"]:
-        for line in block.get("lines", ()):
-            spans = line["spans"]
-            if not any(span["chars"] for span in spans):
-                continue
-            for span in spans:
-                span["text"] = "".join([char["c"] for char in span["chars"]])
-            text = "".join([span["text"] for span in spans])
-            is_leftwards = may_run_leftwards(text)
-            if is_leftwards or _ACCENT.search(text):
-                chars = [char for span in spans for char in span["chars"]]
-                _put_accents(chars)
-                if is_leftwards:
-                    _turn_ligatures(chars)
-                for span in spans:
-                    span["text"] = "".join([char["c"] for char in span["chars"]])
-            yield line
+    lines = [line for block in stext.extractRAWDICT()["blocks"] for line in block.get("lines", ())]
+    lines = [line for line in lines if any(span["chars"] for span in line["spans"])]
+    for line in lines:
+        _join_texts(line)
+    text = "".join([span["text"] for line in lines for span in line["spans"]])
+    if may_run_leftwards(text) or _ACCENT.search(text):  # few pages have either, so that one look is enough
+        for line in lines:
+            _put_in_order(line)
+    return lines
+
+
+def _join_texts(line: dict[str, Any]) -> None:
+    """Give each span of a line its `text`."""
+    for span in line["spans"]:
+        span["text"] = "".join([char["c"] for char in span["chars"]])
+
+
+def _put_in_order(line: dict[str, Any]) -> None:
+    """Join the accents of a line with their letters, and put its ligatures in order."""
+    text = "".join([span["text"] for span in line["spans"]])
+    is_leftwards = may_run_leftwards(text)
+    if is_leftwards or _ACCENT.search(text):
+        chars = [char for span in line["spans"] for char in span["chars"]]
+        _put_accents(chars)
+        if is_leftwards:
+            _turn_ligatures(chars)
+        _join_texts(line)
 
 
 def _put_accents(chars: list[dict[str, Any]]) -> None:
@@ -201,11 +211,14 @@ def _found(
     """The words of a line, whose first character has the index `start` on the page."""
     parts = _words_of(text, spaced)
     words = [text[begin:end] for begin, end in parts]
+    places = [(start + begin, start + end) for begin, end in parts]
+    if text.isascii() and text.isprintable():  # as most lines are: `readable` changes nothing but spaces
+        return _Found(" ".join(words), words, places, direction, fonts)
     for index in reversed(spaced):
         text = f"{text[:index]} {text[index:]}"
     if not is_plain(text):
         words = [readable(word) for word in words]
-    return _Found(readable(text), words, [(start + begin, start + end) for begin, end in parts], direction, fonts)
+    return _Found(readable(text), words, places, direction, fonts)
 
 
 def _placed(found: Sequence[_Found], sides: Array) -> list[TextRun]:
@@ -227,7 +240,7 @@ def _placed(found: Sequence[_Found], sides: Array) -> list[TextRun]:
 
 def _text_of(line: dict[str, Any], seen: VisibleText) -> tuple[str, dict[str, str]]:
     """The characters of a line, those that are not visible as spaces; and the raw ones by font name."""
-    text = ""
+    parts: list[str] = []
     fonts: dict[str, str] = {}
     around = seen.around(line)
     for span in line["spans"]:
@@ -235,9 +248,10 @@ def _text_of(line: dict[str, Any], seen: VisibleText) -> tuple[str, dict[str, st
         visible = seen.visible(span, line, around)
         if visible is not None:
             part = "".join([c if ok else " " for c, ok in zip(part, visible, strict=True)])
-        fonts[span["font"]] = fonts.get(span["font"], "") + part
-        text += part
-    return text, fonts
+        parts.append(part)
+        font = span["font"]
+        fonts[font] = fonts[font] + part if font in fonts else part
+    return "".join(parts), fonts
 
 
 def _ordered(text: str, sizes: Array, sides: Array) -> str:

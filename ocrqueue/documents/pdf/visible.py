@@ -38,14 +38,9 @@ class _Boxes:
 class Surroundings:
     """What may hide characters of a line."""
 
-    is_inside: bool  # whether the whole line is on the page
     fills: list[Rect]  # painted at its place: the line may have their colour
     covers: list[tuple[int, Rect]]  # opaque images at its place, and when they were painted
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether nothing is painted at the place of the line, which is on the page."""
-        return self.is_inside and not self.fills and not self.covers
+    is_clear: bool  # whether nothing is painted at the place of the line, which is on the page
 
 
 class VisibleText:
@@ -70,12 +65,13 @@ class VisibleText:
         box = line["bbox"]
         fills = [self._fills[i] for i in self._fill_boxes.meeting(box)]
         covers = [self._covers[i] for i in self._cover_boxes.meeting(box)]
-        return Surroundings(_within(box, self._whole), fills, covers)
+        return Surroundings(fills, covers, is_clear=not fills and not covers and _within(box, self._whole))
 
     def visible(self, span: dict[str, Any], line: dict[str, Any], around: Surroundings) -> list[bool] | None:
         """For each character of a span: whether it is visible. None if all are. `around` is of its line."""
         is_painted = span["char_flags"] & _PAINTED and span["alpha"] >= _MIN_ALPHA and span["size"] >= _MIN_SIZE
-        is_dark = _darkest(span["color"]) <= _LIGHT
+        colour = span["color"]
+        is_dark = not colour or _darkest(colour) <= _LIGHT
         if is_painted and is_dark and around.is_clear:
             return None
         chars, box = span["chars"], span["bbox"]
