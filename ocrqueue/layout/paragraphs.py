@@ -76,6 +76,8 @@ def paragraphs_of(blocks: Sequence[Block]) -> list[Paragraph]:
 def row_text(row: Row) -> str:
     """The text of a row. Two spaces separate cells, one space separates other pieces."""
     text = row[0].line.text
+    if len(row) == 1:  # as nearly always
+        return text
     for before, piece in pairwise(row):
         text += ("  " if _is_cell_gap(before, piece) else " ") + piece.line.text
     return text
@@ -92,8 +94,15 @@ def cells_of(row: Row) -> list[Row]:
     return cells
 
 
+def _has_cells(row: Row) -> bool:
+    """Whether a row consists of more than one cell."""
+    return len(row) > 1 and any(_is_cell_gap(before, piece) for before, piece in pairwise(row))
+
+
 def row_size(row: Row) -> float:
     """The mean size of the pieces of a row, each weighted by its number of characters."""
+    if len(row) == 1:
+        return row[0].size
     total = sum(len(piece.line.text) + 1 for piece in row)
     return sum(piece.size * (len(piece.line.text) + 1) for piece in row) / total
 
@@ -147,7 +156,7 @@ def _begins(group: list[Row], row: Row, following: Row | None, edges: Edges, usu
         return True
     if _is_marked(row):
         return True
-    if len(cells_of(before)) > 1 or len(cells_of(row)) > 1:
+    if _has_cells(before) or _has_cells(row):
         return False
     if _is_indented(row, before, size):
         if _is_marked(group[0]):
@@ -174,7 +183,7 @@ def _is_indented(row: Row, other: Row, size: float) -> bool:
 def _without_tables(rows: list[Row]) -> Iterator[list[Row]]:
     """The rows, divided before and after each run of rows with cells that is a table."""
     others: list[Row] = []
-    for has_cells, group in groupby(rows, key=lambda row: len(cells_of(row)) > 1):
+    for has_cells, group in groupby(rows, key=_has_cells):
         run = list(group)
         if has_cells and table_of([cells_of(row) for row in run]):
             if others:
@@ -190,7 +199,7 @@ def _without_tables(rows: list[Row]) -> Iterator[list[Row]]:
 def _classified(rows: list[Row], edges: Edges, body: float) -> Paragraph:
     """The rows as a paragraph of one kind."""
     text = _text(rows)
-    in_cells = sum(len(cells_of(row)) > 1 for row in rows)
+    in_cells = sum(map(_has_cells, rows))
     if in_cells == len(rows) and (table := table_of([cells_of(row) for row in rows])):
         return Paragraph(rows, Kind.TABLE, table=table)
     if 2 * in_cells >= len(rows):
@@ -265,4 +274,4 @@ def _differ(a: float, b: float) -> bool:
 
 def _middle(row: Row) -> float:
     """The mean height of the middles of a row's pieces."""
-    return sum(piece.middle for piece in row) / len(row)
+    return row[0].middle if len(row) == 1 else sum(piece.middle for piece in row) / len(row)

@@ -69,15 +69,22 @@ def frame_of(lines: Sequence[Line]) -> Frame:
 
 def piece_of(line: Line, frame: Frame) -> Piece:
     """The piece of a line. A line with an invalid box gives a small or empty piece."""
-    left, top, right, bottom = placed_bounds(line.box, frame)
-    _, across = _sides(line) if not frame.vertical else reversed(_sides(line))
+    corners = _bounded(line.box)
+    left, top, right, bottom = _placed(corners, frame)
+    _, across = _sides(corners) if not frame.vertical else reversed(_sides(corners))
     size = min(across, bottom - top) if across else bottom - top
     return Piece(line, left, top, right, bottom, max(size, 1.0), right - left, (top + bottom) / 2)
 
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
     """The rectangle around a quad in coordinates of the layout; (0, 0, 0, 0) without points."""
-    corners = _bounded(box) or ((0.0, 0.0),)
+    return _placed(_bounded(box), frame)
+
+
+def _placed(corners: Sequence[Point], frame: Frame) -> Rect:
+    """The rectangle around bounded corners in coordinates of the layout; (0, 0, 0, 0) without corners."""
+    if not corners:
+        return bounds([frame.place((0.0, 0.0))])
     return bounds(map(frame.place, corners) if frame.is_turned else corners)
 
 
@@ -106,11 +113,14 @@ def _near(value: float) -> float:
     return min(max(float(value), -_FAR), _FAR) if math.isfinite(value) else 0.0
 
 
-def _sides(line: Line) -> tuple[float, float]:
-    """Mean length of the top and bottom sides, and of the left and right sides; 0 and 0 without four corners."""
-    if len(line.box) != 4:
+def _sides(corners: Sequence[Point]) -> tuple[float, float]:
+    """Mean length of the top and bottom sides, and of the left and right sides; 0 and 0 without four corners.
+
+    `corners` are bounded.
+    """
+    if len(corners) != 4:
         return 0.0, 0.0
-    a, b, c, d = _bounded(line.box)
+    a, b, c, d = corners
     return (math.dist(a, b) + math.dist(d, c)) / 2, (math.dist(a, d) + math.dist(b, c)) / 2
 
 
@@ -118,15 +128,16 @@ def _is_tall(line: Line) -> bool:
     """Whether a line is written downwards in an East Asian script."""
     if len(line.text) < 2 or line.text.isascii():
         return False
-    along, across = _sides(line)
+    along, across = _sides(_bounded(line.box))
     return across > _VERTICAL * along and any(map(is_east_asian, line.text))
 
 
 def _lean(line: Line) -> float | None:
     """The skew of a line in radians; None if the line is too short to show it, or was turned on purpose."""
-    along, across = _sides(line)
+    corners = _bounded(line.box)
+    along, across = _sides(corners)
     if along < _LONG * max(across, 1.0):
         return None
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = _bounded(line.box)
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
     angle = math.atan2(by - ay + cy - dy, bx - ax + cx - dx)
     return angle if abs(angle) < _MAX_SKEW else None
