@@ -72,7 +72,7 @@ def _sorted_out(runs: list[TextRun]) -> tuple[list[TextRun], list[TextRun]]:
     good: list[TextRun] = []
     junk: list[TextRun] = []
     for run in runs:
-        lost = sum(len(text.strip()) for font, text in run.fonts.items() if font in bad)
+        lost = sum(len(text.strip()) for font, text in run.fonts.items() if font in bad) if bad else 0
         is_junk = lost > run.size / 2 or not run.text or _is_unmapped(run)
         (junk if is_junk else good).append(run)
     return good, junk
@@ -80,7 +80,7 @@ def _sorted_out(runs: list[TextRun]) -> tuple[list[TextRun], list[TextRun]]:
 
 def _is_unmapped(run: TextRun) -> bool:
     """Whether too many characters of a line have no meaning. A few may be ornaments."""
-    doubtful = [text for text in run.fonts.values() if not (text.isascii() and text.isprintable())]
+    doubtful = [text for text in run.fonts.values() if not text.isprintable() or "\ufffd" in text]
     lost = sum(is_unmapped(c) for text in doubtful for c in text)
     return lost > _ORNAMENTS and lost > _MAX_UNMAPPED * run.size
 

@@ -3,8 +3,7 @@
 import math
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,14 @@ _KINDS = 5  # different symbols; dot leaders and rules have fewer
 _LAST_CODE = "\u0100"  # symbols from here on are intended: ticks, arrows, box drawing
 _MAX_REPEATED = 0.6  # share of letters that are the same letter
 _FEW = 20  # characters: fewer are not judged by their symbols, accents or repetitions
-_CID = re.compile(r"\(cid:\d+\)")
-_RUN = re.compile(r"(.)\1{2,}")
-_WORD = re.compile(r"[a-zß-ÿ]{4,}")
-_VOWELS = frozenset("aeiouyäöüàáâèéêìíòóôõùúæøœ")
+_CID_START, _CID = "(cid:", re.compile(r"\(cid:\d+\)")
+_LINE_END = ord("\n")
+_LONG = 4  # letters of a word, at least
+_VOWELS = "aeiouyäöüàáâèéêìíòóôõùúæøœ"
+_WORD_PART = re.compile("[a-zß-ÿ]")
+_WORD = re.compile(rf"[a-zß-ÿ]{{{_LONG},}}")
+_OTHERS = "".join(c for c in map(chr, range(0x100)) if _WORD_PART.match(c) and c not in _VOWELS)
+_VOWELLESS = re.compile(rf"(?<![a-zß-ÿ])[{_OTHERS}]{{{_LONG},}}(?![a-zß-ÿ])")  # a word without a vowel
 _FIRST_CODE, _ENOUGH_CODES = 0x21, 6  # the code after the space; so many different codes in order are no coincidence
 # Rough frequencies of letters without accents, per mille, over the European languages in Latin script.
 _LETTERS = {
@@ -36,47 +39,55 @@ _LETTERS = {
 # Bits per letter: -log2 of its frequency (Shannon, 1948). The frequencies add up to 1,012.
 _COST = {letter: -math.log2(share / 1012) for letter, share in _LETTERS.items()}
 
+Counts = dict[str, int]  # how often each character is in a text
+
 
 def is_gibberish(text: str) -> bool:
     """Whether a text cannot be the printed text: its characters have no meaning, or stand for other characters."""
-    if len(_CID.findall(text)) >= 3:
+    if text.count(_CID_START) >= 3 and len(_CID.findall(text)) >= 3:
         return True
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     every = _counted(codes)
-    has_runs = ((codes[2:] == codes[1:-1]) & (codes[1:-1] == codes[:-2])).any()  # the search for them takes long
-    chars = _of_kind(Counter(_RUN.sub(r"\1", text)) if has_runs else every, str.isspace, wanted=False)
+    chars = {c: count for c, count in _counted(_without_runs(codes)).items() if not c.isspace()}
     if not chars:
         return False
-    unmapped = sum(count for c, count in chars.items() if is_unmapped(c))
-    if unmapped > _MAX_UNMAPPED * chars.total() or is_numbered(text):
+    unmapped = sum([count for c, count in chars.items() if is_unmapped(c)])
+    if unmapped > _MAX_UNMAPPED * sum(chars.values()) or is_numbered(text):
         return True
-    letters = _of_kind(every, str.isalpha, wanted=True)
-    return _is_repeated(letters) or _is_symbols(chars) or _is_shuffled(letters) or _lacks_vowels(text)
+    letters = {c: count for c, count in every.items() if c.isalpha()}
+    return _is_repeated(letters) or _is_symbols(chars) or _is_shuffled(letters) or _lacks_vowels(text, every)
 
 
-def _counted(codes: "np.ndarray[Any, Any]") -> "Counter[str]":
-    """How often each character is in a text, by their codes: faster than `Counter`."""
+def _counted(codes: "np.ndarray[Any, Any]") -> Counts:
+    """How often each character is in a text, by their codes."""
     counts = np.bincount(codes)
     present = counts.nonzero()[0]
-    return Counter(dict(zip(map(chr, present.tolist()), counts[present].tolist(), strict=True)))
+    return dict(zip(map(chr, present.tolist()), counts[present].tolist(), strict=True))
 
 
-def _of_kind(chars: "Counter[str]", kind: Callable[[str], bool], *, wanted: bool) -> "Counter[str]":
-    """The counts of the characters that are, or are not, of this kind."""
-    return Counter({c: count for c, count in chars.items() if kind(c) == wanted})
+def _without_runs(codes: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """The codes of a text, each run of three or more that are the same as one. Line ends are no run."""
+    same = (codes[1:] == codes[:-1]) & (codes[1:] != _LINE_END)
+    if not (same[1:] & same[:-1]).any():
+        return codes
+    begins = np.concatenate([[True], ~same]).nonzero()[0]
+    lengths = np.diff(begins, append=len(codes))
+    return codes[begins].repeat(np.where(lengths > 2, 1, lengths))
 
 
-def _is_repeated(letters: "Counter[str]") -> bool:
+def _is_repeated(letters: Counts) -> bool:
     """Whether most letters are the same letter."""
-    count = letters.total()
+    count = sum(letters.values())
     return count >= _FEW and max(letters.values()) > _MAX_REPEATED * count
 
 
-def _is_symbols(chars: "Counter[str]") -> bool:
+def _is_symbols(chars: Counts) -> bool:
     """Whether most characters are symbols of several kinds."""
+    count = sum(chars.values())
+    if count < _FEW:
+        return False
     symbols = [c for c in chars if c < _LAST_CODE and unicodedata.category(c)[0] in "PS"]
-    count = chars.total()
-    return count >= _FEW and sum(chars[c] for c in symbols) > _MAX_SYMBOLS * count and len(symbols) >= _KINDS
+    return sum([chars[c] for c in symbols]) > _MAX_SYMBOLS * count and len(symbols) >= _KINDS
 
 
 def is_numbered(text: str) -> bool:
@@ -87,26 +98,48 @@ def is_numbered(text: str) -> bool:
     return len(codes) >= _ENOUGH_CODES and codes == list(range(_FIRST_CODE, _FIRST_CODE + len(codes)))
 
 
-def _is_shuffled(letters: "Counter[str]") -> bool:
+def _is_shuffled(letters: Counts) -> bool:
     """Whether the frequencies of Latin letters fit no language."""
-    latin = {c: count for c, count in letters.items() if "LATIN" in unicodedata.name(c, "")}
+    latin = {c: count for c, count in letters.items() if _is_latin(c)}
     total = sum(latin.values())
     if total < _FEW:
         return False
-    if sum(count for c, count in latin.items() if not c.isascii()) > _MAX_ACCENTED * total:
+    if sum([count for c, count in latin.items() if not c.isascii()]) > _MAX_ACCENTED * total:
         return True
-    plain = [(unicodedata.normalize("NFD", c)[0].lower(), count) for c, count in latin.items()]
-    known = [(_COST[c], count) for c, count in plain if c in _COST]
-    number = sum(count for _, count in known)
-    return number >= _ENOUGH_LETTERS and sum(cost * count for cost, count in known) / number > _MAX_BITS
+    known = [(_COST[plain], count) for c, count in latin.items() if (plain := _plain(c)[0]) in _COST]
+    number = sum([count for _, count in known])
+    return number >= _ENOUGH_LETTERS and sum([cost * count for cost, count in known]) / number > _MAX_BITS
 
 
-def _lacks_vowels(text: str) -> bool:
-    """Whether many words in Latin script have no vowel."""
+def _lacks_vowels(text: str, every: Counts) -> bool:
+    """Whether many words in Latin script have no vowel. `every` are the counts of the text's characters."""
+    if sum([count for c, count in every.items() if _is_part_of_word(c)]) < _LONG * _ENOUGH_WORDS:
+        return False  # too few letters for enough words
     plain = text.lower()
     if not text.isascii():
         plain = unicodedata.normalize("NFD", plain)
         for mark in filter(unicodedata.combining, set(plain)):
             plain = plain.replace(mark, "")
-    words = _WORD.findall(plain)
-    return len(words) >= _ENOUGH_WORDS and sum(map(_VOWELS.isdisjoint, words)) > _MAX_VOWELLESS * len(words)
+    vowelless = len(_VOWELLESS.findall(plain))
+    if vowelless <= _MAX_VOWELLESS * _ENOUGH_WORDS:
+        return False  # as nearly always: the words need not be counted
+    words = len(_WORD.findall(plain))
+    return words >= _ENOUGH_WORDS and vowelless > _MAX_VOWELLESS * words
+
+
+@lru_cache(4096)
+def _is_latin(char: str) -> bool:
+    """Whether a character is a letter of the Latin script."""
+    return "LATIN" in unicodedata.name(char, "")
+
+
+@lru_cache(4096)
+def _is_part_of_word(char: str) -> bool:
+    """Whether a character, without its accents, may be part of what `_WORD` finds."""
+    return _WORD_PART.match(_plain(char)) is not None
+
+
+@lru_cache(4096)
+def _plain(char: str) -> str:
+    """A character in lower case, followed by its accents."""
+    return unicodedata.normalize("NFD", char.lower())

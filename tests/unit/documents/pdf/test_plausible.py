@@ -48,6 +48,19 @@ def test_most_shuffled_alphabets_are_gibberish():
     assert found >= 80  # without a dictionary the others look like a language
 
 
+def test_dot_leaders_count_as_one_character_each():
+    assert not is_gibberish(
+        "Harbour!?....................,,,,,,,,,,,,,,,,,,,,;;;;;;;;;;;;;;;;;;;;:::::::::::::::::::: 7"
+    )
+    assert is_gibberish("Harbour!?.,;:.,;:.,;:.,;:.,;:.,;:.,;:.,;:.,;:.,;:.,;:.,;:")
+
+
+def test_words_without_vowels_are_gibberish_if_many_are():
+    words = [f"{a}{b}rst" for a in "bcdfg" for b in "hjklm"]
+    assert is_gibberish(" ".join(words))
+    assert not is_gibberish(" ".join(words[:6] + [f"{a}onner" for a in "bdgkmprstw"] * 2))  # a fifth of the words
+
+
 @pytest.mark.parametrize(
     "text", ["\ufffd\ufffd\ufffd", "\ue001\ue002 \ue003", "a\x03b\x04c\x05", "(cid:3) (cid:4) (cid:5)", "!\"#$%&'("]
 )
