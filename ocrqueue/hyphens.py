@@ -42,7 +42,7 @@ class Words:
         for line in lines:
             text = line.strip()
             # For plain letters, the words in lower case are those of the line in lower case: one step instead of many.
-            found = _WORD.findall(text.lower()) if text.isascii() else list(map(_key, _WORD.findall(text)))
+            found = _WORD.findall(text.lower()) if text.isascii() else _key(" ".join(_WORD.findall(text))).split()
             is_cut = _last_word(text) is not None
             whole += found[bool(was_cut) : len(found) - is_cut]
             self._lines += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ocrqueue.geometry import Point, Rect, bounds
+from ocrqueue.geometry import Point, Quad, Rect, bounds
 from ocrqueue.pages import Line, is_right_to_left
 
 _FAR = 1e6  # pixels: larger coordinates are errors of an engine, and are cut to this
@@ -79,6 +79,21 @@ def piece_of(line: Line, frame: Frame) -> Piece:
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:
     """The rectangle around a quad in coordinates of the layout; (0, 0, 0, 0) without points."""
     return _placed(_bounded(box), frame)
+
+
+def placed_edges(boxes: Iterable[Quad], frame: Frame) -> list[tuple[float, float]]:
+    """Left and right edges of quads in coordinates of the layout: those of `placed_bounds`."""
+    found: list[tuple[float, float]] = []
+    is_turned = frame.is_turned
+    for box in boxes:
+        if not is_turned and len(box) == 4:
+            (a, _), (b, _), (c, _), (d, _) = box
+            if abs(a) + abs(b) + abs(c) + abs(d) <= _FAR:
+                found.append((min(a, b, c, d), max(a, b, c, d)))
+                continue
+        left, _, right, _ = placed_bounds(box, frame)
+        found.append((left, right))
+    return found
 
 
 def _placed(corners: Sequence[Point], frame: Frame) -> Rect:

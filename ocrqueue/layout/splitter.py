@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ocrqueue.geometry import point_between
-from ocrqueue.layout.pieces import Frame, Piece, piece_of, placed_bounds
+from ocrqueue.layout.pieces import Frame, Piece, piece_of, placed_bounds, placed_edges
 from ocrqueue.pages import Line
 from ocrqueue.states import Origin
 
@@ -87,7 +87,7 @@ def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
     above, below = point_between(a, b, share), point_between(d, c, share)
     boxes = (a, above, below, d), (above, b, c, below)
     first_box, second_box = boxes[::-1] if frame.leftwards else boxes
-    lefts = [placed_bounds(word.box, frame)[0] for word in line.words]
+    lefts = [x for x, _ in placed_edges([word.box for word in line.words], frame)]
     first_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x < gap.middle)
     second_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x >= gap.middle)
     first_line = replace(line, text=first, box=first_box, words=first_words)
@@ -98,12 +98,12 @@ def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
 def _gaps_of_words(line: Line, frame: Frame, size: float) -> list[Gap]:
     """The wide gaps between the words of a line. A printed rule between two words is part of the gap."""
     places = [i for i, word in enumerate(line.words) if not _RULES.issuperset(word.text)]
-    ends = [placed_bounds(line.words[i].box, frame) for i in places]
-    widths = [after[0] - before[2] for before, after in pairwise(ends)]
+    ends = placed_edges([line.words[i].box for i in places], frame)
+    widths = [left - right for (_, right), (left, _) in pairwise(ends)]
     least = max(_WIDE * size, _WIDER * median(widths)) if len(widths) >= _ENOUGH else _WIDE_ALONE * size
     wide = [i for i, width in enumerate(widths, 1) if width >= least]
     offsets = line.offsets() if wide else []
-    return [Gap(ends[i - 1][2], ends[i][0], offsets[places[i]][1]) for i in wide if offsets]
+    return [Gap(ends[i - 1][1], ends[i][0], offsets[places[i]][1]) for i in wide if offsets]
 
 
 def _gaps_of_white(line: Line, frame: Frame, size: float, image: "Image") -> list[Gap]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.geometry import Quad
-from ocrqueue.storage.values import clean_text, quad_of, rounded
+from ocrqueue.storage.values import clean_text, quad_of, rounded, rounded_corners
 
 
 def block_json(block: Block) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _cell_of(value: Mapping[str, Any]) -> Cell:
 
 
 def _box(box: Quad | None) -> list[list[float]] | None:
-    return None if box is None else [[rounded(x, 1) or 0, rounded(y, 1) or 0] for x, y in box]
+    return None if box is None else rounded_corners(box)
 
 
 def _quad(box: Iterable[Iterable[float]] | None) -> Quad | None:

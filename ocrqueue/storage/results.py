@@ -14,7 +14,7 @@ from ocrqueue.errors import DamagedFile, PageError
 from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
 from ocrqueue.states import Origin, PageState
 from ocrqueue.storage.blocks import block_json, block_of
-from ocrqueue.storage.values import clean_text, quad_of, rounded
+from ocrqueue.storage.values import clean_text, quad_of, rounded, rounded_corners
 
 SCHEMA = "ocr-queue/1"
 NO_MEMORY: dict[str, int | None] = {"rss": None, "active": None, "cache": None, "peak": None}
@@ -292,7 +292,7 @@ def _line(line: Line) -> dict[str, Any]:
     """A `ResultLine`."""
     return {
         "text": clean_text(line.text),
-        "box": [[rounded(x, 1) or 0, rounded(y, 1) or 0] for x, y in line.box],
+        "box": rounded_corners(line.box),
         "confidence": rounded(line.confidence, 4),
         "origin": line.origin,
         "words": _words(line),

@@ -30,6 +30,18 @@ def rounded(value: float | None, digits: int) -> float | None:
     return int(short) if short.is_integer() else short
 
 
+def rounded_corners(box: Iterable[Point]) -> list[list[float]]:
+    """The corners of a box, rounded to tenths as by `rounded`; 0 for NaN and infinity."""
+    found: list[list[float]] = []
+    for x, y in box:
+        if math.isfinite(x) and math.isfinite(y):  # as nearly always: this takes half the time
+            a, b = round(float(x), 1), round(float(y), 1)
+            found.append([int(a) if a.is_integer() else a, int(b) if b.is_integer() else b])
+        else:
+            found.append([rounded(x, 1) or 0, rounded(y, 1) or 0])
+    return found
+
+
 def quad_of(box: Iterable[Iterable[float]]) -> Quad:
     """The box of a line or block of a result. One without four corners, an error of an engine, is a point."""
     corners: list[Point] = [(x, y) for x, y in box]
