@@ -1,6 +1,7 @@
 """What an engine returns for a page: lines of text with boxes. Plain values: importing them loads nothing heavy."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ocrqueue.blocks import Block
@@ -38,7 +39,9 @@ class Line:
     box: Quad  # corners in pixels of the page image
     confidence: float | None = None  # 0 to 1; None if the engine gives none
     origin: str = Origin.OCR  # or Origin.TEXT_LAYER
-    words: tuple[Word, ...] = ()  # in order; empty if the engine gives none. Their boxes are not stored
+    words: Sequence[
+        Word
+    ] = ()  # a tuple or the like, in order; empty if the engine gives none. Their boxes are not stored
 
     def offsets(self) -> list[tuple[Word, int]]:
         """The words with their index in the text; empty if the words do not make up the text."""

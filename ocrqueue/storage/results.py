@@ -301,7 +301,7 @@ def _line(line: Line) -> dict[str, Any]:
 
 def _words(line: Line) -> list[list[float]] | None:
     """Start, end and confidence of each word of a line; ideographs side by side with the same confidence are one."""
-    if any(word.confidence is None for word in line.words):  # such as those of a text layer
+    if line.origin == Origin.TEXT_LAYER or any(word.confidence is None for word in line.words):
         return None
     text = clean_text(line.text)
     words = [(start, start + len(word.text), word.confidence) for word, start in replace(line, text=text).offsets()]

@@ -14,16 +14,16 @@ from PIL import Image
 
 from ocrqueue.documents.document import Document
 from ocrqueue.documents.page_image import PageImage
-from ocrqueue.documents.pdf.boxes import quads_of
 from ocrqueue.documents.pdf.layer import Usable, usable_text
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.pdf.text import TextRun
+from ocrqueue.documents.pdf.words import PlacedWords
 from ocrqueue.documents.text_layer import TextLayer
 from ocrqueue.documents.transforms import ORIENTATION_OF, Transform, chained, inverse, scaled, to_stored
 from ocrqueue.errors import DocumentError, OcrError, PageFailure
 from ocrqueue.geometry import Quad
 from ocrqueue.limits import Limits
-from ocrqueue.pages import Line, Word
+from ocrqueue.pages import Line
 from ocrqueue.process.garbage import uncollected
 from ocrqueue.states import Origin
 
@@ -252,7 +252,7 @@ def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextL
 
 def _line(run: TextRun, zoom: float) -> Line:
     """A line of text with boxes in pixels."""
-    words = tuple(map(Word, run.words, quads_of(run.corners * zoom)))
+    words = PlacedWords(run.words, run.corners, zoom)
     return Line(run.text, _pixels(run.quad, zoom), origin=Origin.TEXT_LAYER, words=words)
 
 
