@@ -4,7 +4,7 @@ The coordinates of a line: x along its direction, y down from it. Those of a ver
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -38,7 +38,7 @@ def sides_of(lines: Sequence[dict[str, Any]]) -> Array:
     scale = size / np.maximum(1.0, up + down)
     counts = [len(span["chars"]) for _, span in spans]
     if (cos > LEVEL).all():  # cos is 1 and sin 0, as on most pages
-        height = np.array([char["origin"][1] for char in chars])
+        height = _packed([char["origin"][1] for char in chars], len(chars))
     else:
         x, y = _flat([char["origin"] for char in chars], 2).T
         cos, sin, high = np.stack([cos, sin, (up + down) * size]).repeat(counts, axis=1)
@@ -57,11 +57,15 @@ def sides_of(lines: Sequence[dict[str, Any]]) -> Array:
 
 
 def _flat(rows: Sequence[Sequence[float]], length: int) -> Array:
-    """Rows of this length as an array: in a third of the time that `np.array` takes."""
-    count = len(rows) * length
+    """Rows of this length as an array."""
+    return _packed(chain.from_iterable(rows), len(rows) * length).reshape(-1, length)
+
+
+def _packed(values: Iterable[float], count: int) -> Array:
+    """This number of values as an array: in half the time that `np.array` takes for a list."""
     packed = bytearray(8 * count)
-    struct.pack_into(f"{count}d", packed, 0, *chain.from_iterable(rows))
-    return np.frombuffer(packed).reshape(-1, length)
+    struct.pack_into(f"{count}d", packed, 0, *values)
+    return np.frombuffer(packed)
 
 
 def _widths(boxes: Array, cos: Array, sin: Array, high: Array) -> Array:

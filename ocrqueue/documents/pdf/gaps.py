@@ -49,13 +49,15 @@ def missing_spaces(text: str, gaps: Array) -> list[int]:
     """The indexes of the characters of a line before which a space is missing, in order. See `gaps_of`."""
     known = [gap for gap in gaps.tolist() if gap != NO_GAP]
     usual = max(0.0, median(known)) if known else 0.0
-    more = (gaps - usual).tolist()
-    wide = {index for index, gap in enumerate(more) if gap > TIGHT and _may_part(text[index - 1], text[index])}
+    more = gaps - usual
+    wide = {index for index in (more > TIGHT).nonzero()[0].tolist() if _may_part(text[index - 1], text[index])}
     found = {index for index in wide if more[index] > _WORDS}
-    for word in _WORD.finditer(text):
-        inside = wide.intersection(range(*word.span()))
-        if word.end() - word.start() >= _LONG and len(inside) > 1:
-            found |= inside
+    if len(found) < len(wide):  # else no word can have more of them
+        for word in _WORD.finditer(text):
+            if word.end() - word.start() >= _LONG:
+                inside = wide.intersection(range(*word.span()))
+                if len(inside) > 1:
+                    found |= inside
     return sorted(found)
 
 

@@ -22,7 +22,6 @@ _LAST_CODE = "\u0100"  # symbols from here on are intended: ticks, arrows, box d
 _MAX_REPEATED = 0.6  # share of letters that are the same letter
 _FEW = 20  # characters: fewer are not judged by their symbols, accents or repetitions
 _CID_START, _CID = "(cid:", re.compile(r"\(cid:\d+\)")
-_LINE_END = ord("\n")
 _LONG = 4  # letters of a word, at least
 _VOWELS = "aeiouyäöüàáâèéêìíòóôõùúæøœ"
 _WORD_PART = re.compile("[a-zß-ÿ]")
@@ -48,7 +47,10 @@ def is_gibberish(text: str) -> bool:
         return True
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     every = _counted(codes)
-    chars = {c: count for c, count in _counted(_without_runs(codes)).items() if not c.isspace()}
+    chars = {c: count for c, count in every.items() if not c.isspace()}
+    for c, length in _runs(codes):
+        if c in chars:
+            chars[c] -= length - 1
     if not chars:
         return False
     unmapped = sum([count for c, count in chars.items() if is_unmapped(c)])
@@ -60,19 +62,19 @@ def is_gibberish(text: str) -> bool:
 
 def _counted(codes: "np.ndarray[Any, Any]") -> Counts:
     """How often each character is in a text, by their codes."""
-    counts = np.bincount(codes)
-    present = counts.nonzero()[0]
-    return dict(zip(map(chr, present.tolist()), counts[present].tolist(), strict=True))
+    present, counts = np.unique(codes, return_counts=True)
+    return dict(zip(map(chr, present.tolist()), counts.tolist(), strict=True))
 
 
-def _without_runs(codes: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """The codes of a text, each run of three or more that are the same as one. Line ends are no run."""
-    same = (codes[1:] == codes[:-1]) & (codes[1:] != _LINE_END)
+def _runs(codes: "np.ndarray[Any, Any]") -> list[tuple[str, int]]:
+    """The character and the length of each run of three or more that are the same. They count as one."""
+    same = codes[1:] == codes[:-1]
     if not (same[1:] & same[:-1]).any():
-        return codes
+        return []
     begins = np.concatenate([[True], ~same]).nonzero()[0]
     lengths = np.diff(begins, append=len(codes))
-    return codes[begins].repeat(np.where(lengths > 2, 1, lengths))
+    is_long = lengths > 2
+    return list(zip(map(chr, codes[begins[is_long]].tolist()), lengths[is_long].tolist(), strict=True))
 
 
 def _is_repeated(letters: Counts) -> bool:
