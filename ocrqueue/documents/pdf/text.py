@@ -240,15 +240,9 @@ def _placed(found: Sequence[_Found], sides: Array) -> list[TextRun]:
 
 def _text_of(line: dict[str, Any], seen: VisibleText) -> tuple[str, dict[str, str]]:
     """The characters of a line, those that are not visible as spaces; and the raw ones by font name."""
-    parts: list[str] = []
+    parts = seen.shown(line)
     fonts: dict[str, str] = {}
-    around = seen.around(line)
-    for span in line["spans"]:
-        part = span["text"]
-        visible = seen.visible(span, line, around)
-        if visible is not None:
-            part = "".join([c if ok else " " for c, ok in zip(part, visible, strict=True)])
-        parts.append(part)
+    for span, part in zip(line["spans"], parts, strict=True):
         font = span["font"]
         fonts[font] = fonts[font] + part if font in fonts else part
     return "".join(parts), fonts

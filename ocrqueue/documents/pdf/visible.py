@@ -60,18 +60,29 @@ class VisibleText:
         self._fill_boxes, self._cover_boxes = _Boxes(self._fills), _Boxes([box for _, box in covers])
         self._order = order_of_text(displayed) if covers else {}
 
-    def around(self, line: dict[str, Any]) -> Surroundings:
+    def shown(self, line: dict[str, Any]) -> list[str]:
+        """The text of each span of a line, with spaces in place of the characters that are not visible."""
+        spans = line["spans"]
+        texts: list[str] = [span["text"] for span in spans]
+        around = self._around(line)
+        if around.is_clear and all(_is_painted(span) and _is_dark(span) for span in spans):
+            return texts  # as nearly always
+        for index, span in enumerate(spans):
+            visible = self._visible(span, line, around)
+            if visible is not None:
+                texts[index] = "".join([c if ok else " " for c, ok in zip(texts[index], visible, strict=True)])
+        return texts
+
+    def _around(self, line: dict[str, Any]) -> Surroundings:
         """What may hide characters of a line."""
         box = line["bbox"]
         fills = [self._fills[i] for i in self._fill_boxes.meeting(box)]
         covers = [self._covers[i] for i in self._cover_boxes.meeting(box)]
         return Surroundings(fills, covers, is_clear=not fills and not covers and _within(box, self._whole))
 
-    def visible(self, span: dict[str, Any], line: dict[str, Any], around: Surroundings) -> list[bool] | None:
+    def _visible(self, span: dict[str, Any], line: dict[str, Any], around: Surroundings) -> list[bool] | None:
         """For each character of a span: whether it is visible. None if all are. `around` is of its line."""
-        is_painted = span["char_flags"] & _PAINTED and span["alpha"] >= _MIN_ALPHA and span["size"] >= _MIN_SIZE
-        colour = span["color"]
-        is_dark = not colour or _darkest(colour) <= _LIGHT
+        is_painted, is_dark = _is_painted(span), _is_dark(span)
         if is_painted and is_dark and around.is_clear:
             return None
         chars, box = span["chars"], span["bbox"]
@@ -151,9 +162,15 @@ def _words(chars: list[dict[str, Any]]) -> Iterator[range]:
             start = i
 
 
-def _darkest(colour: int) -> int:
-    """The smallest component of a colour 0xRRGGBB."""
-    return min(colour >> 16, colour >> 8 & 255, colour & 255)
+def _is_painted(span: dict[str, Any]) -> bool:
+    """Whether a span is painted at all, and large enough to be read."""
+    return bool(span["char_flags"] & _PAINTED) and span["alpha"] >= _MIN_ALPHA and span["size"] >= _MIN_SIZE
+
+
+def _is_dark(span: dict[str, Any]) -> bool:
+    """Whether a span is visible on white: the smallest component of its colour, 0xRRGGBB, is dark."""
+    colour = span["color"]
+    return not colour or min(colour >> 16, colour >> 8 & 255, colour & 255) <= _LIGHT
 
 
 def _meet(one: Rect, other: Rect) -> bool:

@@ -15,7 +15,7 @@ def chars(*placed):
     ]
 
 
-ALL_VISIBLE = SimpleNamespace(around=lambda _: None, visible=lambda *_: None)  # in place of `VisibleText`
+ALL_VISIBLE = SimpleNamespace(shown=lambda line: [span["text"] for span in line["spans"]])  # as `VisibleText`
 
 
 def text_of(found):
