@@ -6,6 +6,7 @@ The coordinates of a line: x along its direction, y down from it. Those of a ver
 import struct
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ocrqueue.geometry import Quad
 
 LEVEL = 0.9999  # the cosine of a direction; from here on a line counts as level
+_FONT = itemgetter("size", "ascender", "descender")  # of a span; the descender is negative
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -27,16 +29,15 @@ def sides_of(lines: Sequence[dict[str, Any]]) -> Array:
 
     `lines` are those of PyMuPDF's `rawdict`. A character is as high as its font, at most the font's size.
     """
-    spans = [(line, span) for line in lines for span in line["spans"]]
-    chars = [char for _, span in spans for char in span["chars"]]
+    spans = [span for line in lines for span in line["spans"]]
+    chars = list(chain.from_iterable([span["chars"] for span in spans]))
     sides = _flat([char["bbox"] for char in chars], 4)
-    fonts = [
-        (*direction_of(line), span["size"], span["ascender"], -span["descender"], line["wmode"]) for line, span in spans
-    ]
-    cos, sin, size, ascender, descender, wmode = _flat(fonts, 6).T
-    up, down = np.maximum(ascender, 0.1), np.maximum(descender, 0.0)
+    directions = _flat([(*direction_of(line), line["wmode"]) for line in lines], 3)
+    cos, sin, wmode = directions.repeat([len(line["spans"]) for line in lines], axis=0).T
+    size, ascender, descender = _flat(list(map(_FONT, spans)), 3).T
+    up, down = np.maximum(ascender, 0.1), np.maximum(-descender, 0.0)
     scale = size / np.maximum(1.0, up + down)
-    counts = [len(span["chars"]) for _, span in spans]
+    counts = [len(span["chars"]) for span in spans]
     if (cos > LEVEL).all():  # cos is 1 and sin 0, as on most pages
         height = _packed([char["origin"][1] for char in chars], len(chars))
     else:

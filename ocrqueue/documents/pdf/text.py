@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, pairwise, takewhile
+from itertools import accumulate, chain, pairwise, takewhile
 from typing import Any
 
 import numpy as np
@@ -96,31 +96,36 @@ def _lines(stext: Any) -> list[dict[str, Any]]:
     """
     lines = [line for block in stext.extractRAWDICT()["blocks"] for line in block.get("lines", ())]
     lines = [line for line in lines if any(span["chars"] for span in line["spans"])]
-    for line in lines:
-        _join_texts(line)
-    text = "".join([span["text"] for line in lines for span in line["spans"]])
+    spans = [span for line in lines for span in line["spans"]]
+    text = _give_texts(spans)
     if may_run_leftwards(text) or _ACCENT.search(text):  # few pages have either, so that one look is enough
         for line in lines:
             _put_in_order(line)
     return lines
 
 
-def _join_texts(line: dict[str, Any]) -> None:
-    """Give each span of a line its `text`."""
-    for span in line["spans"]:
-        span["text"] = "".join([char["c"] for char in span["chars"]])
+def _give_texts(spans: Sequence[dict[str, Any]]) -> str:
+    """Give each span its `text`. Return all of it."""
+    chars = chain.from_iterable([span["chars"] for span in spans])
+    text = "".join([char["c"] for char in chars])  # each has one code point
+    end = 0
+    for span in spans:
+        start, end = end, end + len(span["chars"])
+        span["text"] = text[start:end]
+    return text
 
 
 def _put_in_order(line: dict[str, Any]) -> None:
     """Join the accents of a line with their letters, and put its ligatures in order."""
-    text = "".join([span["text"] for span in line["spans"]])
+    spans = line["spans"]
+    text = "".join([span["text"] for span in spans])
     is_leftwards = may_run_leftwards(text)
     if is_leftwards or _ACCENT.search(text):
-        chars = [char for span in line["spans"] for char in span["chars"]]
+        chars = [char for span in spans for char in span["chars"]]
         _put_accents(chars)
         if is_leftwards:
             _turn_ligatures(chars)
-        _join_texts(line)
+        _give_texts(spans)
 
 
 def _put_accents(chars: list[dict[str, Any]]) -> None:
