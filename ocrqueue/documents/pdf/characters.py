@@ -62,7 +62,9 @@ def is_unspaced(char: str) -> bool:
 
 def is_plain(text: str) -> bool:
     """Whether `readable` changes nothing but spaces in this text, and so in each part of it."""
-    return not _ODD.search(text) and (text.isascii() or unicodedata.is_normalized("NFC", text))
+    if text.isascii():
+        return text.isprintable() or not _ODD.search(text)
+    return not _ODD.search(text) and unicodedata.is_normalized("NFC", text)
 
 
 def readable(text: str) -> str:

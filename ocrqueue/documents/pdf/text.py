@@ -217,13 +217,12 @@ def _found(
     parts = _words_of(text, spaced)
     words = [text[begin:end] for begin, end in parts]
     places = [(start + begin, start + end) for begin, end in parts]
-    if text.isascii() and text.isprintable():  # as most lines are: `readable` changes nothing but spaces
-        return _Found(" ".join(words), words, places, direction, fonts)
+    is_as_typed = is_plain(text)
     for index in reversed(spaced):
         text = f"{text[:index]} {text[index:]}"
-    if not is_plain(text):
-        words = [readable(word) for word in words]
-    return _Found(readable(text), words, places, direction, fonts)
+    if is_as_typed:  # as nearly every line is
+        return _Found(" ".join(text.split()), words, places, direction, fonts)
+    return _Found(readable(text), list(map(readable, words)), places, direction, fonts)
 
 
 def _placed(found: Sequence[_Found], sides: Array) -> list[TextRun]:

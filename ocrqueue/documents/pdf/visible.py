@@ -14,6 +14,7 @@ _PAINTED = 16 | 32  # character flags of MuPDF: FZ_STEXT_FILLED, FZ_STEXT_STROKE
 _MIN_ALPHA = 26  # of 255: more transparent text is invisible
 _MIN_SIZE = 1.0  # points: smaller text is unreadable
 _LIGHT = 0xA0  # of 255: a colour with a darker component is visible on white
+_FEW = 30  # boxes
 _THIN = 2.0  # points: a line so thin covers no text
 
 
@@ -26,8 +27,8 @@ class _Boxes:
 
     def meeting(self, box: Rect) -> list[int]:
         """The indexes of the boxes that overlap or touch `box`."""
-        if not self._boxes:
-            return []
+        if len(self._boxes) <= _FEW:  # as on most pages: faster than with arrays
+            return [index for index, other in enumerate(self._boxes) if _meet(box, other)]
         left, top, right, bottom = self._sides
         meet = (left <= box[2]) & (box[0] <= right) & (top <= box[3]) & (box[1] <= bottom)
         found: list[int] = meet.nonzero()[0].tolist()

@@ -1,6 +1,6 @@
 """The words of a line of a PDF, with boxes that are made when they are needed. Most lines never need them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import overload
 
@@ -34,6 +34,9 @@ class PlacedWords(Sequence[Word]):
 
     def __getitem__(self, index: int | slice) -> Word | tuple[Word, ...]:
         return self._words[index]
+
+    def __iter__(self) -> Iterator[Word]:
+        return iter(self._words)
 
     def __eq__(self, other: object) -> bool:
         return self._words == (other._words if isinstance(other, PlacedWords) else other)
