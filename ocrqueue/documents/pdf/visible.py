@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ _MIN_ALPHA = 26  # of 255: more transparent text is invisible
 _MIN_SIZE = 1.0  # points: smaller text is unreadable
 _LIGHT = 0xA0  # of 255: a colour with a darker component is visible on white
 _FEW = 30  # boxes
+_STYLE = itemgetter("char_flags", "alpha", "size", "color")  # of a span
 _THIN = 2.0  # points: a line so thin covers no text
 
 
@@ -66,7 +69,7 @@ class VisibleText:
         spans = line["spans"]
         texts: list[str] = [span["text"] for span in spans]
         around = self._around(line)
-        if around.is_clear and all(_is_painted(span) and _is_dark(span) for span in spans):
+        if around.is_clear and all(map(_is_strong, map(_STYLE, spans))):
             return texts  # as nearly always
         for index, span in enumerate(spans):
             visible = self._visible(span, line, around)
@@ -83,7 +86,8 @@ class VisibleText:
 
     def _visible(self, span: dict[str, Any], line: dict[str, Any], around: Surroundings) -> list[bool] | None:
         """For each character of a span: whether it is visible. None if all are. `around` is of its line."""
-        is_painted, is_dark = _is_painted(span), _is_dark(span)
+        is_painted = _is_painted(span["char_flags"], span["alpha"], span["size"])
+        is_dark = _is_dark(span["color"])
         if is_painted and is_dark and around.is_clear:
             return None
         chars, box = span["chars"], span["bbox"]
@@ -163,15 +167,21 @@ def _words(chars: list[dict[str, Any]]) -> Iterator[range]:
             start = i
 
 
-def _is_painted(span: dict[str, Any]) -> bool:
-    """Whether a span is painted at all, and large enough to be read."""
-    return bool(span["char_flags"] & _PAINTED) and span["alpha"] >= _MIN_ALPHA and span["size"] >= _MIN_SIZE
+@lru_cache(256)  # a page has hundreds of spans, and few styles
+def _is_strong(style: tuple[int, int, float, int]) -> bool:
+    """Whether a span of this style, see `_STYLE`, is visible on an empty place of the page."""
+    flags, alpha, size, colour = style
+    return _is_painted(flags, alpha, size) and _is_dark(colour)
 
 
-def _is_dark(span: dict[str, Any]) -> bool:
-    """Whether a span is visible on white: the smallest component of its colour, 0xRRGGBB, is dark."""
-    colour = span["color"]
-    return not colour or min(colour >> 16, colour >> 8 & 255, colour & 255) <= _LIGHT
+def _is_painted(flags: int, alpha: int, size: float) -> bool:
+    """Whether text with these flags, opacity and size is painted at all, and large enough to be read."""
+    return bool(flags & _PAINTED) and alpha >= _MIN_ALPHA and size >= _MIN_SIZE
+
+
+def _is_dark(colour: int) -> bool:
+    """Whether a colour, 0xRRGGBB, is visible on white: its smallest component is dark."""
+    return min(colour >> 16, colour >> 8 & 255, colour & 255) <= _LIGHT
 
 
 def _meet(one: Rect, other: Rect) -> bool:
