@@ -100,6 +100,8 @@ def _gaps_of_words(line: Line, frame: Frame, size: float) -> list[Gap]:
     places = [i for i, word in enumerate(line.words) if not _RULES.issuperset(word.text)]
     ends = placed_edges([line.words[i].box for i in places], frame)
     widths = [left - right for (_, right), (left, _) in pairwise(ends)]
+    if max(widths, default=0.0) < _WIDE * size:
+        return []  # as for most lines, without a median
     least = max(_WIDE * size, _WIDER * median(widths)) if len(widths) >= _ENOUGH else _WIDE_ALONE * size
     wide = [i for i, width in enumerate(widths, 1) if width >= least]
     offsets = line.offsets() if wide else []
