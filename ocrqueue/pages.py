@@ -39,9 +39,7 @@ class Line:
     box: Quad  # corners in pixels of the page image
     confidence: float | None = None  # 0 to 1; None if the engine gives none
     origin: str = Origin.OCR  # or Origin.TEXT_LAYER
-    words: Sequence[
-        Word
-    ] = ()  # a tuple or the like, in order; empty if the engine gives none. Their boxes are not stored
+    words: Sequence[Word] = ()  # in order; empty if the engine gives none. Their boxes are not stored
 
     def offsets(self) -> list[tuple[Word, int]]:
         """The words with their index in the text; empty if the words do not make up the text."""
