@@ -1,6 +1,6 @@
 """The engine `tesseract`: text and boxes of drawn pages, languages, memory, and damaged data.
 
-Needs the data of English and Russian (Debian: tesseract-ocr-eng, tesseract-ocr-rus).
+Needs the data of English, Russian, Hebrew and Arabic (Debian: tesseract-ocr-eng, -rus, -heb and -ara).
 """
 
 import signal
@@ -69,6 +69,14 @@ def test_a_page_in_two_scripts_is_read_in_the_one_that_latin_data_does_not_read(
 def test_latin_words_are_read_in_a_language_of_another_script(loaded: Tesseract) -> None:
     mixed = f"{RU} Redis and Celery"
     assert read(loaded, image_of(mixed, size=10), "ru").plain == mixed
+
+
+@pytest.mark.parametrize("lang", ["he", "ar"])
+def test_text_that_runs_to_the_left_is_in_logical_order(loaded: Tesseract, lang: str) -> None:
+    text = PANGRAMS[lang]
+    found = read(loaded, image_of(text, text), lang)
+    assert [line.text for line in found.lines] == [text] * 2
+    assert all(line.confidence and line.confidence > 0.7 for line in found.lines)
 
 
 def test_lines_and_words_have_boxes_and_confidences(loaded: Tesseract) -> None:

@@ -5,10 +5,13 @@ from pathlib import Path
 from PIL import Image
 
 from ocrqueue.documents.pdf.mupdf import pymupdf
+from ocrqueue.pages import is_right_to_left
 
 PANGRAMS = {  # by language
     "en": "The quick brown fox jumps over the lazy dog",
     "ru": "Съешь же ещё этих мягких французских булок",
+    "he": "כל בני האדם נולדו בני חורין (1948) ושווים בערכם ובזכויותיהם.",
+    "ar": "وعليهم أن يعامل بعضهم بعضا [بروح الإخاء] لكل إنسان",
 }
 
 
@@ -16,7 +19,10 @@ def pdf_of(*paragraphs: str, size: int = 14) -> "pymupdf.Document":
     """A page of A5 with these paragraphs."""
     document = pymupdf.open()
     page = document.new_page(width=420, height=595)
-    text = "".join(f'<p style="font-size:{size}px">{paragraph}</p>' for paragraph in paragraphs)
+    text = "".join(
+        f'<p dir="{"rtl" if is_right_to_left(paragraph) else "ltr"}" style="font-size:{size}px">{paragraph}</p>'
+        for paragraph in paragraphs
+    )
     page.insert_htmlbox(pymupdf.Rect(30, 30, 400, 560), text)
     return document
 

@@ -12,7 +12,8 @@ from ocrqueue.pages import Line, Word
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_LINE, _WORD = 2, 3  # Tesseract's numbers for a line and a word, RIL.TEXTLINE and RIL.WORD
+_LINE, _WORD, _SYMBOL = 2, 3, 4  # Tesseract's numbers for a line, a word and a character: RIL.TEXTLINE, ...
+_LEFTWARDS = 2, 3  # its numbers for words that run to the left, wholly or in part: DIR_RIGHT_TO_LEFT and DIR_MIX
 _LEAST_SLOPE = 1.0  # pixels over the length of a line: a line that rises or falls by less is level
 _THINNEST = 0.4  # times the height of its bounding box: a line that leans is at least so high
 # Characters of scripts without spaces between words. Tesseract puts spaces between them all the same.
@@ -70,14 +71,17 @@ class LanguageReader:
 class _Row:
     """A line while its words are collected."""
 
-    text: str
+    text: str  # right only if no word runs to the left
     box: Quad
     words: list[Word] = field(default_factory=list)
+    is_leftwards: bool = False  # whether a word runs to the left
 
     def line(self) -> Line:
         """The line. Its confidence is the mean over its words, weighted by their lengths."""
         confidence = _mean(self.words) if self.words else None
         text, words = self.text, self.words
+        if self.is_leftwards:
+            text = " ".join(word.text for word in words)
         if _HANGUL.search(text):
             words = list(_joined(words, self.box[3][1] - self.box[0][1]))
             text = " ".join(word.text for word in words)
@@ -123,11 +127,27 @@ def _lines(found: Any) -> Iterator[Line]:
             if row is not None:
                 yield row.line()
             row = _row(at)
-        text, box = (at.GetUTF8Text(_WORD) or "").strip(), at.BoundingBox(_WORD)
+        box, confidence = at.BoundingBox(_WORD), at.Confidence(_WORD)
+        is_leftwards = not at.ParagraphIsLtr() or at.WordDirection() in _LEFTWARDS
+        text = (_leftwards(at) if is_leftwards else at.GetUTF8Text(_WORD) or "").strip()
         if row is not None and text and box:
-            row.words.append(Word(text, _leaning(box, None), at.Confidence(_WORD) / 100))
+            row.words.append(Word(text, _leaning(box, None), confidence / 100))
+            row.is_leftwards |= is_leftwards
     if row is not None:
         yield row.line()
+
+
+def _leftwards(at: Any) -> str:
+    """The text of a word that runs to the left, in logical order. Moves the iterator to its last character.
+
+    The words of a line and the characters of a word come in logical order, but `GetUTF8Text` of tesserocr returns what
+    is larger than a character from left to right. Brackets are those that one sees.
+    """
+    text = ""
+    while True:
+        text += (at.GetUTF8Text(_SYMBOL) or "")
+        if at.IsAtFinalElement(_WORD, _SYMBOL) or not at.Next(_SYMBOL):
+            return text
 
 
 def _row(at: Any) -> _Row | None:
