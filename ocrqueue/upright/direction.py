@@ -23,6 +23,9 @@ _DOUBTFUL = 0.5  # likelihood of "upside down" from which on the recogniser read
 _CLEAR = 0.35  # likelihood of "upside down" below which the tiles are surely upright text, not parts of a picture
 _ENOUGH = 4  # lines: with so many, a page's skew is corrected although nothing of it was read
 _READABLE = 0.65  # certainty from which on the text is upright
+# Certainty from which on a page is turned by 180 degrees. Of upside-down pages in letters that the recogniser knows it
+# is 0.80 or more when they are turned (Fraktur: 0.66); of upright ones in Hebrew, up to 0.70.
+_TURNED = 0.75
 _BETTER = 0.15  # difference of certainties from which on one direction is clearly better than another
 _VOTE = 0.3  # weight of the classifier's likelihood when certainties of two directions are compared
 _STACKED = 0.7  # certainty, after each character was turned by itself, from which on a tall line is vertical writing
@@ -70,7 +73,7 @@ def _flat(ink: Ink) -> tuple[_View, int, bool]:
     if likelihood < _DOUBTFUL:
         return view, 0, now >= _READABLE
     turned = recogniser.certainty(_turned(_some(view.tiles)))
-    if turned >= _READABLE and turned - now >= _BETTER - _VOTE * (2 * likelihood - 1):
+    if turned >= _TURNED and turned - now >= _BETTER - _VOTE * (2 * likelihood - 1):
         return view, 180, True
     return view, 0, now >= _READABLE
 

@@ -15,6 +15,7 @@ from ocrqueue.upright import upright
 from ocrqueue.upright.canvas import turned_size, way_back
 from ocrqueue.upright.direction import turn_needed
 from ocrqueue.upright.turn import turned
+from tests.support.scripts import PANGRAMS, image_of
 
 CAP = Limits().max_pixels
 TEXT = """Alice was beginning to get very tired of sitting
@@ -176,11 +177,25 @@ def sparse(*words):
         sparse(),
         sparse("12"),
         sparse("Page", "17 of 20"),
+        image_of(*[PANGRAMS["he"]] * 5, size=16),
         Image.new("RGB", (1, 1)),
         Image.new("RGB", (3, 5000), "white"),
         Image.new("RGB", (5000, 2), "white"),
     ],
-    ids=["text", "black on black", "table", "photograph", "drawing", "empty", "number", "words", "dot", "tall", "wide"],
+    ids=[
+        "text",
+        "black on black",
+        "table",
+        "photograph",
+        "drawing",
+        "empty",
+        "number",
+        "words",
+        "Hebrew",
+        "dot",
+        "tall",
+        "wide",
+    ],
 )
 def test_an_upright_page_stays_as_it_is(page):
     given = as_page(page)
