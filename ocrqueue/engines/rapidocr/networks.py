@@ -1,6 +1,6 @@
 """Runs the networks of the engine `rapidocr` on one thread: on OpenVINO if it is installed, else on ONNX Runtime.
 
-OpenVINO takes about half the time, and a quarter on processors with bfloat16 instructions, without more errors
+OpenVINO takes about half the time, and a quarter on processors with fast bfloat16 instructions, without more errors
 (figures: docs/benchmarks.md). ONNX Runtime always computes with 32 bits.
 """
 

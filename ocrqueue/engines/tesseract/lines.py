@@ -145,7 +145,7 @@ def _leftwards(at: Any) -> str:
     """
     text = ""
     while True:
-        text += (at.GetUTF8Text(_SYMBOL) or "")
+        text += at.GetUTF8Text(_SYMBOL) or ""
         if at.IsAtFinalElement(_WORD, _SYMBOL) or not at.Next(_SYMBOL):
             return text
 
