@@ -21,6 +21,7 @@ _LATIN = 0.9  # mean confidence; Vietnamese pages have 0.95 to 0.98, others that
 _ALL_LATIN = 0.75  # confidence that nine lines in ten have; Vietnamese pages have 0.93 to 0.96, others at most 0.65
 _FRAKTUR = 0.01  # share of words with a long s, read as f; Fraktur pages have 0.014 to 0.046, all others 0
 _IN_FRAKTUR = 0.65  # share of its words that an engine reads right that does not know Fraktur; it is surer of them
+_IN_GREEK = 0.08  # share of the words that `rapidocr`, which knows few Greek letters, reads right on a Greek page
 _NOWHERE = ((0.0, 0.0),) * 4
 Weights = Mapping[str, float]  # by name of the feature, see `features_of`
 
@@ -36,8 +37,16 @@ def quality_of(page: PageText, engine: str) -> float | None:
     signals = signals_of(page)
     if signals is None:
         return 0.0 if page.unread and not page.lines else None
-    quality = probability(features_of(signals), weights)
-    return round(min(quality, _IN_FRAKTUR) if _is_fraktur(signals) else quality, 2)
+    return round(min(probability(features_of(signals), weights), _most(signals, engine)), 2)
+
+
+def _most(signals: Signals, engine: str) -> float:
+    """The quality that a page has at most, however sure the engine is: it does not know all of its letters."""
+    if _is_fraktur(signals):
+        return _IN_FRAKTUR
+    if engine == "rapidocr":  # it reads about every second Greek letter as such
+        return max(_IN_GREEK, 1 - 2 * signals.greek)
+    return 1.0
 
 
 def is_measured(engine: str) -> bool:

@@ -18,11 +18,10 @@ _SYLLABIC = frozenset("rl")  # take the place of a vowel in Slavic words of thre
 # Common German words and syllables with a long s, read as f. No other language has them, and German has an s there.
 _LONG_S = re.compile(
     r"\bfch|fch[lmnrtw]|\b(?:ift|fich|diefe[mnrs]?|fehr|felbft|fondern|alfo|müffen|laffen|wiffen|deffen|unfere?[mnrs]?"
-    r"|zufammen|gewefen|zwifchen)\b",
-    re.IGNORECASE,
+    r"|zufammen|gewefen|zwifchen)\b"
 )
-_WORD = re.compile(r"[^\W\d_]{2,}")
 _ENOUGH = 200  # words; of fewer ones, a share of rare words says little
+_GREEK = re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,7 @@ class Signals:
     unread: float  # see `PageText.unread`
     bare: float  # share of the short words in small Latin letters without a vowel; an engine leaves out unknown letters
     fraktur: float  # share of the words that are common German ones with a long s, read as f
+    greek: float  # share of the letters that are Greek
 
 
 def signals_of(page: PageText) -> Signals | None:
@@ -42,12 +42,14 @@ def signals_of(page: PageText) -> Signals | None:
     if not lines:
         return None
     ascending = sorted(confidence for confidence, _ in lines)
+    text = "\n".join([line.text for line in page.lines])
     return Signals(
         sure=sum(confidence * length for confidence, length in lines) / sum(length for _, length in lines),
         tenth=ascending[len(ascending) // 10],
         unread=page.unread,
         bare=_bare(page.lines),
-        fraktur=_fraktur("\n".join([line.text for line in page.lines])),
+        fraktur=_fraktur(text),
+        greek=_greek(text),
     )
 
 
@@ -57,8 +59,14 @@ def _bare(lines: Sequence[Line]) -> float:
 
 
 def _fraktur(text: str) -> float:
-    found = len(_LONG_S.findall(text))
-    return found / max(_ENOUGH, len(_WORD.findall(text))) if found else 0.0
+    words = text.lower().split()
+    found = _LONG_S.findall(" ".join([word for word in words if "f" in word]))
+    return len(found) / max(_ENOUGH, len(words))
+
+
+def _greek(text: str) -> float:
+    found = len(_GREEK.findall(text))
+    return found / sum(map(str.isalpha, text)) if found else 0.0
 
 
 def _is_latin(word: str) -> bool:

@@ -54,6 +54,16 @@ def test_what_is_not_known(text: PageText, engine: str, quality: float | None) -
     assert quality_of(text, engine) == quality
 
 
+@pytest.mark.parametrize(
+    ("engine", "least", "most"), [("rapidocr", 0.3, 0.5), ("tesseract", 0.8, 1.0)], ids=["few letters", "all letters"]
+)
+def test_greek_words_that_an_engine_hardly_knows_lower_the_quality(engine: str, least: float, most: float) -> None:
+    quality = quality_of(page(ENGLISH, "Δν γίνεται μια προσπάθεια", ENGLISH[:14], confidence=0.99), engine)
+
+    assert quality is not None
+    assert least < quality <= most
+
+
 def test_signals_weigh_lines_by_their_length() -> None:
     signals = signals_of(PageText([Line("a" * 30, BOX, 0.9), Line("b" * 10, BOX, 0.5), Line("?", BOX)], unread=0.25))
 
