@@ -282,11 +282,14 @@ def _blas(live: list[Worker]) -> Iterator[Finding]:
 
 
 def _tesseract() -> Iterator[Finding]:
-    """Whether Tesseract and its language data are on this machine, where it is installed or is to be served."""
+    """Whether Tesseract and its language data are on this machine, where it is installed or is to be served.
+
+    Raises SettingsError also elsewhere, as workers do there.
+    """
+    engine = Tesseract()
     served = settings.given("OCR_WORKER_ENGINES").replace(" ", "").split(",")
     if not installed("tesserocr") and "tesseract" not in served:
         return
-    engine = Tesseract()
     try:
         engine.default_model()
         engine.check_default()

@@ -98,6 +98,8 @@ def test_a_worker_that_reads_no_pages_keeps_its_children_for_longer(tmp_path: Pa
         ("OCR_FLOWER_PASSWORD", "no-colon"),
         ("REDIS_URL", "localhost:6379"),
         ("OCR_SPOOL_GROUP", "no-such-group-here"),
+        ("OCR_TESSERACT_LANG", "xx"),
+        ("OCR_TESSERACT_LANG", "ru+"),
     ],
 )
 def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> None:

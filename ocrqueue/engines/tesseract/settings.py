@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocrqueue.settings import folder, text
+from marshmallow import ValidationError
+
+from ocrqueue import languages
+from ocrqueue.errors import InvalidOptions
+from ocrqueue.settings import env, folder, read
 
 # Where systems install language data: Debian and Ubuntu, Fedora and Arch, Homebrew, sources.
 _FOLDERS = (
@@ -14,6 +18,7 @@ _FOLDERS = (
     "/opt/homebrew/share/tessdata",
     "/usr/local/share/tessdata",
 )
+_ALLOWED = "BCP 47 or ISO 639 names of languages, with + between several, such as de or ru+en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,15 @@ def tesseract_settings() -> TesseractSettings:
     """Read the settings. Raises SettingsError if one is invalid."""
     return TesseractSettings(
         folder=folder("OCR_TESSDATA_DIR", _installed()),
-        lang=text("OCR_TESSERACT_LANG", "en", r"[\w+-]+", "languages such as de or ru+en"),
+        lang=read(env.str, "OCR_TESSERACT_LANG", "en", _ALLOWED, validate=_are_languages),
     )
+
+
+def _are_languages(given: str) -> None:
+    try:
+        languages.parse(given)
+    except InvalidOptions as e:
+        raise ValidationError(e.message) from e
 
 
 def _installed() -> Path:

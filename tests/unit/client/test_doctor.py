@@ -8,6 +8,7 @@ from ocrqueue.client import doctor
 from ocrqueue.engines.tesseract import engine
 from ocrqueue.ledger.workers import Structure, Worker
 from ocrqueue.process import blas
+from ocrqueue.settings import SettingsError
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,14 @@ def test_the_doctor_says_which_pages_a_vision_model_reads(engines, level, text) 
     found = list(doctor._poor_pages(workers))
     assert [str(finding.level) for finding in found] == ([level] if level else [])
     assert all(text in finding.text for finding in found)
+
+
+@pytest.mark.parametrize("given", ["xx", "ru+"])
+def test_the_doctor_names_a_wrong_setting_of_tesseract(monkeypatch, given):
+    monkeypatch.setenv("OCR_TESSERACT_LANG", given)
+    monkeypatch.setattr(doctor, "installed", lambda _: "")  # workers refuse it also without tesserocr
+    with pytest.raises(SettingsError, match=r"^OCR_TESSERACT_LANG='.*' is not allowed: .* such as de or ru\+en$"):
+        list(doctor._tesseract())
 
 
 @pytest.mark.parametrize(
