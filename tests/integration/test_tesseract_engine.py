@@ -156,6 +156,38 @@ def test_damaged_data_is_reported_and_other_languages_are_read(tmp_path: Path) -
         Tesseract(TesseractSettings(tmp_path, "ru")).load(engine.default_model())
 
 
+def test_damaged_data_of_another_script_is_left_out_and_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tesseract_settings().folder
+    (tmp_path / "eng.traineddata").symlink_to(folder / "eng.traineddata")
+    for name in ("rus", "osd"):
+        (tmp_path / f"{name}.traineddata").write_bytes((folder / f"{name}.traineddata").read_bytes()[:100_000])
+    engine = Tesseract(TesseractSettings(tmp_path, "en"))
+    engine.load(engine.default_model())
+    module._warn.cache_clear()
+    for _ in range(2):
+        assert (read(engine, image_of(RU)).confidence or 0.0) < module._SURE  # so each script is tried
+        assert read(engine, image_of(EN)).plain == EN
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    again = f"install {{}}.traineddata in {tmp_path} again; until then"
+    assert [line.partition(": ")[2].rpartition(",")[0] for line in warned] == [again.format("osd"), again.format("rus")]
+    assert "not read in Cyrillic script" in warned[1]
+    engine.free_resources()
+
+
+def test_a_page_in_a_script_whose_data_is_damaged_is_read_without_it(tmp_path: Path) -> None:
+    folder = tesseract_settings().folder
+    for name in ("eng", "osd"):
+        (tmp_path / f"{name}.traineddata").symlink_to(folder / f"{name}.traineddata")
+    (tmp_path / "rus.traineddata").write_bytes((folder / "rus.traineddata").read_bytes()[:100_000])
+    engine = Tesseract(TesseractSettings(tmp_path, "en"))
+    engine.load(engine.default_model())
+    assert read(engine, image_of(*[RU] * 6)).lines
+    assert fails(engine, "ru").code == "model_broken"
+    engine.free_resources()
+
+
 def test_without_any_data_the_model_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"no language data in .*: apt install tesseract-ocr-eng") as caught:
         Tesseract(TesseractSettings(tmp_path, "en")).default_model()

@@ -7,11 +7,13 @@ import logging
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocrqueue import languages
 from ocrqueue.engines import Model, installed
-from ocrqueue.engines.tesseract.data import LanguageData, advice, scan
+from ocrqueue.engines.tesseract.data import SCRIPTS, LanguageData, advice, scan
 from ocrqueue.engines.tesseract.settings import TesseractSettings, tesseract_settings
 from ocrqueue.errors import EngineFreed, ModelUnavailable, OcrError, PageError, PageFailure
 from ocrqueue.options import Options
@@ -46,6 +48,7 @@ class Tesseract:
         self._settings = settings or tesseract_settings()
         self._readers: OrderedDict[str, LanguageReader] | None = None  # by what is loaded; the last one used last
         self._scripts: ScriptFinder | None = None  # loaded for the first page without a language
+        self._damaged: set[str] = set()  # languages, and the data that tells scripts apart, that cannot be loaded
 
     def default_model(self) -> Model:
         """The language data of the system; its revision changes with it. Raises ModelUnavailable if there is none."""
@@ -110,6 +113,7 @@ class Tesseract:
         if self._scripts:
             self._scripts.close()
         self._scripts = None
+        self._damaged.clear()
         trim()
 
     def _in_likely_script(self, page: "Image") -> PageText | PageError:
@@ -139,6 +143,8 @@ class Tesseract:
         """
         from ocrqueue.engines.tesseract.script import seems_written_in
 
+        if not self._can_load(lang):
+            return 0.0
         found = self._try(self._reader(lang), part)
         if isinstance(found, PageError) or not (anyway or seems_written_in(lang, found.lines)):
             return 0.0
@@ -146,16 +152,40 @@ class Tesseract:
 
     def _guess(self, page: "Image") -> str | None:
         """A language for a page whose script is not that of the languages in the settings; None: read with those."""
-        from ocrqueue.engines.tesseract.script import ScriptFinder, has_data, language_in
+        from ocrqueue.engines.tesseract.script import language_in
 
-        folder = self._settings.folder
-        if not has_data(folder) or max(page.size) > _MAX_SIDE or min(page.size) < 1:
-            return None
-        self._scripts = self._scripts or ScriptFinder(folder)
-        script = self._scripts.script_of(page)
+        finder = None if max(page.size) > _MAX_SIDE or min(page.size) < 1 else self._script_finder()
+        script = finder.script_of(page) if finder else None
         if script is None or script in map(languages.script_of, languages.parse(self._settings.lang)):
             return None
-        return language_in(script, scan(folder).files)
+        guess = language_in(script, scan(self._settings.folder).files)
+        return guess if guess and self._can_load(guess) else None
+
+    def _script_finder(self) -> "ScriptFinder | None":
+        """Tesseract with the data that tells scripts apart; None if the folder has none, or it is damaged."""
+        from ocrqueue.engines.tesseract.script import DATA, ScriptFinder, has_data
+
+        folder = self._settings.folder
+        if self._scripts is None and has_data(folder) and DATA not in self._damaged:
+            try:
+                self._scripts = ScriptFinder(folder)
+            except RuntimeError:
+                self._damaged.add(DATA)
+                _warn(f"{_install_again(DATA, folder)}; until then, the scripts of pages without --lang are not found")
+        return self._scripts
+
+    def _can_load(self, lang: str) -> bool:
+        """Whether the data of a language that no job has named can be loaded. If not, its script is left out."""
+        if lang in self._damaged:
+            return False
+        try:
+            self._reader(lang)
+        except PageFailure as e:
+            self._damaged.add(lang)
+            script = languages.script_of(lang)
+            _warn(f"{e.message}; until then, pages without --lang are not read in {SCRIPTS.get(script, script)} script")
+            return False
+        return True
 
     def _data(self) -> LanguageData:
         """The data in the folder. Raises ModelUnavailable if there is none."""
@@ -177,10 +207,7 @@ class Tesseract:
             try:
                 self._readers[wanted] = LanguageReader(self._settings.folder, wanted)
             except LoadError as e:
-                raise PageFailure(
-                    f"tesseract cannot load its data for {e} in {self._settings.folder}: install it again",
-                    "model_broken",
-                ) from e
+                raise PageFailure(_install_again(str(e), self._settings.folder), "model_broken") from e
         self._readers.move_to_end(wanted)
         return self._readers[wanted]
 
@@ -196,6 +223,19 @@ class Tesseract:
             return PageError("engine_error", f"not enough memory for a page of {size}: use a lower --dpi")
         except Exception as e:  # noqa: BLE001 -- an error of the engine fails this page only
             return PageError("engine_error", f"{type(e).__name__}: {e}"[:300])
+
+
+def _install_again(damaged: str, folder: Path) -> str:
+    """What to do about damaged data, named as LoadError does: "rus", "eng, rus" or "eng+rus"."""
+    names = damaged.replace("+", ", ").split(", ")
+    files = " and ".join(f"{name}.traineddata" for name in names)
+    return f"tesseract cannot load its data for {', '.join(names)}: install {files} in {folder} again"
+
+
+@cache
+def _warn(message: str) -> None:
+    """Log a warning, once in this process."""
+    log.warning("%s", message)
 
 
 def _not_installed(reason: str) -> ModelUnavailable:

@@ -16,7 +16,7 @@ from ocrqueue.pages import Line
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_DATA = "osd"
+DATA = "osd"  # tells scripts apart
 _PART = 8  # a page is as high as so many parts
 # Share of the letters of a part that are not Latin: 0.28 and more in the right script. Data for another script reads
 # the Latin words of a page, too, sometimes with higher confidence; then it has up to 0.08.
@@ -30,11 +30,11 @@ class ScriptFinder:
     """Tesseract with the data that tells scripts apart."""
 
     def __init__(self, folder: Path) -> None:
-        """Load the data. Raises RuntimeError if the folder has none."""
+        """Load the data. Raises RuntimeError if the folder has none, or it is damaged."""
         import tesserocr
 
         self._api: Any = tesserocr.PyTessBaseAPI(
-            path=str(folder), lang=_DATA, psm=tesserocr.PSM.OSD_ONLY, variables={"debug_file": "/dev/null"}
+            path=str(folder), lang=DATA, psm=tesserocr.PSM.OSD_ONLY, variables={"debug_file": "/dev/null"}
         )
 
     def script_of(self, page: "Image") -> str | None:
@@ -54,7 +54,7 @@ class ScriptFinder:
 
 def has_data(folder: Path) -> bool:
     """Whether a folder has the data that tells scripts apart."""
-    return (folder / f"{_DATA}.traineddata").exists()
+    return (folder / f"{DATA}.traineddata").exists()
 
 
 def language_in(script: str, files: Mapping[str, str]) -> str | None:
