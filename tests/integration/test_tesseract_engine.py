@@ -152,8 +152,14 @@ def test_damaged_data_is_reported_and_other_languages_are_read(tmp_path: Path) -
         assert (error.code, "cannot load its data for" in error.message) == ("model_broken", True)
     assert read(engine, image_of(EN)).plain == EN
     engine.free_resources()
-    with pytest.raises(ModelUnavailable, match="cannot load its data for rus"):
-        Tesseract(TesseractSettings(tmp_path, "ru")).load(engine.default_model())
+    engine = Tesseract(TesseractSettings(tmp_path, "ru"))
+    engine.load(engine.default_model())  # although it cannot read pages of jobs that name no language
+    (error,) = engine.read([image_of(RU)], Options())
+    assert isinstance(error, PageError)
+    assert error.code == "model_broken"
+    assert f"cannot load its data for rus: install rus.traineddata in {tmp_path} again" in error.message
+    assert read(engine, image_of(EN), "en").plain == EN
+    engine.free_resources()
 
 
 def test_damaged_data_of_another_script_is_left_out_and_named_once(

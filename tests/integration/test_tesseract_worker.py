@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ocrqueue.engines.tesseract.settings import tesseract_settings
 from tests.support.harness import Stack, running
 from tests.support.scripts import PANGRAMS, scan_of
 
@@ -48,3 +49,18 @@ def test_a_language_without_data_is_refused_when_it_is_submitted(stack: Stack, t
     assert done.returncode == 4
     assert "language_missing: no served engine reads yi, tlh" in done.stderr
     assert stack.client().jobs() == [job for job in stack.client().jobs() if job.state == "done"]
+
+
+def test_jobs_end_although_the_data_of_the_default_language_is_damaged(tmp_path: Path) -> None:
+    installed = tesseract_settings().folder
+    (tmp_path / "rus.traineddata").symlink_to(installed / "rus.traineddata")
+    (tmp_path / "eng.traineddata").write_bytes((installed / "eng.traineddata").read_bytes()[:100_000])
+    scan = scan_of(tmp_path / "scan.png", RU)
+    with running(OCR_WORKER_ENGINES="tesseract", OCR_TESSDATA_DIR=str(tmp_path)) as stack:
+        stack.start_documents(children=1)
+        stack.start_worker(engines="tesseract")
+        for options in (["--lang", "ru"], []):  # Russian needs the data of English for words in Latin letters
+            done = stack.submit("ocr", str(scan), "--engine", "tesseract", *options, "--timeout", "40")
+            assert done.returncode == 4, done.stderr
+            assert "model_broken" in done.stderr
+            assert f"cannot load its data for eng: install eng.traineddata in {tmp_path} again" in done.stderr

@@ -69,9 +69,10 @@ class Tesseract:
         scan(self._settings.folder).wanted(languages.parse(self._settings.lang))
 
     def load(self, model: Model) -> None:
-        """Import the library, and load the languages of jobs that name none, if their data is there.
+        """Import the library, and load the languages of jobs that name none, if that is possible.
 
-        Raises ModelUnavailable if the model is unknown, the library or all data is missing, or the data is damaged.
+        Raises ModelUnavailable if the model is unknown, or the library or all data is missing. Missing or damaged data
+        of a language fails the pages in that language.
         """
         if model.name != self.default_model().name:
             raise ModelUnavailable(
@@ -87,9 +88,6 @@ class Tesseract:
         try:
             self._reader(None)
         except PageFailure as e:
-            if e.code != "language_missing":
-                self.free_resources()
-                raise ModelUnavailable(e.message, e.code) from e
             log.warning("%s; until then, pages of jobs without --lang fail", e.message)
 
     def read(self, pages: "Sequence[Image]", options: Options) -> list[PageText | PageError]:
