@@ -25,7 +25,7 @@ from ocrqueue.client.queue import Queue
 from ocrqueue.client.submission import AnySource, Order, Parameters, Request
 from ocrqueue.client.submission.group import Group
 from ocrqueue.client.submission.many import AT_ONCE, Document, Submissions
-from ocrqueue.engines.best import announced, best_engine, missing
+from ocrqueue.engines.best import announced, best_engine, for_poor_pages, missing
 from ocrqueue.errors import OcrError, QueueFull, UnknownJob
 from ocrqueue.ledger import figures, workers
 from ocrqueue.ledger.deliveries import MAX_PENDING
@@ -111,12 +111,12 @@ class Client(Queue):
         """Raise DocumentError (`language_missing`) if live workers serve engines, but none for the language."""
         if not options.lang:
             return
-        reads = announced(workers.live(self.redis))
-        if options.engine != "auto":
-            reads = {name: read for name, read in reads.items() if name == options.engine}
+        live = workers.live(self.redis)
+        served = announced(live)
+        reads = {name: read for name, read in served.items() if options.engine in ("auto", name)}
         wanted = languages.parse(options.lang)
         if reads and best_engine(wanted, reads) is None:
-            raise missing(wanted, reads)
+            raise missing(wanted, reads, served, for_poor_pages(live))
 
     def _check(self, order: Order) -> None:
         self.check_language(order.options)

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from ocrqueue import languages
 from ocrqueue.engines import POOR_PAGES
-from ocrqueue.engines.tesseract.data import advice
+from ocrqueue.engines.tesseract.data import advice, file_of
 from ocrqueue.errors import DocumentError
 from ocrqueue.ledger.workers import Worker
 
@@ -58,14 +58,26 @@ def best_engine(
     return max(sorted(fitting), key=lambda name: _score(name, names, measured), default=None)
 
 
-def missing(names: Collection[str], reads: Reads) -> DocumentError:
-    """The error for languages that no served engine reads, with what to install."""
-    wanted = ", ".join(names)
-    unread = [name for name in names if not any(reads_all(read, [name]) for read in reads.values())] or list(names)
-    also = "" if "tesseract" in reads else "`make setup TESSERACT=1`, serve the engine tesseract, and "
-    served = ", ".join(sorted(reads)) or "no engine"
+def missing(
+    names: Collection[str], reads: Reads, served: Reads | None = None, poor: Collection[str] = ()
+) -> DocumentError:
+    """The error for languages that the engines `reads` of a job's options do not read.
+
+    It names the engine of all that are `served` that reads them, those in `poor` last, or else what to install.
+    """
+    wanted, served = ", ".join(names), served or reads
+    if other := best_engine(names, served, poor=poor):
+        text = (
+            f"{', '.join(sorted(reads))} cannot read {wanted}, but {other} can, which is served: leave engine and "
+            f"model out, or name {other} instead"
+        )
+        return DocumentError(text, "language_missing")
+    unread = [name for name in names if not any(reads_all(read, [name]) for read in served.values())] or list(names)
+    installs = "tesseract" not in served and all(map(file_of, unread))
+    also = "`make setup TESSERACT=1`, serve the engine tesseract, and " if installs else ""
+    listed = ", ".join(sorted(served)) or "no engine"
     return DocumentError(
-        f"no served engine reads {wanted} (served: {served}; see `submit.py engines`): {also}{advice(unread)}",
+        f"no served engine reads {wanted} (served: {listed}; see `submit.py engines`): {also}{advice(unread)}",
         "language_missing",
     )
 

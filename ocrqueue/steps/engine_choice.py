@@ -108,7 +108,7 @@ def _choose_engine(
     else:
         fitting = served
     if options.lang:
-        return _by_language(options, {name: read for name, read in reads.items() if name in fitting}, engines, poor)
+        return _by_language(options, reads, fitting, engines, poor)
     return _by_default(fitting - poor or fitting) if engine == "auto" else engine
 
 
@@ -119,23 +119,25 @@ def _by_default(fitting: Set[str]) -> str:
     return next(iter(fitting)) if len(fitting) == 1 else "rapidocr"
 
 
-def _by_language(options: Options, reads: Reads, engines: Mapping[str, str], poor: Collection[str]) -> str:
-    """The engine of the options, or the one that reads their language best. `reads` are the served engines that fit.
+def _by_language(options: Options, served: Reads, fitting: Set[str], engines: Mapping[str, str], poor: Set[str]) -> str:
+    """The engine of the options, or the one of the served engines that fit them that reads their language best.
 
     If none of these is served, the known `engines` count, as they are on this machine, and the job waits for a worker.
     Raises DocumentError, InvalidOptions.
     """
     wanted = languages.parse(options.lang or "")
     if options.engine != "auto":
-        reads = {name: read for name, read in reads.items() if name == options.engine}
+        fitting = fitting & {options.engine}
         engines = {options.engine: engines[options.engine]} if options.engine in engines else {}
+    reads: Reads = {name: read for name, read in served.items() if name in fitting}
+    last: Collection[str] = poor
     if not reads:
-        reads, poor = _reads_here(engines)
+        reads, last = _reads_here(engines)
     if not reads:
         return options.engine  # nothing is known of it
-    best = best_engine(wanted, reads, poor=poor)
+    best = best_engine(wanted, reads, poor=last)
     if best is None:
-        raise missing(wanted, reads)
+        raise missing(wanted, reads, served, poor)
     return best
 
 

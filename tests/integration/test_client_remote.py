@@ -83,7 +83,7 @@ def test_served_engines_are_listed_and_a_language_that_none_reads_is_refused(cli
         listed = {engine.engine: engine for engine in client.engines()}
         assert listed["reader"] == ServedEngine("reader", "m", "1", ["de", "en"], ["elsewhere (7)"], 3)
         assert listed["numbered"].languages is None
-        with pytest.raises(DocumentError, match="apt install tesseract-ocr-rus") as caught:
+        with pytest.raises(DocumentError, match="reader cannot read ru, en, but numbered can") as caught:
             client.submit(b"x", engine="reader", lang="ru+en")
         assert caught.value.code == "language_missing"
         with pytest.raises(InvalidOptions, match="use BCP 47"):

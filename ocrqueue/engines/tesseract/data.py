@@ -95,10 +95,11 @@ def package_of(file: str) -> str:
 
 
 def advice(names: Iterable[str]) -> str:
-    """What to install so that Tesseract reads these languages."""
+    """What to install so that Tesseract reads these languages, or what to do if there is no data for one."""
     files = {name: file_of(name) for name in names}
     if unknown := [name for name, file in files.items() if not file]:
-        return f"there is none for {', '.join(unknown)}"
+        listed = ", ".join(unknown)
+        return f"no Tesseract data exist for {listed}, so use another engine, such as a vision-language model"
     wanted = [file for file in files.values() if file]
     put = " and ".join(f"{file}.traineddata" for file in wanted)
     return f"apt install {' '.join(map(package_of, wanted))}, or put {put} into OCR_TESSDATA_DIR"

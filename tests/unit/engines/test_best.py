@@ -82,6 +82,10 @@ def test_the_error_names_what_to_install() -> None:
         "no served engine reads el, de (served: rapidocr; see `submit.py engines`): `make setup TESSERACT=1`, "
         f"serve the engine tesseract, and {advice}"
     )
+    assert missing(["tlh"], {"rapidocr": frozenset({"de"})}).message == (
+        "no served engine reads tlh (served: rapidocr; see `submit.py engines`): no Tesseract data exist for tlh, so "
+        "use another engine, such as a vision-language model"
+    )
 
 
 def test_the_table_was_measured_for_known_engines_and_languages() -> None:

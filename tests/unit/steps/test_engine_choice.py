@@ -92,6 +92,26 @@ def test_a_language_that_no_served_engine_reads_fails_with_what_to_install():
         chosen(READERS, lang="el")
 
 
+@pytest.mark.parametrize("options", [{"engine": "rapidocr"}, {"model": "PP-OCRv6"}])
+def test_a_language_that_another_served_engine_reads_fails_with_its_name(options):
+    served = [worker(rapidocr="PP-OCRv6"), reading(rapidocr=["fr", "el"]), reading(tesseract=["fr", "ru"])]
+    with pytest.raises(DocumentError) as caught:
+        chosen(served, lang="ru", **options)
+    assert caught.value.code == "language_missing"
+    assert caught.value.message == (
+        "rapidocr cannot read ru, but tesseract can, which is served: leave engine and model out, or name tesseract "
+        "instead"
+    )
+    with pytest.raises(DocumentError, match="cannot read ru, but tesseract can"):  # also if the named one is not served
+        chosen(served[2:], lang="ru", engine="rapidocr")
+    with pytest.raises(DocumentError) as caught:
+        chosen(served, lang="uk", **options)
+    assert caught.value.message == (
+        "no served engine reads uk (served: rapidocr, tesseract; see `submit.py engines`): apt install "
+        "tesseract-ocr-ukr, or put ukr.traineddata into OCR_TESSDATA_DIR"
+    )
+
+
 def test_what_is_no_language_is_an_invalid_option():
     with pytest.raises(InvalidOptions, match="use BCP 47"):
         chosen(READERS, lang="Klingonish")

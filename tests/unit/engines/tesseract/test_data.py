@@ -67,7 +67,9 @@ def test_packages_are_named_as_debian_does() -> None:
     assert package_of("chi_sim") == "tesseract-ocr-chi-sim"
     assert package_of("script/HanS") == "tesseract-ocr-script-hans"
     assert advice(["und-Cyrl"]).startswith("apt install tesseract-ocr-script-cyrl, or")
-    assert advice(["tlh", "ru"]) == "there is none for tlh"
+    assert advice(["tlh", "ru"]) == (
+        "no Tesseract data exist for tlh, so use another engine, such as a vision-language model"
+    )
     assert (file_of("tlh"), file_of("und-Zyyy"), file_of("no")) == (None, None, "nor")
 
 
