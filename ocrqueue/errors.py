@@ -4,6 +4,7 @@ A message says what is wrong and what to do about it. `ocrqueue.cli` turns error
 """
 
 from dataclasses import dataclass
+from reprlib import Repr
 
 DOCUMENT_CODES = frozenset(
     "empty_file empty_document unsupported_format corrupt_file password_required permission_denied too_large "
@@ -22,6 +23,16 @@ class PageError:
 
     code: str  # one of PAGE_CODES or SHARED_CODES
     message: str  # what is wrong, one line
+
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+_SHORT.fillvalue = "…"
+
+
+def shortened(value: object) -> str:
+    """A value as a message shows it: a text that is longer than 60 characters lacks its middle."""
+    return _SHORT.repr(value)
 
 
 class OcrError(Exception):

@@ -8,7 +8,7 @@ which has the data of IANA and Unicode.
 from collections.abc import Collection
 from functools import lru_cache
 
-from ocrqueue.errors import InvalidOptions
+from ocrqueue.errors import InvalidOptions, shortened
 
 # Names that are no tags: RapidOCR's, which earlier versions took, Tesseract's, and EasyOCR's, which clients of docling
 # send.
@@ -74,6 +74,16 @@ def shown(names: Collection[str]) -> str:
     return ", ".join(listed[:40]) + (f" and {len(listed) - 40} more" if len(listed) > 40 else "")
 
 
+def wrong(given: object, part: str | None = None) -> InvalidOptions:
+    """The error for what is given as `--lang`; `part` is what is wrong in it, if that is not all of it."""
+    what = f"lang={shortened(given)} is not allowed"
+    if part not in (None, given):
+        what += f": {shortened(part)} is no language"
+    return InvalidOptions(
+        f"{what}: use BCP 47 or ISO 639 names, such as de, rus or zh-Hant, and + between several, as in ru+en"
+    )
+
+
 @lru_cache(1000)
 def _parse_one(part: str, given: str) -> str:
     import langcodes
@@ -83,13 +93,8 @@ def _parse_one(part: str, given: str) -> str:
     try:
         tag = langcodes.Language.get(langcodes.standardize_tag(part, macro=True))
     except ValueError as e:
-        raise _wrong(part, given) from e
+        raise wrong(given, part) from e
     language = tag.language or "und"
     if not tag.is_valid() or (language in _NONE and not tag.script):
-        raise _wrong(part, given)
+        raise wrong(given, part)
     return name_of(language, tag.script or _USUAL.get(language) or tag.maximize().script or "Latn")
-
-
-def _wrong(part: str, given: str) -> InvalidOptions:
-    what = f"lang={given[:80]!r} is not allowed" + ("" if part == given else f": {part[:40]!r} is no language")
-    return InvalidOptions(f"{what}: use BCP 47 or ISO 639 names, such as de, rus or zh-Hant, and + between several")

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.errors import InvalidOptions
+from ocrqueue.errors import InvalidOptions, shortened
+from ocrqueue.languages import wrong
 from ocrqueue.states import STRUCTURED_FORMATS, FormatName
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
@@ -17,7 +18,11 @@ _RANGE = re.compile(r"(\d{1,7})(?:(-)(\d{1,7})?)?")
 
 
 def _fail(name: str, value: object, allowed: str) -> InvalidOptions:
-    return InvalidOptions(f"option {name}={value!r} is not allowed: {allowed}")
+    return InvalidOptions(f"option {name}={shortened(value)} is not allowed: {allowed}")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_NAME.fullmatch(value)) and ".." not in value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,10 @@ class Options:
     notify: tuple[str, str] | None = None  # task and queue that are notified when the job ends
 
     def __post_init__(self) -> None:
-        for name in ("lang", "model"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and _NAME.fullmatch(value) and ".." not in value):
-                raise _fail(name, value, "a name of letters, digits and . _ / @ + -")
+        if self.lang is not None and not _is_name(self.lang):
+            raise wrong(self.lang)
+        if self.model is not None and not _is_name(self.model):
+            raise _fail("model", self.model, "a name of letters, digits and . _ / @ + -")
         if not (isinstance(self.engine, str) and _NAME.fullmatch(self.engine)):
             raise _fail("engine", self.engine, '"auto" or the name of an engine, such as "rapidocr"')
         if self.pages is not None:
@@ -80,7 +85,9 @@ class Options:
             raise InvalidOptions(f"options must be an object, not {type(given).__name__}")
         values: dict[str, Any] = dict(given)
         if unknown := sorted(str(k) for k in values.keys() - {f.name for f in fields(cls)}):
-            raise InvalidOptions(f"unknown option {unknown[0]!r}; known are {', '.join(f.name for f in fields(cls))}")
+            raise InvalidOptions(
+                f"unknown option {shortened(unknown[0])}; known are {', '.join(f.name for f in fields(cls))}"
+            )
         if values.get("notify") is None:
             values.pop("notify", None)
         for name in values.keys() & {"formats", "notify"}:

@@ -96,14 +96,12 @@ def probability(features: Mapping[str, float], weights: Weights) -> float:
     return 1 / (1 + math.exp(-sum(weights[name] * value for name, value in features.items())))
 
 
-def warned(page: PageText, quality: float | None) -> PageText:
-    """The page, with a warning if its quality is so low that the page counts as poorly read."""
+def warned(page: PageText, quality: float | None, lang: str | None = None) -> PageText:
+    """The page, with a warning if its quality is so low that the page counts as poorly read. `lang` is the job's."""
     if quality is None or quality >= POORLY_READ:
         return page
-    message = (
-        f"probably only {quality:.0%} of the words were read correctly: name the language with --lang, or use another "
-        "engine"
-    )
+    advice = "use another engine" if lang else "name the language with --lang, or use another engine"
+    message = f"probably only {quality:.0%} of the words were read correctly: {advice}"
     return replace(page, warnings=(*page.warnings, PageWarning(WarningCode.POORLY_READ, message)))
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ocrqueue import languages
+from ocrqueue.client.submission import parse as parse_options
 from ocrqueue.errors import InvalidOptions
 
 
@@ -47,6 +48,16 @@ def test_what_is_no_language_is_refused(given: str) -> None:
     with pytest.raises(InvalidOptions, match="use BCP 47 or ISO 639 names, such as de, rus or zh-Hant") as caught:
         languages.parse(given)
     assert repr(given) in caught.value.message
+
+
+@pytest.mark.parametrize("given", ["", "+ru", "ru,en", "русский", "xx", "e n", 5, ["ru"]])
+def test_what_is_no_language_is_answered_with_the_names_that_are_allowed(given: str) -> None:
+    with pytest.raises(InvalidOptions) as caught:
+        parse_options({"lang": given})
+    assert caught.value.message == (
+        f"lang={given!r} is not allowed: use BCP 47 or ISO 639 names, such as de, rus or zh-Hant, and + between "
+        "several, as in ru+en"
+    )
 
 
 def test_a_language_has_a_script_and_three_letters() -> None:

@@ -50,6 +50,14 @@ def test_wrong_options_are_refused(given: object) -> None:
     assert "\n" not in raised.value.message
 
 
+@pytest.mark.parametrize("name", [*"pages lang engine model dpi text_layer priority fresh".split(), "x" * 9999])
+def test_long_values_and_names_are_not_shown_whole(name: str) -> None:
+    with pytest.raises(InvalidOptions) as raised:
+        Options.parse({name: "é" * 15_000})
+    assert len(raised.value.message) < 300
+    assert "…" in raised.value.message
+
+
 def test_formats_that_are_made_from_blocks_ask_for_structure() -> None:
     assert not Options(formats=("text", "json", "hocr", "alto", "pdf")).wants_structure
     assert Options(structure=True).wants_structure

@@ -81,6 +81,8 @@ def _parsed(name: str, text: str) -> Any:
             return text
     if name == "dpi" and text.isascii() and text.isdigit():
         return int(text[:9])
+    if name == "lang":
+        return text.replace(" ", "+")  # in a query and in most forms, a + means a space
     return text
 
 

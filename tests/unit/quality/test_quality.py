@@ -147,4 +147,6 @@ def test_a_poorly_read_page_has_a_warning_besides_its_others() -> None:
 
     assert [warning.code for warning in found.warnings] == ["cut_off", "poorly_read"]
     assert "44%" in found.warnings[1].message
+    assert "name the language" in found.warnings[1].message
+    assert "name the language" not in warned(known, 0.44, "ru").warnings[1].message
     assert warned(known, POORLY_READ) is warned(known, None) is known

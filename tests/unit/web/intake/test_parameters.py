@@ -1,5 +1,8 @@
 """Parameters over HTTP: texts and JSON become the parameters of the client; what the client refuses is refused."""
 
+import re
+from urllib.parse import parse_qsl
+
 import pytest
 
 from ocrqueue.errors import InvalidOptions
@@ -85,6 +88,12 @@ def test_wrong_json_is_refused(given: dict[str, object]) -> None:
 def test_a_password_is_a_text() -> None:
     with pytest.raises(InvalidOptions, match="password"):
         from_json({"password": 1234})
+
+
+def test_a_plus_that_arrived_as_a_space_joins_languages() -> None:
+    assert from_query(parse_qsl("lang=ru+en")) == from_query(parse_qsl("lang=ru%2Ben")) == {"lang": "ru+en"}
+    with pytest.raises(InvalidOptions, match=re.escape("lang='ru+' is not allowed")):
+        from_query(parse_qsl("lang=ru+"))
 
 
 def test_nothing_is_given_twice() -> None:
