@@ -96,8 +96,8 @@ WEBHOOKS = webhook_settings()  # OCR_WEBHOOK_URLS, OCR_WEBHOOK_SECRET, OCR_WEBHO
 
 # -- how long things are kept, and repairs --------------------------------------------------------------------------
 OCR_KEEP_JOBS_DAYS = integer("OCR_KEEP_JOBS_DAYS", 30, 1)  # after its end a job is removed, with its result
-# Pages that were poorly read are read once more by another engine: at most this share of a job's pages, and for at most
-# so many seconds after every page was read once. 0 switches it off.
+# Pages that were poorly read are read once more by another engine: at most this share of a job's pages, and none that
+# is not begun so many seconds after every page was read once. 0 in either switches it off.
 REREAD = RereadLimits(
     share=number("OCR_REREAD_SHARE", 1, 0, 1),
     seconds=number("OCR_REREAD_SECONDS", 3600, 0),

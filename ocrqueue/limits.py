@@ -21,4 +21,9 @@ class RereadLimits:
     """How much of a job another engine may read again."""
 
     share: float  # of its pages, 0 to 1; 0: nothing
-    seconds: float  # from when every page was read once
+    seconds: float  # from when every page was read once, in which it may begin a page; 0: none
+
+    @property
+    def allow_nothing(self) -> bool:
+        """Whether no page may be read again."""
+        return not self.share or not self.seconds

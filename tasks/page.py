@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.ledger import Message, NewerRecord
+from ocrqueue.ledger import Message, NewerRecord, TooLate
 from ocrqueue.ledger.messages import send
 from ocrqueue.states import MessageKind
 from worker import engines
@@ -43,6 +43,9 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
             if claim is None:
                 return {"pages": 0}
             step = read_pages(claim, loaded) if loaded else structure_pages(claim)
+    except TooLate:
+        dispatch(ledger().keep(job).messages)
+        return {"pages": 0}
     except NewerRecord as e:
         raise self.refuse(e.message) from None
     if step.done:

@@ -31,13 +31,14 @@ from ocrqueue.ledger.records import (
     Webhook,
     fingerprint,
 )
+from ocrqueue.ledger.refusals import LastTry, TooLate, unless_refused
 from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, Return
 
 __all__ = [
     "MISSING_TEXT", "NOBODY", "Claim", "ClaimedPage", "Creation", "Job", "LastTry", "Ledger", "Measured", "Mending",
-    "Message", "NewerRecord", "Other", "Outcome", "PageRecord", "Publication", "Source", "Step", "Submitter", "Webhook",
-    "fingerprint",
+    "Message", "NewerRecord", "Other", "Outcome", "PageRecord", "Publication", "Source", "Step", "Submitter", "TooLate",
+    "Webhook", "fingerprint",
 ]  # fmt: skip
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
@@ -49,10 +50,6 @@ MISSING_TEXT = PageError("storage_error", "the text of this page is no longer in
 
 class NewerRecord(WrongState):
     """The job's record was written by a newer version of this project; only a newer worker can work on it."""
-
-
-class LastTry(Exception):
-    """Raised by `claim` and `begin` with `alone=False` when one attempt is left: claim again with `alone=True`."""
 
 
 class Ledger:
@@ -121,7 +118,7 @@ class Ledger:
 
         `alone` says that the caller's worker does nothing else meanwhile. Raises LastTry if it must be True.
         """
-        reply = _unless_last(self.run("begin", job, what, round, token, int(alone)))
+        reply = unless_refused(self.run("begin", job, what, round, token, int(alone)))
         if not reply or not reply["claimed"]:
             return None
         record = iter(reply["record"])
@@ -170,9 +167,9 @@ class Ledger:
         """Claim up to `batch` open pages for a ticket; None if the ticket is old or no page is open.
 
         `children` live child processes share the open pages. `alone` says that the caller's worker reads nothing else
-        meanwhile. Raises LastTry if it must be True.
+        meanwhile. Raises LastTry if it must be True, and TooLate if the time for second readings is over.
         """
-        reply = _unless_last(self.run("claim", job, lane, serial, token, batch, children, int(alone)))
+        reply = unless_refused(self.run("claim", job, lane, serial, token, batch, children, int(alone)))
         if not reply or not reply["pages"]:
             return None
         record = self.job(job)
@@ -196,6 +193,10 @@ class Ledger:
         values = {str(numbers.index(n)): encoded(result, other is not None) for n, result in results.items()}
         more = [json.dumps(asdict(other))] if other else []
         return self._step("finish", claim.job.id, claim.token, json.dumps(values), round(seconds * 1000), *more)
+
+    def keep(self, job: str) -> Step:
+        """Keep the first readings of the pages that nobody has begun to read again, if the time for that is over."""
+        return self._step("keep", job)
 
     def return_claim(self, job: str, token: str, reason: Return, error: PageError | None = None) -> Step:
         """End a claim without a result; its pages, or its document, are open again or fail.
@@ -358,12 +359,6 @@ def _mended(job: str, raw: object) -> Step | None:
         return _stepped(job, _decode(job, raw))
     except NewerRecord:
         return None
-
-
-def _unless_last(reply: dict[str, Any] | None) -> dict[str, Any] | None:
-    if reply and reply.get("last"):
-        raise LastTry
-    return reply
 
 
 def _record(job: str, record: Mapping[str, str], unpublished: object) -> Job | OcrError:

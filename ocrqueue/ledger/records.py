@@ -294,7 +294,7 @@ class Other:
     revision: str
     reads_as: str  # of the first engine: see `steps.page_cache_key`
     share: float  # of the job's pages, 0 to 1
-    seconds: float  # from when every page was read once
+    seconds: float  # from when every page was read once, in which it may begin a page
 
 
 @dataclass(frozen=True, slots=True)

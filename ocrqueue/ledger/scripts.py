@@ -18,7 +18,7 @@ _MAKES = frozenset({"create"})
 _WITHOUT_JOB = frozenset({"create", "recount"})  # scripts that run although the job does not exist
 NAMES = [
     *("create", "begin", "open", "refuse", "claim", "renew", "finish", "return_claim", "cancel", "retry", "outcome"),
-    *("end", "publish", "confirm_end", "drop", "mend", "settle", "recount"),
+    *("keep", "end", "publish", "confirm_end", "drop", "mend", "settle", "recount"),
     *("claim_delivery", "settle_delivery", "repeat_delivery"),
 ]
 

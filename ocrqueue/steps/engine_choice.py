@@ -57,7 +57,7 @@ def other_engine(job: Job, reads_as: str, workers: Sequence[Worker], limits: Rer
     It is one that a live worker serves and that reads the job's languages: one that is served for poorly read pages, or
     else one whose quality is known. A job that names its engine or model is not read by another one.
     """
-    if not limits.share or job.first or not _may_be_read_again(job.options):
+    if limits.allow_nothing or job.first or not _may_be_read_again(job.options):
         return None
     name, about = _second(job.options, job.engine, workers)
     if not about:
@@ -71,7 +71,7 @@ def read_again_as(options: Options, engine: str | None, workers: Sequence[Worker
 
     Its name if it does not say; empty if no worker serves such an engine; None if no page of the job may be read again.
     """
-    if not limits.share or not _may_be_read_again(options):
+    if limits.allow_nothing or not _may_be_read_again(options):
         return None
     name, about = _second(options, engine, workers)
     return str(about.get("reads_as") or name)

@@ -7,7 +7,7 @@ import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Ledger, Measured, Other
+from ocrqueue.ledger import Ledger, Measured, Other, TooLate
 from ocrqueue.states import JobState, Return
 from tests.support.ledger_steps import (
     BROKEN,
@@ -134,6 +134,69 @@ def test_nobody_waits_long_for_the_other_engine(ledger: Ledger, why: str) -> Non
         step = mend(ledger, lanes, unserved=None if lanes else START, **BUSY)
         assert (("assemble", 1) in sent(step)) == ends
     assert counts(ledger) == (2, 0, 0, 1)
+
+
+@pytest.mark.parametrize("how", ["read", "failed", "left out", "lost", "timeout"])
+def test_when_the_time_is_over_a_page_that_is_read_ends_and_no_other_is_begun(ledger: Ledger, how: str) -> None:
+    read_once(ledger, POOR, POOR, POOR)
+    claim = turn(ledger, "t")
+    later(ledger, 600)
+    if how in ("lost", "timeout"):
+        step = ledger.return_claim(JOB, "t", Return(how))
+    else:
+        found: dict[int, Measured | PageError] = {1: GOOD} if how == "read" else {1: BROKEN} if how == "failed" else {}
+        step = ledger.finish(claim, found)
+    assert sent(step) == [("assemble", 1)]
+    assert counts(ledger) == (3, 0, 0, 2 if how == "read" else 3)
+    assert assembled(ledger) == JobState.DONE
+    assert ledger.backlog() == 0
+
+
+def test_a_page_that_is_ended_in_time_is_followed_by_the_next_one(ledger: Ledger) -> None:
+    read_once(ledger, POOR, POOR)
+    later(ledger, 599)
+    step = ledger.finish(turn(ledger, "t"), {1: GOOD})
+    assert [(m.kind, m.queue) for m in step.messages] == [("page", "pages.tesseract")]
+    assert turn(ledger, "u").pages[0].number == 2
+
+
+def test_a_ticket_that_is_taken_when_the_time_is_over_ends_the_job(ledger: Ledger) -> None:
+    read_once(ledger, POOR, GOOD, POOR)
+    later(ledger, 600)
+    for _ in range(2):  # asked again, because the answer was lost
+        with pytest.raises(TooLate):
+            turn(ledger, "t")
+    assert states(ledger) == ["open", "ok", "open"]
+    for _ in range(2):
+        assert sent(ledger.keep(JOB)) == [("assemble", 1)]
+    assert counts(ledger) == (3, 0, 0, 2)
+    assert assembled(ledger) == JobState.DONE
+    assert sent(ledger.keep(JOB)) == []
+
+
+def test_a_claim_from_before_is_given_again_when_the_time_is_over(ledger: Ledger) -> None:
+    read_once(ledger, POOR, POOR)
+    serial = int(str(ledger.redis.hget(names.job_key(JOB), "lane:0")).split(" ")[0])
+    claim = ledger.claim(JOB, 0, serial, "t")
+    later(ledger, 1000)
+    assert ledger.claim(JOB, 0, serial, "t") == claim
+    assert sent(ledger.keep(JOB)) == []
+    assert states(ledger) == ["claimed", "ok"]
+
+
+def test_before_the_time_is_over_no_page_is_kept(ledger: Ledger) -> None:
+    read_once(ledger, POOR, POOR)
+    later(ledger, 599)
+    assert sent(ledger.keep(JOB)) == []
+    assert states(ledger) == ["open", "open"]
+    assert not ledger.keep("no such job").done
+
+
+def test_without_any_time_no_page_is_read_again(ledger: Ledger) -> None:
+    read_once(ledger, POOR, GOOD, other=replace(OTHER, seconds=0))
+    assert counts(ledger) == (2, 0, 0, 1)
+    assert ledger.job(JOB).engine == "rapidocr"
+    assert assembled(ledger) == JobState.DONE
 
 
 def test_a_lost_ticket_of_the_other_engine_is_sent_again(ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test as run
 
 from ocrqueue import names
 from ocrqueue.errors import PageError
-from ocrqueue.ledger import Claim, LastTry, Ledger, Measured, Other
+from ocrqueue.ledger import Claim, LastTry, Ledger, Measured, Other, TooLate
 from ocrqueue.states import JobState, Return
 from tests.support.ledger_steps import JOB, START, later, mend, opened, retry
 
@@ -40,16 +40,25 @@ class RereadMachine(RuleBasedStateMachine):
         self.was_read: dict[int, set[str]] = {}  # by page: the engines whose reading counts; they are in the spool
         self.tokens = 0
 
-    @initialize(pages=st.integers(1, 6), lanes=st.integers(1, 3), share=st.sampled_from((0.1, 0.5, 1.0)))
-    def start(self, pages: int, lanes: int, share: float) -> None:
+    @initialize(
+        pages=st.integers(1, 6),
+        lanes=st.integers(1, 3),
+        share=st.sampled_from((0.1, 0.5, 1.0)),
+        seconds=st.sampled_from((2, 600)),
+    )
+    def start(self, pages: int, lanes: int, share: float, seconds: float) -> None:
         opened(self.ledger, pages, lanes)
-        self.other = Other(f"pages.{SECOND}", SECOND, "tesseract-5", "7", "digest", share, 600)
+        self.other = Other(f"pages.{SECOND}", SECOND, "tesseract-5", "7", "digest", share, seconds)
         self.was_read = {page: set() for page in range(1, pages + 1)}
+
+    def record(self, field: str) -> str | None:
+        """A field of the job's record."""
+        return self.ledger.redis.hget(names.job_key(JOB), field)
 
     def take(self, lane: int, batch: int) -> None:
         """A worker takes the present ticket of a lane; nothing if there is none."""
         job = self.ledger.job(JOB)
-        ticket = self.ledger.redis.hget(names.job_key(JOB), f"lane:{lane}")
+        ticket = self.record(f"lane:{lane}")
         if ticket is None:
             return
         self.tokens += 1
@@ -58,7 +67,12 @@ class RereadMachine(RuleBasedStateMachine):
             claim = self.ledger.claim(JOB, lane, serial, token, batch, 1)
         except LastTry:
             claim = self.ledger.claim(JOB, lane, serial, token, batch, 1, alone=True)
+        except TooLate:
+            self.ledger.keep(JOB)
+            assert self.record("reopened") == "0", "pages are left"
+            return
         if claim:
+            assert not claim.job.first or self.ledger.now() < float(str(self.record("until"))), "begun too late"
             assert claim.job.engine == (SECOND if claim.job.first else FIRST) == job.engine
             for page in claim.pages:
                 assert self.was_read[page.number] == ({FIRST} if claim.job.first else set())
@@ -89,6 +103,10 @@ class RereadMachine(RuleBasedStateMachine):
         if how == Return.EXPIRED:
             later(self.ledger, 46)
         self.ledger.return_claim(JOB, token, how)  # its owner may not know, and finish later
+
+    @rule(seconds=st.sampled_from((1, 25, 100)))
+    def time_passes(self, seconds: float) -> None:
+        later(self.ledger, seconds)
 
     @rule(lanes=st.integers(0, 3), seconds=st.sampled_from((1, 25, 100, 700)))
     def the_reconciler_looks(self, lanes: int, seconds: int) -> None:

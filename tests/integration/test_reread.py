@@ -1,5 +1,7 @@
 """Poorly read pages are read once more by another engine: real workers, one stack, engines that are made for it."""
 
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import pytest
 
 from ocrqueue.client import Client
 from tests.support import numbered
+from tests.support.faults import eventually
 from tests.support.harness import Stack, running
 
 ENGINES = "rapidocr=tests.support.engines:Unsure,tesseract=tests.support.engines:Second"
@@ -125,3 +128,23 @@ def test_blocks_are_those_of_the_reading_that_is_kept(client: Client) -> None:
     assert [page["text"] for page in result["pages"]] == [
         "second page 1", "page 2", "page 3", "page 4", "second page 5", "page 6",
     ]  # fmt: skip
+
+
+def test_a_second_engine_that_comes_too_late_reads_nothing_and_the_job_ends() -> None:
+    """Without the reconciler: the worker that takes the ticket ends the job."""
+    first, second = ENGINES.split(",")
+    with running(Stack, OCR_REREAD_SECONDS="1") as stack:
+        stack.client().spool.prepare()
+        stack.start_documents(children=1)
+        stack.start_worker("first", engines=first)
+        stack.start_worker("second", engines=second)
+        stack.processes["second"].send_signal(signal.SIGSTOP)
+        try:
+            job = stack.client().submit(numbered.document(6))
+            assert eventually(lambda: job.status().read_again_by, 60) == "tesseract"
+            time.sleep(1.1)
+        finally:
+            stack.processes["second"].send_signal(signal.SIGCONT)
+        result = job.result(timeout=60)
+        assert (result["state"], len(result["pages"])) == ("done", 6)
+        assert [page["readings"] for page in result["pages"]] == [[]] * 6

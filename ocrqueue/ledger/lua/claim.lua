@@ -1,7 +1,7 @@
 -- Claims the next open pages for a ticket.
 -- arg: lane, serial, token, largest number of pages, number of live children that share the open pages, "1" if the
 -- caller's worker reads nothing else meanwhile. A page with one attempt left is claimed only then, so that no other
--- page can be the reason why the worker dies.
+-- page can be the reason why the worker dies. If the time for a second reading is over, nothing changes: see `keep`.
 local i, serial, token = tonumber(arg(1)), tonumber(arg(2)), arg(3)
 local batch, children, alone_there = tonumber(arg(4)), tonumber(arg(5)), arg(6) == '1'
 local lane = lane_get(i)
@@ -15,6 +15,7 @@ if held then -- asked again, because the answer was lost: return the same claim,
 end
 local current = lane and lane.serial == serial and lane.token == '-'
 if get('state') ~= 'running' or not current then return reply({pages = {}}) end
+if is_too_late() then return reply({pages = {}, late = true}) end
 
 local share = math.ceil(open_count() / math.max(1, children))
 batch = math.max(1, math.min(batch, share))

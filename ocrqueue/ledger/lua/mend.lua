@@ -62,7 +62,7 @@ local unserved_for = wanted == 0 and unserved and now - math.max(unserved, oldes
 
 -- nobody waits long for an engine that reads pages once more
 local gone = wanted == 0 and unserved_for >= lease
-if reads_again() and open_count() > 0 and (gone or now > num('until')) then
+if reads_again() and open_count() > 0 and (gone or is_too_late()) then
   keep_all()
   assemble_if_finished()
   settle()

@@ -24,7 +24,7 @@
 --   again       number of pages that were read and wait to be read by another engine, when no other page is left
 --   other       JSON object: see `records.Other`
 --   first       JSON object, while that engine reads: queue, engine, model, revision and reads_as of the first one
---   until       until when it may read
+--   until       until when it may begin to read a page
 --   structures  id of the job whose pages this record finds the structure of: it is a structuring, not a job of its
 --               own; missing for jobs
 --   webhook_gone  set once the URL answered 410: it is not called again
@@ -408,10 +408,14 @@ local function read_again()
   end
 end
 
+-- whether pages are left for another engine whose time is over: nobody begins them
+local function is_too_late() return reads_again() and open_count() > 0 and now >= num('until') end
+
 -- goes on with what follows when no page is left to be read
 local function assemble_if_finished()
   if get('state') ~= 'running' then return end
   if num('again') > 0 and num('ok') + num('failed') + num('cancelled') + num('again') == num('n') then read_again() end
+  if is_too_late() then keep_all() end
   if not finished() then return end
   forget_sent(get('queue') or '')
   if reads_again() then

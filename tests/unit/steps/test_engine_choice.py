@@ -130,21 +130,27 @@ def test_without_a_live_worker_the_engines_of_this_machine_count():
 
 # -- for poorly read pages -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("options", "share", "engine"),
+    ("options", "limits", "engine"),
     [
-        ({}, 1, "tesseract"),
-        ({"lang": "ru"}, 1, "tesseract"),
-        ({"lang": "ja"}, 1, None),  # which it does not read either
-        ({"engine": "rapidocr"}, 1, None),
-        ({"model": "m"}, 1, None),
-        ({}, 0, None),
+        ({}, (1, 60), "tesseract"),
+        ({"lang": "ru"}, (1, 60), "tesseract"),
+        ({"lang": "ja"}, (1, 60), None),  # which it does not read either
+        ({"engine": "rapidocr"}, (1, 60), None),
+        ({"model": "m"}, (1, 60), None),
+        ({}, (0, 60), None),
+        ({}, (1, 0), None),
     ],
 )
-def test_poorly_read_pages_go_to_another_engine_that_reads_the_language(options, share, engine):
+def test_poorly_read_pages_go_to_another_engine_that_reads_the_language(options, limits, engine):
     record = {"state": "running", "created": "0", "source": '{"name": "a.pdf"}', "engine": "rapidocr"}
     job = Job.parse("j", record | {"options": json.dumps(options)})
-    found = other_engine(job, "as", READERS, RereadLimits(share, 60))
+    found = other_engine(job, "as", READERS, RereadLimits(*limits))
     assert (found and found.engine) == engine
+
+
+@pytest.mark.parametrize("limits", [(0, 60), (1, 0)])
+def test_limits_that_allow_nothing_say_that_no_page_is_read_again(limits):
+    assert read_again_as(Options(), "rapidocr", READERS, RereadLimits(*limits)) is None
 
 
 def test_a_vision_model_for_poorly_read_pages_comes_after_other_engines():
