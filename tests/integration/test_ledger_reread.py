@@ -81,12 +81,72 @@ def test_old_tickets_of_the_first_engine_are_worth_nothing(ledger: Ledger) -> No
     assert turn(ledger, "c", 1).pages[0].number == 1
 
 
-@pytest.mark.parametrize(("share", "again"), [(1.0, 4), (0.5, 2), (0.1, 1), (0.26, 2)])
+@pytest.mark.parametrize(("share", "again"), [(1.0, 4), (0.5, 2), (0.1, 1), (0.26, 1), (0.74, 2), (0.75, 3)])
 def test_a_share_of_the_pages_is_read_again_at_most(ledger: Ledger, share: float, again: int) -> None:
     cached = replace(POOR, seconds=None, confidence=None)
     read_once(ledger, POOR, cached, POOR, cached, other=Other("q", "e", "m", "r", "d", share, 600))
     assert states(ledger).count("open") == again
     assert ledger.job(JOB).ok == 4 - again
+
+
+QUALITIES = (0.52, 0.95, 0.61, 0.29, 0.79, 0.52)
+
+
+def second_readings(ledger: Ledger) -> list[int]:
+    """The pages that the second engine is given, in this order; it reads them no better."""
+    found = []
+    while ledger.job(JOB).first:
+        claim = turn(ledger, f"second{len(found)}")
+        found.append(claim.pages[0].number)
+        ledger.finish(claim, {found[-1]: POOR})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("share", "again"), [(0.34, [4, 1]), (0.5, [4, 1, 6]), (0.1, [4]), (0.99, [4, 1, 6, 3, 5]), (1, [4, 1, 6, 3, 5])]
+)
+def test_the_pages_with_the_lowest_quality_are_read_again_and_first(
+    ledger: Ledger, share: float, again: list[int]
+) -> None:
+    found = [replace(POOR, quality=quality) for quality in QUALITIES]
+    read_once(ledger, *found, other=replace(OTHER, share=share))
+    job = ledger.job(JOB)
+    assert (job.engine, job.ok) == ("tesseract", 6 - len(again))
+    assert second_readings(ledger) == again
+    assert assembled(ledger) == JobState.DONE
+    assert ledger.backlog() == 0
+
+
+def test_no_page_ends_before_all_were_read_if_it_may_be_read_again(ledger: Ledger) -> None:
+    opened(ledger, 3)
+    other = replace(OTHER, share=0.34)
+    for i in range(2):
+        ledger.finish(turn(ledger, f"t{i}"), {i + 1: replace(POOR, quality=0.6 - i / 10)}, other=other)
+        assert counts(ledger)[0] == 0
+    ledger.finish(turn(ledger, "t2"), {3: replace(POOR, quality=0.55)}, other=other)
+    assert states(ledger) == ["ok", "open", "ok"]
+
+
+def test_a_claim_takes_the_worst_pages_of_many(ledger: Ledger) -> None:
+    """More than a field of qualities has; 0.29 times 200 is a little less than 58 as a float."""
+    opened(ledger, 200)
+    found = {n: replace(POOR, quality=(n * 7 % 71) / 100) for n in range(1, 201)}
+    ledger.finish(turn(ledger, "t", batch=200), found, other=replace(OTHER, share=0.29))
+    worst = sorted(found, key=lambda n: (found[n].quality or 0, n))[:58]
+    assert states(ledger).count("open") == 58
+    first = turn(ledger, "u", batch=10)
+    assert [page.number for page in first.pages] == worst[:10]
+    ledger.finish(first, dict.fromkeys(worst[:10], GOOD))
+    assert [page.number for page in turn(ledger, "v", batch=100).pages] == worst[10:]
+
+
+def test_pages_whose_quality_the_ledger_does_not_know_are_read_again(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    opened(ledger, 2)
+    ledger.finish(turn(ledger, "t"), {1: POOR}, other=OTHER)
+    redis.hdel(names.pages_key(JOB), "q0")
+    ledger.finish(turn(ledger, "u"), {2: POOR}, other=OTHER)
+    assert second_readings(ledger) == [1, 2]
+    assert assembled(ledger) == JobState.DONE
 
 
 @pytest.mark.parametrize("how", ["failed", "lost", "timeout", "cancelled", "cancelled while it is read"])

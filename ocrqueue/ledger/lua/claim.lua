@@ -28,13 +28,7 @@ local function take(n, lost, flag)
 end
 
 if num('reopened') > 0 then
-  local again = {}
-  local all = redis.call('HGETALL', pages)
-  for k = 1, #all, 2 do
-    if all[k + 1]:sub(1, 1) == 'o' then again[#again + 1] = {tonumber(all[k]), all[k + 1]} end
-  end
-  table.sort(again, function(a, b) return a[1] < b[1] end)
-  for _, page in ipairs(again) do
+  for _, page in ipairs(pages_like('^o', reads_again())) do
     local lost, flag = page[2]:match('^o(%d+)(a?)$')
     local alone = lost ~= '0' or flag == 'a'
     if full or (alone and #got > 0) then

@@ -21,19 +21,15 @@ local function measure(seconds, confidence)
   if confidence >= 0 then observe('confidence ' .. engine, CONFIDENCE_BOUNDS, confidence, 1) end
 end
 
-local other = arg(4) and cjson.decode(arg(4))
-
--- whether a page may wait for another engine
-local function may_wait()
-  return not get('cancel') and not reads_again() and num('again') < math.ceil(other.share * num('n'))
-end
+-- whether a poorly read page waits for another engine; which of them it reads is chosen when all pages were read
+local may_wait = not get('cancel') and not reads_again()
 
 for _, n in ipairs(numbers) do
   local lost = claimed(n)
   local result = results[tostring(n)]
   if not result then
     reopen_page(n, lost, true)
-  elseif result[1] == 'again' and may_wait() then
+  elseif result[1] == 'again' and may_wait then
     redis.call('HSET', pages, n, 'c0 again')
     add('again', 1)
     set('other', arg(4))

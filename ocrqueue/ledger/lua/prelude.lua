@@ -21,7 +21,8 @@
 --   webhook     JSON object: the URL that is called about the job, its events and secret; missing for most jobs
 --   counted     "<state> <engine> <priority> <open> <ok> <failed> <cancelled>": what ocr:counts and ocr:figures contain
 --               of this job
---   again       number of pages that were read and wait to be read by another engine, when no other page is left
+--   again       number of pages that were poorly read and wait until no other page is left; then the worst of them are
+--               read by another engine, as many as `share` of `other` allows
 --   other       JSON object: see `records.Other`
 --   first       JSON object, while that engine reads: queue, engine, model, revision and reads_as of the first one
 --   until       until when it may begin to read a page
@@ -31,8 +32,8 @@
 --   quality     "<pages> <sum> <poor>": number of pages whose quality is known, the sum of their qualities in percent,
 --               and how many of them were poorly read; missing if none is known
 -- The hash of pages holds only pages up to `cursor` that are not ok:
---   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed, "c0 again" read, and
---   to be read by another engine; then such a page is open again as any other, but it cannot fail
+--   c<lost>[a] claimed, o<lost>[a] open again, x<lost> cancelled, f<lost> <code> <message> failed, "c0 again" poorly
+--   read; if another engine is to read it, it is then open again as any other, but it cannot fail
 --   <lost> counts lost claims; "a" means that the page must be claimed alone.
 -- It also holds the qualities of pages that were read: `q<i>` has a byte for each of the pages after QUALITIES * i, the
 --   quality in percent plus 1, or 0 if it is not known. No byte is a letter that means something above.
@@ -367,6 +368,26 @@ local function grade(n, percent)
   set('quality', string.format('%d %d %d', count, sum, poor))
 end
 
+-- The pages whose value in their hash fits a pattern, as {page, value}: in order, or if `worst` those of lowest quality
+-- first.
+local function pages_like(pattern, worst)
+  local all, fields, order, found = redis.call('HGETALL', pages), {}, {}, {}
+  for k = 1, #all, 2 do fields[all[k]] = all[k + 1] end
+  for field, value in pairs(fields) do
+    local n = value:match(pattern) and tonumber(field)
+    if n then
+      local known = worst and fields['q' .. math.floor((n - 1) / QUALITIES)] or ''
+      order[#order + 1] = (known:byte((n - 1) % QUALITIES + 1) or 0) * 2 ^ 32 + n -- numbers are sorted fast
+    end
+  end
+  table.sort(order)
+  for i, key in ipairs(order) do
+    local n = key % 2 ^ 32
+    found[i] = {n, fields[tostring(n)]}
+  end
+  return found
+end
+
 -- counts a page as read although another engine did not read it: the first reading is in the spool
 local function keep(n)
   redis.call('HDEL', pages, n)
@@ -389,20 +410,22 @@ local function hand_over(engine)
   set('queue', engine.queue, 'engine', engine.engine, 'model', engine.model, 'revision', engine.revision)
 end
 
--- Opens the pages that wait for another engine. The tickets of the first one are worth nothing from now on.
+-- Opens the worst of the pages that wait for another engine; the others keep their reading. It is at least one page, so
+-- that one of a short document can be read again. The tickets of the first engine are worth nothing from now on.
 local function read_again()
   local other = cjson.decode(get('other'))
+  local waiting = pages_like('^c0 again$', true)
+  -- the little more is for products such as 0.29 * 100, which is less than 29
+  local most = math.min(#waiting, math.max(1, math.floor(other.share * num('n') + 1e-6)))
   local first = {reads_as = other.reads_as}
   for _, name in ipairs({'queue', 'engine', 'model', 'revision'}) do first[name] = get(name) or '' end
-  set('first', cjson.encode(first), 'until', stamp(now + other.seconds), 'reopened', num('again'))
+  set('first', cjson.encode(first), 'until', stamp(now + other.seconds), 'reopened', most)
   forget_sent(first.queue)
   hand_over(other)
   redis.call('ZADD', 'ocr:again:' .. other.queue, get('until'), id)
   redis.call('HDEL', job, 'again', 'other', 'no_worker')
-  local all = redis.call('HGETALL', pages)
-  for k = 1, #all, 2 do
-    if all[k + 1] == 'c0 again' then redis.call('HSET', pages, all[k], 'o0') end
-  end
+  for i = 1, most do redis.call('HSET', pages, waiting[i][1], 'o0') end
+  for i = most + 1, #waiting do keep(waiting[i][1]) end
   for i = 0, lanes_made() - 1 do
     if lane_get(i).token == '-' then next_ticket(i) end
   end
