@@ -10,6 +10,7 @@ from typing import Any
 
 from ocrqueue.errors import PageError
 from ocrqueue.ledger import Job, Measured
+from ocrqueue.pages import READ_AGAIN
 from ocrqueue.quality import is_measured
 from ocrqueue.quality.agreement import is_credible
 from ocrqueue.states import WarningCode
@@ -28,14 +29,15 @@ def better(first: Mapping[str, Any] | None, second: dict[str, Any]) -> tuple[dic
     else:
         is_better = is_credible(first, second)
     better_one = second if is_better else first
-    return {**better_one, "readings": [_reading(first, not is_better), _reading(second, is_better)]}, is_better
+    readings = [_reading(first, not is_better), _reading(second, is_better, _reason(first))]
+    return {**better_one, "readings": readings}, is_better
 
 
 def kept(first: Mapping[str, Any], job: Job, error: PageError) -> dict[str, Any]:
     """The first reading, with a note of the error that the other engine ended in."""
     tried = Reading(
         engine=job.engine, model=job.model, revision=job.revision, quality=None, seconds=0, kept=False,
-        error={"code": error.code, "message": error.message},
+        reason=_reason(first), error={"code": error.code, "message": error.message},
     )  # fmt: skip
     return {**first, "readings": [_reading(first, True), tried]}
 
@@ -51,8 +53,13 @@ def measured(page: Mapping[str, Any]) -> Measured:
     return Measured(seconds, confidence, page.get("quality"), bool(page.get("readings")))
 
 
-def _reading(page: Mapping[str, Any], is_kept: bool) -> Reading:
+def _reason(first: Mapping[str, Any]) -> str:
+    """Why a page is read again, for people."""
+    return f"the first reading has a quality of {first.get('quality') or 0:.2f}, which is below {READ_AGAIN}"
+
+
+def _reading(page: Mapping[str, Any], is_kept: bool, reason: str | None = None) -> Reading:
     return Reading(
         engine=page["engine"], model=page["model"], revision=page["revision"], quality=page.get("quality"),
-        seconds=page["seconds"], kept=is_kept, error=None,
+        seconds=page["seconds"], kept=is_kept, reason=reason, error=None,
     )  # fmt: skip

@@ -39,6 +39,7 @@ class Reading(TypedDict):
     quality: float | None  # see `ocrqueue.quality`
     seconds: float  # time of the engine for this page
     kept: bool  # whether the text of the page is that of this reading
+    reason: str | None  # why this engine read the page, too; None for the first one
     error: dict[str, str] | None  # code and message, if the engine could not read the page
 
 

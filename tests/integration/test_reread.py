@@ -53,6 +53,8 @@ def test_the_better_reading_is_kept(pages: list[dict[str, Any]]) -> None:
     first, second = page["readings"]
     assert (first["engine"], first["kept"], second["engine"], second["kept"]) == ("rapidocr", False, "tesseract", True)
     assert first["quality"] < second["quality"] == page["quality"]
+    assert first["reason"] is None
+    assert f"quality of {first['quality']:.2f}, which is below 0.8" in second["reason"]
 
 
 def test_a_worse_reading_is_not_kept(pages: list[dict[str, Any]]) -> None:
