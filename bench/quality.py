@@ -73,6 +73,10 @@ class Sample:
         """What the weights belong to."""
         return quality.features_of(Signals(**self.signals))
 
+    def quality(self, engine: str, weights: dict[str, float]) -> float:
+        """The quality that workers give the page."""
+        return quality.expected(Signals(**self.signals), engine, weights)
+
 
 def samples_of(entry: corpus.Entry, engine: Engine, langs: Mapping[Page, str | None]) -> Iterator[Sample]:
     """Read the pages of a document, as they are and as bad copies, each in its language if `langs` has it."""
@@ -166,9 +170,9 @@ def _regression(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, fl
     return {name: round(float(w), 3) for name, w in zip(names, weights, strict=True)}
 
 
-def reliability(samples: Sequence[Sample], weights: dict[str, float]) -> None:
+def reliability(samples: Sequence[Sample], engine: str, weights: dict[str, float]) -> None:
     """Print how well the quality agrees with the truth, in bins and on the whole."""
-    known = [(quality.probability(s.features, weights), s.right) for s in samples]
+    known = [(s.quality(engine, weights), s.right) for s in samples]
     bins = [[pair for pair in known if low <= pair[0] < high] for low, high in pairwise(BINS)]
     rows: list[list[table.Cell]] = [
         [f"{low:.2f} to {min(high, 1):.2f}", len(inside), fmean(q for q, _ in inside), fmean(r for _, r in inside)]
@@ -222,7 +226,7 @@ def main() -> None:
             print(f"\n{given.engine}, {origin}: {json.dumps(some)}")
             for title, half in (("half that was fitted", True), ("other half", False)):
                 print(f"\n{title}:")
-                reliability([s for s in samples if s.is_fitted == half], some)
+                reliability([s for s in samples if s.is_fitted == half], given.engine, some)
     print(f"\n{machine()}")
     if given.write:
         WEIGHTS.write_text(json.dumps(known | {given.engine: weights}, indent=1) + "\n")

@@ -16,7 +16,6 @@ from statistics import fmean
 
 from bench.quality import WEIGHTS, kept
 from bench.support import table
-from ocrqueue import quality
 from ocrqueue.pages import READ_AGAIN
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
@@ -43,7 +42,7 @@ def pairs_of(files: Sequence[Path], engines: Sequence[str]) -> list[Pair]:
     weights = json.loads(WEIGHTS.read_text())
     sides = []
     for file, engine in zip(files, engines, strict=True):
-        sides.append({s.key: (s.right, quality.probability(s.features, weights[engine])) for s in kept(file)})
+        sides.append({s.key: (s.right, s.quality(engine, weights[engine])) for s in kept(file)})
     first, second = sides
     return [
         Pair(first[key][0], second[key][0], first[key][1], second[key][1])

@@ -37,7 +37,12 @@ def quality_of(page: PageText, engine: str) -> float | None:
     signals = signals_of(page)
     if signals is None:
         return 0.0 if page.unread and not page.lines else None
-    return round(min(probability(features_of(signals), weights), _most(signals, engine)), 2)
+    return round(expected(signals, engine, weights), 2)
+
+
+def expected(signals: Signals, engine: str, weights: Weights) -> float:
+    """The quality, 0 to 1, that follows from the signals of a page and the weights of its engine."""
+    return min(probability(features_of(signals), weights), _most(signals, engine))
 
 
 def _most(signals: Signals, engine: str) -> float:
