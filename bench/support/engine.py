@@ -5,10 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ocrqueue.engines import ENGINES, Engine, Model, engine_class
+from ocrqueue.engines.rapidocr.engine import ENVIRONMENT
 from tests.support import tiny
 
 if TYPE_CHECKING:
     from ocrqueue.engines.mlx.engine import MlxVlm
+
+# A worker's child loads its engine before it imports NumPy, and so do these; else threads of NumPy would wait actively,
+# and their time would count.
+for variable in ENVIRONMENT:
+    os.environ.setdefault(variable, "1")
 
 
 def rapidocr() -> tuple[Engine, Model]:

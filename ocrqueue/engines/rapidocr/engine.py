@@ -40,7 +40,7 @@ _SAMPLE = "ready 123"  # the text of the page that is read after loading
 # Packages whose versions decide the text.
 _PACKAGES = ("rapidocr", "openvino", "onnxruntime", "numpy", "opencv-python-headless", "pyclipper")
 # Set to 1 before libraries that read them are imported. ONNX Runtime (from 1.29) sends usage data by default.
-_ENVIRONMENT = (
+ENVIRONMENT = (
     "ORT_DISABLE_TELEMETRY",
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -90,7 +90,7 @@ class RapidOcr:
         if model.name != self.default_model().name:
             raise ModelUnavailable(f"rapidocr has no model {model.name!r}: leave the model out, or name another engine")
         self.free_resources()
-        for variable in _ENVIRONMENT:
+        for variable in ENVIRONMENT:
             os.environ.setdefault(variable, "1")
         try:
             self._start()
