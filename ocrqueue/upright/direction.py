@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ocrqueue.upright.ink import Ink, ink_of, level_share
+from ocrqueue.upright.ink import Ink, has_level_lines, ink_of, level_share
 from ocrqueue.upright.networks import Recogniser, upside_down
 from ocrqueue.upright.skew import Lean, lean_of
 from ocrqueue.upright.tiles import tiles, unstacked
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Likelihoods and certainties are numbers from 0 to 1, of PP-OCR's classifier and recogniser (`networks`).
-_LEVEL = 0.5  # share of wide words (`level_share`) from which on lines run from left to right
+_LEVEL = 0.5  # share of wide words (`level_share`) from which on lines seem to run from left to right,
+_SURELY_LEVEL = 0.8  # and surely do; small pages with little white between their lines have less
 _DOUBTFUL = 0.5  # likelihood of "upside down" from which on the recogniser reads the turned page, too
 _CLEAR = 0.35  # likelihood of "upside down" below which the tiles are surely upright text, not parts of a picture
 _ENOUGH = 4  # lines: with so many, a page's skew is corrected although nothing of it was read
@@ -26,6 +27,7 @@ _READABLE = 0.65  # certainty from which on the text is upright
 # Certainty from which on a page is turned by 180 degrees. Of upside-down pages in letters that the recogniser knows it
 # is 0.80 or more when they are turned (Fraktur: 0.66); of upright ones in Hebrew, up to 0.70.
 _TURNED = 0.75
+_SURE = 0.85  # certainty from which on a page whose lines may be level is turned by 90 or 270 degrees
 _BETTER = 0.15  # difference of certainties from which on one direction is clearly better than another
 _VOTE = 0.3  # weight of the classifier's likelihood when certainties of two directions are compared
 _STACKED = 0.7  # certainty, after each character was turned by itself, from which on a tall line is vertical writing
@@ -45,7 +47,9 @@ class _View:
 def turn_needed(page: "Image") -> float:
     """Degrees clockwise, 0 to 360, by which a page (RGB) has to be turned; 0 if it is upright or unclear."""
     ink = ink_of(page)
-    found = _tall(ink) if level_share(ink) < _LEVEL else None
+    level = level_share(ink)
+    may_be_tall = level < _LEVEL or (level < _SURELY_LEVEL and not has_level_lines(ink))
+    found = _tall(ink, is_likely=level < _LEVEL) if may_be_tall else None
     view, quarter, is_text = _flat(ink) if found is None else (*found, True)
     lean = view.lean.degrees if is_text and view.lean.is_sure else 0.0
     return (quarter - lean) % 360
@@ -78,8 +82,11 @@ def _flat(ink: Ink) -> tuple[_View, int, bool]:
     return view, 0, now >= _READABLE
 
 
-def _tall(ink: Ink) -> tuple[_View, int] | None:
-    """For a page whose lines seem to run up or down: its view and the degrees to turn it by; None if unclear."""
+def _tall(ink: Ink, *, is_likely: bool) -> tuple[_View, int] | None:
+    """For a page whose lines may run up or down: its view and the degrees to turn it by; None if unclear.
+
+    Where this `is_likely`, the page must not read better as it lies; where not, it must read clearly worse.
+    """
     view = _view(ink, 90)
     pieces = {90: _some(view.tiles), 270: _turned(_some(view.tiles))}
     recogniser = Recogniser()
@@ -88,10 +95,12 @@ def _tall(ink: Ink) -> tuple[_View, int] | None:
     best, other = sorted(votes, key=lambda quarter: -votes[quarter])
     if read[best] < _READABLE or votes[best] < votes[other] + _BETTER:
         return None
+    if not is_likely:
+        as_it_lies = recogniser.certainty(_some(_view(ink, 0).tiles))
+        return (view, best) if read[best] >= max(_SURE, as_it_lies + _BETTER) else None
     if recogniser.certainty([unstacked(tile) for tile in pieces[best]], share=0.5) >= _STACKED:
         return _view(ink, 0), (best + 90) % 360  # vertical writing: its column is readable lying, too
-    flat = _view(ink, 0)
-    if recogniser.certainty(_some(flat.tiles)) > read[best] + _BETTER:
+    if recogniser.certainty(_some(_view(ink, 0).tiles)) > read[best] + _BETTER:
         return None
     return view, best
 

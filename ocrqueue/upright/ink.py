@@ -68,3 +68,10 @@ def level_share(ink: Ink) -> float:
     weight = np.sqrt(found.area) * (np.minimum(width, height) > _SMALLEST)
     wide, tall = float(weight[width > 2 * height].sum()), float(weight[height > 2 * width].sum())
     return wide / (wide + tall) if wide + tall else 1.0
+
+
+def has_level_lines(ink: Ink) -> bool:
+    """Whether the amount of ink changes more from row to row than from column to column, as at the edges of lines."""
+    mask = ink.mask > 0
+    down, across = (np.diff(mask.sum(axis=axis, dtype=np.int64)) for axis in (1, 0))
+    return bool((down**2).sum() > (across**2).sum())

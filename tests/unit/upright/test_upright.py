@@ -95,6 +95,16 @@ def test_a_turned_page_is_made_upright(degrees):
     assert apply(page.transform, *word_of(page.image)) == pytest.approx(word_of(scanned(degrees)), abs=1)
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 270])
+def test_a_sideways_page_with_little_white_between_its_lines_is_made_upright(degrees):
+    page = Image.new("RGB", (760, 480), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(32)
+    for number, line in enumerate(TEXT[:8]):
+        draw.text((36, 90 + 34 * number), line, fill="black", font=font)
+    scan = page.rotate(-degrees, expand=True, fillcolor="white")
+    assert turn_needed(scan) == (360 - degrees) % 360
+
+
 @pytest.mark.parametrize(
     ("orientation", "degrees"), [(1, 270), (2, 0), (3, 180), (4, 90), (5, 4), (6, 90), (7, 180), (8, 2)]
 )
