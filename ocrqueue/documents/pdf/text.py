@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain, pairwise, takewhile
+from itertools import accumulate, chain, pairwise, product, takewhile
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ MAX_PAINTED = 200_000  # painted objects per page
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP
 _NO_WIDTH = 0.01  # points: a character less wide has no width of its own
 _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
+_CELL = 16.0  # points: side of the squares in which lines with the same text are looked for
 _BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
 _ACCENT = re.compile(f"[{re.escape(''.join(ACCENTS))}]")
 _WORD = re.compile(r"\S+")
@@ -160,15 +161,42 @@ def _turn_ligatures(chars: list[dict[str, Any]]) -> None:
 def _without_repeated(runs: Iterable[TextRun]) -> list[TextRun]:
     """The lines, without text that was just printed at nearly the same place: a shadow, or bold type."""
     found: list[TextRun] = []
-    places: dict[str, list[tuple[int, Point]]] = defaultdict(list)  # by text: the index of each line in `found`
+    places: dict[str, _Places] = {}  # by text
     for run in runs:
         origin, _, _, below = run.quad
-        near = math.dist(origin, below) / 4
-        same = places[run.text]
-        if not any(len(found) - index <= _BEFORE and math.dist(origin, other) < near for index, other in same):
-            same.append((len(found), origin))
-            found.append(run)
+        same = places.get(run.text)
+        if same is None:
+            same = places[run.text] = _Places()
+        elif same.has(origin, math.dist(origin, below) / 4, len(found) - _BEFORE):
+            continue
+        same.add(origin, len(found))
+        found.append(run)
     return found
+
+
+class _Places:
+    """Where lines with the same text begin: a form may have a thousand lines that are a dot."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[int, int], list[tuple[int, Point]]] = defaultdict(list)  # squares of `_CELL` points
+
+    def add(self, origin: Point, index: int) -> None:
+        """Add a line with its index among all lines."""
+        x, y = origin
+        self._cells[int(x // _CELL), int(y // _CELL)].append((index, origin))
+
+    def has(self, origin: Point, near: float, first: int) -> bool:
+        """Whether a line from index `first` on begins less than `near` points from here."""
+        x, y = origin
+        cells: Iterable[tuple[int, int]] = tuple(self._cells)
+        if near < _CELL:  # at most four of them are near
+            columns = {int((x - near) // _CELL), int((x + near) // _CELL)}
+            cells = product(columns, {int((y - near) // _CELL), int((y + near) // _CELL)})
+        return any(
+            index >= first and math.dist(origin, other) < near
+            for cell in cells
+            for index, other in self._cells.get(cell, ())
+        )
 
 
 def _is_glyph(kind: str, box: Rect) -> bool:
