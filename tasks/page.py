@@ -10,7 +10,7 @@ from ocrqueue.states import MessageKind
 from worker import engines
 from worker.app import app
 from worker.claims import ClaimTask
-from worker.context import ledger, redis
+from worker.context import claim_sizes, ledger, redis
 from worker.dispatch import dispatch
 from worker.messages import parse_job
 from worker.publication.results import show_progress
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @app.task(bind=True, base=ClaimTask, name=names.PAGE)
 def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any) -> dict[str, int]:
-    """Read the job's next page, or several for an engine that reads in batches; returns how many were read.
+    """Read the job's next page, or several if they need no engine, or it reads in batches; returns how many were read.
 
     A structuring needs no engine: the structure of its next page is found.
     """
@@ -34,15 +34,13 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
     if loaded is None and not is_structuring:
         send(app, [Message(MessageKind.PAGE, job, (lane, serial), queue)])  # for another worker
         return {"pages": 0}
-    batch = loaded.engine.batch if loaded else 1
-    children = engines.children_sharing(queue, batch)
+    most = claim_sizes().of(job, loaded.engine.batch) if loaded else 1
+    children = engines.children_sharing(queue, most)
     try:
-        with self.claiming(
-            lambda alone: ledger().claim(job, lane, serial, self.token, batch, children, alone)
-        ) as claim:
+        with self.claiming(lambda alone: ledger().claim(job, lane, serial, self.token, most, children, alone)) as claim:
             if claim is None:
                 return {"pages": 0}
-            step = read_pages(claim, loaded) if loaded else structure_pages(claim)
+            step, pages = read_pages(claim, loaded) if loaded else structure_pages(claim)
     except TooLate:
         dispatch(ledger().keep(job).messages)
         return {"pages": 0}
@@ -54,4 +52,4 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
             show_progress(job, dict(step.reply))
     else:
         log.warning("job=%s: its claim was lost meanwhile, so the pages that were read do not count", job)
-    return {"pages": len(claim.pages)}
+    return {"pages": pages}

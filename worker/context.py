@@ -16,6 +16,7 @@ from ocrqueue.process.rwlock import ReadWriteLock
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.storage.source_copies import SourceCopies
 from ocrqueue.storage.spool import Spool
+from worker.claim_sizes import ClaimSizes
 
 # Environment variables by which a worker's parent process tells its children, forked or spawned, which worker they
 # belong to.
@@ -52,6 +53,12 @@ def redis() -> Redis:
 def ledger() -> Ledger:
     """The ledger: the state of all jobs in Redis."""
     return Ledger(redis(), lease=config.OCR_LEASE_SECONDS, attempts=config.OCR_PAGE_ATTEMPTS)
+
+
+@cache
+def claim_sizes() -> ClaimSizes:
+    """How many pages this child's next claims take."""
+    return ClaimSizes()
 
 
 @cache

@@ -25,7 +25,7 @@ from ocrqueue.steps.structure import open_structuring, structure_claim
 from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.retry import PATIENCE
 from worker.claims import ClaimTask
-from worker.context import ledger, page_cache, redis, spool
+from worker.context import claim_sizes, ledger, page_cache, redis, spool
 from worker.dispatch import dispatch
 
 log = logging.getLogger(__name__)
@@ -69,12 +69,15 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
     return ledger().refuse(record.id, token, error)
 
 
-def read_pages(claim: Claim, loaded: Loaded) -> Step:
-    """Read the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
+def read_pages(claim: Claim, loaded: Loaded) -> tuple[Step, int]:
+    """Read the claimed pages, and count them. Returns also how many were read, or failed.
+
+    The step's `done` is False if the claim was lost meanwhile.
+    """
     started = time.monotonic()
     job = claim.job
     try:
-        results = read_claim(
+        results, needed_engine = read_claim(
             claim,
             loaded,
             spool(),
@@ -84,12 +87,14 @@ def read_pages(claim: Claim, loaded: Loaded) -> Step:
             lambda: read_again_as(job.options, job.engine, _live(), config.REREAD),
         )
     except StorageAway as e:
-        return _given_back(claim.job.id, claim.token, e)
+        return _given_back(claim.job.id, claim.token, e), 0
+    seconds = time.monotonic() - started
+    claim_sizes().note(job.id, len(results), seconds, needed_engine=needed_engine)
     poor = any(isinstance(found, Measured) and found.may_be_read_better for found in results.values())
     other = None
     if poor:
         other = other_engine(job, reads_as(loaded.engine, loaded.model, config.LIMITS), _live(), config.REREAD)
-    return ledger().finish(claim, results, time.monotonic() - started, other)
+    return ledger().finish(claim, results, seconds, other), len(results)
 
 
 def _live() -> list[Worker]:
@@ -100,14 +105,14 @@ def _live() -> list[Worker]:
         return []
 
 
-def structure_pages(claim: Claim) -> Step:
-    """Find the structure of the claimed pages, and count them. `done` is False if the claim was lost meanwhile."""
+def structure_pages(claim: Claim) -> tuple[Step, int]:
+    """Find the structure of the claimed pages, and count them. Returns what `read_pages` does."""
     started = time.monotonic()
     try:
         results = structure_claim(claim, spool(), config.LIMITS, lambda: _is_cancelled(claim.job.id))
     except StorageAway as e:
-        return _given_back(claim.job.id, claim.token, e)
-    return ledger().finish(claim, results, time.monotonic() - started)
+        return _given_back(claim.job.id, claim.token, e), 0
+    return ledger().finish(claim, results, time.monotonic() - started), len(results)
 
 
 def _given_back(job: str, token: str, why: StorageAway) -> Step:

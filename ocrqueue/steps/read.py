@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocrqueue.documents import Document, PageImage, open_document
 from ocrqueue.documents.text_layer import TextLayer
@@ -36,6 +36,14 @@ from ocrqueue.upright import turned_to, upright
 
 log = logging.getLogger(__name__)
 Results = dict[int, Measured | PageError]  # by page number
+_LONG = 1.0  # seconds after which a claim of more pages than the engine reads at once begins no further page
+
+
+class Read(NamedTuple):
+    """What became of the pages of a claim. A page without a result was not begun, and is open again."""
+
+    results: Results
+    needed_engine: bool  # whether the engine was given a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +80,19 @@ def read_claim(
     limits: Limits,
     is_cancelled: Callable[[], bool] = lambda: False,
     read_again_as: Callable[[], str | None] = lambda: "",
-) -> Results:
+) -> Read:
     """Read and store every page of the claim that is not in the page cache.
 
-    Returns a PageError for each page that failed. A page has no entry if the engine stopped because the job
-    `is_cancelled`: that page is returned to the ledger unread. `read_again_as` says how poorly read pages of the job
-    are read again, see `engine_choice.read_again_as`. Raises nothing for a bad page or document, and StorageAway if the
-    storage is away for longer than `PATIENCE`. Ends the process if the pages take longer than `limits.page_seconds`
-    each, without the time that they wait for the storage.
+    The results have a PageError for each page that failed. A page has none if the engine stopped because the job
+    `is_cancelled`. A claim of more pages than the engine reads at once is meant for pages that need no engine: it ends
+    with the page that fills the engine's batch, or after a second, and the pages after it have no result.
+    `read_again_as` says how poorly read pages of the job are read again, see `engine_choice.read_again_as`. Raises
+    nothing for a bad page or document, and StorageAway if the storage is away for longer than `PATIENCE`. Ends the
+    process if the pages take longer than `limits.page_seconds` for each that the engine reads at once, without the time
+    that they wait for the storage.
     """
-    with time_limit(limits.page_seconds * len(claim.pages), PATIENCE), cancellable(is_cancelled):
+    most = min(len(claim.pages), loaded.engine.batch)
+    with time_limit(limits.page_seconds * most, PATIENCE), cancellable(is_cancelled):
         return _Reader(claim, loaded, spool, cache, limits, read_again_as).read()
 
 
@@ -103,11 +114,13 @@ class _Reader:
     results: Results = field(default_factory=dict)
     painted: set[int] = field(default_factory=set)  # numbers of pages whose image lacks the lines of the text layer
     unstructured: dict[int, StoredPage] = field(default_factory=dict)  # by number: pages whose blocks are to be found
+    started: float = field(default_factory=time.monotonic)
 
-    def read(self) -> Results:
+    def read(self) -> Read:
         """The result of each page. If the document cannot be opened, all pages without a result fail."""
+        needed_engine = False
         try:
-            self._take_or_read()
+            needed_engine = self._take_or_read()
         except StorageAway:
             raise
         except FileNotFoundError:
@@ -116,20 +129,24 @@ class _Reader:
             self._fail_rest(self._error(e, self.claim.pages))
         if self.claim.job.first:
             self._note_errors()
-        return self.results
+        return Read(self.results, needed_engine)
 
-    def _take_or_read(self) -> None:
-        """Take pages from the page cache, read the rest, and find the blocks of all that lack them."""
+    def _take_or_read(self) -> bool:
+        """Take pages from the page cache, read the rest, and find the blocks of all that lack them.
+
+        Returns whether the engine was given a page.
+        """
         claim, first, key = self.claim, self.claim.job.first, self._key()
         if key is not None and not first and not claim.job.options.fresh:
             self.results.update(self.cache.supply(key, claim.job, claim.pages, self.spool, self.read_again_as))
         rest = [page for page in claim.pages if page.number not in self.results]
         if claim.job.options.wants_structure and not first:
             rest = [page for page in rest if not self._has_text(page)]
-        if rest:
-            self._recognise(self._prepare(rest, key), key)
+        prepared = self._prepare(rest, key) if rest else []
+        self._recognise(prepared, key)
         if self.unstructured:
             self._find_blocks(key)
+        return bool(prepared)
 
     def _key(self) -> str | None:
         """The key of the job's pages in the page cache, which is that of the first engine."""
@@ -184,7 +201,7 @@ class _Reader:
         return self.read_again_as() or ""
 
     def _prepare(self, pages: Sequence[ClaimedPage], key: str | None) -> list[Prepared]:
-        """Store the pages whose text layer is complete. Returns the others, with their images.
+        """Store the pages whose text layer is complete. Returns the others, with their images, as many as are read now.
 
         Raises OcrError or FileNotFoundError if the document cannot be opened.
         """
@@ -198,6 +215,8 @@ class _Reader:
             open_document(path, self.limits, password, job.total) as document,
         ):
             for page in pages:
+                if self._is_enough(prepared):
+                    break
                 try:
                     layer = self._layer(document, page)
                     if layer and layer.is_whole:
@@ -210,6 +229,12 @@ class _Reader:
                 except Exception as e:  # noqa: BLE001 -- the error becomes the page's result, and is logged
                     self.results[page.number] = self._error(e, [page])
         return prepared
+
+    def _is_enough(self, prepared: Sequence[Prepared]) -> bool:
+        """Whether no further page of the claim is begun: the engine has its pages, or quick ones took long."""
+        batch = self.loaded.engine.batch
+        is_late = len(self.claim.pages) > batch and time.monotonic() > self.started + _LONG
+        return is_late or len(prepared) >= batch
 
     def _recognise(self, prepared: Sequence[Prepared], key: str | None) -> None:
         """Read the images and store what was read."""

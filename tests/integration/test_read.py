@@ -15,6 +15,7 @@ from ocrqueue.ledger import Claim, ClaimedPage, Job, Source
 from ocrqueue.limits import Limits
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
+from ocrqueue.steps import read
 from ocrqueue.steps.page_cache import PageCache
 from ocrqueue.steps.read import read_claim
 from ocrqueue.storage.location import open_storage
@@ -72,7 +73,7 @@ class Reader:
         """The code of each page's error; None for a page that was read."""
         engine.load(Model("none", "1"))
         loaded = Loaded(engine, engine.default_model(), 0)
-        results = read_claim(self.claim, loaded, self.spool, self.cache, Limits())
+        results, _ = read_claim(self.claim, loaded, self.spool, self.cache, Limits())
         return {number: getattr(result, "code", None) for number, result in sorted(results.items())}
 
 
@@ -100,3 +101,25 @@ def test_a_page_that_cannot_be_stored_fails_alone(reader: Reader, tmp_path: Path
     batching = Batching()
     batching.page_seconds = 0
     assert reader.read(batching) == {1: None, 2: "storage_error", 3: None, 4: None}
+
+
+class One(Batching):
+    """Reads one page at a time."""
+
+    batch = 1
+    page_seconds = 0.0
+
+
+def test_a_claim_of_more_pages_than_the_engine_reads_at_once_ends_with_those(reader: Reader) -> None:
+    assert reader.read(One()) == {1: None}
+    assert reader.spool.page_numbers(ID) == [1]
+
+
+def test_a_claim_of_more_pages_than_the_engine_reads_at_once_ends_after_a_second(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "_LONG", -1.0)
+    assert reader.read(One()) == {}
+    batching = Batching()
+    batching.page_seconds = 0
+    assert reader.read(batching) == {1: None, 2: None, 3: None, 4: None}, "it reads so many at once"
