@@ -85,7 +85,7 @@ def _flat(ink: Ink) -> tuple[_View, int, bool]:
 def _tall(ink: Ink, *, is_likely: bool) -> tuple[_View, int] | None:
     """For a page whose lines may run up or down: its view and the degrees to turn it by; None if unclear.
 
-    Where this `is_likely`, the page must not read better as it lies; where not, it must read clearly worse.
+    If they are likely to, the page must not read better as it lies; if not, it must read clearly worse.
     """
     view = _view(ink, 90)
     pieces = {90: _some(view.tiles), 270: _turned(_some(view.tiles))}

@@ -188,7 +188,7 @@ class _Places:
     def has(self, origin: Point, near: float, first: int) -> bool:
         """Whether a line from index `first` on begins less than `near` points from here."""
         x, y = origin
-        cells: Iterable[tuple[int, int]] = tuple(self._cells)
+        cells: Iterable[tuple[int, int]] = self._cells
         if near < _CELL:  # at most four of them are near
             columns = {int((x - near) // _CELL), int((x + near) // _CELL)}
             cells = product(columns, {int((y - near) // _CELL), int((y + near) // _CELL)})
