@@ -136,6 +136,14 @@ def test_text_printed_several_times_to_look_bold_is_one_line(paper):
     assert sorted(paper.texts()) == sorted(PROSE)
 
 
+@pytest.mark.parametrize(("size", "rows"), [(11, [60, 80, 100]), (80, [100, 220])])
+def test_equal_lines_count_once_where_they_are_at_nearly_the_same_place(paper, size, rows):
+    for y in rows:
+        for x in (47.6, 47.9, 48.2, 48.5):  # they are looked for in squares of 16 points
+            paper.write("Idem", x=x, y=y + x - 48, size=size)
+    assert paper.texts() == ["Idem"] * len(rows)
+
+
 def test_form_fields_are_part_of_the_page(paper):
     paper.write(*PROSE)
     field = pymupdf.Widget()
