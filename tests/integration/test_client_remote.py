@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -337,3 +338,18 @@ def test_keys_are_sent_and_refused(stack: Served) -> None:
             remote(web.url, key).jobs()
         assert caught.value.code == code
     assert remote(web.url, few).jobs() == []
+
+
+def test_a_key_without_requests_left_delays_no_timeout(stack: Served) -> None:
+    stack.env["OCR_API_KEYS"] = str(stack.folder / "limited.json")
+    try:
+        web = start_web(stack, "limited")
+        client = remote(web.url, new_key(stack, "three", requests=3))
+    finally:
+        del stack.env["OCR_API_KEYS"]
+    job = client.submit(numbered.document(60), engine="slow")
+    started = time.monotonic()
+    with pytest.raises(JobTimeout):
+        job.wait(timeout=8)  # it asks four times
+    assert time.monotonic() - started < 20, "the key may ask again after up to a minute"
+    stack.client().job(job.id).cancel()

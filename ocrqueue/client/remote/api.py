@@ -1,8 +1,11 @@
 """Requests to the HTTP API: retries after lost connections, and problem documents as this project's errors."""
 
+import math
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import IO, Any, TypeVar
 
 import httpx2
@@ -28,7 +31,8 @@ T = TypeVar("T")
 _SECONDS, _CONNECT_SECONDS = 60.0, 5.0  # for each part of a request; to connect
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts
 _LONGEST_PAUSE = 60.0  # seconds of a Retry-After that are waited for
-_LIMITED = "rate_limited"  # the code of a request above the limit of the API key
+LIMITED = "rate_limited"  # the code of a request above the limit of the API key
+_until: ContextVar[float] = ContextVar("until", default=math.inf)  # monotonic time, see `until`
 _PREFIX = "/api/v1/"
 _CHUNK = 1 << 16
 # The classes of errors that are raised for codes of problem documents. Other codes of documents are DocumentError.
@@ -59,7 +63,17 @@ class _Again(Exception):
     @property
     def is_attempt(self) -> bool:
         """Whether it counts as an attempt: not if the API key has no requests left in this minute."""
-        return self.error.code != _LIMITED
+        return self.error.code != LIMITED
+
+
+@contextmanager
+def until(end: float) -> Iterator[None]:
+    """No pause before another attempt in this block lasts beyond `end`, of `time.monotonic`: the error is raised."""
+    before = _until.set(end)
+    try:
+        yield
+    finally:
+        _until.reset(before)
 
 
 class Api:
@@ -154,7 +168,7 @@ class Api:
     def _repeat(self, send: Callable[[], T], attempts: int = len(_PAUSES) + 1) -> T:
         """Send until an answer comes, `attempts` times at most; each minute without requests left is waited for.
 
-        Raises the last error.
+        Raises the last error, also if the pause after it would last beyond the time of `until`.
         """
         made = 0
 
@@ -166,7 +180,7 @@ class Api:
             nonlocal made
             error = state.outcome.exception() if state.outcome else None
             made += isinstance(error, _Again) and error.is_attempt
-            return made >= attempts
+            return made >= attempts or time.monotonic() + _pause(state) > _until.get()
 
         try:
             return Retrying(stop=has_tried_enough, wait=_pause, retry=retry_if_exception_type(_Again), reraise=True)(
@@ -197,7 +211,7 @@ class Api:
             return answer
         error = error_of(answer)
         pause = answer.headers.get("Retry-After", "")
-        if error.code in (_LIMITED, "key_in_use") and pause.isdigit() and int(pause) <= _LONGEST_PAUSE:
+        if error.code in (LIMITED, "key_in_use") and pause.isdigit() and int(pause) <= _LONGEST_PAUSE:
             raise _Again(error, float(pause))
         raise error
 

@@ -1,6 +1,7 @@
 """The client over HTTP, with the interface of `ocrqueue.client.Client`."""
 
 import json
+import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from ocrqueue.client import submission
 from ocrqueue.client.children import Answer, Child, Outcome, ServedEngine
 from ocrqueue.client.follow import Statuses, follow
 from ocrqueue.client.handle import Follower
-from ocrqueue.client.remote.api import Api
+from ocrqueue.client.remote.api import LIMITED, Api, until
 from ocrqueue.client.remote.job import RemoteJob
 from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.client.status import DeadPage, JobStatus
@@ -91,7 +92,19 @@ class RemoteClient(Follower):
 
     def follow(self, jobs: Collection[str], timeout: float | None = None) -> Iterator[Statuses]:
         """Yield the statuses of these jobs as `Follower.follow` says."""
-        return follow(_Wait(self.api), jobs, lambda due, _: self.statuses(due), timeout)
+        end = time.monotonic() + (math.inf if timeout is None else timeout)
+
+        def read(due: Collection[str], known: Statuses) -> dict[str, JobStatus]:
+            try:
+                with until(end):
+                    return self.statuses(due)
+            except OcrError as e:
+                if e.code != LIMITED or not known:
+                    raise
+                time.sleep(max(0.0, end - time.monotonic()))  # the API key may not ask again before the end
+                return {}
+
+        return follow(_Wait(self.api), jobs, read, timeout)
 
     def jobs(self) -> list[JobStatus]:
         """The status of every job that the key may see, oldest first. Raises QueueUnavailable."""
@@ -153,7 +166,8 @@ class _Wait:
         """Wait for at most `seconds` until the first of these jobs has ended, and return it then."""
         end = time.monotonic() + seconds
         try:
-            answer = self._api.get(f"jobs/{jobs[0]}", seconds)
+            with until(end):
+                answer = self._api.get(f"jobs/{jobs[0]}", seconds)
         except OcrError:  # the next look at the statuses finds out what is wrong
             time.sleep(max(0.0, end - time.monotonic()))
             return set()
