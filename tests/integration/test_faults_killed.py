@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -61,11 +61,11 @@ def attempts(job: Job, seconds: float = 60) -> list[int]:
     return [p["attempts"] for p in pages]
 
 
-def kill_while_it_reads(stack: Supervised, name: str) -> None:
-    """Kill a worker and its children while one of them holds a page. A child that lives on would finish its page."""
+def kill_while_they_read(stack: Supervised, processes: Callable[[], list[int]]) -> None:
+    """Kill these processes while one of them holds a page. They are stopped first, so that none can finish its page."""
 
     def stopped() -> bool:
-        family = stack.family(name)
+        family = processes()
         send_all(family, signal.SIGSTOP)
         eventually(lambda: all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in family))
         if reading(stack):
@@ -80,7 +80,7 @@ def kill_while_it_reads(stack: Supervised, name: str) -> None:
 def test_children_killed_in_the_middle_of_a_page(stack: Supervised) -> None:
     job = submit(stack, 6)
     eventually(lambda: job.status().ok and reading(stack))
-    send_all(stack.children("worker"), signal.SIGKILL)
+    kill_while_they_read(stack, lambda: stack.children("worker"))
     assert 1 <= sum(attempts(job)) <= 2
     assert not stack.restarts["worker"], "the worker itself died"
 
@@ -89,7 +89,7 @@ def test_a_busy_worker_killed_with_its_children(stack: Supervised) -> None:
     before = stack.restarts["worker"]
     job = submit(stack, 6)
     eventually(lambda: job.status().ok and reading(stack))
-    kill_while_it_reads(stack, "worker")
+    kill_while_they_read(stack, lambda: stack.family("worker"))
     assert 1 <= sum(attempts(job)) <= 2
     assert stack.restarts["worker"] == before + 1
 
