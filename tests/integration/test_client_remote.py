@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -338,6 +340,34 @@ def test_keys_are_sent_and_refused(stack: Served) -> None:
             remote(web.url, key).jobs()
         assert caught.value.code == code
     assert remote(web.url, few).jobs() == []
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Passes the first request for a job on, and refuses all others for two minutes, as a proxy may do."""
+
+    passes_on = ""  # the URL of the API; empty: no longer
+
+    def do_GET(self) -> None:
+        here, type(self).passes_on = self.passes_on, ""
+        body = urlopen(here + self.path).read() if here else b'{"code": "rate_limited", "detail": "too many"}'
+        self.send_response(200 if here else 429)
+        self.send_header("Retry-After", "120")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.parametrize("timeout", [None, 300])
+def test_a_refusal_for_long_is_an_error(stack: Served, timeout: int | None) -> None:
+    job = stack.client().submit(numbered.document(60), engine="slow")
+    Refusing.passes_on = stack.web.url
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(OcrError, match="too many") as caught:
+            remote(f"http://127.0.0.1:{server.server_port}").job(job.id).wait(timeout)
+        server.shutdown()
+    assert caught.value.code == "rate_limited"
+    job.cancel()
 
 
 def test_a_key_without_requests_left_delays_no_timeout(stack: Served) -> None:

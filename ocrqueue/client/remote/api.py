@@ -31,7 +31,7 @@ T = TypeVar("T")
 _SECONDS, _CONNECT_SECONDS = 60.0, 5.0  # for each part of a request; to connect
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts
 _LONGEST_PAUSE = 60.0  # seconds of a Retry-After that are waited for
-LIMITED = "rate_limited"  # the code of a request above the limit of the API key
+_LIMITED = "rate_limited"  # the code of a request above the limit of the API key
 _until: ContextVar[float] = ContextVar("until", default=math.inf)  # monotonic time, see `until`
 _PREFIX = "/api/v1/"
 _CHUNK = 1 << 16
@@ -52,6 +52,12 @@ class NotReady(OcrError):
     code = "not_ready"
 
 
+class OutOfTime(OcrError):
+    """The API key has no requests left until after the time of `until`."""
+
+    code = _LIMITED
+
+
 class _Again(Exception):
     """The request may be sent again after a pause."""
 
@@ -63,7 +69,7 @@ class _Again(Exception):
     @property
     def is_attempt(self) -> bool:
         """Whether it counts as an attempt: not if the API key has no requests left in this minute."""
-        return self.error.code != LIMITED
+        return self.error.code != _LIMITED
 
 
 @contextmanager
@@ -187,6 +193,8 @@ class Api:
                 once
             )
         except _Again as e:
+            if not e.is_attempt:  # without `until`, it would have been sent again
+                raise OutOfTime(e.error.message) from e
             raise e.error from e
 
     @contextmanager
@@ -211,7 +219,7 @@ class Api:
             return answer
         error = error_of(answer)
         pause = answer.headers.get("Retry-After", "")
-        if error.code in (LIMITED, "key_in_use") and pause.isdigit() and int(pause) <= _LONGEST_PAUSE:
+        if error.code in (_LIMITED, "key_in_use") and pause.isdigit() and int(pause) <= _LONGEST_PAUSE:
             raise _Again(error, float(pause))
         raise error
 

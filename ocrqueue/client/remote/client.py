@@ -14,7 +14,7 @@ from ocrqueue.client import submission
 from ocrqueue.client.children import Answer, Child, Outcome, ServedEngine
 from ocrqueue.client.follow import Statuses, follow
 from ocrqueue.client.handle import Follower
-from ocrqueue.client.remote.api import LIMITED, Api, until
+from ocrqueue.client.remote.api import Api, OutOfTime, until
 from ocrqueue.client.remote.job import RemoteJob
 from ocrqueue.client.remote.settings import RemoteSettings
 from ocrqueue.client.status import DeadPage, JobStatus
@@ -98,10 +98,10 @@ class RemoteClient(Follower):
             try:
                 with until(end):
                     return self.statuses(due)
-            except OcrError as e:
-                if e.code != LIMITED or not known:
+            except OutOfTime:
+                if not known:
                     raise
-                time.sleep(max(0.0, end - time.monotonic()))  # the API key may not ask again before the end
+                time.sleep(max(0.0, end - time.monotonic()))
                 return {}
 
         return follow(_Wait(self.api), jobs, read, timeout)
