@@ -31,6 +31,7 @@ _ALIGNED_TEXT = 0.6  # the same beside running text, which has lines at almost a
 _LEVEL = 0.2  # sizes: lines whose middles are at most so far apart are level
 _INSETS = 0.15  # share of the lines of both sides: with more insets, the strip is not a gutter
 _SAMPLE = 40  # characters of a line that are examined
+_COLONS = (":", "：")  # end a label, such as "Name:"; few lines of running text end with one
 _LETTERS = 0.5  # share of the characters of running text that are letters, at least
 _SAME_SIZE = 1.5  # sizes: a crossing piece of at most this size may be two joined lines of the columns
 _GAP = 0.6  # sizes: least white between columns and a heading above or below them
@@ -288,7 +289,9 @@ def _is_filled(side: Sequence[Piece]) -> bool:
 
 
 def _is_running_text(side: Sequence[Piece]) -> bool:
-    """Whether most of the text is in long lines, and these consist of letters rather than digits."""
+    """Whether most of the text is in long lines, and these consist of letters rather than digits. Labels are none."""
+    if sum(piece.line.text.endswith(_COLONS) for piece in side) > len(side) / 2:
+        return False
     samples = [(piece.line.text[:_SAMPLE], piece.width >= _TEXT_WIDTH * piece.size) for piece in side]
     length = sum(len(text) for text, _ in samples)
     long = [text for text, is_long in samples if is_long]

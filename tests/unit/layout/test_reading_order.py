@@ -139,6 +139,13 @@ def test_a_receipt_is_read_row_by_row():
     assert arrange(PageText([x for row in rows for x in row])).plain.splitlines()[0] == "Coffee  0.50"
 
 
+def test_long_labels_are_read_with_what_stands_beside_them():
+    names = ["Start of the system", "Network card", "Hard drives", "Clock and time zone", "User and password"] * 2
+    labels = [line(f"{name}:", 100, 200 + PITCH * i, width=200) for i, name in enumerate(names)]
+    answers = [line(f"[ ] found at once, {i} times", 320, 200 + PITCH * i, width=260) for i in range(len(names))]
+    assert order(labels + answers) == [x.text for row in zip(labels, answers, strict=True) for x in row]
+
+
 def test_a_table_is_read_row_by_row():
     cells = [line(f"cell {row} of {name}", left, 200 + 40 * row) for row in range(8) for name, left in
              (("the first", 100), ("the second", 400), ("three", 700))]  # fmt: skip
