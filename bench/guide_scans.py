@@ -39,7 +39,7 @@ def pages_of(folder: Path, language: str, count: int) -> Iterator[tuple[pymupdf.
     """`count` pages of a guide, spread over it, each with its text."""
     if language in DRAWN:
         text = gzip.decompress((folder / f"install.{language}.txt.gz").read_bytes()).decode()
-        yield from (_drawn(part) for part in _spread(list(_parts(text, _FOREIGN)), count))
+        yield from (_drawn(part) for part in _spread(list(parts_of(text, _FOREIGN)), count))
         return
     document = pymupdf.open("pdf", gzip.decompress((folder / f"install.{language}.pdf.gz").read_bytes()))
     texts = [(page, page.get_text(sort=True)) for page in document]
@@ -62,12 +62,12 @@ def scanned(page: pymupdf.Page, seed: str) -> bytes:
 def in_fraktur(folder: Path, font: Path, count: int) -> Iterator[tuple[pymupdf.Page, str]]:
     """`count` pages of the German guide, drawn in a font."""
     text = gzip.decompress((folder / "install.de.txt.gz").read_bytes()).decode()
-    for part in _spread(list(_parts(text.replace("│", "|"), 0.01)), count):  # without tables
+    for part in _spread(list(parts_of(text.replace("│", "|"), 0.01)), count):  # without tables
         yield _drawn(_LONG_S.sub("ſ", part), font, size=12)
 
 
-def _parts(text: str, foreign: float) -> Iterator[str]:
-    """The paragraphs of a plain text, as many together as fill a page.
+def parts_of(text: str, foreign: float, length: int = _DRAWN) -> Iterator[str]:
+    """The paragraphs of a plain text, as many together as have `length` characters.
 
     Those are left out that have less than this share of characters that English does not have: nobody translated them.
     """
@@ -79,7 +79,7 @@ def _parts(text: str, foreign: float) -> Iterator[str]:
         if sum(not letter.isascii() for letter in joined) < foreign * len(joined):
             continue
         part += joined + "\n"
-        if len(part) >= _DRAWN:
+        if len(part) >= length:
             yield part
             part = ""
 

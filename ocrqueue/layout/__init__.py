@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ocrqueue.layout.joined import separated
 from ocrqueue.layout.markdown import markdown
 from ocrqueue.layout.paragraphs import paragraphs_of, row_text
 from ocrqueue.layout.pieces import frame_of, piece_of
@@ -28,7 +29,8 @@ def arrange(page: PageText, image: "Image | None" = None) -> PageText:
     if not page.lines or page.text is not None or page.markdown is not None:
         return page
     frame = frame_of(page.lines)
-    blocks = blocks_of([piece_of(line, frame) for line in page.lines], Splitter(frame, image))
+    pieces = separated([piece_of(line, frame) for line in page.lines], frame)
+    blocks = blocks_of(pieces, Splitter(frame, image))
     paragraphs = paragraphs_of(blocks)
     return PageText(
         [piece.line for block in blocks for row in block for piece in row],

@@ -1,44 +1,22 @@
 """Splits a line that an engine found across the gutter between two columns."""
 
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ocrqueue.geometry import point_between
-from ocrqueue.layout.pieces import Frame, Piece, piece_of, placed_bounds, placed_edges
+from ocrqueue.layout.gaps import Gap, divided, gaps_between, word_edges
+from ocrqueue.layout.pieces import Frame, Piece, placed_bounds
 from ocrqueue.pages import Line
 from ocrqueue.states import Origin
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_RULES = frozenset("|│┃¦‖")  # how a recogniser reads the rule that is printed between columns
-_WIDER = 1.5  # times the median gap between words of the line: a gap between columns is at least so wide ...
-_WIDE = 0.4  # ... and at least so many times the size of the line
-_WIDE_ALONE = 0.8  # times the size of the line: the same if the line has too few gaps for a median
+_WIDE = 0.8  # times the size of the line: a gap between columns is at least so wide ...
+_WIDER = 1.5  # ... and at least so many times the median gap between words of the line
 _ENOUGH = 3  # gaps between words for a median
 _REACH = 1.0  # times the size of the line: the gap may be so far to the left or right of the gutter
 _INK = 0.5  # between paper (0) and the darkest pixels (1): darker is ink
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A gap at which a line may be split."""
-
-    left: float  # in coordinates of the layout
-    right: float
-    offset: int  # index in the text of the line at which the second part begins
-
-    @property
-    def width(self) -> float:
-        """Width in pixels."""
-        return self.right - self.left
-
-    @property
-    def middle(self) -> float:
-        """Its middle, in coordinates of the layout."""
-        return (self.left + self.right) / 2
 
 
 class Splitter:
@@ -63,49 +41,24 @@ class Splitter:
         reach = _REACH * piece.size
         begin, end = left - reach, right + reach
         near = [gap for gap in gaps if begin <= gap.middle <= end]
-        return _divide(piece, max(near, key=lambda gap: gap.width), self._frame) if near else None
+        return divided(piece, max(near, key=lambda gap: gap.width), self._frame) if near else None
 
     def _wide_gaps(self, piece: Piece) -> list[Gap]:
         """The gaps of a piece that are wide enough for a gap between columns, by its words or in the image."""
         line = piece.line
         if line.words or self._image is None or line.origin != Origin.OCR:
             return _gaps_of_words(line, self._frame, piece.size)
-        gaps = _gaps_of_white(line, self._frame, piece.size, self._image)
-        return [gap for gap in gaps if gap.width >= _WIDE_ALONE * piece.size]
-
-
-def _divide(piece: Piece, gap: Gap, frame: Frame) -> tuple[Piece, Piece] | None:
-    """The parts of a piece left and right of a gap; None if one of them has no text."""
-    line = piece.line
-    first, second = line.text[: gap.offset].rstrip(), line.text[gap.offset :].lstrip()
-    if not first or not second:
-        return None
-    share = (gap.middle - piece.left) / max(piece.width, 1.0)
-    a, b, c, d = line.box
-    if frame.leftwards:
-        share = 1 - share
-    above, below = point_between(a, b, share), point_between(d, c, share)
-    boxes = (a, above, below, d), (above, b, c, below)
-    first_box, second_box = boxes[::-1] if frame.leftwards else boxes
-    lefts = [x for x, _ in placed_edges([word.box for word in line.words], frame)]
-    first_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x < gap.middle)
-    second_words = tuple(word for word, x in zip(line.words, lefts, strict=True) if x >= gap.middle)
-    first_line = replace(line, text=first, box=first_box, words=first_words)
-    second_line = replace(line, text=second, box=second_box, words=second_words)
-    return piece_of(first_line, frame), piece_of(second_line, frame)
+        return _gaps_of_white(line, self._frame, piece.size, self._image)
 
 
 def _gaps_of_words(line: Line, frame: Frame, size: float) -> list[Gap]:
-    """The wide gaps between the words of a line. A printed rule between two words is part of the gap."""
-    places = [i for i, word in enumerate(line.words) if not _RULES.issuperset(word.text)]
-    ends = placed_edges([line.words[i].box for i in places], frame)
+    """The gaps between the words of a line that are wide, and wider than its others."""
+    _, ends = word_edges(line, frame)
     widths = [left - right for (_, right), (left, _) in pairwise(ends)]
-    if max(widths, default=0.0) < _WIDE * size:
+    least = _WIDE * size
+    if max(widths, default=0.0) < least:
         return []  # as for most lines, without a median
-    least = max(_WIDE * size, _WIDER * median(widths)) if len(widths) >= _ENOUGH else _WIDE_ALONE * size
-    wide = [i for i, width in enumerate(widths, 1) if width >= least]
-    offsets = line.offsets() if wide else []
-    return [Gap(ends[i - 1][1], ends[i][0], offsets[places[i]][1]) for i in wide if offsets]
+    return gaps_between(line, frame, max(least, _WIDER * median(widths)) if len(widths) >= _ENOUGH else least)
 
 
 def _gaps_of_white(line: Line, frame: Frame, size: float, image: "Image") -> list[Gap]:

@@ -55,9 +55,13 @@ def leftwards(lines, width):
 
 
 def turned(lines, degrees):
-    """The lines turned by `degrees` clockwise around the origin."""
+    """The lines and their words turned by `degrees` clockwise around the origin."""
     c, s = cos(radians(degrees)), sin(radians(degrees))
-    return [replace(x, box=tuple((px * c - py * s, px * s + py * c) for px, py in x.box)) for x in lines]
+
+    def moved(quad):
+        return tuple((px * c - py * s, px * s + py * c) for px, py in quad)
+
+    return [replace(x, box=moved(x.box), words=tuple(replace(w, box=moved(w.box)) for w in x.words)) for x in lines]
 
 
 def order(lines, image=None):
