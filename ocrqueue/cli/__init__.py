@@ -7,17 +7,19 @@ from io import TextIOWrapper
 
 import click
 
+from ocrqueue import __version__
 from ocrqueue.cli import jobs, memory
 from ocrqueue.cli.engines import engines
 from ocrqueue.cli.keys import keys
 from ocrqueue.cli.models import models
 from ocrqueue.cli.ocr import ocr
-from ocrqueue.cli.report import DONE, INTERRUPTED, USAGE, complain, report
+from ocrqueue.cli.report import DONE, INTERRUPTED, USAGE, complain, program, report
 from ocrqueue.cli.webhooks import webhooks
 from ocrqueue.errors import OcrError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="OCR Queue %(version)s")
 def cli() -> None:
     """OCR Queue reads the text of documents: scans, photos and PDF files.
 
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # characters that the encoding of the terminal lacks
     try:
-        code = cli.main(arguments, prog_name="submit.py", standalone_mode=False)
+        code = cli.main(arguments, prog_name=program(), standalone_mode=False)
         sys.stdout.flush()
         return int(code or DONE)
     except click.exceptions.NoArgsIsHelpError as e:
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except click.ClickException as e:
         message, where = e.format_message().rstrip("."), getattr(e, "ctx", None)
-        help_of = where.command_path if where else "submit.py"
+        help_of = where.command_path if where else program()
         complain(message if "; " in message else f"{message}; see `{help_of} --help`")
         return USAGE
     except OcrError as e:

@@ -55,12 +55,14 @@ def status(jobs: tuple[str, ...], as_json: bool) -> int:
 
 
 def _show(found: JobStatus, as_json: bool, warnings: Sequence[PageNote] | None = None) -> int:
+    """Print the status of a job; with its warnings unless they are None, as in a list of jobs."""
     if as_json:
         print(json.dumps(found.to_json() | ({} if warnings is None else {"warnings": warnings})))
     else:
         say(f"{found.id}  {found.name}: {progress_of(found)}", sys.stdout)
-        report_missing(found.name, found)
-        report_warnings(found.name, warnings or ())
+        if warnings is not None:
+            report_missing(found.name, found)
+            report_warnings(found.name, warnings)
     return code_of_state(found.state)
 
 
@@ -115,6 +117,8 @@ def result(job: str, format_name: str, file: Path | None, structure: bool) -> in
             raise click.UsageError(f"{file} cannot be written ({e.strerror}); choose another file with -o") from e
     else:
         to_stdout(partial(handle.write, format_name, structure=structure, progress=told), format_name)
+    if found.state == JobState.CANCELLED:
+        say(f"job {found.id} is {progress_of(found)}")
     report_pages(found.name, handle.failed_pages() if found.failed else [])
     report_missing(found.name, found)
     report_warnings(found.name, handle.warnings())

@@ -79,5 +79,8 @@ def revoke(name: str) -> int:
     store.revoke(name)
     say(f"{name}: revoked", sys.stdout)
     if not store.all():
-        say(f"no key is left: all requests are refused until you make one, or remove {store.path}")
+        say(
+            "no key is left: all requests are refused until you make one with `submit.py keys new NAME`; to answer "
+            f"without keys again, remove {store.path} and start `web` again"
+        )
     return DONE

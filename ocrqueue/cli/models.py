@@ -81,8 +81,13 @@ def check(name: str, as_json: bool) -> int:
 
 
 def _folder(given: str) -> Path | None:
-    """The absolute path of a model's folder if that is given, not a name in the model directory."""
+    """The absolute path of a model's folder if that is given, not a name in the model directory.
+
+    Raises ModelUnavailable for a file.
+    """
     folder = Path(given)
+    if folder.is_file():
+        raise ModelUnavailable(f"{given} is a file: name the folder of a model, or a model of `submit.py models list`")
     return folder.resolve() if folder.is_absolute() or (folder / "config.json").is_file() else None
 
 

@@ -45,7 +45,8 @@ def plan(entries: Sequence[Entry], formats: Sequence[str], folder: Path) -> list
             other = taken.setdefault(_same(path), entry)
             if other is not entry:
                 raise click.UsageError(
-                    f"{other.shown} and {entry.shown} would both be written to {path}; submit each with its own -o"
+                    f"{other.shown} and {entry.shown} would both be written to {path}; rename one, or submit it "
+                    "apart with another -o"
                 )
         planned.append(files)
     return planned

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from ocrqueue.cli.terminal import for_terminal
@@ -12,10 +13,17 @@ from ocrqueue.settings import SettingsError
 from ocrqueue.states import JobState
 from ocrqueue.storage.results import PageNote
 
+SCRIPT, COMMAND = "submit.py", "ocr-queue"  # in the project's folder, where messages name it; and installed
 DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
 _WORST_FIRST = (QUEUE, FAILED, PARTIAL, TIMED_OUT, DONE)
 _BY_STATE = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED, JobState.CANCELLED: FAILED}
 _PAGES_SHOWN = 20  # failed pages, and warnings, of a job that get a line each
+
+
+def program() -> str:
+    """The name of this program, as the user calls it."""
+    name = Path(sys.argv[0]).stem
+    return name if name == COMMAND else SCRIPT
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -41,7 +49,7 @@ def code_of_error(error: OcrError) -> int:
 def say(line: str, stream: TextIO | None = None) -> None:
     """Print one line to a stream, by default stderr; on a terminal without control characters."""
     stream = stream or sys.stderr
-    line = " ".join(line.splitlines())
+    line = " ".join(line.splitlines()).replace(f"`{SCRIPT} ", f"`{program()} ")
     print(for_terminal(line) if stream.isatty() else line, file=stream, flush=True)
 
 
@@ -68,7 +76,7 @@ def report_pages(name: str, pages: list[PageRecord]) -> None:
 def report_missing(name: str, status: JobStatus) -> None:
     """Print a line if the document lacks pages that were asked for."""
     if status.missing_pages:
-        say(f"warning: {name}: the document has no page {status.missing_pages}; the other pages were read")
+        say(f"warning: {name}: the document has no page {status.missing_pages}")
 
 
 def report_warnings(name: str, warnings: Sequence[PageNote]) -> None:
@@ -83,7 +91,7 @@ def progress_of(status: JobStatus) -> str:
     """The progress of a job, such as "running, 3 of 8 pages, 1 failed"."""
     parts = [status.state if status.has_ended or not status.cancelling else "cancelling"]
     if status.pages is not None:
-        done = status.ok if status.has_ended else status.finished
+        done = status.ok if status.has_ended else status.finished - status.cancelled
         parts.append(f"{done} of {status.pages} page{'s' if status.pages != 1 else ''}")
     counts = ((status.failed, "failed"), (status.cancelled, "cancelled"), (status.poorly_read, "poorly read"))
     parts += [f"{n} {word}" for n, word in counts if n]

@@ -72,12 +72,13 @@ def missing(
             f"model out, or name {other} instead"
         )
         return DocumentError(text, "language_missing")
-    unread = [name for name in names if not any(reads_all(read, [name]) for read in served.values())] or list(names)
+    unread = [name for name in names if not any(reads_all(read, [name]) for read in served.values())]
+    what, unread = ", ".join(unread) or f"{wanted} together", unread or list(names)
     installs = "tesseract" not in served and all(map(file_of, unread))
     also = "`make setup TESSERACT=1`, serve the engine tesseract, and " if installs else ""
     listed = ", ".join(sorted(served)) or "no engine"
     return DocumentError(
-        f"no served engine reads {wanted} (served: {listed}; see `submit.py engines`): {also}{advice(unread)}",
+        f"no served engine reads {what} (served: {listed}; see `submit.py engines`): {also}{advice(unread)}",
         "language_missing",
     )
 

@@ -138,8 +138,12 @@ def _need_space(root: Path, top: Path, info: "ModelInfo") -> None:
 @contextmanager
 def _errors_of(name: str) -> Iterator[None]:
     """Convert errors of the download to errors of OCR Queue, whose messages say what to do."""
-    from huggingface_hub import constants, errors
-
+    try:
+        from huggingface_hub import constants, errors
+    except ImportError as e:
+        raise ModelUnavailable(
+            "pulling needs the package huggingface_hub: pull where workers run, or `pip install huggingface_hub`"
+        ) from e
     try:
         yield
     except (ModelUnavailable, ModelDirectoryError):

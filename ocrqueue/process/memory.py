@@ -1,16 +1,19 @@
-"""The memory of a worker process: how much it uses, and returning what it does not use to the system."""
+"""The memory of a worker process: how much it uses, and returning what it does not use to the system.
+
+psutil is imported at the first use: `doctor` also looks at engines where only the client is installed.
+"""
 
 import ctypes
 import gc
 import sys
-
-import psutil
 
 _ARENA_MAX = -8  # M_ARENA_MAX in glibc's <malloc.h>
 
 
 def memory_now() -> dict[str, int | None]:
     """Bytes in use: `rss` of the process; `active`, `cache` and `peak` of MLX's allocator, None without MLX."""
+    import psutil
+
     rss = int(psutil.Process().memory_info().rss)
     mlx = sys.modules.get("mlx.core")
     if mlx is None:
@@ -28,6 +31,8 @@ def footprint(pid: int) -> int:
 
     Raises psutil.Error if there is no such process. Layout of `rusage_info_v0`: Apple's <sys/resource.h>.
     """
+    import psutil
+
     if sys.platform == "darwin":
         info = (ctypes.c_uint64 * 12)()  # a UUID of 16 bytes, then numbers
         if ctypes.CDLL(None).proc_pid_rusage(pid, 0, ctypes.byref(info)) == 0:

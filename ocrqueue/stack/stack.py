@@ -270,9 +270,12 @@ def main() -> int:
     """Run the stack, or one process of it; returns the exit code."""
     _on_stop(sys.exit)
     try:
-        processes, settings = prepare(sys.argv[1:2])
-        if len(sys.argv) > 1:
-            become(sys.argv[1], processes)
+        names = sys.argv[1:]
+        if len(names) > 1:
+            raise StackError("name one process of the Procfile, or none for the whole stack")
+        processes, settings = prepare(names)
+        if names:
+            become(names[0], processes)
         prepare_spool(settings)
         return run(processes, settings)
     except (StackError, SettingsError, EmbeddedError, StorageError) as e:

@@ -146,6 +146,11 @@ class Keys:
             raise self._unreadable(e) from e
 
     def _unreadable(self, error: Exception) -> KeysUnreadable:
+        if isinstance(error, FileNotFoundError):
+            return KeysUnreadable(
+                f"the file of API keys {self.path} is gone: restore it from a backup, make a key with `submit.py keys "
+                "new`, or start `web` again, which then answers without keys"
+            )
         return KeysUnreadable(
             f"the file of API keys {self.path} cannot be read ({type(error).__name__}): "
             "restore it from a backup, or remove it and make new keys with `submit.py keys new`"

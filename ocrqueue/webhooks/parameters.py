@@ -49,9 +49,14 @@ def _events(given: object) -> tuple[str, ...]:
     names = [given] if isinstance(given, str) else given
     allowed = (*_GROUPS, *WebhookEvent)
     if not isinstance(names, Sequence) or not names or any(name not in allowed for name in names):
-        raise InvalidOptions(f"webhook events={str(given)[:80]!r} is not allowed: any of {', '.join(allowed)}")
+        raise InvalidOptions(f"webhook events={_listed(given)[:80]!r} is not allowed: any of {', '.join(allowed)}")
     wanted = {event for name in names for event in _GROUPS.get(name, (name,))}
     return tuple(event for event in WebhookEvent if event in wanted)
+
+
+def _listed(given: object) -> str:
+    """The events as someone would write them."""
+    return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
 
 
 def _secret(given: object) -> str | None:

@@ -150,7 +150,8 @@ class Sender:
             host.silent = _DEAD - 1  # if this call has no answer either, the others wait again
         secrets = webhook.secret or self._settings.secret
         if not secrets:
-            return Answer(error="there is no secret to sign with: name one, or set OCR_WEBHOOK_SECRET", final=True)
+            why = "there is no secret to sign with: give the job one (--webhook-secret-file), or set OCR_WEBHOOK_SECRET"
+            return Answer(error=why, final=True)
         content = body(claimed.delivery, claimed.job)
         headers = signed(secrets, claimed.delivery.id, int(time.time()), content)
         answer = call(webhook.url, content, headers, self._settings.urls, self._settings.seconds)

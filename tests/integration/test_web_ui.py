@@ -184,6 +184,8 @@ def test_errors_of_a_job_are_shown_in_german(web: Web, browser: Browser) -> None
         notice = page.locator("#job-facts .notice")
         expect(notice).to_have_text("unsupported_format Diese Art von Datei wird nicht gelesen.")
         expect(notice).to_have_attribute("title", re.compile("."))  # the message of the API, which says more
+        page.goto(f"{web.url}/?name=kaputt.bin")
+        expect(page.locator(".why.bad")).to_have_text("Diese Art von Datei wird nicht gelesen.")
 
 
 def test_a_job_whose_document_cannot_be_opened_says_why(web: Web, page: Page) -> None:

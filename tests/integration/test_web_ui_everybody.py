@@ -1,6 +1,7 @@
 """The web UI for everybody: screen readers, phones, dark rooms, two languages, two windows; operators and attackers."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,37 @@ def test_axe_reports_nothing_serious(web: Web, job: str, browser: Browser, optio
         for path in paths(job):
             page.goto(web.url + path)
             assert serious(page) == []
+        assert complaints.found == []
+
+
+_RECTS = """all => all.map(one => one.getBoundingClientRect())
+    .map(({left, top, right, bottom}) => [left, top, right, bottom])"""
+
+
+@pytest.mark.parametrize("width", [360, 800, 1280])
+def test_options_stand_beside_each_other(web: Web, job: str, browser: Browser, width: int) -> None:
+    assert job
+    with opened(browser, viewport={"width": width, "height": 900}) as (_, page, _complaints):
+        page.goto(web.url)
+        page.locator("#drop summary").click()
+        fields: list[list[float]] = page.locator(".fields :is(input, select)").evaluate_all(_RECTS)
+        ((left, _, right, bottom),) = page.locator("#drop").evaluate_all(_RECTS)
+        assert len(fields) > 5
+        assert all(left <= field[0] and field[2] <= right and field[3] <= bottom for field in fields)
+        pairs = combinations(fields, 2)
+        meet = [(a, b) for a, b in pairs if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
+        assert meet == []
+
+
+def test_the_menu_of_downloads_closes(web: Web, job: str, browser: Browser) -> None:
+    with opened(browser) as (_, page, complaints):
+        page.goto(f"{web.url}/jobs/{job}")
+        menu = page.locator("details.menu")
+        for close in (lambda: page.keyboard.press("Escape"), lambda: page.locator("h1").click()):
+            menu.locator("summary").click()
+            expect(menu).to_have_attribute("open", "")
+            close()
+            expect(menu).not_to_have_attribute("open", "")
         assert complaints.found == []
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -147,6 +148,59 @@ def test_client_safe_modules_load_nothing_heavy(name):
 
 def test_the_structure_of_pages_loads_its_models_with_the_first_page() -> None:
     assert loaded_by("ocrqueue.steps.structure") & HEAVY == set()
+
+
+_CLIENT_ALONE = """
+import importlib, pkgutil, re, sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+
+def plain(name):
+    return re.split(r"[^A-Za-z0-9._-]", name)[0].lower().replace("_", "-")
+
+def with_needs(names):
+    found, left = set(), [plain(name) for name in names]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            try:
+                left += [plain(need) for need in requires(name) or () if "extra ==" not in need]
+            except PackageNotFoundError:
+                pass
+    return found
+
+lines = Path("requirements-client.txt").read_text().splitlines()
+allowed = with_needs(line for line in lines if line and not line.startswith("#"))
+owners = {name: set(map(plain, dists)) for name, dists in packages_distributions().items()}
+
+class LeftOut:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top != "ocrqueue" and top in owners and not owners[top] & allowed:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, LeftOut())
+for package in ("ocrqueue.client", "ocrqueue.cli"):
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        importlib.import_module(module.name)
+import ocrqueue.cli
+ocrqueue.cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [("doctor", "cannot be reached"), ("models pull a/b", "huggingface_hub"), ("models check a/b", "a/b")],
+)
+def test_the_command_line_works_with_the_requirements_of_the_client_only(command, message, tmp_path):
+    settings = {"REDIS_URL": "redis://127.0.0.1:1", "OCR_MODEL_DIR": str(tmp_path), "OCR_WORKER_ENGINES": "tesseract"}
+    run = subprocess.run(
+        [sys.executable, "-c", _CLIENT_ALONE, *command.split()], cwd=PROJECT, capture_output=True, text=True,
+        timeout=120, env={**os.environ, **settings},
+    )  # fmt: skip
+    assert message in run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_the_check_finds_loaded_modules():

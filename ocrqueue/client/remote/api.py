@@ -237,6 +237,9 @@ def error_of(answer: httpx2.Response) -> OcrError:
         return NotReady(detail)
     if code in _CLASSES:
         return _CLASSES[code](detail)
+    if code == "key_missing":  # what to do is said for those who write requests themselves
+        why = detail.partition(":")[0]
+        return OcrError(f"{why}: set OCR_API_KEY; `submit.py keys new` makes a key, where `web` runs", code)
     if detail.startswith(f"{code}: "):
         return OcrFailed(detail)
     return DocumentError(detail, code) if code in CODES else OcrError(detail, code)

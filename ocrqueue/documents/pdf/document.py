@@ -60,7 +60,7 @@ class PdfDocument(Document):
 
     def render(self, number: int, dpi: int | None, engine_dpi: int) -> PageImage:
         """The page with its annotations and form fields, on white."""
-        with guarded(PageFailure, f"page {number}"):
+        with guarded(PageFailure, "the page"):
             page = self.pdf[number - 1]
             _check_page(page, self._limits)
             pymupdf.TOOLS.reset_mupdf_warnings()

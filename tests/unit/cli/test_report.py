@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrqueue.cli.report import code_of_error, code_of_state, progress_of, report, report_pages, worst
+from ocrqueue.cli.report import code_of_error, code_of_state, complain, progress_of, report, report_pages, worst
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import (
     DocumentError,
@@ -88,6 +88,20 @@ def test_the_progress_of_an_ended_job_counts_the_pages_that_were_read() -> None:
         progress_of(status(state=JobState.CANCELLED, pages=4, ok=1, cancelled=3))
         == "cancelled, 1 of 4 pages, 3 cancelled"
     )
+
+
+def test_the_progress_of_a_job_that_is_being_cancelled_counts_no_cancelled_pages() -> None:
+    line = progress_of(status(pages=5, ok=1, cancelled=3, cancelling=True))
+    assert line == "cancelling, 1 of 5 pages, 3 cancelled"
+
+
+def test_messages_name_the_program_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for called, name in (("submit.py", "submit.py"), ("/usr/bin/ocr-queue", "ocr-queue"), ("-c", "submit.py")):
+        monkeypatch.setattr("sys.argv", [called])
+        complain("no job: see `submit.py jobs`", "submit.py")
+        assert capsys.readouterr().err == f"error: submit.py: no job: see `{name} jobs`\n"
 
 
 def test_progress_names_what_a_job_waits_for() -> None:

@@ -75,13 +75,15 @@ def test_the_error_names_what_to_install() -> None:
     error = missing(["el", "de"], READS)
     assert error.code == "language_missing"
     assert error.message == (
-        f"no served engine reads el, de (served: rapidocr, tesseract; see `submit.py engines`): {advice}"
+        f"no served engine reads el (served: rapidocr, tesseract; see `submit.py engines`): {advice}"
     )
     error = missing(["el", "de"], {"rapidocr": frozenset({"de"})})
     assert error.message == (
-        "no served engine reads el, de (served: rapidocr; see `submit.py engines`): `make setup TESSERACT=1`, "
+        "no served engine reads el (served: rapidocr; see `submit.py engines`): `make setup TESSERACT=1`, "
         f"serve the engine tesseract, and {advice}"
     )
+    apart = {"one": frozenset({"de"}), "other": frozenset({"el"})}
+    assert "no served engine reads de, el together (served: one, other;" in missing(["de", "el"], apart).message
     assert missing(["tlh"], {"rapidocr": frozenset({"de"})}).message == (
         "no served engine reads tlh (served: rapidocr; see `submit.py engines`): no Tesseract data exist for tlh, so "
         "use another engine, such as a vision-language model"

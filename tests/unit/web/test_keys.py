@@ -106,7 +106,7 @@ def test_a_file_that_goes_away_admits_nobody(tmp_path):
     assert keys.are_required
     keys.path.rename(tmp_path / "away")
     assert keys.are_required
-    with pytest.raises(KeysError, match="cannot be read") as raised:
+    with pytest.raises(KeysError, match="is gone") as raised:
         keys.find(secret)
     assert raised.value.code == "storage_error"
     (tmp_path / "away").rename(keys.path)

@@ -45,6 +45,13 @@ export async function html(path, options = {}) {
   return fresh;
 }
 
+// An open menu closes with Escape, and when something else is pointed at.
+const menus = () => document.querySelectorAll("details.menu[open]");
+document.addEventListener("pointerdown", event => { for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false; });
+document.addEventListener("keydown", event => {
+  if (event.key === "Escape") for (const menu of menus()) { menu.open = false; menu.querySelector("summary").focus(); }
+});
+
 // Says whether the server answers; called by everything that looks for news.
 export function connected(problem) {
   const shown = document.getElementById("connection");
