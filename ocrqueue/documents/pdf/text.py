@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain, pairwise, product, takewhile
+from itertools import accumulate, chain, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from ocrqueue.documents.pdf.boxes import Array, corners_of, direction_of, merged, quads_of, sides_of
 from ocrqueue.documents.pdf.characters import (
     ACCENTS,
-    FIRST_LEFTWARDS,
     UNSPACED,
     accented,
     is_plain,
@@ -22,18 +21,17 @@ from ocrqueue.documents.pdf.characters import (
     readable,
 )
 from ocrqueue.documents.pdf.gaps import NO_GAP, TIGHT, gaps_of, missing_spaces
+from ocrqueue.documents.pdf.leftwards import reading_order, runs_leftwards, turn_ligatures
 from ocrqueue.documents.pdf.mupdf import mupdf, pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
 from ocrqueue.documents.pdf.visible import VisibleText
 from ocrqueue.geometry import Point, Quad, Rect
-from ocrqueue.pages import is_right_to_left
 
 MAX_CHARACTERS = 100_000  # per page; a page full of 4 point type has 40,000
 MAX_PAINTED = 200_000  # painted objects per page
 
 # Without TEXT_CID_FOR_UNKNOWN_UNICODE: a character without a Unicode value becomes U+FFFD, not its code.
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP
-_NO_WIDTH = 0.01  # points: a character less wide has no width of its own
 _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
 _CELL = 16.0  # points: side of the squares in which lines with the same text are looked for
 _BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
@@ -125,7 +123,7 @@ def _put_in_order(line: dict[str, Any]) -> None:
         chars = [char for span in spans for char in span["chars"]]
         _put_accents(chars)
         if is_leftwards:
-            _turn_ligatures(chars)
+            turn_ligatures(chars)
         _give_texts(spans)
 
 
@@ -138,24 +136,6 @@ def _put_accents(chars: list[dict[str, Any]]) -> None:
         left, _, right, _ = letter["bbox"]
         if whole and left <= (accent["bbox"][0] + accent["bbox"][2]) / 2 <= right:
             accent["c"], letter["c"] = _NOTHING, whole
-
-
-def _turn_ligatures(chars: list[dict[str, Any]]) -> None:
-    """Put the letters of each Arabic ligature in order: MuPDF turns their order with that of the line.
-
-    Letters without width stand at the right edge of the one that has the width of the ligature.
-    """
-    start = 0
-    for index, char in enumerate(chars):
-        left, _, right, _ = char["bbox"]
-        if char["c"] >= FIRST_LEFTWARDS and char["c"].isalpha():
-            if right - left < _NO_WIDTH:
-                continue
-            parts = chars[start : index + 1]
-            if all(abs(part["bbox"][0] - right) < _NO_WIDTH for part in parts[:-1]):
-                for part, text in zip(parts, [part["c"] for part in reversed(parts)], strict=True):
-                    part["c"] = text
-        start = index + 1
 
 
 def _without_repeated(runs: Iterable[TextRun]) -> list[TextRun]:
@@ -222,8 +202,10 @@ def _runs(lines: Sequence[dict[str, Any]], seen: VisibleText) -> list[TextRun]:
     sizes = np.repeat([span["size"] for span in spans], [len(span["chars"]) for span in spans])
     texts, fonts = zip(*(_text_of(line, seen) for line in lines), strict=True)
     ends = list(accumulate(map(len, texts), initial=0))
+    whole = "".join(texts)
+    is_leftwards = may_run_leftwards(whole) and runs_leftwards(whole)
     ordered = [
-        _ordered(text, sizes[start:end], sides[start:end])
+        _ordered(text, sizes[start:end], sides[start:end], is_leftwards)
         for text, (start, end) in zip(texts, pairwise(ends), strict=True)
     ]
     gaps = gaps_of("".join(ordered), sizes, sides)
@@ -280,26 +262,16 @@ def _text_of(line: dict[str, Any], seen: VisibleText) -> tuple[str, dict[str, st
     return "".join(parts), fonts
 
 
-def _ordered(text: str, sizes: Array, sides: Array) -> str:
-    """The characters of a line in order. Their sizes and sides are put in order in place.
+def _ordered(text: str, sizes: Array, sides: Array, is_leftwards: bool) -> str:
+    """The characters of a line in the order of reading. Their sizes and sides are put in this order in place.
 
-    Browsers print a mark that ends a line, such as a full stop, by itself. MuPDF puts what is at the left first, though
-    the line runs to the left.
+    `is_leftwards`: whether most letters of the page run to the left.
     """
-    count = _ends_before(text, sides[:, 2]) if may_run_leftwards(text) else 0
-    if not count:
+    if not may_run_leftwards(text):
         return text
-    sizes[:], sides[:] = np.roll(sizes, -count), np.roll(sides, -count, axis=0)
-    return text[count:] + text[:count]
-
-
-def _ends_before(text: str, rights: Array) -> int:
-    """How many marks are given before a line that runs to the left, though they end it. See `_ordered`."""
-    count = len(list(takewhile(lambda char: not char.isalnum(), text)))
-    rest = [index for index in range(count, len(text)) if not text[index].isspace()]
-    if not count or not rest or not is_right_to_left("".join(text[index] for index in rest)):
-        return 0
-    return count if rights[:count].max() <= rights[rest].min() else 0
+    order = reading_order(text, sides, is_leftwards)
+    sizes[:], sides[:] = sizes[order], sides[order]
+    return "".join([text[index] for index in order])
 
 
 def _words_of(text: str, spaced: Sequence[int]) -> list[tuple[int, int]]:
