@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ocrqueue.documents.pdf.characters import is_unmapped
+from ocrqueue.documents.pdf.characters import is_unmapped, is_unspaced
 from ocrqueue.documents.pdf.painting import Painting
 from ocrqueue.documents.pdf.plausible import is_gibberish
 from ocrqueue.documents.pdf.text import TextRun, page_contents
@@ -18,6 +18,7 @@ _MAX_UNMAPPED = 0.1  # share of a line's characters without meaning; above it, t
 _ORNAMENTS = 2  # characters without meaning: so few are bullets, ticks or arrows
 _FULL = 0.85  # share of the page that an image covers from which on the page is a scan
 _FEW = 50  # characters: less text on top of a scan is a stamp or a page number
+_STACKED = 10  # characters that are lines by themselves: fewer may be cells of a table
 _LARGE = 0.15  # share of the page: an engine reads such an image unless it is empty
 _MIN_SIDES = (20.0, 6.0)  # points, width and height: a smaller image contains no text
 _EDGE = 6.0  # points along each edge of an image that are ignored: frames and shadows
@@ -41,7 +42,7 @@ class Usable:
 def usable_text(page: Any) -> Usable | None:
     """The usable text of a page of PyMuPDF; None if an engine has to read the whole page."""
     contents = page_contents(page)
-    if contents is None or not contents.runs:
+    if contents is None or not contents.runs or _is_stacked(contents.runs):
         return None
     good, junk = _sorted_out(contents.runs)
     count = sum(run.size for run in good)
@@ -60,6 +61,12 @@ def usable_text(page: Any) -> Usable | None:
     if any(run.size > _ORNAMENTS for run in junk):
         unread += [bounds(run.quad) for run in junk]
     return Usable(good, unread)
+
+
+def _is_stacked(runs: list[TextRun]) -> bool:
+    """Whether most of the text is written downwards, but each character came as a line: browsers print it so."""
+    count = sum(len(run.text) == 1 and is_unspaced(run.text) for run in runs)
+    return count >= _STACKED and 2 * count > sum(run.size for run in runs)
 
 
 def _sorted_out(runs: list[TextRun]) -> tuple[list[TextRun], list[TextRun]]:

@@ -13,6 +13,7 @@ from ocrqueue.documents.pdf.painting import Painting, opaque_images, order_of_te
 from ocrqueue.geometry import Point, Rect
 
 _PAINTED = 16 | 32  # character flags of MuPDF: FZ_STEXT_FILLED, FZ_STEXT_STROKED
+_CLIPS = 64  # FZ_STEXT_CLIPPED: the text is the outline of what is painted next, such as a gradient, or of nothing
 _MIN_ALPHA = 26  # of 255: more transparent text is invisible
 _MIN_SIZE = 1.0  # points: smaller text is unreadable
 _LIGHT = 0xA0  # of 255: a colour with a darker component is visible on white
@@ -90,14 +91,16 @@ class VisibleText:
         is_dark = _is_dark(span["color"])
         if is_painted and is_dark and around.is_clear:
             return None
+        # Over an opaque image, it may be the hidden text of an earlier OCR.
+        is_outline = bool(span["char_flags"] & _CLIPS) and span["size"] >= _MIN_SIZE and not around.covers
         chars, box = span["chars"], span["bbox"]
         found: list[bool] | None = None
-        if not is_painted:
+        if not is_painted and not is_outline:
             found = [False] * len(chars)
         elif not _within(box, self._whole) or any(_meet(box, cover) for _, cover in around.covers):
             found = [self._shows(char, around) for char in chars]
         # The text may be invisible on white paper, or on something that was painted at its place.
-        is_doubtful = not is_dark or any(_meet(box, fill) for fill in around.fills)
+        is_doubtful = is_outline or not is_dark or any(_meet(box, fill) for fill in around.fills)
         if is_doubtful and (found is None or any(found)):
             shown = found or [True] * len(chars)
             inked = [self._inked(span, char, line["dir"]) if ok else ok for char, ok in zip(chars, shown, strict=True)]

@@ -87,6 +87,30 @@ def test_hidden_text_does_not_leak(paper, hide, rotation):
     assert paper.texts() == PROSE
 
 
+@pytest.mark.parametrize("paint", [b"0 0 1 rg 0 0 400 300 re f", b""])
+def test_text_whose_outline_is_painted_is_visible(paper, paint):
+    paper.write(*PROSE)
+    paper.write("GRADIENT", y=200, size=30, render_mode=7)
+    stream = paper.page.get_contents()[-1]
+    paper.pdf.update_stream(stream, paper.pdf.xref_stream(stream).replace(b"ET", b"ET " + paint))
+    assert paper.texts() == ([*PROSE, "GRADIENT"] if paint else PROSE)
+
+
+def test_hidden_text_of_an_earlier_ocr_as_an_outline_is_not_used(paper):
+    paper.picture(paper.page.rect, scanned())
+    paper.write(*PROSE, render_mode=7)
+    assert paper.layer() is None
+
+
+@pytest.mark.parametrize("written_downwards", [True, False])
+def test_characters_that_are_printed_one_by_one_downwards_are_no_lines(paper, written_downwards):
+    for column in range(3):
+        for row in range(8):
+            text = "縦書き"[row % 3] if written_downwards else "縦書き"
+            paper.write(text, x=300 - 60 * column, y=60 + 20 * row, fontname="japan")
+    assert (paper.layer() is None) == written_downwards
+
+
 def test_a_word_under_a_bar_is_removed_without_its_neighbours(paper):
     paper.write(*PROSE)
     box = paper.page.search_for("grey")[0]
