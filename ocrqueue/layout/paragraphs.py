@@ -7,7 +7,7 @@ from enum import Enum
 from itertools import groupby, pairwise
 from statistics import median
 
-from ocrqueue.layout.pieces import Piece
+from ocrqueue.layout.pieces import Piece, is_note
 from ocrqueue.layout.reading_order import Block
 from ocrqueue.layout.rows import Row
 from ocrqueue.layout.tables import Table, table_of
@@ -256,7 +256,7 @@ def _goes_on(last: Paragraph, first: Paragraph) -> bool:
     """Whether the paragraph `last` continues with `first`, which begins the next block."""
     if first.kind is not Kind.TEXT or last.kind not in (Kind.TEXT, Kind.ITEM):
         return False
-    if _differ(row_size(last.rows[-1]), row_size(first.rows[0])):
+    if _differ(row_size(last.rows[-1]), row_size(first.rows[0])) or is_note(first.rows[0][0]):
         return False
     end = last.rows[-1][-1].line.text
     return first.rows[0][0].line.text[:1].islower() and (end[-1:] in _HYPHENS or not _ends_sentence(last.rows[-1]))

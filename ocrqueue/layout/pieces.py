@@ -12,6 +12,8 @@ _FAR = 1e6  # pixels: larger coordinates are errors of an engine, and are cut to
 _MAX_SKEW = math.radians(15)  # a line that leans more was turned on purpose, and does not count for the page
 _LONG = 5  # times its height: the quad of a line so long shows its direction reliably
 _VERTICAL = 1.5  # times its width: a line so high is written downwards
+_TURNED = 2  # times its size: a line that reaches so far up and down was turned
+_NOTE = 8  # characters of a note in the margin, at least
 # Ranges of Unicode code points: Kana, Han, Hangul, Han again.
 _EAST_ASIAN = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
@@ -74,6 +76,16 @@ def piece_of(line: Line, frame: Frame) -> Piece:
     _, across = _sides(corners) if not frame.vertical else reversed(_sides(corners))
     size = min(across, bottom - top) if across else bottom - top
     return Piece(line, left, top, right, bottom, max(size, 1.0), right - left, (top + bottom) / 2)
+
+
+def is_note(piece: Piece) -> bool:
+    """Whether a line was turned on purpose and belongs to no row: a note in the margin, or a stamp across the page.
+
+    A short one at a right angle belongs to what stands beside it, such as the name of a column or of a form.
+    """
+    if piece.bottom - piece.top <= _TURNED * piece.size:
+        return False  # as nearly every line
+    return len(piece.line.text) >= _NOTE or piece.width > _TURNED * piece.size
 
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:

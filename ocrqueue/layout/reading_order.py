@@ -5,7 +5,7 @@ from itertools import pairwise
 from statistics import median, median_low
 
 from ocrqueue.layout.columns import part
-from ocrqueue.layout.pieces import Piece
+from ocrqueue.layout.pieces import Piece, is_note
 from ocrqueue.layout.rows import Row, rows_of
 from ocrqueue.layout.splitter import Splitter
 
@@ -19,10 +19,17 @@ _FURNITURE_LENGTH = 120  # characters of a running head or foot at most
 
 
 def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
-    """The blocks of a page in reading order."""
+    """The blocks of a page in reading order. Notes that were turned come last, in a block of their own."""
+    notes = [piece for piece in pieces if is_note(piece)]
+    if notes:
+        pieces = [piece for piece in pieces if not is_note(piece)]
+    blocks = _level_blocks(pieces, splitter) if pieces else []
+    return [*blocks, rows_of(notes)] if notes else blocks
+
+
+def _level_blocks(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
+    """The blocks of lines that run like the page. There is one at least."""
     rows = rows_of(pieces)
-    if not rows:
-        return []
     least = max(_FURNITURE * median(piece.size for piece in pieces), _FURNITURE_WIDER * _usual_gap(rows))
     head = _furniture(rows, least)
     foot = _furniture(rows[head:][::-1], least)

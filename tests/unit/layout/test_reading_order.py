@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from ocrqueue.layout import arrange
 from ocrqueue.pages import Line, PageText, Word
-from tests.support.pagemaker import PITCH, box, column, leftwards, line, order, texts, turned, with_words
+from tests.support.pagemaker import PITCH, box, column, leftwards, line, order, shuffled, texts, turned, with_words
 
 LEFT = column("left", 100, 200, 12)
 RIGHT = column("right", 540, 215, 12)
@@ -130,6 +130,29 @@ def test_a_large_heading_is_not_split_at_the_gutter():
     words = ("What", 300, 380), ("Kids", 400, 490), ("Need", 550, 640), ("Most", 660, 740)
     heading = with_words(line("What Kids Need Most", 300, 100, size=60, width=440), *words)
     assert order([heading, *LEFT, *RIGHT])[0] == heading.text
+
+
+def at(given, left, top, degrees):
+    """The line, turned around its first corner, which is put at a place."""
+    moved = replace(given, box=tuple((x - given.box[0][0], y - given.box[0][1]) for x, y in given.box))
+    (found,) = turned([moved], degrees)
+    return replace(found, box=tuple((x + left, y + top) for x, y in found.box))
+
+
+def test_notes_in_the_margin_and_stamps_across_the_page_are_read_last():
+    body = column("body", 100, 100, 20, width=700)
+    note = at(line("arXiv:2411.01234v1 [cs.DL] 3 Nov 2026", 0, 0), 40, 600, -90)
+    stamp = at(line("COPY", 0, 0, size=60), 300, 500, -40)
+    found = arrange(PageText(shuffled([*body, note, stamp])))
+    assert texts(found.lines)[:20] == texts(body)
+    assert sorted(texts(found.lines)[20:]) == sorted([note.text, stamp.text])
+    assert found.text.startswith("\n".join(texts(body)) + "\n\n")
+
+
+def test_a_short_word_that_stands_upright_stays_beside_its_line():
+    label = at(line("Form", 0, 0), 80, 120, -90)
+    title = line("1040", 110, 90, size=30)
+    assert order([label, title, *column("body", 100, 200, 8, width=700)])[:2] == ["Form", "1040"]
 
 
 def test_a_receipt_is_read_row_by_row():
