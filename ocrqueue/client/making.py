@@ -8,12 +8,13 @@ from typing import Any
 from redis import Redis
 
 from ocrqueue import formats, names
-from ocrqueue.errors import JobTimeout, OcrFailed, QueueUnavailable, StorageError
+from ocrqueue.errors import JobTimeout, OcrFailed, QueueUnavailable, StorageError, UnknownJob
 from ocrqueue.ledger import Job, workers
 from ocrqueue.storage.page_images import PageImageFile
-from ocrqueue.storage.spool import Spool, output_name
+from ocrqueue.storage.spool import JOB, Spool, output_name
 
 _INTERVAL = 0.3  # seconds between two looks
+_CHECK = 5.0  # seconds between two looks whether the job still exists
 _PAUSE = 60.0  # seconds before the message is sent again; doubled each time, because making may take long
 _GRACE = 20.0  # seconds that a restarting worker has to announce itself
 
@@ -33,16 +34,18 @@ class Making:
         self._redis, self._spool, self._ask = redis, spool, ask
         self._started, self._pause = time.monotonic(), _PAUSE
         self._next = self._started + _PAUSE * under_way  # when the message is sent
+        self._next_check = self._started  # when it is looked whether the job still exists
 
     def look(self) -> bool:
         """Whether the file is there. Sends the message if that is due.
 
         Raises OcrFailed if the file cannot be made (a later `Making` tries again), QueueUnavailable if no worker makes
-        files, and StorageError.
+        files, UnknownJob if the job was dropped, and StorageError.
         """
         has_succeeded = self._outcome()
         if self._spool.exists(self.job, self.file):
             return True
+        self._check_job()
         if has_succeeded:
             self._forget()
             raise StorageError(f"the spool has lost {self.file}; ask for it again")
@@ -57,6 +60,14 @@ class Making:
                 "`celery -A tasks.app worker -Q documents,maintenance`"
             )
         return False
+
+    def _check_job(self) -> None:
+        """Raise UnknownJob if the job was dropped: no worker makes anything of it."""
+        if time.monotonic() < self._next_check:
+            return
+        self._next_check = time.monotonic() + _CHECK
+        if not self._spool.exists(self.job, JOB):
+            raise UnknownJob(f"job {self.job} is gone: submit the document again for {self.what}")
 
     @property
     def state(self) -> str:

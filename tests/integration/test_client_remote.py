@@ -383,3 +383,12 @@ def test_a_key_without_requests_left_delays_no_timeout(stack: Served) -> None:
         job.wait(timeout=8)  # it asks four times
     assert time.monotonic() - started < 20, "the key may ask again after up to a minute"
     stack.client().job(job.id).cancel()
+
+
+def test_a_server_that_does_not_answer_delays_no_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        job = remote(f"http://127.0.0.1:{silent.getsockname()[1]}").job("0" * 32)
+        started = time.monotonic()
+        with pytest.raises((JobTimeout, QueueUnavailable)):
+            job.wait(timeout=2)
+        assert time.monotonic() - started < 20, "a request may take a minute"

@@ -1,17 +1,22 @@
 """The PDF of an encrypted document cannot be made at first. Its password stays as long as the PDF can still be made."""
 
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from celery import Celery
 
+from ocrqueue import names
 from ocrqueue.client import Job
 from ocrqueue.documents.pdf.mupdf import pymupdf
-from ocrqueue.errors import OcrFailed
+from ocrqueue.errors import OcrFailed, UnknownJob
 from ocrqueue.ledger.messages import send_format
 from ocrqueue.steps.housekeeping import remove_old_passwords
+from tests.support import numbered
 from tests.support.faults import Supervised, eventually, supervised
+from tests.support.harness import running
 
 SECRET = "sesame-7c1f"
 
@@ -102,3 +107,19 @@ def test_the_password_of_a_job_that_can_be_retried_stays(stack: Supervised, lock
     changed = eventually(lambda: spool.exists(job.id, "end.json") and spool.changed(job.id))
     assert remove_old_passwords(spool, changed + 1) == 0
     assert password(stack, job).exists()
+
+
+def test_who_waits_for_a_pdf_of_a_job_that_is_dropped_is_told_so() -> None:
+    with running() as own:
+        own.start_documents(children=1)
+        own.start_worker()
+        job = own.client().submit(numbered.document(1), engine="numbered")
+        job.wait(60)
+        own.kill("documents", signal.SIGTERM)  # the message that asks for the PDF waits
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(own.client().job(job.id).result, "pdf")
+            asked = own.client().redis
+            eventually(lambda: asked.keys(names.asked_key("*")))
+            job.drop()
+            with pytest.raises(UnknownJob, match="is gone"):
+                waiting.result(60)

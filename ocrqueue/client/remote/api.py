@@ -31,6 +31,7 @@ T = TypeVar("T")
 _SECONDS, _CONNECT_SECONDS = 60.0, 5.0  # for each part of a request; to connect
 _PAUSES = (0.2, 1.0, 3.0)  # seconds between two attempts
 _LONGEST_PAUSE = 60.0  # seconds of a Retry-After that are waited for
+_GRACE = 2.0  # seconds after the time of `until` in which an answer that is on its way arrives
 _LIMITED = "rate_limited"  # the code of a request above the limit of the API key
 _until: ContextVar[float] = ContextVar("until", default=math.inf)  # monotonic time, see `until`
 _PREFIX = "/api/v1/"
@@ -74,7 +75,7 @@ class _Again(Exception):
 
 @contextmanager
 def until(end: float) -> Iterator[None]:
-    """No pause before another attempt in this block lasts beyond `end`, of `time.monotonic`: the error is raised."""
+    """Requests in this block end soon after `end`, of `time.monotonic`; no pause before another one lasts longer."""
     before = _until.set(end)
     try:
         yield
@@ -93,12 +94,12 @@ class Api:
         headers = {"Accept": "application/json"}
         if settings.key:
             headers["Authorization"] = f"Bearer {settings.key}"
-        self._http = httpx2.Client(headers=headers, timeout=httpx2.Timeout(_SECONDS, connect=_CONNECT_SECONDS))
+        self._http = httpx2.Client(headers=headers, timeout=_timeout())
         weakref.finalize(self, self._http.close)
 
     def get(self, path: str, wait: float = 0.0, /, **query: str | int | None) -> dict[str, Any]:
         """The JSON object at a path; the server waits for up to `wait` seconds for what the path is about."""
-        timeout = httpx2.Timeout(_SECONDS + wait, connect=_CONNECT_SECONDS)
+        timeout = _timeout(wait)
         given = {name: value for name, value in {"wait": wait or None, **query}.items() if value is not None}
         return self._json(lambda: self._http.get(self._at(path), params=given, timeout=timeout))
 
@@ -112,7 +113,7 @@ class Api:
 
     def post(self, path: str, wait: float = 0.0, /, **how: Any) -> dict[str, Any]:
         """The answer to a POST, which is sent again if its answer was lost; `wait` as for `get`, `how` for httpx2."""
-        timeout = httpx2.Timeout(_SECONDS + wait, connect=_CONNECT_SECONDS)
+        timeout = _timeout(wait)
         return self._json(lambda: self._http.post(self._at(path), timeout=timeout, **how))
 
     def post_once(self, path: str) -> dict[str, Any]:
@@ -140,7 +141,7 @@ class Api:
         def fetch() -> None:
             target.seek(0)
             target.truncate()
-            with self._http.stream("GET", self._at(path), params=query) as answer:
+            with self._http.stream("GET", self._at(path), params=query, timeout=_timeout()) as answer:
                 if answer.is_error:
                     answer.read()
                 self._checked(answer)
@@ -222,6 +223,12 @@ class Api:
         if error.code in (_LIMITED, "key_in_use") and pause.isdigit() and int(pause) <= _LONGEST_PAUSE:
             raise _Again(error, float(pause))
         raise error
+
+
+def _timeout(wait: float = 0.0) -> httpx2.Timeout:
+    """How long a request may take that the server answers after up to `wait` seconds."""
+    left = max(0.0, _until.get() - time.monotonic())
+    return httpx2.Timeout(min(_SECONDS + wait, left + _GRACE), connect=min(_CONNECT_SECONDS, left + _GRACE))
 
 
 def error_of(answer: httpx2.Response) -> OcrError:

@@ -1,15 +1,17 @@
 """A handle on one job, over HTTP."""
 
 import codecs
+import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
 
 from ocrqueue import formats
 from ocrqueue.client.handle import Follower, JobHandle
-from ocrqueue.client.remote.api import Api, NotReady
+from ocrqueue.client.remote.api import Api, NotReady, OutOfTime, until
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import JobTimeout, QueueUnavailable
 from ocrqueue.ledger import PageRecord
@@ -23,6 +25,16 @@ _AT_ONCE = 1000  # pages whose states are asked for in one request
 _STRUCTURE_WAIT = 3  # seconds that a request waits for the structure: the progress is shown between two
 _PAUSE = 1.0  # seconds until a format that is being made is asked for again
 _FINISHED = (PageState.OK, PageState.FAILED, PageState.CANCELLED)
+
+
+@contextmanager
+def _within(end: float) -> Iterator[None]:
+    """As `until`. Raises JobTimeout where the API key has no requests left until then."""
+    with until(end):
+        try:
+            yield
+        except OutOfTime as e:
+            raise JobTimeout(e.message) from e
 
 
 class RemoteJob(JobHandle):
@@ -43,15 +55,15 @@ class RemoteJob(JobHandle):
     ) -> JobStatus:
         """See `JobHandle.write`. The result is fetched whole before the stream gets a part of it."""
         is_binary = formats.find(format).make is not None
-        end = None if timeout is None else time.monotonic() + timeout
+        end = time.monotonic() + (math.inf if timeout is None else timeout)
         status = self.wait(timeout)
         if status.state == JobState.FAILED:
             raise self.failure()
         with SpooledTemporaryFile(_IN_MEMORY) as file:
-            while (missing := self._fetch(format, structure, cast("IO[bytes]", file))) is not None:
+            while (missing := self._fetch(format, structure, cast("IO[bytes]", file), end)) is not None:
                 if progress:
                     progress(missing)
-                if end is not None and time.monotonic() >= end:
+                if time.monotonic() >= end:
                     raise JobTimeout(f"{format} of job {self.id} is not ready; fetch it later with `submit.py result`")
                 time.sleep(_PAUSE)
             decoder = codecs.getincrementaldecoder("utf-8")()
@@ -59,28 +71,36 @@ class RemoteJob(JobHandle):
                 stream.write(chunk if is_binary else decoder.decode(chunk))
         return status
 
-    def _fetch(self, format: str, structure: bool, file: IO[bytes]) -> str | None:
-        """Write the result to a file. If workers still make it, nothing is written, and what they do is returned."""
+    def _fetch(self, format: str, structure: bool, file: IO[bytes], end: float) -> str | None:
+        """Write the result to a file. If workers still make it, nothing is written, and what they do is returned.
+
+        Raises JobTimeout at `end`, of `time.monotonic`, if the API key has no requests left until then.
+        """
         asked = {"structure": "true"} if structure else {}
         if structure or format in STRUCTURED_FORMATS:
             asked["wait"] = str(_STRUCTURE_WAIT)
         try:
-            self._api.download(f"{self._path}/result", file, format=format, **asked)
+            with _within(end):
+                self._api.download(f"{self._path}/result", file, format=format, **asked)
         except NotReady as e:
             return e.message
         return None
 
     def pages(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """See `JobHandle.pages`."""
+        end = time.monotonic() + (math.inf if timeout is None else timeout)
         seen: set[int] = set()
         for statuses in self._follower.follow([self.id], timeout):
             if statuses[self.id].finished <= len(seen):
                 continue
-            found = self._api.get(self._path, pages="true").get("page_states", {})
+            with _within(end):
+                found = self._api.get(self._path, pages="true").get("page_states", {})
             ended = {n for state in _FINISHED if state in found for n in _numbers(found[state])}
             for number in sorted(ended - seen):
                 seen.add(number)
-                yield self._api.get(f"{self._path}/pages/{number}")
+                with _within(end):
+                    page = self._api.get(f"{self._path}/pages/{number}")
+                yield page
         if not seen:
             raise self.failure()
 
