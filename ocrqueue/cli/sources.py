@@ -51,6 +51,8 @@ def expand(sources: Sequence[str], recursive: bool) -> list[Entry]:
 
 def _expand(source: str, recursive: bool) -> Iterator[Entry]:
     path = Path(source)
+    if not source:
+        raise click.UsageError("a document has no name: name a file, a folder or a URL, or - for standard input")
     if source == "-":
         yield Entry("stdin")
     elif is_url(source):

@@ -17,12 +17,13 @@ from ocrqueue.states import Origin
 
 # "Size" is the size of a piece: about 1.3 times its font size, in pixels.
 _ROWS = 12  # a gutter has text on both sides in so many rows
-_JOINED = 4  # of these rows: those with one line for both sides
+_JOINED = 4  # rows with one line for both sides: fewer count between others only, whose lines are apart
 _SIDE = 5.0  # sizes: length of the text on a side, so that bullets, numbers and labels do not count
 _NARROW = 2.0  # sizes: two lines that are further apart do not show that the gutter is narrow
 _SPACE = 0.15  # sizes: white between two words, at least
-_LETTERS = 0.5  # sizes: the same between two characters without a space, in Chinese and Japanese
+_LETTERS = 0.4  # sizes: the same between two characters without a space, in Chinese and Japanese
 _ROOM = 0.1  # sizes: edges of words are inaccurate by so much
+_LONGER = 0.5  # sizes: lines are longer than their text by so much at most
 _FAR = 1e9  # pixels: beyond any page
 
 
@@ -40,10 +41,11 @@ class _Strip(NamedTuple):
 
     left: float
     right: float
-    first: int  # index of a row
-    last: int
-    rows: int  # number of rows with text of some length on both sides
+    first: int  # index of the first row with text of some length on both sides
+    last: int  # index of the last one
+    rows: int  # number of such rows
     joined: int  # number of them whose text is one line
+    apart: tuple[int, int] | None  # first and last of those whose text is two lines
 
 
 def separated(pieces: Sequence[Piece], frame: Frame) -> list[Piece]:
@@ -70,7 +72,8 @@ def _gaps(piece: Piece, frame: Frame) -> list[Gap]:
 
 def _white(row: Row, gaps: dict[int, list[Gap]]) -> list[_White]:
     """The white parts of a row, from left to right. `gaps` are those of each piece, by its id."""
-    found = [_White(-_FAR, row[0].left), _White(max(piece.right for piece in row), _FAR)]
+    longer = _LONGER * row[0].size
+    found = [_White(-_FAR, row[0].left + longer), _White(max(piece.right for piece in row) - longer, _FAR)]
     for piece in row:
         room, side = _ROOM * piece.size, _SIDE * piece.size
         for gap in gaps[id(piece)]:
@@ -95,20 +98,35 @@ def _gutters(rows: Sequence[list[_White]]) -> list[_Strip]:
             if not longer:
                 ended.append(strip)
         begun = [white for white in row if white.is_between]
-        live = following + [_Strip(white.left, white.right, index, index, 1, white.is_joined) for white in begun]
+        live = following + [_begun(white, index) for white in begun]
     found: list[_Strip] = []
     for strip in sorted(ended + live, key=lambda strip: strip.rows, reverse=True):
         is_new = not any(_overlap(strip, other) and _share_rows(strip, other) for other in found)
-        if is_new and strip.rows >= _ROWS and strip.joined >= _JOINED:
-            found.append(strip)
+        if is_new and strip.rows >= _ROWS and (strip.joined >= _JOINED or strip.apart):
+            found.append(_trimmed(strip))
     return found
 
 
+def _begun(white: _White, index: int) -> _Strip:
+    """The strip that begins with a white part of the row with this index, between texts."""
+    apart = None if white.is_joined else (index, index)
+    return _Strip(white.left, white.right, index, index, 1, white.is_joined, apart)
+
+
 def _longer(strip: _Strip, white: _White, index: int) -> _Strip:
-    """The strip, continued through the white part of the row with this index."""
+    """The strip, continued through a white part of the row with this index."""
     left, right = max(strip.left, white.left), min(strip.right, white.right)
-    last = index if white.is_between else strip.last
-    return _Strip(left, right, strip.first, last, strip.rows + white.is_between, strip.joined + white.is_joined)
+    if not white.is_between:
+        return strip._replace(left=left, right=right)
+    apart = strip.apart if white.is_joined else (strip.apart[0] if strip.apart else index, index)
+    return _Strip(left, right, strip.first, index, strip.rows + 1, strip.joined + white.is_joined, apart)
+
+
+def _trimmed(strip: _Strip) -> _Strip:
+    """The strip without its ends, if few rows were joined: those at an end may be text of the full width."""
+    if strip.joined >= _JOINED or strip.apart is None:
+        return strip
+    return strip._replace(first=strip.apart[0], last=strip.apart[1])
 
 
 def _overlap(one: _Strip | _White, other: _Strip | _White) -> bool:

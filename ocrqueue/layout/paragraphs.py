@@ -21,6 +21,7 @@ _INDENT = 0.6  # sizes: least indentation
 _DEEPEST_INDENT = 6.0  # sizes: a row that is indented more is centred, or moved for other reasons
 _SHORT = 0.8  # times the width of the block: a shorter row that ends a sentence ends its paragraph
 _FULL = 0.6  # times the width of the block: rows of running text are longer
+_REST = 8  # characters of the last word of a sentence on a row of its own
 _HEADING = 1.25  # times the size of the text of the page: least size of a heading
 _HEADING_ROWS = 3  # rows of a heading, at most
 _HEADING_LENGTH = 150  # characters of a heading, at most
@@ -152,7 +153,9 @@ def _begins(group: list[Row], row: Row, following: Row | None, edges: Edges, usu
     short row that ends a sentence. Rows of cells are kept together.
     """
     before, size = group[-1], row_size(row)
-    if _middle(row) - _middle(before) > _WIDER * max(usual, size) or _differ(size, row_size(before)):
+    if _middle(row) - _middle(before) > _WIDER * max(usual, size):
+        return True
+    if _differ(size, row_size(before)) and not _is_rest(row, before):
         return True
     if _is_marked(row):
         return True
@@ -167,6 +170,12 @@ def _begins(group: list[Row], row: Row, following: Row | None, edges: Edges, usu
         return True  # the end of a hanging indentation
     width = edges[1] - edges[0]
     return before[-1].right < edges[0] + _SHORT * width and _ends_sentence(before)
+
+
+def _is_rest(row: Row, before: Row) -> bool:
+    """Whether a row is the last word of a sentence. The box of so short a line may be much too high."""
+    text = row[0].line.text
+    return len(row) == 1 and len(text) <= _REST and text[:1].islower() and not _ends_sentence(before)
 
 
 def _is_marked(row: Row) -> bool:

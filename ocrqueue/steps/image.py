@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ocrqueue.documents import Document, PageImage, open_document
-from ocrqueue.errors import StorageError
+from ocrqueue.errors import PageFailure, StorageError
 from ocrqueue.ledger import Job
 from ocrqueue.limits import Limits
 from ocrqueue.storage.page_images import PageImageFile
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _DPI = 100  # dots per inch of a PDF's page that was not read
+_LARGEST = {"webp": 16_383, "jpeg": 65_535}  # pixels of a side that a format allows
 _LEAST_DPI = 18  # dots per inch; below, a PDF's page may have no pixels
 
 
@@ -38,6 +39,14 @@ def make_image(job: Job, wanted: PageImageFile, spool: Spool, limits: Limits) ->
             image = as_read(document, wanted.number, page, wanted.width)
     except (FileNotFoundError, ValueError) as e:
         raise StorageError("the document is no longer in the spool; submit it again") from e
+    largest = _LARGEST.get(wanted.format, max(image.size))
+    if max(image.size) > largest:
+        size = f"{image.width:,} x {image.height:,} pixels"
+        image.close()
+        raise PageFailure(
+            f"the image of the page has {size}, and {wanted.format} allows {largest:,}: ask for png, or for less width",
+            "too_large",
+        )
     with image, spool.open_write_bytes(job.id, wanted.name) as output:
         image.save(output, wanted.format.upper(), quality=85)
     return wanted.name

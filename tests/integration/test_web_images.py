@@ -101,6 +101,16 @@ def test_what_is_refused(stack: Stack, web: Web, job: Job) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "storage_error")
 
 
+def test_an_image_that_its_format_does_not_allow_is_refused(stack: Stack, web: Web) -> None:
+    file = io.BytesIO()
+    Image.new("L", (20_000, 8), 255).save(file, "PNG")
+    (job := stack.client().submit(file.getvalue(), name="ribbon.png", engine="numbered")).wait(60)
+    answer = get(web, job, 1, format="webp")
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_large")
+    assert "20,000 x 8 pixels, and webp allows 16,383" in answer.json()["detail"]
+    assert [get(web, job, 1, **query).status_code for query in ({"format": "png"}, {"width": 300})] == [200, 200]
+
+
 def test_images_go_with_the_job(stack: Stack, web: Web) -> None:
     job = stack.client().submit(document(1, salt=2))
     job.wait(60)

@@ -15,6 +15,7 @@ class RemoteSettings:
 
 def remote_settings() -> RemoteSettings | None:
     """Read the settings; None if OCR_API_URL is not set. Raises SettingsError."""
-    url = text("OCR_API_URL", "", r"https?://[^\s/@?#]+(/[^\s?#]*)?", "a URL such as http://host:8000")
+    host = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/@?#\[\]:]+)(?::\d{1,5})?"
+    url = text("OCR_API_URL", "", rf"https?://{host}(/[^\s?#]*)?", "a URL such as http://host:8000")
     key = text("OCR_API_KEY", "", r"[!-~]+", "an API key, as `submit.py keys new` prints it")
     return RemoteSettings(url.rstrip("/"), key or None) if url else None

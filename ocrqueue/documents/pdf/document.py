@@ -116,6 +116,8 @@ def guarded(failure: type[OcrError], what: str) -> Iterator[None]:
         yield
     except OcrError:
         raise
+    except pymupdf.FileNotFoundError as error:
+        raise failure("the file is gone: submit the document again", "source_unreachable") from error
     except Exception as error:  # PyMuPDF raises RuntimeError, ValueError, its own classes and MuPDF's
         if isinstance(error, MemoryError) or "alloc" in str(error):
             raise failure(f"{what} takes too much memory: save it with smaller images", "too_large") from error

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import pillow_heif
 import pytest
 from PIL import Image
@@ -62,3 +63,8 @@ def test_urls_and_standard_input_have_names() -> None:
     entries = expand(["https://me:se@cret@host.example/a%20b.pdf?x=1", "-", "http://host.example"], recursive=False)
     assert [entry.stem for entry in entries] == ["a b", "stdin", "host"]
     assert entries[0].shown == "https://host.example/a%20b.pdf?x=1"
+
+
+def test_an_empty_name_is_no_folder() -> None:
+    with pytest.raises(click.UsageError, match="no name"):
+        expand([""], recursive=True)

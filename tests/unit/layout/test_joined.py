@@ -72,6 +72,22 @@ def test_some_lines_of_two_columns_were_joined():
     assert order([*page[:5], *apart]) == expected
 
 
+@pytest.mark.parametrize(("row", "is_divided"), [(7, True), (0, False), (13, False)])
+def test_one_joined_line_is_divided_between_others_that_are_apart(row, is_divided):
+    page, expected = page_of(14)
+    apart = [x for x in arrange(PageText(page)).lines if x.box[0][1] != page[row].box[0][1]]
+    found = order([*apart, page[row]])
+    assert (found == expected) == is_divided
+    assert (page[row].text in found) != is_divided
+
+
+def test_a_line_of_one_column_whose_box_is_too_long_does_not_end_the_gutter():
+    page, expected = page_of(14)
+    page[7] = line(expected[21], 490, page[7].box[0][1], width=410)
+    del expected[7]
+    assert order(page) == expected
+
+
 def test_a_heading_across_separate_columns_is_not_divided():
     left, right = column("left", 100, 200, 14, width=394), column("right", 506, 200, 14, width=394)
     heading = line("What fathers know of their sons", 300, 170, width=400)

@@ -29,6 +29,15 @@ def test_an_indented_line_begins_a_paragraph():
     assert made.markdown == "The first paragraph has two lines.\n\nThe second has two as well. And ends here"
 
 
+@pytest.mark.parametrize(("last", "is_alone"), [("feet.", False), ("Feet.", True), ("feet and hands", True)])
+def test_the_last_word_of_a_sentence_may_have_a_high_box(last, is_alone):
+    rows = [
+        line(text, 100, 100 + i * PITCH, width=600) for i, text in enumerate(["Alice got up and", "started to her"])
+    ]
+    made = arrange(PageText([*rows, line(last, 100, 98 + 2 * PITCH, size=30)]))
+    assert ("\n\n" in made.text) == is_alone
+
+
 def test_words_hyphenated_at_line_ends_are_joined_in_markdown_only():
     made = page("The sea was calm and the child-", "ren slept, said Jean-", "Pierre.")
     assert made.markdown == "The sea was calm and the children slept, said Jean-Pierre."

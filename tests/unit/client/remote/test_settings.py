@@ -31,8 +31,8 @@ def test_without_a_url_the_client_uses_redis(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("OCR_API_URL", "host:8000"), ("OCR_API_URL", "ftp://host"), ("OCR_API_URL", "http://user@host"),
-     ("OCR_API_URL", "http://host/?a=b"), ("OCR_API_KEY", "two words")],
+    [("OCR_API_URL", "host:8000"), ("OCR_API_URL", "http://[::1"), ("OCR_API_URL", "ftp://host"),
+     ("OCR_API_URL", "http://user@host"), ("OCR_API_URL", "http://host/?a=b"), ("OCR_API_KEY", "two words")],
 )  # fmt: skip
 def test_a_wrong_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv("OCR_API_URL", "http://host")

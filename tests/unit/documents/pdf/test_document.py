@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ocrqueue.documents import open_document
+from ocrqueue.documents.pdf.document import open_pdf
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import apply
 from ocrqueue.errors import DocumentError, PageFailure
@@ -257,3 +258,10 @@ def test_a_page_looks_as_drawn(tmp_path):
     page.insert_image(page.rect, stream=file.getvalue())
     rendered = render(saved(tmp_path, pdf), 72).image
     assert (rendered.getpixel((20, 20)), rendered.getpixel((80, 40))) == ((0, 0, 255), (255, 255, 255))
+
+
+def test_a_file_that_is_gone_is_not_called_damaged(tmp_path):
+    with pytest.raises(DocumentError) as found:
+        open_pdf(tmp_path / "gone.pdf", LIMITS, None)
+    assert found.value.code == "source_unreachable"
+    assert str(tmp_path) not in found.value.message
