@@ -89,16 +89,19 @@ def _white(row: Row, gaps: dict[int, list[Gap]]) -> list[_White]:
 def _gutters(rows: Sequence[list[_White]]) -> list[_Strip]:
     """The gutters of a page, by the white parts of its rows from top to bottom."""
     ended: list[_Strip] = []
-    live: list[_Strip] = []  # white down to the row before
+    live: list[_Strip] = []  # white down to the row before; the first ones begin first
     for index, row in enumerate(rows):
-        following: list[_Strip] = []
+        following: dict[tuple[float, float], _Strip] = {}  # by sides: of equal ones, the first has most rows
         for strip in live:
             longer = [_longer(strip, white, index) for white in row if _overlap(strip, white)]
-            following += longer
+            for one in longer:
+                following.setdefault(one[:2], one)
             if not longer:
                 ended.append(strip)
-        begun = [white for white in row if white.is_between]
-        live = following + [_begun(white, index) for white in begun]
+        for white in row:
+            if white.is_between:
+                following.setdefault(white[:2], _begun(white, index))
+        live = list(following.values())
     found: list[_Strip] = []
     for strip in sorted(ended + live, key=lambda strip: strip.rows, reverse=True):
         is_new = not any(_overlap(strip, other) and _share_rows(strip, other) for other in found)
