@@ -36,6 +36,8 @@ _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
 _CELL = 16.0  # points: side of the squares in which lines with the same text are looked for
 _BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
 _ACCENT = re.compile(f"[{re.escape(''.join(ACCENTS))}]")
+_MAY_BE_SPACED = re.compile(r"(?:[^\W_] ){5}")
+_SPACED = re.compile(r"(?<!\w)(?:[^\W_] ){5,}[^\W_](?!\w)")  # six letters or more with a space after each
 _WORD = re.compile(r"\S+")
 _WORD_OR_SIGN = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")  # a character of a script without spaces is a word
 
@@ -89,7 +91,7 @@ def _has_text(stext: Any) -> bool:
 
 
 def _lines(stext: Any) -> list[dict[str, Any]]:
-    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters, ligatures in order.
+    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters, ligatures in order, words closed.
 
     Each span gets its `text`.
     """
@@ -100,6 +102,9 @@ def _lines(stext: Any) -> list[dict[str, Any]]:
     if may_run_leftwards(text) or _ACCENT.search(text):  # few pages have either, so that one look is enough
         for line in lines:
             _put_in_order(line)
+    if _MAY_BE_SPACED.search(text):  # as on few pages
+        for line in lines:
+            _close_words(line)
     return lines
 
 
@@ -125,6 +130,23 @@ def _put_in_order(line: dict[str, Any]) -> None:
         if is_leftwards:
             turn_ligatures(chars)
         _give_texts(spans)
+
+
+def _close_words(line: dict[str, Any]) -> None:
+    """Remove the spaces that MuPDF puts between letters that are set apart, as in some headings.
+
+    Those between words are in the file, or are found again because they are wider.
+    """
+    spans = line["spans"]
+    chars = [char for span in spans for char in span["chars"]]
+    text = "".join([char["c"] for char in chars])
+    places = (index for found in _SPACED.finditer(text) for index in range(*found.span()))
+    spaces = {id(chars[index]) for index in places if chars[index]["synthetic"] and text[index] == " "}
+    if spaces:
+        for span in spans:
+            span["chars"] = [char for char in span["chars"] if id(char) not in spaces]
+        line["spans"] = [span for span in spans if span["chars"]]
+        _give_texts(line["spans"])
 
 
 def _put_accents(chars: list[dict[str, Any]]) -> None:
