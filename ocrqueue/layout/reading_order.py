@@ -19,12 +19,12 @@ _FURNITURE_LENGTH = 120  # characters of a running head or foot at most
 
 
 def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
-    """The blocks of a page in reading order. Notes that were turned come last, in a block of their own."""
+    """The blocks of a page in reading order. Notes that were turned come last, in the order in which they are given."""
     notes = [piece for piece in pieces if is_note(piece)]
     if notes:
         pieces = [piece for piece in pieces if not is_note(piece)]
     blocks = _level_blocks(pieces, splitter) if pieces else []
-    return [*blocks, rows_of(notes)] if notes else blocks
+    return [*blocks, [[piece] for piece in notes]] if notes else blocks
 
 
 def _level_blocks(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:

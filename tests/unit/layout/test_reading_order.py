@@ -149,6 +149,12 @@ def test_notes_in_the_margin_and_stamps_across_the_page_are_read_last():
     assert found.text.startswith("\n".join(texts(body)) + "\n\n")
 
 
+def test_the_lines_of_a_note_that_runs_downwards_keep_their_order():
+    body = column("body", 100, 100, 20, width=700)
+    note = [at(line(f"line {i} of the note", 0, 0), 960 - 30 * i, 100, 90) for i in range(3)]
+    assert texts(arrange(PageText([*body, *note])).lines) == texts([*body, *note])
+
+
 def test_a_short_word_that_stands_upright_stays_beside_its_line():
     label = at(line("Form", 0, 0), 80, 120, -90)
     title = line("1040", 110, 90, size=30)
