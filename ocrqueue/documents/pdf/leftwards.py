@@ -15,12 +15,12 @@ from ocrqueue.documents.pdf.boxes import Array
 from ocrqueue.documents.pdf.characters import FIRST_LEFTWARDS
 
 _NO_WIDTH = 0.01  # points: a character less wide has no width of its own
-# Kinds of characters, by their class in the Unicode Bidirectional Algorithm (UAX #9): letters that run to the left and
-# marks on them; letters that run to the right; digits; signs inside of a number. Others are "O".
-_KINDS = {"R": "R", "AL": "R", "NSM": "R", "L": "L", "EN": "N", "AN": "N", "ES": "S", "CS": "S"}
+# Kinds of characters, by their class in the Unicode Bidirectional Algorithm (UAX #9): letters that run to the left or
+# to the right, marks on letters, digits, signs inside of a number. Others are "O".
+_KINDS = {"R": "R", "AL": "R", "L": "L", "NSM": "M", "EN": "N", "AN": "N", "ES": "S", "CS": "S"}
 # Parts that stay together: text in Latin letters, with what is inside of it; a number; a word that runs to the left.
 _NUMBER = re.compile(r"N(?:S?N)*")
-_PART = re.compile(rf"L(?:[^R]*[LN])?|{_NUMBER.pattern}|R+|.")
+_PART = re.compile(rf"L(?:[^R]*[LN])?M*|{_NUMBER.pattern}|R[RM]*|.")
 
 
 def turn_ligatures(chars: list[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Text layers whose text runs to the left, as MuPDF gives their characters."""
 
 import re
+import unicodedata
 from types import SimpleNamespace
 
 import pytest
@@ -97,6 +98,11 @@ def test_a_line_that_is_in_order_stays_so():
     visual = get_display(text, base_dir="R")
     found = [(char, WIDTH * visual.index(char)) for char in text if char != " "]
     assert text_of(chars(*found))[0].replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize("text", ["ש\u05b8לום לכולם וכן הלאה", "שלום לכולם re\u0301sume\u0301 וכן הלאה"])
+def test_marks_stay_with_their_letters(text):
+    assert text_of(as_mupdf_gives(text, "R"))[0] == unicodedata.normalize("NFC", text)
 
 
 def test_the_page_decides_where_a_line_has_few_letters_of_its_script():
