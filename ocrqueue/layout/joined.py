@@ -105,7 +105,7 @@ def _gutters(rows: Sequence[list[_White]]) -> list[_Strip]:
     found: list[_Strip] = []
     for strip in sorted(ended + live, key=lambda strip: strip.rows, reverse=True):
         is_new = not any(_overlap(strip, other) and _share_rows(strip, other) for other in found)
-        if is_new and strip.rows >= _ROWS and (strip.joined >= _JOINED or strip.apart):
+        if is_new and strip.rows >= _ROWS:
             found.append(_trimmed(strip))
     return found
 

@@ -129,7 +129,7 @@ def test_pages_that_do_not_exist_are_named(client: Client, capsys: Output) -> No
         assert main(["ocr", "scan.pdf", "--pages", "1,99", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["missing_pages"] == "99"
-    assert "warning: scan.pdf: the document has no page 99" in err
+    assert "warning: scan.pdf: the document has no page 99\n" in err
     (job,) = client.ledger.jobs()
     for command in ("status", "wait", "result"):
         assert main([command, job]) == 0

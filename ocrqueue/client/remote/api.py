@@ -94,14 +94,13 @@ class Api:
         headers = {"Accept": "application/json"}
         if settings.key:
             headers["Authorization"] = f"Bearer {settings.key}"
-        self._http = httpx2.Client(headers=headers, timeout=_timeout())
+        self._http = httpx2.Client(headers=headers, timeout=httpx2.Timeout(_SECONDS, connect=_CONNECT_SECONDS))
         weakref.finalize(self, self._http.close)
 
     def get(self, path: str, wait: float = 0.0, /, **query: str | int | None) -> dict[str, Any]:
         """The JSON object at a path; the server waits for up to `wait` seconds for what the path is about."""
-        timeout = _timeout(wait)
         given = {name: value for name, value in {"wait": wait or None, **query}.items() if value is not None}
-        return self._json(lambda: self._http.get(self._at(path), params=given, timeout=timeout))
+        return self._json(lambda: self._http.get(self._at(path), params=given, timeout=_timeout(wait)))
 
     def items(self, path: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
         """The items of a list, over all its parts."""
@@ -113,8 +112,7 @@ class Api:
 
     def post(self, path: str, wait: float = 0.0, /, **how: Any) -> dict[str, Any]:
         """The answer to a POST, which is sent again if its answer was lost; `wait` as for `get`, `how` for httpx2."""
-        timeout = _timeout(wait)
-        return self._json(lambda: self._http.post(self._at(path), timeout=timeout, **how))
+        return self._json(lambda: self._http.post(self._at(path), timeout=_timeout(wait), **how))
 
     def post_once(self, path: str) -> dict[str, Any]:
         """The answer to a POST that is never sent again once it may have been taken."""

@@ -36,8 +36,8 @@ _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
 _CELL = 16.0  # points: side of the squares in which lines with the same text are looked for
 _BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
 _ACCENT = re.compile(f"[{re.escape(''.join(ACCENTS))}]")
-_MAY_BE_SPACED = re.compile(r"(?:[^\W_] ){5}")
-_SPACED = re.compile(r"(?<!\w)(?:[^\W_] ){5,}[^\W_](?!\w)")  # six letters or more with a space after each
+_SPACED = re.compile(r"(?<!\w)(?:[^\W_] ){5,}[^\W_](?!\w)")  # in a line: six letters or more with spaces between
+_MAY_BE_SPACED = re.compile(r"(?:[^\W_] ){5}")  # the same in a page, whose lines follow each other without a space
 _WORD = re.compile(r"\S+")
 _WORD_OR_SIGN = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")  # a character of a script without spaces is a word
 
