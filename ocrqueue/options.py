@@ -14,7 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
 # what programs that read records of version 1 only do not know, and which formats they do
 _NEW_OPTIONS = frozenset({"structure", "keep_running_heads"})
 _OLD_FORMATS = frozenset("text markdown json jsonl hocr alto pdf".split())
-_RANGE = re.compile(r"(\d{1,7})(?:(-)(\d{1,7})?)?")
+_RANGE = re.compile(r"([0-9]{1,7})(?:(-)([0-9]{1,7})?)?")
 
 
 def _fail(name: str, value: object, allowed: str) -> InvalidOptions:

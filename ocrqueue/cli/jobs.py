@@ -1,7 +1,9 @@
 """The commands for jobs by id, and `doctor`."""
 
 import json
+import math
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -72,16 +74,21 @@ def _show(found: JobStatus, as_json: bool, warnings: Sequence[PageNote] | None =
 def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
     """Wait until jobs have ended."""
     client = default_client()
+    end = time.monotonic() + (math.inf if timeout is None else timeout)
+
+    def left() -> float | None:
+        return None if timeout is None else max(0.0, end - time.monotonic())
+
     known, codes = {}, []
     for given in jobs:
         try:
             job = client.job(given)
-            job.status()
+            next(client.follow([job.id], left()))  # its status, which a silent server owes until the timeout only
             known[job.id] = job
         except UnknownJob as e:
             codes.append(report(e))
     if known:
-        codes.append(follow_jobs(client, list(known), timeout, lambda found: _ended(known[found.id], found))[0])
+        codes.append(follow_jobs(client, list(known), left(), lambda found: _ended(known[found.id], found))[0])
     return worst(codes)
 
 

@@ -2,7 +2,9 @@
 
 import json
 import re
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +113,15 @@ def test_doctor_checks_the_api_only(stack: Served) -> None:
     wrong = stack.submit("doctor", env={**stack.user, "OCR_API_URL": "host:8000"})
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert "OCR_API_URL='host:8000' is not allowed: a URL such as http://host:8000" in wrong.stderr
+
+
+def test_a_server_that_is_silent_from_the_start_delays_no_timeout(stack: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        user = {**stack.user, "OCR_API_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        started = time.monotonic()
+        done = stack.submit("wait", "0" * 32, "--timeout", "2", env=user)
+    assert (done.returncode, "does not answer" in done.stderr) == (6, True), done.stderr
+    assert time.monotonic() - started < 30, "a request may take a minute, and is made four times"
 
 
 def test_doctor_on_the_machine_of_the_api_finds_it_too(stack: Served) -> None:

@@ -74,6 +74,8 @@ def test_page_selection() -> None:
     assert select_pages("8,1-3,2", 9) == [1, 2, 3, 8]
     assert select_pages("4-", 6) == [4, 5, 6]
     assert select_pages(None, 3) == [1, 2, 3]
+    with pytest.raises(InvalidOptions, match="ranges such as"):
+        parse_ranges("\N{FULLWIDTH DIGIT ONE}")
     with pytest.raises(InvalidOptions, match=r"the document has 1 page$"):
         select_pages("2", 1)
 

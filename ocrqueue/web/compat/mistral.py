@@ -144,7 +144,7 @@ def _pages(given: object) -> frozenset[int] | None:
     found: set[int] = set()
     named = 0
     for part in parts:
-        match = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", str(part))
+        match = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", str(part))
         if not match or isinstance(part, bool):
             raise ApiError("invalid_request", 'pages must be numbers from 0, such as [0, 1] or "0,2-4"')
         first, last = int(match[1]), int(match[2] or match[1])

@@ -22,7 +22,7 @@ router = APIRouter(tags=["jobs"])
 _IMAGES: dict[str, dict[str, str]] = {f"image/{format}": {} for format in ImageFormat}
 Number = Annotated[int, Path(ge=1, le=1_000_000, description="number of the page in the document")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items at most")]
-After = Annotated[str | None, Query(alias="cursor", pattern=r"^\d{1,7}$", description="the `next_cursor` before")]
+After = Annotated[str | None, Query(alias="cursor", pattern=r"^[0-9]{1,7}$", description="the `next_cursor` before")]
 
 
 @router.get("/jobs/{job}/pages", response_model=PageList, responses=answers(404))

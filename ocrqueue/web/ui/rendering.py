@@ -1,5 +1,6 @@
 """Renders the templates, and sends every page with headers that keep foreign scripts out."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +14,7 @@ from ocrqueue.errors import OcrError
 from ocrqueue.web.problems import headers_of, status_of
 from ocrqueue.web.sessions import COOKIE, change_token
 from ocrqueue.web.ui.assets import VERSION, packed
-from ocrqueue.web.ui.filters import FILTERS
+from ocrqueue.web.ui.filters import filters
 from ocrqueue.web.ui.texts import LANGUAGES, error_texts, language_of, script_texts, texts
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -26,11 +27,20 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# Everything that a template prints is escaped. A name that a template does not know is an error.
-_environment = Environment(
-    loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
-_environment.filters |= FILTERS
+
+
+@cache
+def _environment(language: str) -> Environment:
+    """The templates in a language. What they print is escaped. A name that a template does not know is an error."""
+    found = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= filters(texts(language)["decimal_mark"])
+    return found
 
 
 def root_of(request: Request) -> str:
@@ -47,20 +57,24 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
         return table[name].format(**parts)
 
     session = request.cookies.get(COOKIE)
-    content = _environment.get_template(template).render(
-        t=text,
-        texts=table,
-        errors=error_texts(language),
-        script_texts=script_texts(language),
-        language=language,
-        languages=LANGUAGES,
-        version=__version__,
-        root=root,
-        static=f"{root}/static/{VERSION}",
-        path=request.url.path.removeprefix(root),
-        here=_here(request),
-        change_token=change_token(session) if session else "",
-        **values,
+    content = (
+        _environment(language)
+        .get_template(template)
+        .render(
+            t=text,
+            texts=table,
+            errors=error_texts(language),
+            script_texts=script_texts(language),
+            language=language,
+            languages=LANGUAGES,
+            version=__version__,
+            root=root,
+            static=f"{root}/static/{VERSION}",
+            path=request.url.path.removeprefix(root),
+            here=_here(request),
+            change_token=change_token(session) if session else "",
+            **values,
+        )
     )
     return packed(request, content.encode(), "text/html; charset=utf-8", status, _HEADERS)
 
