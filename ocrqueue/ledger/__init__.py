@@ -243,7 +243,8 @@ class Ledger:
         """Remove the record of a job that has ended, and its Celery result. Raises UnknownJob, WrongState."""
         reply = self._known("drop", job).reply
         if not reply["dropped"]:
-            raise WrongState(f"job {job} is {reply['state']}: cancel it first, and drop it once it has ended")
+            why = "being cancelled: " if reply["cancelling"] else f"{reply['state']}: cancel it first, and "
+            raise WrongState(f"job {job} is {why}drop it once it has ended")
 
     def mend(self, *orders: Mending) -> dict[str, Step | None]:
         """Send messages again that are lost, and adapt the number of lanes. Changes nothing in a healthy job.

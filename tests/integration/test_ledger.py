@@ -330,6 +330,14 @@ def test_drop_is_refused_until_a_job_has_ended(ledger: Ledger, redis: "redis_py.
     assert dump(redis) == before
 
 
+def test_drop_of_a_job_that_is_being_cancelled_says_so(ledger: Ledger) -> None:
+    opened(ledger, 1)
+    turn(ledger, "t1")
+    ledger.cancel(JOB)
+    with pytest.raises(WrongState, match="is being cancelled: drop it once it has ended"):
+        ledger.drop(JOB)
+
+
 def test_nothing_of_a_dropped_job_remains(ledger: Ledger, redis: "redis_py.Redis") -> None:
     opened(ledger, 4)
     read(ledger, None, "engine_error", "too_large")

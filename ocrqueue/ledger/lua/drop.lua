@@ -1,5 +1,7 @@
 -- Removes a job that has ended.
-if not has_ended() then return cjson.encode({dropped = false, state = get('state')}) end
+if not has_ended() then
+  return cjson.encode({dropped = false, state = get('state'), cancelling = get('cancel') and true or false})
+end
 forget()
 local all = redis.call('HKEYS', pages)
 for _, n in ipairs(all) do redis.call('ZREM', dead, member(n)) end
