@@ -1,10 +1,12 @@
 """The font of invisible text: its glyphs are empty, and its ToUnicode map says which character each code is.
 
 It is a composite font (ISO 32000-1, 9.7). A character gets its code when it is first used, so one font serves every
-script, and its size depends on the number of different characters. Its TrueType program has one empty glyph.
+script, and its size depends on the number of different characters. Its TrueType program has an empty glyph of each
+width, since MuPDF before 1.25 takes the width of a character from it.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Protocol
 
 from bidi import get_display
@@ -58,7 +60,9 @@ class Glyphs:
     def write(self, sink: ObjectSink, number: int) -> None:
         """Write the font as object `number`."""
         font, descriptor, program, glyphs, meaning = (sink.reserve() for _ in range(5))
-        widths = " ".join(f"{_EM * width(char):.0f}" for char in self._codes)
+        widths = [round(_EM * width(char)) for char in self._codes][:_LAST_CODE]
+        advances = [_EM // 2, *sorted(set(widths))]  # of the glyphs; the first is that of codes without a character
+        glyph_of = {advance: glyph for glyph, advance in enumerate(advances)}
         sink.put(
             number,
             f"/Type /Font /Subtype /Type0 /BaseFont /OcrQueueText /Encoding /Identity-H "
@@ -68,7 +72,7 @@ class Glyphs:
             font,
             f"/Type /Font /Subtype /CIDFontType2 /BaseFont /OcrQueueText /FontDescriptor {descriptor} 0 R "
             f"/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> "
-            f"/CIDToGIDMap {glyphs} 0 R /DW {_EM // 2} /W [1 [{widths}]]",
+            f"/CIDToGIDMap {glyphs} 0 R /DW {_EM // 2} /W [1 [{' '.join(map(str, widths))}]]",
         )
         sink.put(
             descriptor,
@@ -76,9 +80,9 @@ class Glyphs:
             f"/FontBBox [0 {-DESCENT * _EM:.0f} {_EM} {(1 - DESCENT) * _EM:.0f}] "
             f"/Ascent {(1 - DESCENT) * _EM:.0f} /Descent {-DESCENT * _EM:.0f} /CapHeight {(1 - DESCENT) * _EM:.0f}",
         )
-        truetype = _truetype()
+        truetype = _truetype(advances)
         sink.put(program, f"/Length1 {len(truetype)}", truetype)
-        sink.put(glyphs, "", bytes(2 * (len(self._codes) + 1)))
+        sink.put(glyphs, "", struct.pack(f">{len(widths) + 1}H", 0, *(glyph_of[advance] for advance in widths)))
         sink.put(meaning, "", self._cmap().encode("ascii"))
 
     def _code(self, char: str) -> int:
@@ -92,18 +96,19 @@ class Glyphs:
         return _CMAP_HEAD + body + _CMAP_TAIL
 
 
-def _truetype() -> bytes:
-    """A TrueType program with one empty glyph (Apple, TrueType Reference Manual, chapter 6)."""
+def _truetype(advances: Sequence[int]) -> bytes:
+    """A TrueType program with an empty glyph of each of these widths (Apple, TrueType Reference Manual, chapter 6)."""
     up, down = round((1 - DESCENT) * _EM), round(-DESCENT * _EM)
+    count, widest = len(advances), max(advances)
     tables = {
         b"glyf": bytes(4),
         b"head": struct.pack(
             ">4I2H2q4h2H3h", 0x10000, 0x10000, 0, 0x5F0F3CF5, 0, _EM, 0, 0, 0, down, _EM, up, 0, 8, 2, 0, 0
         ),
-        b"hhea": struct.pack(">I3hH3h3h4hhH", 0x10000, up, down, 0, _EM // 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1),
-        b"hmtx": struct.pack(">Hh", _EM // 2, 0),
-        b"loca": struct.pack(">2H", 0, 0),
-        b"maxp": struct.pack(">I14H", 0x10000, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0),
+        b"hhea": struct.pack(">I3hH3h3h4hhH", 0x10000, up, down, 0, widest, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, count),
+        b"hmtx": b"".join(struct.pack(">Hh", advance, 0) for advance in advances),
+        b"loca": bytes(2 * (count + 1)),
+        b"maxp": struct.pack(">I14H", 0x10000, count, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0),
     }
     offset = 12 + 16 * len(tables)
     directory, data = struct.pack(">I4H", 0x10000, len(tables), 64, 2, 32), b""
