@@ -7,6 +7,7 @@ from ocrqueue.documents.pdf.document import to_user_space
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.documents.transforms import Transform, apply, chained
 from ocrqueue.formats.pdf.glyphs import Glyphs
+from ocrqueue.formats.pdf.invisible import without_invisible_text
 from ocrqueue.formats.pdf.text_stream import text_stream
 from ocrqueue.formats.placement import PlacedLine
 
@@ -19,13 +20,15 @@ class PdfAddition:
         self._pdf = pdf
         self._name = name
         self._glyphs = Glyphs()
+        self._forms: set[int] = set()  # object numbers of the forms (ISO 32000-1, 8.10) of pages so far
         self._font = 0  # object number of the font; 0: nothing was added yet
 
     def add(self, number: int, lines: list[PlacedLine], transform: Transform) -> None:
         """Add lines to page `number` (from 1).
 
         They are drawn before the page's own content, whose graphics state could otherwise move them. `transform` maps
-        a pixel of the page image to a point of the unrotated page.
+        a pixel of the page image to a point of the unrotated page. Invisible text of an earlier OCR is left out of the
+        page, since readers would mix both.
         """
         page = self._pdf[number - 1]
         to_space = chained(transform, to_user_space(page))
@@ -36,8 +39,25 @@ class PdfAddition:
         _add_font(page, self._name, self._font)
         text = self.reserve()
         self.put(text, "", stream)
-        contents = " ".join(f"{xref} 0 R" for xref in (text, *page.get_contents()))
+        contents = " ".join(f"{xref} 0 R" for xref in (text, *self._own_contents(page)))
         self._pdf.xref_set_key(page.xref, "Contents", f"[{contents}]")
+
+    def _own_contents(self, page: Any) -> list[int]:
+        """The object numbers of a page's content without invisible text, which is taken out of its forms, too."""
+        number = page.number
+        type3 = {name for _, _, kind, _, name, *_ in self._pdf.get_page_fonts(number, full=True) if kind == "Type3"}
+        for form, *_ in self._pdf.get_page_xobjects(number):
+            if form not in self._forms:
+                self._forms.add(form)
+                own = without_invisible_text(self._pdf.xref_stream(form) or b"", type3)
+                if own is not None:
+                    self._pdf.update_stream(form, own)
+        own = without_invisible_text(page.read_contents(), type3)
+        if own is None:
+            return list(page.get_contents())
+        content = self.reserve()
+        self.put(content, "", own)
+        return [content]
 
     def save(self, path: Path) -> None:
         """Append the additions to the file at `path`, whose bytes do not change (ISO 32000-1, 7.5.6).
