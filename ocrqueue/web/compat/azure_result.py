@@ -3,13 +3,15 @@
 Its shape: https://learn.microsoft.com/rest/api/aiservices/document-models/get-analyze-result
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, repeat
 from typing import Any
 
-from ocrqueue.blocks import Block, BlockKind
-from ocrqueue.formats.placement import PlacedLine, lines_of
+from ocrqueue.blocks import Block, BlockKind, Cell
+from ocrqueue.formats.placement import PlacedWord, lines_of, numbered_lines
 from ocrqueue.geometry import Quad
 from ocrqueue.storage.blocks import block_of
+from ocrqueue.web.compat.azure_spans import Places, Span, around, joined, union
 
 API_VERSION = "2024-11-30"
 TEXT, MARKDOWN = "text", "markdown"  # the values of outputContentFormat
@@ -21,6 +23,7 @@ _ROLES = {
     BlockKind.PAGE_FOOTER: "pageFooter",
     BlockKind.FORMULA: "formulaBlock",
 }
+_LEFT_OUT = (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER)  # by Markdown
 _NO_CONFIDENCE = 1.0  # of a word whose engine gives none; the field is required
 
 
@@ -32,14 +35,11 @@ def analyze_result(result: Mapping[str, Any], model: str, content_format: str) -
     tables: list[dict[str, Any]] = []
     for page in result["pages"]:
         content += "\n" if content else ""
-        shown, text = _page(page, len(content), content_format)
-        for block in map(block_of, page.get("blocks") or ()):
-            if block.cells:
-                tables.append(_table(page, block))
-            elif block.text:
-                paragraphs.append(_paragraph(page, block, content, text))
-        content += text
-        pages.append(shown)
+        part = _Page(page, len(content), content_format)
+        content += part.text
+        pages.append(part.shown)
+        paragraphs += part.paragraphs
+        tables += part.tables
     return {
         "apiVersion": API_VERSION,
         "modelId": model,
@@ -53,77 +53,111 @@ def analyze_result(result: Mapping[str, Any], model: str, content_format: str) -
     }
 
 
-def _page(page: Mapping[str, Any], start: int, content_format: str) -> tuple[dict[str, Any], str]:
-    """A page and its part of the content, which begins at `start`."""
-    lines = [line for line in lines_of(page) if line.text]
-    if content_format == TEXT:
-        text = "\n".join(line.text for line in lines) if lines else page["text"]
-    else:
-        text = page["markdown"]
-    words: list[dict[str, Any]] = []
-    shown_lines, position = [], 0
-    for line in lines:
-        place = text.find(line.text, position)
-        span = {"offset": start + max(place, position), "length": len(line.text) if place >= 0 else 0}
-        shown_lines.append({"content": line.text, "polygon": _polygon(line.box), "spans": [span]})
-        words += _words(line, span["offset"], place >= 0)
-        position = place + len(line.text) if place >= 0 else position
-    return {
-        "pageNumber": page["page"],
-        "angle": 0,
-        "width": page["width"] or 0,
-        "height": page["height"] or 0,
-        "unit": "pixel",
-        "words": words,
-        "lines": shown_lines,
-        "spans": [{"offset": start, "length": len(text)}],
-    }, text
+class _Page:
+    """A page, its part of the content, and its paragraphs and tables."""
 
+    def __init__(self, page: Mapping[str, Any], start: int, content_format: str) -> None:
+        """Its part of the content begins at `start`."""
+        self._number = page["page"]
+        self._lines = dict(numbered_lines(page)) or dict(enumerate(lines_of(page)))
+        self._is_text = content_format == TEXT
+        lines = "\n".join(line.text for line in self._lines.values())
+        self.text = str(page["markdown"] if not self._is_text else lines or page["text"])
+        self._start = start
+        self._places = Places(self.text, start)
+        self._found: dict[int, tuple[Span, list[Span]]] = {}  # spans of lines and of their words, by index on the page
+        self.paragraphs: list[dict[str, Any]] = []
+        self.tables: list[dict[str, Any]] = []
+        blocks = list(map(block_of, page.get("blocks") or ()))
+        if self._is_text or not blocks:
+            self._find(self._lines, self._places)
+            self._places = Places(self.text, start)
+        for block in blocks:
+            if block.cells:
+                self.tables.append(self._table(block))
+            elif block.text:
+                self.paragraphs.append(self._paragraph(block))
+        self.shown = self._shown(page)
 
-def _paragraph(page: Mapping[str, Any], block: Block, before: str, text: str) -> dict[str, Any]:
-    """A block as a paragraph. Its span is empty if the page's content does not have its text in one piece."""
-    place = text.find(block.text)
-    spans = [{"offset": len(before) + place, "length": len(block.text)}] if place >= 0 else []
-    role = _ROLES.get(block.kind)
-    shown = {"content": block.text, "boundingRegions": _regions(page, block.box), "spans": spans}
-    return shown if role is None else {"role": role, **shown}
+    def _find(self, lines: Iterable[int], places: Places) -> None:
+        """Find lines, in this order."""
+        for index in lines:
+            if index in self._lines:
+                self._found[index] = places.line(self._lines[index].text)
 
+    def _shown(self, page: Mapping[str, Any]) -> dict[str, Any]:
+        words, lines = [], []
+        for index, line in self._lines.items():
+            span, spans = self._found.get(index, (self._places.here(), []))
+            lines.append({"content": line.text, "polygon": _polygon(line.box), "spans": [span]})
+            words += [_word(word, part) for word, part in zip(line.words(), chain(spans, repeat(span)), strict=False)]
+        return {
+            "pageNumber": self._number,
+            "angle": 0,
+            "width": page["width"] or 0,
+            "height": page["height"] or 0,
+            "unit": "pixel",
+            "words": words,
+            "lines": lines,
+            "spans": [{"offset": self._start, "length": len(self.text)}],
+        }
 
-def _table(page: Mapping[str, Any], block: Block) -> dict[str, Any]:
-    cells = [
-        {
+    def _paragraph(self, block: Block) -> dict[str, Any]:
+        """A block as a paragraph. Its span is empty if Markdown leaves it out, as it does running heads."""
+        place = None
+        if not (self._is_text or block.kind in _LEFT_OUT):
+            place = self._places.find(block.text)
+            if not place:  # a note is referred to in it
+                self._find(block.lines, self._places)
+        spans = self._spans(block, place)
+        role = _ROLES.get(block.kind)
+        shown = {"content": block.text, "boundingRegions": self._regions(block.box), "spans": spans}
+        return shown if role is None else {"role": role, **shown}
+
+    def _table(self, block: Block) -> dict[str, Any]:
+        """A block as a table."""
+        lines = [self._found[index][0] for index in block.lines if index in self._found]
+        places = self._places.inside(union(lines)) if lines else self._places
+        cells = [self._cell(cell, places) for cell in block.cells]
+        place = None if self._is_text else around(self.text, self._start, (s for cell in cells for s in cell["spans"]))
+        return {
+            "rowCount": max(cell.row + cell.row_span for cell in block.cells),
+            "columnCount": max(cell.column + cell.column_span for cell in block.cells),
+            "cells": cells,
+            "boundingRegions": self._regions(block.box),
+            "spans": self._spans(block, place),
+        }
+
+    def _cell(self, cell: Cell, places: Places) -> dict[str, Any]:
+        found = [places.find(line) for line in cell.text.split("\n")] if cell.text else []
+        return {
             "kind": "columnHeader" if cell.is_header else "content",
             "rowIndex": cell.row,
             "columnIndex": cell.column,
             "rowSpan": cell.row_span,
             "columnSpan": cell.column_span,
             "content": cell.text,
-            "boundingRegions": _regions(page, cell.box),
-            "spans": [],
+            "boundingRegions": self._regions(cell.box),
+            "spans": joined(span for span in found if span),
         }
-        for cell in block.cells
-    ]
-    return {
-        "rowCount": max(cell.row + cell.row_span for cell in block.cells),
-        "columnCount": max(cell.column + cell.column_span for cell in block.cells),
-        "cells": cells,
-        "boundingRegions": _regions(page, block.box),
-        "spans": [],
-    }
+
+    def _spans(self, block: Block, place: Span | None) -> list[Span]:
+        """The spans of a block: its place in Markdown, or those of its lines; at least one, which may be empty."""
+        if place:
+            self._find(block.lines, self._places.inside(place))
+            return [place]
+        known = [self._found[index][0] for index in block.lines if index in self._found]
+        if not known and self._is_text and (place := self._places.find(block.text)):
+            return [place]
+        return joined(known) or [self._places.here()]
+
+    def _regions(self, box: Quad | None) -> list[dict[str, Any]]:
+        return [] if box is None else [{"pageNumber": self._number, "polygon": _polygon(box)}]
 
 
-def _regions(page: Mapping[str, Any], box: Quad | None) -> list[dict[str, Any]]:
-    return [] if box is None else [{"pageNumber": page["page"], "polygon": _polygon(box)}]
-
-
-def _words(line: PlacedLine, start: int, is_found: bool) -> Iterator[dict[str, Any]]:
-    position = 0
-    for word in line.words():
-        position = line.text.index(word.text, position)
-        span = {"offset": start + (position if is_found else 0), "length": len(word.text) if is_found else 0}
-        confidence = _NO_CONFIDENCE if word.confidence is None else word.confidence
-        yield {"content": word.text, "polygon": _polygon(word.box), "confidence": confidence, "span": span}
-        position += len(word.text)
+def _word(word: PlacedWord, span: Span) -> dict[str, Any]:
+    confidence = _NO_CONFIDENCE if word.confidence is None else word.confidence
+    return {"content": word.text, "polygon": _polygon(word.box), "confidence": confidence, "span": span}
 
 
 def _polygon(box: Quad) -> list[float]:

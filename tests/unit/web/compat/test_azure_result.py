@@ -2,7 +2,7 @@ import pytest
 from azure.ai.documentintelligence.models import AnalyzeResult
 
 from ocrqueue.web.compat.azure_result import MARKDOWN, TEXT, analyze_result
-from tests.support.two_pages import READ, RESULT, WITH_BLOCKS, line
+from tests.support.two_pages import READ, RESULT, WITH_BLOCKS, block, cell, line
 
 
 def texts(result, spans):
@@ -52,3 +52,79 @@ def test_blocks_become_paragraphs_with_roles_and_tables():
     ]  # fmt: skip
     (span,) = result.paragraphs[0].spans
     assert result.content[span.offset : span.offset + span.length] == "Annual report"
+
+
+def page(markdown, *texts, **more):
+    """A page with these lines."""
+    lines = [line(text, 10, 20 * place, 200, 20 * place + 10) for place, text in enumerate(texts)]
+    return {**RESULT, "pages": [{**READ, "text": "\n".join(texts), "markdown": markdown, "lines": lines, **more}]}
+
+
+def part(kind, text, *lines, **more):
+    return {**block(kind, text, 10, 10, 200, 30, **more), "lines": list(lines)}
+
+
+@pytest.mark.parametrize("content_format", [TEXT, MARKDOWN])
+def test_each_paragraph_has_a_span_of_its_own(content_format):
+    """Programs sort paragraphs by `spans[0].offset`, and mark their parts of the content."""
+    blocks = [
+        part("page_header", "Forms 3", 0),
+        part("heading", "Answer", 1, level=1),
+        part("paragraph", "It goes on * and on", 2, 3),
+        part("heading", "Answer", 4, level=1),
+        part("paragraph", "An example.", 5, 6),
+    ]
+    markdown = "# Answer\n\nIt goes on \\* and on\n\n# Answer\n\nAn example."
+    texts_ = "Forms 3", "Answer", "It goes on *", "and on", "Answer", "An exam-", "ple."
+    result = analyze_result(page(markdown, *texts_, blocks=blocks), "prebuilt-read", content_format)
+    found = [texts(result, paragraph["spans"]) for paragraph in result["paragraphs"]]
+    if content_format == TEXT:
+        assert found == [["Forms 3"], ["Answer"], ["It goes on *\nand on"], ["Answer"], ["An exam-\nple."]]
+    else:
+        assert found == [[""], ["Answer"], ["It goes on \\* and on"], ["Answer"], ["An example."]]
+    offsets = [paragraph["spans"][0]["offset"] for paragraph in result["paragraphs"]]
+    assert offsets == sorted(offsets)
+    assert len(set(offsets[1:])) == 4
+    shown = [texts(result, found["spans"])[0] for found in result["pages"][0]["lines"]]
+    assert shown[3] == "and on"
+    if content_format == MARKDOWN:
+        assert shown == ["", "Answer", "It goes on \\*", "and on", "Answer", "An", ""]
+
+
+HTML = "<table><tr><th>Item</th><td>12</td></tr><tr><td>A &amp; B<br>new</td><td>2</td></tr></table>"
+
+
+@pytest.mark.parametrize("markdown", [HTML, "| Item | 12 |\n| --- | --- |\n| A & B<br>new | 2 |", None])
+def test_a_table_and_its_cells_have_spans(markdown):
+    cells = [
+        cell(0, 0, "Item", header=True),
+        cell(0, 1, "12"),
+        cell(1, 0, "A & B\nnew"),
+        cell(1, 1, "2"),
+        cell(1, 2, ""),
+    ]
+    blocks = [
+        part("paragraph", "In 2012:", 0),
+        part("table", "", 1, 2, 3, 4, 5, cells=cells),
+        part("paragraph", "End", 6),
+    ]
+    lines = "In 2012:", "Item", "12", "A & B", "2", "new", "End"
+    whole = f"In 2012:\n\n{markdown}\n\nEnd"
+    given = TEXT if markdown is None else MARKDOWN
+    result = analyze_result(page(whole, *lines, blocks=blocks), "prebuilt-layout", given)
+    (table,) = result["tables"]
+    assert texts(result, table["spans"]) == [markdown or "Item\n12\nA & B\n2\nnew"]
+    ampersand = "&amp;" if markdown == HTML else "&"
+    together = [f"A {ampersand} B", "new"]
+    assert [texts(result, one["spans"]) for one in table["cells"]] == [["Item"], ["12"], together, ["2"], []]
+    assert [texts(result, one["spans"]) for one in result["paragraphs"]] == [["In 2012:"], ["End"]]
+
+
+def test_a_paragraph_with_a_note_has_the_spans_of_its_lines():
+    result = analyze_result(
+        page("Trees were planted.[^1] They grow.", "Trees were planted.1", "They grow.", blocks=[
+            part("paragraph", "Trees were planted.1 They grow.", 0, 1),
+        ]), "prebuilt-read", MARKDOWN,
+    )  # fmt: skip
+    (paragraph,) = result["paragraphs"]
+    assert texts(result, paragraph["spans"])[-1].endswith("They grow.")
