@@ -108,6 +108,11 @@ class Job(JobHandle):
         with reaching(self._queue.settings):
             return self._queue.ledger.job(self.id).source.file
 
+    def document_size(self) -> int | None:
+        """The length of the document in bytes; None if no worker has fetched it yet."""
+        with reaching(self._queue.settings):
+            return self._queue.ledger.job(self.id).source.bytes
+
     def making(self, format: str) -> Making:
         """The making of a binary format of a job that has ended, for callers that wait for it in their own way."""
         queue = self._queue

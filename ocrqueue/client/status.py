@@ -31,7 +31,7 @@ class JobStatus:
     queue: str | None
     created: float  # seconds since 1970
     ended: float | None
-    code: str | None  # why the document could not be opened
+    code: str | None  # why the document could not be opened, or no page be read
     message: str | None
     waiting_for: str | None  # why the job cannot continue, and what to do; None if a worker can continue it
     owner: str | None = None  # name of the API key that submitted the job; None for other clients
@@ -78,7 +78,8 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
     hidden = job.has_ended and not job.published
     if hidden:
         state = JobState.QUEUED if job.pages is None else JobState.RUNNING
-        job = replace(job, state=state, ended=None, code=None, message=None)
+        job = replace(job, state=state, ended=None, code=None, message=None, error=None)
+    error = job.error or {}  # older versions publish none
     own: Mapping[str, str | None] = job.first or {"engine": job.engine, "model": job.model, "queue": job.queue}
     return JobStatus(
         id=job.id,
@@ -96,8 +97,8 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         queue=own["queue"],
         created=job.created,
         ended=job.ended,
-        code=job.code,
-        message=job.message,
+        code=job.code or error.get("code"),
+        message=job.message or error.get("message"),
         waiting_for=_waiting_for(job, workers),
         owner=job.submitter.owner,
         quality=job.quality,

@@ -267,7 +267,8 @@ class Ledger:
         `reply["published"]` is False if the end was published before; then nothing changes.
         """
         entries = [item for entry in end.messages for item in entry]
-        return self._step("publish", job, round, end.result, end.seconds, end.event, end.data, *entries)
+        about = end.result, end.seconds, end.event, end.data, json.dumps(end.error) if end.error else ""
+        return self._step("publish", job, round, *about, *entries)
 
     def confirm_end(self, job: str, round: int) -> None:
         """Record that nothing is left to do to publish the end of a round; until then the reconciler tries again."""

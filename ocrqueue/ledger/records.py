@@ -121,6 +121,7 @@ class Job:
     first: Mapping[str, str] | None = None  # engine that read the pages before; None: none did. See `lua/prelude.lua`
     submitter: Submitter = NOBODY
     version: int = names.FIRST_VERSION  # of the record
+    error: Mapping[str, str] | None = None  # once the end is published: code and message, also if pages failed
     structures: str | None = None  # the job whose structure this record finds; None: it is a job of its own
 
     @property
@@ -184,6 +185,7 @@ class Job:
                 {"owner": record.get("owner"), "webhook": json.loads(record.get("webhook", "null"))}
             ),
             version=count("v"),
+            error=json.loads(record["error"]) if "error" in record else None,
             structures=record.get("structures"),
         )
 
@@ -282,6 +284,7 @@ class Publication:
     messages: Sequence[tuple[str, str]] = ()  # to tasks: Redis list and entry, as kombu writes them
     event: str = ""  # type of the webhook's event, from `states.WebhookEvent`
     data: str = ""  # its data, JSON
+    error: Mapping[str, str] | None = None  # code and message of a job that failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ a process dies before `record_end` has finished, the reconciler publishes the en
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ocrqueue.errors import UnknownJob
@@ -42,7 +42,7 @@ def publish_end(job: str, ledger: Ledger, encode: Encode) -> End | None:
     if not record.has_ended:
         return None
     summary = summarise(record, ledger)
-    step = ledger.publish(job, record.round, encode(record, summary))
+    step = ledger.publish(job, record.round, replace(encode(record, summary), error=summary["error"]))
     return End(record, summary, step.reply["published"], step.messages) if step.done else None
 
 

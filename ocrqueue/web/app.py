@@ -15,7 +15,7 @@ from ocrqueue.storage.uploads import Uploads
 from ocrqueue.web import problems
 from ocrqueue.web.compat import azure, docling, mistral, open_webui
 from ocrqueue.web.content import openapi
-from ocrqueue.web.intake.middleware import EarlyAnswer, Guard
+from ocrqueue.web.intake.middleware import EarlyAnswer, Guard, Head
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.monitoring.readiness import Readiness
@@ -82,6 +82,7 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
         lifespan=_lifespan,
     )
     app.state.service = service
+    app.add_middleware(Head)
     app.add_middleware(Guard, service=service)
     app.add_middleware(EarlyAnswer)  # around the guard
     app.state.readiness = Readiness(client)

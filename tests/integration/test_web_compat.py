@@ -103,15 +103,17 @@ def test_docling_may_name_several_languages(web: Web, key: str) -> None:
             answer: dict[str, Any] = http.post("/v1/convert/file", files=files, data={"ocr_lang": names}).json()
             return answer
 
-    assert converted("english", "deu")["status"] == converted("auto")["status"] == "success"
+    for names in (("english", "deu"), ("auto",), ("",)):
+        assert converted(*names)["status"] == "success"
     assert "no served engine reads el" in converted("en", "el")["detail"]
 
 
 def test_docling_converts_a_document_in_the_body(web: Web, key: str) -> None:
-    source = {"kind": "file", "base64_string": base64.b64encode(two_pages()).decode(), "filename": "two.pdf"}
-    with web.client(key) as http:
-        answer = http.post("/v1/convert/source", json={"sources": [source], "target": {"kind": "inbody"}}).json()
-    assert "First page" in answer["document"]["md_content"]
+    for encode in (base64.b64encode, base64.encodebytes, base64.urlsafe_b64encode):
+        source = {"kind": "file", "base64_string": encode(two_pages()).decode(), "filename": "two.pdf"}
+        with web.client(key) as http:
+            answer = http.post("/v1/convert/source", json={"sources": [source], "target": {"kind": "inbody"}}).json()
+        assert "First page" in answer["document"]["md_content"]
 
 
 def test_docling_waits_for_a_task_and_fetches_it_twice(docling: DoclingServiceClient) -> None:
@@ -127,6 +129,10 @@ def test_docling_is_told_that_a_document_is_damaged(docling: DoclingServiceClien
     result = docling.convert(DocumentStream(name="no.pdf", stream=BytesIO(b"no document")), raises_on_error=False)
     assert result.status == ConversionStatus.FAILURE
     assert any("unsupported_format" in error.error_message for error in result.errors)
+
+
+def test_doclings_client_asks_for_the_version(docling: DoclingServiceClient) -> None:
+    assert "ocr-queue" in docling.version()
 
 
 def test_docling_is_told_of_a_task_that_does_not_exist(web: Web, key: str, docling: DoclingServiceClient) -> None:
@@ -153,13 +159,16 @@ def mistral(web: Web, key: str) -> Iterator[Mistral]:
         yield client
 
 
-def test_mistral_reads_an_uploaded_file(mistral: Mistral, expected: list[str]) -> None:
+def test_mistral_reads_an_uploaded_file(mistral: Mistral, key: str, expected: list[str]) -> None:
     file = mistral.files.upload(file={"file_name": "scan.pdf", "content": SCAN.read_bytes()}, purpose="ocr")
     address = mistral.files.get_signed_url(file_id=file.id)
     answer = mistral.ocr.process(
         model="mistral-ocr-latest", document={"type": "document_url", "document_url": address.url}
     )
     check_text(answer.pages[0].markdown, expected)
+    assert mistral.files.retrieve(file_id=file.id).size_bytes == SCAN.stat().st_size
+    assert mistral.files.download(file_id=file.id).read() == SCAN.read_bytes()
+    assert httpx2.get(address.url, headers={"Authorization": f"Bearer {key}"}).content == SCAN.read_bytes()
     assert (answer.usage_info.pages_processed, answer.usage_info.doc_size_bytes) == (4, SCAN.stat().st_size)
     assert mistral.files.delete(file_id=file.id).deleted
     with pytest.raises(SDKError, match="no job"):
@@ -167,7 +176,7 @@ def test_mistral_reads_an_uploaded_file(mistral: Mistral, expected: list[str]) -
 
 
 def test_mistral_reads_a_data_url_and_chosen_pages(mistral: Mistral) -> None:
-    address = "data:application/pdf;base64," + base64.b64encode(two_pages()).decode()
+    address = "data:application/pdf;base64," + base64.encodebytes(two_pages()).decode()  # in lines, as MIME has it
     document = {"type": "document_url", "document_url": address}
     answer = mistral.ocr.process(model="any", document=document, pages=[1], confidence_scores_granularity="page")
     assert [(page.index, page.markdown.strip()) for page in answer.pages] == [(1, "Second page")]
@@ -175,6 +184,8 @@ def test_mistral_reads_a_data_url_and_chosen_pages(mistral: Mistral) -> None:
     by_file = mistral.files.upload(file={"file_name": "two.pdf", "content": two_pages()}, purpose="ocr")
     answer = mistral.ocr.process(model="any", document={"type": "file", "file_id": by_file.id}, pages="0")
     assert [page.markdown.strip() for page in answer.pages] == ["First page"]
+    with pytest.raises(MistralError, match="no page of the document, which has 2"):
+        mistral.ocr.process(model="any", document={"type": "file", "file_id": by_file.id}, pages=[99])
 
 
 def test_mistral_is_told_of_a_range_that_ends_before_it_begins(mistral: Mistral) -> None:

@@ -45,6 +45,13 @@ def pages_of(found: list[Event]) -> list[tuple[int, str]]:
     return [(event.data["page"], event.data["state"]) for event in found if event.kind == "page"]
 
 
+def test_head_does_not_wait_for_the_end_of_the_stream(web: Web, job: Job) -> None:
+    with web.client() as http:
+        head = http.head(path(job), timeout=30)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+
+
 def test_the_state_comes_first_then_each_page_once_then_the_end(stack: Stack, web: Web, job: Job) -> None:
     worker = threading.Thread(target=read, args=(stack.client(), job, 5, [3]))
     with web.client() as http, http.stream("GET", path(job)) as stream:

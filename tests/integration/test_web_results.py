@@ -128,9 +128,33 @@ def test_a_job_without_a_result_says_why(stack: Stack, web: Web) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "unsupported_format")
     assert answer.headers["content-type"] == "application/problem+json"
     broken = stack.client().submit(document(1, {1: RAISE}, salt=3))
-    broken.wait(60)
+    status = broken.wait(60)
     answer = get(web, broken, "text")
     assert (answer.status_code, answer.json()["code"]) == (422, "engine_error")
+    why = "no page could be read; page 1: the engine failed: RuntimeError: the page tells the engine to fail"
+    assert (status.code, status.message) == ("engine_error", why), "who only asks for the status learns it, too"
+    shown = httpx2.get(f"{web.api}/jobs/{broken.id}").json()
+    assert (shown["code"], shown["message"]) == ("engine_error", why)
+    task = httpx2.get(f"{web.url}/v1/status/poll/{broken.id}").json()
+    assert (task["task_status"], task["error_message"]) == ("failure", f"engine_error: {why}")
+    broken.retry()
+    again = broken.status()
+    assert (again.has_ended, again.code, again.message) == (False, None, None)
+
+
+def test_head_tells_what_get_would_send(web: Web, job: Job) -> None:
+    path = f"{web.api}/jobs/{job.id}/result?format=text"
+    whole, head = httpx2.get(path), httpx2.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    same = ("content-length", "content-type", "etag", "accept-ranges", "content-disposition")
+    assert [head.headers[name] for name in same] == [whole.headers[name] for name in same]
+    part = httpx2.head(path, headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.headers["content-length"]) == (206, "4")
+    for probe in ("/livez", "/readyz", "/health", "/metrics", "/", "/openapi.json"):
+        assert httpx2.head(web.url + probe).status_code == 200, probe
+    assert httpx2.head(f"{web.api}/jobs").headers["content-type"] == "application/json"
+    assert httpx2.head(f"{web.url}/nowhere").status_code == 404
+    assert httpx2.head(f"{web.url}/v1/ocr").status_code == 405
 
 
 def test_an_unknown_format_is_refused(web: Web, job: Job) -> None:

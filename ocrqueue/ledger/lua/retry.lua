@@ -7,8 +7,8 @@ if not has_ended() and num('round') == seen + 1 then -- asked again, because the
   return reply({retried = true})
 end
 if not has_ended() or state == 'done' or num('round') ~= seen then return reply({retried = false, state = state}) end
-redis.call('HDEL', job, 'cancel', 'code', 'message', 'ended', 'sent:assemble', 'wait:assemble', 'lost:assemble',
-  'lost:document', 'no_worker')
+redis.call('HDEL', job, 'cancel', 'code', 'message', 'error', 'ended', 'sent:assemble', 'wait:assemble',
+  'lost:assemble', 'lost:document', 'no_worker')
 redis.call('ZREM', unpublished, id)
 redis.call('DEL', result)
 redis.call('ZREM', dead, member(0))

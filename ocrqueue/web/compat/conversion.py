@@ -24,6 +24,7 @@ from ocrqueue.web.service import Service
 JSON_BYTES = 64 << 20  # of a JSON body, which is held in memory; larger documents are sent as files
 WAIT_SECONDS = 600.0  # that a request without an asynchronous form waits for its job
 
+_URL_SAFE = str.maketrans("-_", "+/")  # characters of the alphabet for URLs, as those of the other one
 _CANCEL_SECONDS = 30.0  # that a job has to end after it was cancelled: pages that a worker reads are finished first
 
 
@@ -55,10 +56,13 @@ async def body_of(service: Service, request: Request) -> dict[str, Any]:
 
 
 def decoded(text: object, where: str) -> bytes:
-    """The bytes of a base64 text. Raises ApiError, which names the field `where`, if it is none."""
+    """The bytes of a base64 text. Raises ApiError, which names the field `where`, if it is none.
+
+    Both alphabets are taken (RFC 4648), and line breaks, which MIME has.
+    """
     try:
         if isinstance(text, str) and text:
-            return b64decode(text, validate=True)
+            return b64decode("".join(text.split()).translate(_URL_SAFE), validate=True)
     except (Base64Error, ValueError):
         pass
     raise ApiError("invalid_request", f"{where} must be a document in base64")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from ocrqueue import __version__
 from ocrqueue.client import JobStatus
 from ocrqueue.client.submission import Parameters
 from ocrqueue.errors import OcrError, OcrFailed, UnknownJob
@@ -55,6 +56,12 @@ router = APIRouter(tags=["docling-serve"], route_class=answering(_error))
 async def health() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
+
+
+@router.get("/version")
+async def version() -> dict[str, str]:
+    """The version of this project, which docling's client asks for."""
+    return {"ocr-queue": __version__}
 
 
 @router.post("/v1/convert/file")
@@ -154,8 +161,9 @@ def _parameters(options: Mapping[str, Any]) -> Parameters:
     languages = options.get("ocr_lang") or []
     if not isinstance(languages, list) or not all(isinstance(name, str) for name in languages):
         raise ApiError("invalid_request", "ocr_lang must be a list of languages")
+    languages = [name.strip() for name in languages if name.strip()]
     if languages and languages != ["auto"]:
-        found["lang"] = "+".join(name.strip() for name in languages)
+        found["lang"] = "+".join(languages)
     if str(options.get("force_ocr", "")).lower() == "true":
         found["text_layer"] = "ignore"
     pages = options.get("page_range") or []

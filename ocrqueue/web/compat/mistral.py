@@ -8,21 +8,25 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from ocrqueue.client import JobStatus
 from ocrqueue.client.submission import Parameters, is_url
 from ocrqueue.errors import OcrError
 from ocrqueue.page_set import PageSet
+from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader, Submitter, check_right
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.mistral_result import ocr_response
 from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import ApiError, headers_of, status_of
+from ocrqueue.web.routes.results import sent_document
 from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.shaped import answering
 
-_FILES = "/v1/files/"
+_FILES, _CONTENT = "/v1/files/", "/content"
 _MOST_PAGES = 100_000  # that a request may name
 _INVALID = 422  # the status of a request with a wrong value
 
@@ -46,26 +50,43 @@ async def upload(request: Request, service: ServiceOf, caller: Submitter) -> Res
             raise ApiError("invalid_request", "send one document in the field file")
         file = arrived.files[0]
         job = await conversion.submit_source(service, caller, file, {})
-    status = await conversion.status_of_job(service, caller, job)
-    return JSONResponse(
-        {
-            "id": job,
-            "object": "file",
-            "bytes": file.bytes,
-            "created_at": int(status.created),
-            "filename": file.name,
-            "purpose": "ocr",
-            "sample_type": "ocr_input",
-            "source": "upload",
-        }
-    )
+    return JSONResponse(_file(await conversion.status_of_job(service, caller, job), file.bytes))
+
+
+@router.get("/v1/files/{file}")
+async def retrieve(file: str, service: ServiceOf, caller: Reader) -> Response:
+    """What is known of a file."""
+    handle, status = await run_sync(seen_job, service, caller, file)
+    return JSONResponse(_file(status, await run_sync(handle.document_size)))
+
+
+@router.get("/v1/files/{file}/content")
+async def content(file: str, request: Request, service: ServiceOf, caller: Reader) -> Response:
+    """The file as it was uploaded."""
+    handle, status = await run_sync(seen_job, service, caller, file)
+    return await sent_document(request, service, handle, status)
 
 
 @router.get("/v1/files/{file}/url")
 async def url(file: str, request: Request, service: ServiceOf, caller: Reader) -> Response:
-    """The URL by which `POST /v1/ocr` finds the file. It needs the same API key as everything else."""
+    """The URL of the file, also for `POST /v1/ocr`. It needs the same API key as everything else."""
     status = await conversion.status_of_job(service, caller, file)
-    return JSONResponse({"url": f"{str(request.base_url).rstrip('/')}{_FILES}{status.id}"})
+    return JSONResponse({"url": f"{str(request.base_url).rstrip('/')}{_FILES}{status.id}{_CONTENT}"})
+
+
+def _file(status: JobStatus, size: int | None) -> dict[str, Any]:
+    """A file as Mistral describes it. Its id is that of its job."""
+    return {
+        "id": status.id,
+        "object": "file",
+        "bytes": size or 0,
+        "created_at": int(status.created),
+        "filename": status.name,
+        "purpose": "ocr",
+        "sample_type": "ocr_input",
+        "source": "upload",
+        "deleted": False,
+    }
 
 
 @router.delete("/v1/files/{file}")
@@ -84,7 +105,10 @@ async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Respon
     status = await conversion.ended(service, job, conversion.WAIT_SECONDS)
     result = await conversion.result_of(service, job)
     if is_upload and pages is not None:  # the whole file was read when it was uploaded
-        result = {**result, "pages": [page for page in result["pages"] if page["page"] - 1 in pages]}
+        chosen = [page for page in result["pages"] if page["page"] - 1 in pages]
+        if not chosen:
+            raise ApiError("invalid_options", f"pages names no page of the document, which has {status.pages}")
+        result = {**result, "pages": chosen}
     with_confidence = body.get("confidence_scores_granularity") is not None
     with_blocks = body.get("include_blocks") is True
     return JSONResponse(
@@ -125,7 +149,9 @@ def _file_of(address: str, request: Request, is_id: bool) -> str | None:
     except ValueError:
         return None
     path = parts.path.removeprefix(own.path.rstrip("/"))
-    return path.removeprefix(_FILES) if parts.netloc == own.netloc and path.startswith(_FILES) else None
+    if parts.netloc != own.netloc or not path.startswith(_FILES):
+        return None
+    return path.removeprefix(_FILES).removesuffix(_CONTENT)
 
 
 def _data(address: str) -> bytes:

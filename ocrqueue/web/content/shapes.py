@@ -45,7 +45,7 @@ class JobObject(BaseModel):
     queue: str | None
     created: float = Field(description="seconds since 1970")
     ended: float | None = Field(description="seconds since 1970")
-    code: str | None = Field(description="error code, if the document could not be opened")
+    code: str | None = Field(description="error code, if the document could not be opened or no page be read")
     message: str | None = Field(description="the error in words")
     waiting_for: str | None = Field(description="why the job cannot go on, and what to do; null if it can")
     owner: str | None = Field(description="name of the API key that submitted the job")

@@ -1,4 +1,4 @@
-"""What happens to every request before an endpoint gets it: the guard of a service without keys, and early answers."""
+"""What happens to every request before an endpoint gets it: guarding a service without keys, HEAD, early answers."""
 
 from urllib.parse import urlsplit
 
@@ -50,6 +50,28 @@ class Guard:
         if is_foreign and not opens_page:
             return "requests of other web pages are not allowed without API keys: make a key with `submit.py keys new`"
         return None
+
+
+class Head:
+    """Answers HEAD as GET without the content (RFC 9110, 9.3.2), whose making ends as soon as the headers are known."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        with anyio.CancelScope() as making:
+
+            async def sending(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await send(message)
+                    await send({"type": "http.response.body"})
+                    making.cancel()
+
+            await self._app({**scope, "method": "GET"}, receive, sending)
 
 
 class EarlyAnswer:

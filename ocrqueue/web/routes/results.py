@@ -65,6 +65,11 @@ _BYTES: dict[str, Any] = {"content": {"application/octet-stream": {}}}
 async def document(job: str, request: Request, service: ServiceOf, key: Reader) -> Response:
     """The document as it was submitted, to be stored and not shown, because anybody may have written it."""
     handle, status = await run_sync(seen_job, service, key, job)
+    return await sent_document(request, service, handle, status)
+
+
+async def sent_document(request: Request, service: Service, handle: Job, status: JobStatus) -> Response:
+    """The document of a job as the answer to a request. Raises ApiError, StorageError."""
     file = await run_sync(handle.document)
     if file is None:
         raise not_ready(f"no worker has fetched the document of job {handle.id} yet; ask again")
