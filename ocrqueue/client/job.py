@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from shutil import copyfileobj
 from typing import IO, Any, TextIO, cast
 
@@ -11,7 +12,7 @@ from ocrqueue.client.making import Making, making_format, making_image
 from ocrqueue.client.queue import Queue
 from ocrqueue.client.status import JobStatus
 from ocrqueue.client.structuring import Structuring, cancel_structuring
-from ocrqueue.errors import OcrFailed, PageError, QueueUnavailable, StorageError, UnknownJob
+from ocrqueue.errors import OcrFailed, PageError, QueueUnavailable, StorageError, UnknownJob, WrongState
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import PageRecord
 from ocrqueue.ledger.connection import reaching
@@ -21,7 +22,7 @@ from ocrqueue.storage import results
 from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.results import PageFacts, PageNote
 from ocrqueue.storage.rounds import begin_round
-from ocrqueue.storage.spool import result_name
+from ocrqueue.storage.spool import JOB, result_name
 
 _RETRIED = frozenset({JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED})
 
@@ -191,12 +192,34 @@ class Job(JobHandle):
         self._queue.send(step.messages)
 
     def drop(self) -> None:
-        """Remove the job's record, document, pages and results. Raises WrongState if the job has not ended."""
+        """Remove the job's record, document, pages and results. Raises WrongState if the job has not ended.
+
+        If the folder cannot be removed, the record is gone, and a second call removes what is left.
+        """
         with reaching(self._queue.settings):
-            record = self._queue.ledger.job(self.id)
+            try:
+                record = self._queue.ledger.job(self.id)
+            except UnknownJob:
+                if self._drop_rest():
+                    return
+                raise
             self._queue.ledger.drop(self.id)
             self._queue.spool.drop(self.id)
             cancel_structuring(self._queue, record)  # its record goes with those of other old jobs
+
+    def _drop_rest(self) -> bool:
+        """Remove the folder of a job without a record; False if it has none. Raises WrongState if it is read again."""
+        spool = self._queue.spool
+        if spool.exists(self.id, JOB):
+            with suppress(UnknownJob):  # it has not ended
+                self.status()
+                spool.drop(self.id)
+                return True
+            raise WrongState(f"job {self.id} is taken up again after Redis has lost it: cancel it then, and drop it")
+        if spool.changed(self.id) is None:
+            return False
+        spool.drop(self.id)
+        return True
 
     def _page(self, record: Record, page: PageRecord) -> dict[str, Any]:
         facts = PageFacts(engine=record.engine, model=record.model, revision=record.revision, attempts=page.attempts)

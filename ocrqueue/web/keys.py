@@ -151,6 +151,11 @@ class Keys:
                 f"the file of API keys {self.path} is gone: restore it from a backup, make a key with `submit.py keys "
                 "new`, or start `web` again, which then answers without keys"
             )
+        if isinstance(error, PermissionError):
+            return KeysUnreadable(
+                f"the file of API keys {self.path} cannot be read by this user (permission denied): give it to the "
+                f"user that runs `web`, such as by `chown USER {self.path}`"
+            )
         return KeysUnreadable(
             f"the file of API keys {self.path} cannot be read ({type(error).__name__}): "
             "restore it from a backup, or remove it and make new keys with `submit.py keys new`"
@@ -176,17 +181,35 @@ class Keys:
 
     @contextmanager
     def _changing(self) -> Iterator[list[Key]]:
-        """The keys, to be changed in place. The file is replaced at the end; other processes wait meanwhile."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            keys = list(self.all())
-            yield keys
-            with NamedTemporaryFile("w", dir=self.path.parent, prefix=".keys-", delete=False) as file:  # mode 0600
-                json.dump({"version": 1, "keys": [key.to_json() for key in keys]}, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).replace(self.path)
+        """The keys, to be changed in place. The file is replaced at the end; other processes wait meanwhile.
+
+        Root gives the file to the owner of the one before, or else of the folder: the user that runs `web` reads it.
+        Raises KeysError.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.with_suffix(".lock").open("w") as lock:
+                self._give(lock.fileno())
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                keys = list(self.all())
+                yield keys
+                with NamedTemporaryFile("w", dir=self.path.parent, prefix=".keys-", delete=False) as file:  # mode 0600
+                    self._give(file.fileno())
+                    json.dump({"version": 1, "keys": [key.to_json() for key in keys]}, file, indent=1)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(file.name).replace(self.path)
+        except OSError as e:
+            raise KeysError(
+                f"the file of API keys {self.path} cannot be changed ({e.strerror}): run this as the user that runs "
+                f"`web`, or give that user {e.filename or self.path.parent}",
+                "storage_error",
+            ) from e
+
+    def _give(self, file: int) -> None:
+        if os.geteuid() == 0:
+            owned = (self.path if self.path.exists() else self.path.parent).stat()
+            os.fchown(file, owned.st_uid, owned.st_gid)
 
 
 def _hash(key: str) -> str:

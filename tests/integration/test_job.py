@@ -17,6 +17,7 @@ from ocrqueue.errors import (
     JobTimeout,
     OcrFailed,
     PageError,
+    StorageError,
     UnknownJob,
     WrongState,
 )
@@ -193,6 +194,35 @@ def test_a_dropped_job_leaves_nothing(client: Client, redis: Redis) -> None:
         job.status()
     with pytest.raises(UnknownJob):
         client.job("no id")
+
+
+@pytest.mark.parametrize("kept", ["source", "job.json"])
+def test_a_drop_that_could_not_remove_the_folder_is_repeated(
+    client: Client, redis: Redis, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    job = client.submit(b"abc")
+    read(client, job)
+
+    def fails(folder: str) -> None:
+        raise StorageError(f"{folder} cannot be removed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(client.spool.storage, "remove_tree" if kept == "source" else "remove", fails)
+        with pytest.raises(StorageError):
+            job.drop()
+    assert list(client.spool.jobs()) == [job.id]
+    job.drop()
+    assert list(client.spool.jobs()) == []
+    with pytest.raises(UnknownJob):
+        job.drop()
+
+
+def test_a_job_that_redis_has_lost_is_not_dropped_before_it_has_ended(client: Client, redis: Redis) -> None:
+    job = client.submit(b"abc")
+    redis.flushall()
+    with pytest.raises(WrongState, match="taken up again"):
+        job.drop()
+    assert client.spool.exists(job.id, "job.json")
 
 
 def test_waiting_continues_for_a_job_that_redis_has_lost(client: Client, redis: Redis) -> None:

@@ -16,13 +16,13 @@ _POLL = 0.05  # seconds between two attempts to lock
 _DIRECTORY_SECONDS = 60.0  # how long to wait for the lock of the directory
 
 
-def try_lock(path: Path, exclusive: bool) -> int | None:
+def try_lock(path: Path, exclusive: bool, access: int = os.O_RDWR | os.O_CREAT) -> int | None:
     """Lock a file without waiting: a file descriptor that holds the lock, or None if another process holds it.
 
     Closing the descriptor releases the lock. Raises ModelDirectoryError if the file cannot be opened or locked.
     """
     try:
-        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        number = os.open(path, access | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as e:
         raise ModelDirectoryError(f"{path} cannot be locked: {e.strerror}; give this user write permission") from e
     try:
@@ -47,10 +47,10 @@ def wait_for_lock(path: Path, exclusive: bool, seconds: float) -> int | None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock, exclusive or shared. Raises ModelDirectoryError."""
+    """Whether a process holds the lock, exclusive or shared. It need not be writable. Raises ModelDirectoryError."""
     if not path.exists():
         return False
-    number = try_lock(path, exclusive=True)
+    number = try_lock(path, exclusive=True, access=os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY)
     if number is None:
         return True
     os.close(number)

@@ -119,3 +119,34 @@ def test_a_folder_that_may_not_be_looked_into_admits_nobody(tmp_path):
     assert keys.are_required
     with pytest.raises(KeysError, match="cannot be read"):
         keys.find(None)
+
+
+def test_root_gives_the_file_to_the_user_who_had_it(tmp_path, monkeypatch):
+    """Otherwise `web` could not read it any more, and would admit nobody."""
+    given = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.fchown", lambda _, user, group: given.append((user, group)))
+    keys = Keys(tmp_path / "keys.json")
+    keys.add(key("first", Right.READ))
+    owner = tmp_path.stat().st_uid, tmp_path.stat().st_gid
+    assert given == [owner, owner], "the lock and the file"
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    keys.revoke("first")
+    assert len(given) == 2
+
+
+def test_missing_rights_to_the_file_are_told_as_such(tmp_path, monkeypatch):
+    keys = Keys(tmp_path / "keys.json")
+    keys.add(key("first", Right.READ))
+
+    def refused(*_args, **_options):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "keys.lock"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.read_bytes", refused)
+        with pytest.raises(KeysError, match=r"permission denied.*chown USER"):
+            Keys(keys.path).all()
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.open", refused)
+        with pytest.raises(KeysError, match=r"cannot be changed \(Permission denied\): run this as.*keys.lock"):
+            keys.revoke("first")
