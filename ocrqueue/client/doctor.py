@@ -20,7 +20,7 @@ from ocrqueue.engines.tesseract.engine import Tesseract
 from ocrqueue.errors import OcrError, QueueUnavailable, StorageError
 from ocrqueue.languages import shown
 from ocrqueue.ledger import workers
-from ocrqueue.ledger.connection import address
+from ocrqueue.ledger.connection import address, check_writes
 from ocrqueue.ledger.workers import Structure, Worker, serving
 from ocrqueue.process import blas
 from ocrqueue.storage.spool import END
@@ -51,12 +51,10 @@ def examine() -> Iterator[Finding]:
     live = workers.live(client.redis)
     yield from _redis(client)
     yield from _clock(client)
-    yield from _workers(live)
-    yield from _reconciler(client, live)
+    yield from _work(client, live)
     yield from _spool(client)
     yield from _cache(client)
     yield from _same_spool(client)
-    yield from _jobs(client)
     yield from _flower()
     yield from _api()
     yield from _blas(live)
@@ -105,6 +103,21 @@ def _clock(client: Client) -> Iterator[Finding]:
         f"this machine's clock and that of Redis are {apart:.1f} s apart",
         f"this machine's clock and that of Redis are {apart:.0f} s apart: synchronize them (NTP)",
     )
+
+
+def _work(client: Client, live: list[Worker]) -> Iterator[Finding]:
+    """Whether workers and reconciler run, and jobs progress; if Redis takes no writes, only why not.
+
+    They show that they run by what they write, so all of them would seem to be gone.
+    """
+    try:
+        check_writes(client.redis, client.settings)
+    except QueueUnavailable as e:
+        yield Finding(Level.WRONG, e.message)
+        return
+    yield from _workers(live)
+    yield from _reconciler(client, live)
+    yield from _jobs(client)
 
 
 def _workers(live: list[Worker]) -> Iterator[Finding]:

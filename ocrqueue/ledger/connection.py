@@ -15,6 +15,7 @@ from redis.connection import AbstractConnection
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelManagedConnection
 
+from ocrqueue import names
 from ocrqueue.errors import QueueFull, QueueUnavailable
 from ocrqueue.settings import Shared
 
@@ -65,6 +66,17 @@ def lead_to_primary(redis: Redis) -> None:
     """Let a client count a server that takes no writes as one that is away. Otherwise it would ask it for ever."""
     pool = redis.connection_pool
     pool.connection_class = _to_primary(pool.connection_class)
+
+
+def connect_briefly(settings: Shared) -> Redis:
+    """Such a client for answers that cannot wait: it tries a command once more at most, also with sentinels."""
+    return client(settings, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1))
+
+
+def check_writes(redis: Redis, settings: Shared) -> None:
+    """Write a key that expires. Raises QueueUnavailable if Redis takes no writes, and QueueFull if memory lacks."""
+    with reaching(settings):
+        redis.set(names.TRIAL, "", ex=1)
 
 
 @asynccontextmanager

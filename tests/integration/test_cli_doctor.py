@@ -39,6 +39,38 @@ def test_doctor_finds_what_is_wrong(client: Client, redis: Redis, capsys: Output
     assert "can be written" in out
 
 
+@pytest.mark.parametrize(
+    ("refuse", "allow", "said"),
+    [
+        (
+            "CONFIG SET min-replicas-to-write 1",
+            "CONFIG SET min-replicas-to-write 0",
+            "takes no writes at the moment: it has fewer replicas than min-replicas-to-write (NOREPLICAS)",
+        ),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "takes no writes at the moment: it is a replica (READONLY)"),
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "has reached its memory limit"),
+    ],
+)
+def test_doctor_says_why_redis_takes_no_writes_and_blames_nobody_else(
+    client: Client, redis: Redis, capsys: Output, refuse: str, allow: str, said: str
+) -> None:
+    """As after a minute: the announcements of workers have run out, and the reconciler noted no run."""
+    redis.hset(names.job_key(client.submit(b"abc").id), "moved", time.time() - 31 * 60)
+    redis.config_set("appendonly", "yes")
+    redis.execute_command(*refuse.split())
+    try:
+        assert main(["doctor"]) == 4
+    finally:
+        redis.execute_command(*allow.split())
+        redis.config_set("appendonly", "no")
+    wrong = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong") and "disk" not in line]
+    assert [line for line in wrong if said in line] == wrong[-1:], wrong
+    assert all(line.split()[1] == "Redis" for line in wrong), wrong  # its memory has a line of its own
+    main(["doctor"])
+    assert "no worker opens documents" in capsys.readouterr().out
+    assert redis.pttl(names.TRIAL) != -1  # no expiry
+
+
 @pytest.mark.parametrize("last", [None, -3600])  # it has never run; it ran before the stack was stopped
 @pytest.mark.parametrize(("started", "level"), [(-5, "note"), (-200, "wrong")])
 def test_doctor_waits_for_the_first_run_of_the_reconciler(

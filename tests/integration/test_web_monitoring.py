@@ -168,6 +168,17 @@ def test_a_redis_or_spool_that_is_away_is_reported_without_its_address(stack: Wa
         stack.start_redis()
 
 
+def test_a_redis_that_takes_no_writes_is_not_ready(stack: Watched) -> None:
+    """Whether it is full or has too few replicas, it answers, and the figures are still there."""
+    web = start_web(stack, "refused")
+    for option in ("min-replicas-to-write", "maxmemory"):
+        stack.redis.config_set(option, 1)
+        becomes(web, 503, "Redis takes no writes")
+        assert samples(web)["ocrqueue_spool_ok", ()] == 1
+        stack.redis.config_set(option, 0)
+        eventually(lambda: "Redis takes no writes" not in ready(web)[1], 30, 0.2)
+
+
 def test_many_probes_share_a_look(stack: Watched) -> None:
     """Redis gets a few commands, some of them from other processes, for 100 probes in a second or two."""
     web = start_web(stack, "probed")

@@ -6,7 +6,7 @@ from threading import Lock
 from ocrqueue import names
 from ocrqueue.client import Client
 from ocrqueue.errors import QueueUnavailable, StorageError
-from ocrqueue.ledger.connection import reaching
+from ocrqueue.ledger.connection import check_writes, connect_briefly, reaching
 from ocrqueue.ledger.workers import live, serving
 
 _SECONDS = 1.0  # for which an answer is used again
@@ -17,6 +17,7 @@ class Readiness:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._redis = connect_briefly(client.settings)
         self._looking = Lock()
         self._found: tuple[str, ...] = ("the first check has not ended",)
         self._spool_works = False
@@ -46,9 +47,13 @@ class Readiness:
         found = []
         try:
             with reaching(self._client.settings):
-                workers = live(self._client.redis)
+                workers = live(self._redis)
         except QueueUnavailable:
             return ["Redis does not answer"]
+        try:
+            check_writes(self._redis, self._client.settings)
+        except QueueUnavailable:  # workers cannot show either that they run
+            return ["Redis takes no writes"]
         if not serving(workers, names.DOCUMENTS_QUEUE):
             found.append("no worker opens documents")
         if not any(worker.engines for worker in workers):

@@ -36,7 +36,7 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", response_model=Readable, responses={503: {"model": Readable, "description": "Not ready"}})
 def readyz(request: Request) -> Response:
-    """Redis and the spool answer, and live workers can open documents and read pages. Needs no key."""
+    """Redis and the spool can be written, and live workers can open documents and read pages. Needs no key."""
     readiness: Readiness = request.app.state.readiness
     missing = readiness.missing()
     answer = Readable(status="not ready" if missing else "ready", missing=list(missing))
