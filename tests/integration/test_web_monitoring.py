@@ -70,6 +70,7 @@ def test_metrics_are_those_of_all_workers_and_clients(stack: Watched) -> None:
     assert found["ocrqueue_jobs", ("queued",)] == 1
     assert found["ocrqueue_pages_open", (figures.UNKNOWN, "high")] == 10
     assert ("ocrqueue_reconciler_age_seconds", ()) not in found
+    assert found["ocrqueue_refused_total", ("queue_full",)] == 0
     stack.redis.hset(names.RECONCILER, "last", str(time.time() - 100))
     stack.redis.zadd(names.OPEN, {first.id: time.time() - 1000})
     stack.redis.hset(names.CACHE, "bytes", 12345)

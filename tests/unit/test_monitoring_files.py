@@ -47,12 +47,24 @@ def exported() -> dict[str, set[str]]:
     return {sample.name: set(sample.labels) for metric in found for sample in metric.samples}
 
 
-def expressions() -> list[tuple[str, str]]:
-    """Where each expression of the dashboard and the alerts is, and the expression."""
+def fresh() -> dict[str, list[dict[str, str]]]:
+    """The labels of every sample that `/metrics` has while Redis is empty and no worker runs."""
+    jobs = dict.fromkeys(JobState, 0)
+    figures = Figures(jobs, {}, 0.0, 0.0, 0, {}, {}, {}, {}, {}, {}, reconciled=None, cache_bytes=0)
+    found: dict[str, list[dict[str, str]]] = {}
+    for metric in families(figures, [], spool_works=True):
+        for sample in metric.samples:
+            found.setdefault(sample.name, []).append(sample.labels)
+    return found
+
+
+def expressions(of: str = "all") -> list[tuple[str, str]]:
+    """Where each expression of the dashboard and the alerts is, and the expression; or of the alerts only."""
     board = json.loads((DEPLOY / "grafana" / "ocr-queue.json").read_text())
     found = [(panel["title"], target["expr"]) for panel in board["panels"] for target in panel["targets"]]
     rules = yaml.safe_load((DEPLOY / "prometheus" / "ocr-queue.rules.yml").read_text())
-    return found + [(rule["alert"], rule["expr"]) for group in rules["groups"] for rule in group["rules"]]
+    alerts = [(rule["alert"], rule["expr"]) for group in rules["groups"] for rule in group["rules"]]
+    return alerts if of == "alerts" else found + alerts
 
 
 @pytest.mark.parametrize(("where", "expression"), expressions())
@@ -65,6 +77,43 @@ def test_an_expression_uses_metrics_and_labels_that_exist(where: str, expression
     for name, selector in _SELECTOR.findall(expression):
         assert set(re.findall(r"(\w+)[!=~]+\"", selector)) <= there[name], where
     assert expression.count("(") == expression.count(")"), where
+
+
+@pytest.mark.parametrize(("alert", "expression"), expressions("alerts"))
+def test_an_alert_can_fire_on_a_fresh_stack(alert: str, expression: str) -> None:
+    """A series that is missing then is looked for, or means that nothing is wrong."""
+    there = fresh()
+    assert ("up{" in expression) == ("absent(up{" in expression)  # no web process is found
+    for name in set(_METRIC.findall(expression)) - there.keys():
+        assert f"absent({name})" in expression or alert == "OcrQueueEngineWithoutWorker", (
+            name
+        )  # pages wait `unless` ...
+    for name, selector in _SELECTOR.findall(expression):
+        wanted = dict(re.findall(r'(\w+)="([^"]*)"', selector))
+        assert not wanted or any(wanted.items() <= labels.items() for labels in there[name]), name
+
+
+def test_no_pages_in_ten_minutes_count_as_none_also_without_a_series() -> None:
+    said = dict(expressions("alerts"))["OcrQueueReadsNothing"]
+    assert re.search(r"and \(sum\(.*\) or vector\(0\)\) == 0$", said)
+
+
+def test_counters_are_0_before_the_first_is_counted() -> None:
+    worker = Worker("w", "host", 1, "0", (), {"rapidocr": {}})
+    figures = Figures({}, {}, 0.0, 0.0, 0, {("old", "ok"): 2, ("rapidocr", "ok"): 3}, {}, {}, {}, {},
+                      {("webhook", "gone"): 4}, None, 0)  # fmt: skip
+    found = {
+        (sample.name.removeprefix("ocrqueue_"), *sample.labels.values()): sample.value
+        for metric in families(figures, [worker], spool_works=True)
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+    ends = ("ok", "failed", "cancelled")
+    zeros = [("pages_total", engine, state) for engine in ("rapidocr", "structure") for state in ends]
+    zeros += [("refused_total", reason) for reason in ("queue_full", "too_large", "unsupported_format", "too_many")]
+    zeros += [("webhook_deliveries_total", outcome) for outcome in ("delivered", "retried", "failed", "gone")]
+    counted = {("pages_total", "old", "ok"): 2, ("pages_total", "rapidocr", "ok"): 3}
+    assert found == dict.fromkeys(zeros, 0) | counted | {("webhook_deliveries_total", "gone"): 4}
 
 
 def test_the_dashboard_shows_every_metric() -> None:

@@ -6,23 +6,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from ocrqueue import names
-from ocrqueue.ledger.figures import Figures, Histogram, Labels
+from ocrqueue.ledger.figures import STRUCTURE, Figures, Histogram, Labels
 from ocrqueue.ledger.workers import Worker, serving
+from ocrqueue.states import DeliveryState, PageState
+from ocrqueue.web.monitoring.requests import REASONS
 
 _PREFIX = "ocrqueue_"
+_ENDS = (PageState.OK, PageState.FAILED, PageState.CANCELLED)
+# of a call of a webhook, as settle_delivery.lua counts them
+_OUTCOMES = ("retried", DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.GONE)
 
 
 def families(figures: Figures, workers: Iterable[Worker], spool_works: bool) -> Iterator[Metric]:
     """The metrics of these figures and live workers. No label has values that grow with the number of jobs."""
     live = list(workers)
-    yield from _counts(figures)
+    yield from _counts(figures, live)
     yield from _health(figures, spool_works)
     yield from _histograms(figures)
     yield from _events(figures.events)
     yield from _workers(live)
 
 
-def _counts(figures: Figures) -> Iterator[Metric]:
+def _counts(figures: Figures, live: list[Worker]) -> Iterator[Metric]:
     states: dict[Labels, int] = {(state.value,): number for state, number in figures.jobs.items()}
     yield _gauges("jobs", "Jobs that are kept in Redis.", ["state"], states)
     text = "Pages that are not finished. A document that is not opened yet counts as ten pages, of engine unknown."
@@ -32,7 +37,10 @@ def _counts(figures: Figures) -> Iterator[Metric]:
     text = "Seconds since the oldest job that has not ended was submitted; 0 if all have ended."
     yield _gauge("oldest_open_job_seconds", text, figures.oldest_job)
     yield _gauge("dead_pages", "Failed pages that a retry may read.", figures.dead)
-    yield _counters("pages", "Pages that ended. A page that is retried ends again.", ["engine", "state"], figures.pages)
+    text = "Pages that ended. A page that is retried ends again."
+    engines = {STRUCTURE}.union(*(worker.engines for worker in live))
+    known = [(engine, state) for engine in engines for state in _ENDS]
+    yield _counters("pages", text, ["engine", "state"], figures.pages, known)
     text = "Pages that were taken from the page cache; they are among ocrqueue_pages_total."
     yield _counters("pages_cached", text, ["engine"], figures.cached)
 
@@ -59,9 +67,10 @@ def _events(events: Mapping[Labels, int]) -> Iterator[Metric]:
     by_kind: dict[str, dict[Labels, int]] = defaultdict(dict)
     for (kind, what), number in events.items():
         by_kind[kind][(what,)] = number
-    yield _counters("refused", "Submissions and requests that were refused.", ["reason"], by_kind["refused"])
+    text = "Submissions and requests that were refused."
+    yield _counters("refused", text, ["reason"], by_kind["refused"], [(reason,) for reason in REASONS])
     text = "Attempts to call the webhook of a job."
-    yield _counters("webhook_deliveries", text, ["outcome"], by_kind["webhook"])
+    yield _counters("webhook_deliveries", text, ["outcome"], by_kind["webhook"], [(outcome,) for outcome in _OUTCOMES])
 
 
 def _workers(live: list[Worker]) -> Iterator[Metric]:
@@ -111,9 +120,12 @@ def _gauges(name: str, text: str, labels: list[str], values: Mapping[Labels, int
     return family
 
 
-def _counters(name: str, text: str, labels: list[str], values: Mapping[Labels, int]) -> Metric:
+def _counters(
+    name: str, text: str, labels: list[str], values: Mapping[Labels, int], known: Iterable[Labels] = ()
+) -> Metric:
+    """A counter, which is 0 for `known` labels without a value: Prometheus sees no increase where a series begins."""
     family = CounterMetricFamily(_PREFIX + name, text, labels=labels)
-    for found, value in sorted(values.items()):
+    for found, value in sorted({**dict.fromkeys(known, 0), **values}.items()):
         family.add_metric(found, value)
     return family
 

@@ -8,10 +8,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from redis import Redis, RedisError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ocrqueue.errors import QueueFull
 from ocrqueue.ledger import figures
 
 # Statuses that refuse a request, and the reason that is counted. The client package counts `queue_full`.
 _REFUSED = {413: "too_large", 415: "unsupported_format", 429: "too_many"}
+REASONS = (QueueFull.code, *_REFUSED.values())  # all that are counted
 _BOUNDS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60)  # seconds
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _UNKNOWN = "unknown"  # the path of a request that no endpoint takes
