@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prometheus_client.core import Metric
 
-from ocrqueue.ledger.figures import BOUNDS, Figures, Histogram
+from ocrqueue.ledger.figures import BOUNDS, STRUCTURE, UNKNOWN, Figures, Histogram
 from ocrqueue.ledger.workers import Worker
 from ocrqueue.states import JobState, PageState
 from ocrqueue.web.monitoring.metrics import families
@@ -96,6 +96,12 @@ def test_an_alert_can_fire_on_a_fresh_stack(alert: str, expression: str) -> None
 def test_no_pages_in_ten_minutes_count_as_none_also_without_a_series() -> None:
     said = dict(expressions("alerts"))["OcrQueueReadsNothing"]
     assert re.search(r"and \(sum\(.*\) or vector\(0\)\) == 0$", said)
+
+
+def test_no_worker_is_wanted_for_pages_without_an_engine() -> None:
+    """Workers of all engines take the pages of a structuring, and those of unopened documents have no engine yet."""
+    (left_out,) = re.findall(r'engine!~"([^"]*)"', dict(expressions("alerts"))["OcrQueueEngineWithoutWorker"])
+    assert set(left_out.split("|")) == {UNKNOWN, STRUCTURE}
 
 
 def test_counters_are_0_before_the_first_is_counted() -> None:
