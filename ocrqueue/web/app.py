@@ -85,7 +85,7 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
     app.add_middleware(Head)
     app.add_middleware(Guard, service=service)
     app.add_middleware(EarlyAnswer)  # around the guard
-    app.state.readiness = Readiness(client)
+    app.state.readiness = Readiness(client, service.keys)
     app.state.requests = Requests()
     app.add_middleware(CountRequests, requests=app.state.requests, redis=client.redis)
     problems.add_handlers(app, error_page)

@@ -102,6 +102,15 @@ class Keys:
             self._was_there = True
         return True
 
+    @property
+    def are_readable(self) -> bool:
+        """Whether requests with a key can be admitted."""
+        try:
+            self.all()
+        except KeysUnreadable:
+            return False
+        return True
+
     def find(self, given: str | None) -> Key | None:
         """The key with this text; ANYONE if no key is required; None if it is wrong or missing.
 

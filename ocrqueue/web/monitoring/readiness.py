@@ -8,15 +8,20 @@ from ocrqueue.client import Client
 from ocrqueue.errors import QueueUnavailable, StorageError
 from ocrqueue.ledger.connection import check_writes, connect_briefly, reaching
 from ocrqueue.ledger.workers import live, serving
+from ocrqueue.web.keys import Keys
 
 _SECONDS = 1.0  # for which an answer is used again
 
 
 class Readiness:
-    """Looks at Redis, the spool and the workers, at most once a second, however many callers ask. Safe for threads."""
+    """Looks at Redis, the spool, the workers and the API keys. Safe for threads.
 
-    def __init__(self, client: Client) -> None:
+    It looks at most once a second, however many callers ask.
+    """
+
+    def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._redis = connect_briefly(client.settings)
         self._looking = Lock()
         self._found: tuple[str, ...] = ("the first check has not ended",)
@@ -44,16 +49,16 @@ class Readiness:
 
     def _look(self) -> list[str]:
         self._spool_works = self._check_spool()
-        found = []
+        found = [] if self._keys.are_readable else ["the file of API keys cannot be read"]
         try:
             with reaching(self._client.settings):
                 workers = live(self._redis)
         except QueueUnavailable:
-            return ["Redis does not answer"]
+            return [*found, "Redis does not answer"]
         try:
             check_writes(self._redis, self._client.settings)
         except QueueUnavailable:  # workers cannot show either that they run
-            return ["Redis takes no writes"]
+            return [*found, "Redis takes no writes"]
         if not serving(workers, names.DOCUMENTS_QUEUE):
             found.append("no worker opens documents")
         if not any(worker.engines for worker in workers):

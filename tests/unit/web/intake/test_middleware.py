@@ -29,6 +29,12 @@ def test_names_of_loopback_and_of_the_setting_pass(client: TestClient, host: str
     assert client.get("/livez", headers={"Host": host}).status_code == 200
 
 
+def test_a_service_whose_keys_cannot_be_read_is_not_ready(client: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("{")
+    answer = client.get("/readyz", headers={"Host": HERE})
+    assert (answer.status_code, answer.json()["missing"][0]) == (503, "the file of API keys cannot be read")
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "192.168.1.5:8000", "127.0.0.1.evil.example", "localhost.evil", "[bad"]
 )
