@@ -114,7 +114,9 @@ OCR_AUDIT_AT = text("OCR_AUDIT_AT", "03:00", r"([01]\d|2[0-3]):[0-5]\d", "a loca
 # -- Flower -----------------------------------------------------------------------------------------------------------
 OCR_FLOWER_ADDRESS = text("OCR_FLOWER_ADDRESS", "127.0.0.1", r"[\w.:-]+", "an address of this machine")
 OCR_FLOWER_PORT = integer("OCR_FLOWER_PORT", 5555, 1, 65535)
-OCR_FLOWER_PASSWORD = text("OCR_FLOWER_PASSWORD", "", r"[^\s:]+:\S+", "user:password")
+OCR_FLOWER_PASSWORD = text(  # Flower takes a list of them, separated by commas
+    "OCR_FLOWER_PASSWORD", "", r"[^\s:,]+:[^\s,]+", "user:password, without commas and blanks", secret=True
+)
 
 # -- the HTTP API -----------------------------------------------------------------------------------------------------
 WEB = web_settings()  # OCR_HTTP_ADDRESS, OCR_HTTP_PORT, OCR_API_KEYS: see ocrqueue/web/settings.py

@@ -2,7 +2,7 @@
 
 A file `.env` in the project's folder is read too; a variable of the environment overrides it. Each setting NAME can be
 in a file that NAME_FILE names, as secrets of containers are. A wrong value raises SettingsError: one line that names
-the variable, the value and the allowed values; what is in a file is not shown.
+the variable, the value and the allowed values; a secret, and what is in a file, is not shown.
 """
 
 import difflib
@@ -74,10 +74,11 @@ def given(name: str) -> str:
     return value
 
 
-def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: Any) -> T:
+def read(parse: Callable[..., Any], name: str, default: T, allowed: str, secret: bool = False, **how: Any) -> T:
     """The variable `name`, parsed by a parser of environs; `default` if it is not set or empty. Raises SettingsError.
 
-    `allowed` describes the allowed values for the error message. `how` goes to the parser.
+    `allowed` describes the allowed values for the error message, which does not show a `secret`. `how` goes to the
+    parser.
     """
     _names.add(name)
     raw = given(name)
@@ -88,6 +89,8 @@ def read(parse: Callable[..., Any], name: str, default: T, allowed: str, **how: 
     except (EnvError, ValueError, OSError) as e:
         if path := os.environ.get(name + _FILE):
             raise SettingsError(f"{name}{_FILE}={path!r}: what is in the file is not allowed: {allowed}") from None
+        if secret:
+            raise SettingsError(f"{name} is not allowed: {allowed}") from None
         shown = re.sub(r"(://[^:/@]*:)[^@]*@|(password=)[^&]*", _masked, raw)
         raise SettingsError(f"{name}={shown!r} is not allowed: {allowed}") from e
     return value
@@ -128,9 +131,9 @@ def boolean(name: str, default: bool) -> bool:
     return read(env.bool, name, default, "1 or 0")
 
 
-def text(name: str, default: str, pattern: str, allowed: str) -> str:
-    """A text; `pattern` matches the whole of it."""
-    return read(env.str, name, default, allowed, validate=validate.Regexp(f"^(?:{pattern})$"))
+def text(name: str, default: str, pattern: str, allowed: str, secret: bool = False) -> str:
+    """A text; `pattern` matches the whole of it. An error does not show a `secret`."""
+    return read(env.str, name, default, allowed, secret, validate=validate.Regexp(f"^(?:{pattern})$"))
 
 
 def words(name: str, default: tuple[str, ...], pattern: str, allowed: str) -> tuple[str, ...]:

@@ -95,7 +95,6 @@ def test_a_worker_that_reads_no_pages_keeps_its_children_for_longer(tmp_path: Pa
         ("OCR_WORKER_ENGINES", "tesserakt"),
         ("OCR_ALLOWED_SOURCES", "inbox"),
         ("OCR_AUDIT_AT", "3 o'clock"),
-        ("OCR_FLOWER_PASSWORD", "no-colon"),
         ("REDIS_URL", "localhost:6379"),
         ("OCR_SPOOL_GROUP", "no-such-group-here"),
         ("OCR_TESSERACT_LANG", "xx"),
@@ -112,3 +111,14 @@ def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> 
     assert len(lines) == 1, lines
     assert name in lines[0]
     assert value in lines[0]
+
+
+@pytest.mark.parametrize("value", ["no-colon", "me:sec,x:y", "me,you:secret"])
+def test_a_password_that_flower_cannot_use_is_refused_and_not_shown(value: str) -> None:
+    """Flower would take one with commas for several, and refuse the whole of it."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import worker.flower"],
+        cwd=PROJECT, env={**os.environ, "OCR_FLOWER_PASSWORD": value}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "ocr: OCR_FLOWER_PASSWORD is not allowed: user:password, without commas and blanks\n"
