@@ -23,6 +23,7 @@ from marshmallow import ValidationError
 
 from ocrqueue.errors import OcrError
 from ocrqueue.redis_url import sentinels as urls
+from ocrqueue.redis_url.check import check_sentinels, check_server
 from ocrqueue.redis_url.sentinels import Sentinels
 from ocrqueue.redis_url.socket import redis_url
 
@@ -160,7 +161,9 @@ def _is_redis(url: str) -> None:
     if url.partition("://")[0] not in _REDIS_SCHEMES:
         raise ValidationError("not a Redis URL")
     if _names_sentinels(url):
-        urls.parse(url)
+        check_sentinels(urls.parse(url))
+    else:
+        check_server(url, _redis_py_url(celery_url(url)))
 
 
 def _names_sentinels(url: str) -> bool:
@@ -202,9 +205,7 @@ class Shared:
     @property
     def redis_py(self) -> str:
         """The URL of the server in redis-py's form."""
-        if self.redis.startswith("redis+socket://"):
-            return self.redis.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
-        return self.redis
+        return _redis_py_url(self.redis)
 
 
 def celery_url(url: str) -> str:
@@ -228,11 +229,21 @@ def celery_url(url: str) -> str:
     return f"{scheme}://{address}" + (f"?{urlencode(values, safe='/')}" if values else "")
 
 
+def _redis_py_url(url: str) -> str:
+    """The URL of a Redis server in redis-py's form. `url` has Celery's form."""
+    if url.startswith("redis+socket://"):
+        return url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+    return url
+
+
 def shared() -> Shared:
     """Read the shared settings. Raises SettingsError."""
     data_dir = folder("OCR_DATA_DIR", PROJECT / "data" if IN_PROJECT else Path.home() / ".ocr-queue")
-    allowed = f"a URL such as redis://host:6379/0, rediss://host/0, unix:///path?db=0 or {urls.FORM}"
-    given = read(env.str, "REDIS_URL", "", allowed, validate=_is_redis)
+    allowed = (
+        f"a URL such as redis://host:6379/0, rediss://host/0, unix:///path?db=0 or {urls.FORM}; in a password, "
+        "characters such as / # ? @ are percent-encoded (%2F %23 %3F %40)"
+    )
+    given = read(env.str, "REDIS_URL", "", allowed, secret=True, validate=_is_redis)
     if "ssl_keyfile=" in given and "ssl_certfile=" not in given:
         raise SettingsError("REDIS_URL: ssl_keyfile needs ssl_certfile, the certificate of that key")
     sentinels = urls.parse(given) if _names_sentinels(given) else None

@@ -52,12 +52,7 @@ def client(settings: Shared, **options: Any) -> Redis:
         options |= {"db": settings.sentinels.database, **settings.sentinels.login, **_tls(settings)}
         redis = _sentinel(Sentinel, Retry, settings).master_for(settings.sentinels.master, **options)
     else:
-        try:
-            redis = Redis.from_url(settings.redis_py, **options)
-        except ValueError as e:
-            raise QueueUnavailable(
-                f"REDIS_URL is not a usable URL: {e}; it should look like redis://host:6379/0"
-            ) from e
+        redis = Redis.from_url(settings.redis_py, **options)
     lead_to_primary(redis)
     return cast("Redis", redis)
 

@@ -136,11 +136,45 @@ def test_no_process_starts_without_the_file_of_its_secret(command: str, tmp_path
     assert done.returncode == 2
 
 
-def test_a_password_in_a_wrong_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REDIS_URL", "http://user:hunter2@host/0")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://user:hunter2@host/0",
+        *(f"redis://user:{password}@host:6379/0" for password in ("hunter2/x", "hunter2#x", "hunter2?x", "[hunter2")),
+        "redis://user:hunter2;x@host:6379/0",
+        "redis://user:12/hunter2@host/0",  # would be port 12 of the host `user`
+        "redis://user:12/hunter2@host?db=0",
+        "redis://user:12#hunter2@host",
+        "redis://user:12?hunter2@host",
+        "redis://user:12?db=0hunter2@host",
+        "redis://:hunter2@host:99999/0",
+        "redis://host/0?foo=hunter2",
+        "redis://host/0?max_connections=hunter2",
+        "redis://host/0?socket_timeout=9",  # Celery would end with a traceback
+        "redis://host/hunter2",
+        "redis://host?db=hunter2",
+        "rediss://host/0?ssl_cert_reqs=hunter2",
+        "unix://hunter2/redis.sock",
+        "unix://:12/hunter2@/run/redis.sock",
+        "unix:///run/redis.sock?db=hunter2",
+        "redis+socket:///run/redis.sock?virtual_host=hunter2",
+        "unix://",
+        "sentinel://:hunter2/x@host/0?master=ocr",
+        "sentinel://:hunter2?x@host/0?master=ocr",
+        "sentinels://host/0?master=ocr&ssl_cert_reqs=hunter2",
+    ],
+)
+def test_a_url_of_redis_that_cannot_be_used_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Neither redis-py nor Celery sees it: their errors show parts of the password."""
+    monkeypatch.setenv("REDIS_URL", url)
     with pytest.raises(SettingsError) as raised:
         shared()
-    assert "hunter2" not in str(raised.value)
+    message = str(raised.value)
+    assert message.startswith("REDIS_URL is not allowed: a URL such as redis://host:6379/0, ")
+    assert message.endswith("in a password, characters such as / # ? @ are percent-encoded (%2F %23 %3F %40)")
+    assert "hunter2" not in message
+    assert raised.value.__cause__ is None
 
 
 def test_a_key_of_tls_without_its_certificate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +197,9 @@ def test_a_key_of_tls_without_its_certificate_is_refused(monkeypatch: pytest.Mon
         ("redis://host", 0),
         ("rediss://host/2?ssl_ca_certs=ca.pem", 2),
         ("rediss://host/?db=2", 2),
+        ("rediss://host:6380/2?ssl_certfile=c.pem&ssl_keyfile=k.pem&ssl_cert_reqs=none&ssl_check_hostname=false", 2),
+        ("redis://user:p%2F%23%3F%40%3Bw@host/2", 2),
+        ("unix://user:p%2Fw@/run/redis.sock?db=2", 2),
     ],
 )
 def test_celery_and_redis_py_use_the_same_server_and_database(

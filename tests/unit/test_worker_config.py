@@ -95,7 +95,6 @@ def test_a_worker_that_reads_no_pages_keeps_its_children_for_longer(tmp_path: Pa
         ("OCR_WORKER_ENGINES", "tesserakt"),
         ("OCR_ALLOWED_SOURCES", "inbox"),
         ("OCR_AUDIT_AT", "3 o'clock"),
-        ("REDIS_URL", "localhost:6379"),
         ("OCR_SPOOL_GROUP", "no-such-group-here"),
         ("OCR_TESSERACT_LANG", "xx"),
         ("OCR_TESSERACT_LANG", "ru+"),
