@@ -1,5 +1,6 @@
 """The settings of the HTTP API, read from the environment."""
 
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class WebSettings:
     port: int  # OCR_HTTP_PORT
     keys: Path  # OCR_API_KEYS: the file with the hashes of the API keys; without the file no key is asked for
     hosts: tuple[str, ...]  # OCR_HTTP_HOSTS: names besides those of loopback under which it is reached without keys
-    proxies: tuple[str, ...]  # OCR_HTTP_PROXIES: addresses of reverse proxies whose X-Forwarded-* headers are believed
+    proxies: tuple[str, ...]  # OCR_HTTP_PROXIES: networks of reverse proxies whose X-Forwarded-* headers are believed
     root_path: str  # OCR_HTTP_ROOT_PATH: path below which a reverse proxy shows the API, and which it removes
     uploads: int  # OCR_HTTP_UPLOADS: uploads at a time
     queue_seconds: int  # OCR_HTTP_QUEUE_SECONDS: submissions are refused while the open pages need longer; 0: never
@@ -38,9 +39,19 @@ def web_settings() -> WebSettings:
         port=integer("OCR_HTTP_PORT", 8000, 1, 65535),
         keys=read(env.path, "OCR_API_KEYS", shared().data_dir / "api-keys.json", "a file").expanduser(),
         hosts=words("OCR_HTTP_HOSTS", (), name, "names of hosts, separated by commas"),
-        proxies=words("OCR_HTTP_PROXIES", (), r"[\w.:/-]+", "addresses or networks, separated by commas"),
+        proxies=_proxies(),
         root_path=text("OCR_HTTP_ROOT_PATH", "", path, "a path such as /ocr"),
         uploads=integer("OCR_HTTP_UPLOADS", 32, 1, 1000),
         queue_seconds=integer("OCR_HTTP_QUEUE_SECONDS", 0, 0),
         stall_seconds=number("OCR_HTTP_STALL_SECONDS", 30, 1),
     )
+
+
+def _proxies() -> tuple[str, ...]:
+    """OCR_HTTP_PROXIES as networks that uvicorn knows: it ignores what it does not, such as 10.0.0.1/8."""
+    allowed = "addresses or networks such as 10.0.0.7 or 10.0.0.0/8, no names, separated by commas"
+    return tuple(read(env.list, "OCR_HTTP_PROXIES", [], allowed, subcast=_network))
+
+
+def _network(given: str) -> str:
+    return str(ipaddress.ip_network(given.strip(), strict=False))
