@@ -12,6 +12,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -265,6 +266,11 @@ def shutdown_seconds() -> int:
     return integer("OCR_SHUTDOWN_SECONDS", 30, 0, 86_400)
 
 
+def stuck_minutes() -> int:
+    """OCR_STUCK_MINUTES: `doctor` reports a job that has not progressed for so long."""
+    return integer("OCR_STUCK_MINUTES", 30, 1)
+
+
 def hostname() -> str:
     """The name of this machine, for ids and logs."""
     return socket.gethostname()
@@ -278,3 +284,16 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def check_address(name: str, address: str) -> None:
+    """Raise SettingsError if no process can listen on the address, which is the value of the setting `name`."""
+    try:
+        found = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        found = []
+    for family, kind, protocol, _, where in found:
+        with suppress(OSError), socket.socket(family, kind, protocol) as probe:
+            probe.bind(where)
+            return
+    raise SettingsError(f"{name}={address!r} is not allowed: an address of this machine")

@@ -7,16 +7,43 @@ from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue.engines import engine_class
+from ocrqueue.errors import OcrError
 from ocrqueue.ledger.connection import CLUSTER, address, connect
+from ocrqueue.settings import SettingsError, check_address, refuse_to_start, shared, stuck_minutes
+from ocrqueue.stack.embedded import EmbeddedError, find_server
+from ocrqueue.web.settings import web_settings
 from worker import flower
 
 
 def check(processes: Collection[str]) -> None:
     """Check these processes of the Procfile. Raises SystemExit with one line if one of them could not start."""
+    try:
+        stuck_minutes()  # only `doctor` uses it
+        if "redis" in processes and shared().embedded:
+            find_server()
+        if "web" in processes:
+            check_web("flower" in processes)
+    except OcrError as e:
+        refuse_to_start(e)
+    except EmbeddedError as e:
+        raise SystemExit(f"ocr: {e}") from None
     if "flower" in processes:
         flower.check()
     if "worker" in processes:
         check_engines(config.SERVED)
+
+
+def check_web(beside_flower: bool) -> None:
+    """Raise OcrError if the HTTP API could not listen, or must not, with its settings."""
+    from ocrqueue.web import __main__ as web  # needs packages that a worker does not
+
+    settings = web_settings()
+    check_address("OCR_HTTP_ADDRESS", settings.address)
+    web.check(settings)
+    if beside_flower and settings.port == config.OCR_FLOWER_PORT:
+        addresses = {settings.address, config.OCR_FLOWER_ADDRESS} - {"0.0.0.0", "::"}  # noqa: S104
+        if len(addresses) < 2:
+            raise SettingsError(f"OCR_FLOWER_PORT={settings.port} is the port of the HTTP API, too: set another")
 
 
 def check_engines(served: Iterable[str]) -> None:

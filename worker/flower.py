@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ocrqueue.settings import SettingsError, is_loopback, refuse_to_start
+from ocrqueue.settings import SettingsError, check_address, is_loopback, refuse_to_start
 
 try:
     import worker_config as config
@@ -12,7 +12,11 @@ except SettingsError as e:
 
 
 def check() -> None:
-    """Raise SystemExit, with one line, if other machines could reach Flower without a password."""
+    """Raise SystemExit, with one line, if Flower cannot listen, or others could reach it without a password."""
+    try:
+        check_address("OCR_FLOWER_ADDRESS", config.OCR_FLOWER_ADDRESS)
+    except SettingsError as e:
+        refuse_to_start(e)
     if not is_loopback(config.OCR_FLOWER_ADDRESS) and not config.OCR_FLOWER_PASSWORD:
         sys.exit(
             f"ocr: OCR_FLOWER_ADDRESS={config.OCR_FLOWER_ADDRESS!r} opens Flower to others: "

@@ -244,7 +244,7 @@ def _jobs(client: Client) -> Iterator[Finding]:
 
 def _stuck(client: Client) -> Iterator[Finding]:
     """The open jobs that do not progress. Those are sooner or later among the oldest, so it looks at no others."""
-    minutes = settings.integer("OCR_STUCK_MINUTES", 30, 1)
+    minutes = settings.stuck_minutes()
     jobs = client.oldest_open(_OPEN_LOOKED_AT)
     with client.redis.pipeline(transaction=False) as pipe:
         for job in jobs:

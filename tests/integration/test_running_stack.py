@@ -200,17 +200,23 @@ def test_a_spool_that_cannot_be_created_stops_the_stack_at_once(project):
 
 
 @pytest.mark.parametrize(
-    ("process", "name", "value"),
+    ("processes", "name", "value", "code"),
     [
-        ("flower", "OCR_FLOWER_ADDRESS", "0.0.0.0"),
-        ("worker", "OCR_WORKER_ENGINES", "mine=no.such:Class"),
+        ("flower", "OCR_FLOWER_ADDRESS", "0.0.0.0", 1),
+        ("flower", "OCR_FLOWER_ADDRESS", "999.1.1.1", 2),
+        ("web flower", "OCR_FLOWER_PORT", "8000", 2),
+        ("web", "OCR_HTTP_ADDRESS", "0.0.0.0", 2),
+        ("web", "OCR_HTTP_ADDRESS", "999.1.1.1", 2),
+        ("redis", "OCR_REDIS_SERVER", "/bin/ls", 1),
+        ("steady", "OCR_STUCK_MINUTES", "abc", 2),
+        ("worker", "OCR_WORKER_ENGINES", "mine=no.such:Class", 1),
     ],
 )
-def test_a_setting_that_a_process_refuses_stops_the_stack_at_once(project, process, name, value):
+def test_a_setting_that_a_process_refuses_stops_the_stack_at_once(project, processes, name, value, code):
     (project / "worker_config.py").unlink()
-    (project / "Procfile").write_text(f"{process}: touch started\n")
+    (project / "Procfile").write_text("".join(f"{process}: touch started\n" for process in processes.split()))
     run = refused(project, **{name: value})
-    assert run.returncode == 1
+    assert run.returncode == code
     assert run.stderr.startswith(f"ocr: {name}=")
     assert value in run.stderr
     assert run.stderr.count("\n") == 1
