@@ -16,7 +16,21 @@ from ocrqueue.engines.tesseract.settings import tesseract_settings
 from ocrqueue.limits import Limits, RereadLimits
 from ocrqueue.models.settings import model_settings
 from ocrqueue.process.machine import usable_cores, usable_memory
-from ocrqueue.settings import SettingsError, boolean, choice, integer, number, shared, shutdown_seconds, text, words
+from ocrqueue.settings import (
+    CENTURY,
+    MOST_GB,
+    WEEK,
+    YEAR,
+    SettingsError,
+    boolean,
+    choice,
+    integer,
+    number,
+    shared,
+    shutdown_seconds,
+    text,
+    words,
+)
 from ocrqueue.web.settings import web_settings
 from ocrqueue.webhooks.settings import webhook_settings
 
@@ -50,7 +64,7 @@ OCR_CHILDREN = integer(
     "OCR_CHILDREN", 1 if "mlx-vlm" in SERVED else min(256, CORES, max(1, MEMORY_MB // CHILD_MB)), 1, 256
 )
 OCR_PRELOAD = boolean("OCR_PRELOAD", True)  # load the model when a child starts, not before its first page
-OCR_IDLE_SECONDS = integer("OCR_IDLE_SECONDS", 1800, 0)  # after which an idle child frees its model; 0: never
+OCR_IDLE_SECONDS = integer("OCR_IDLE_SECONDS", 1800, 0, WEEK)  # after which an idle child frees its model; 0: never
 OCR_RELEASE = choice("OCR_RELEASE", "idle", ("idle", "task"))  # task: free the model after every task
 # How children start. On macOS it is always spawn, because a forked child cannot use the GPU there.
 OCR_START_METHOD = choice("OCR_START_METHOD", "spawn" if sys.platform == "darwin" else "fork", START_METHODS)
@@ -61,9 +75,9 @@ LIMITS = Limits(
     max_pages=integer("OCR_MAX_PAGES", 10_000, 1),
     max_pixels=integer("OCR_MAX_MEGAPIXELS", 60, 1, 1000) * 1_000_000,
     max_source_pixels=integer("OCR_MAX_SOURCE_MEGAPIXELS", 150, 1, 10_000) * 1_000_000,
-    open_seconds=integer("OCR_OPEN_SECONDS", 60, 1),
-    page_seconds=integer("OCR_PAGE_SECONDS", 300, 1),
-    load_seconds=integer("OCR_LOAD_SECONDS", 600, 1),
+    open_seconds=integer("OCR_OPEN_SECONDS", 60, 1, WEEK),
+    page_seconds=integer("OCR_PAGE_SECONDS", 300, 1, WEEK),
+    load_seconds=integer("OCR_LOAD_SECONDS", 600, 1, WEEK),
 )
 # Seconds by which a limit in the parent process is longer than the one inside a child: that does not count how long the
 # child waits for object storage that is away, ten minutes at most.
@@ -95,17 +109,17 @@ OCR_NOTIFY_TASKS = words("OCR_NOTIFY_TASKS", (), r"[\w.]+", "names of tasks, sep
 WEBHOOKS = webhook_settings()  # OCR_WEBHOOK_URLS, OCR_WEBHOOK_SECRET, OCR_WEBHOOK_SECONDS: see ocrqueue/webhooks
 
 # -- how long things are kept, and repairs --------------------------------------------------------------------------
-OCR_KEEP_JOBS_DAYS = integer("OCR_KEEP_JOBS_DAYS", 30, 1)  # after its end a job is removed, with its result
+OCR_KEEP_JOBS_DAYS = integer("OCR_KEEP_JOBS_DAYS", 30, 1, CENTURY)  # after its end a job is removed, with its result
 # Pages that were poorly read are read once more by another engine: at most this share of a job's pages, and none that
 # is not begun so many seconds after every page was read once. 0 in either switches it off.
 REREAD = RereadLimits(
     share=number("OCR_REREAD_SHARE", 1, 0, 1),
-    seconds=number("OCR_REREAD_SECONDS", 3600, 0),
+    seconds=number("OCR_REREAD_SECONDS", 3600, 0, YEAR),
 )
 # Size of the page cache in the spool: the same page is not read twice. 0: no cache, and an existing one is removed.
-OCR_CACHE_MAX_GB = number("OCR_CACHE_MAX_GB", 2, 0)
+OCR_CACHE_MAX_GB = number("OCR_CACHE_MAX_GB", 2, 0, MOST_GB)
 CACHE_MAX_BYTES = round(OCR_CACHE_MAX_GB * 10**9)
-OCR_NO_WORKER_MINUTES = integer("OCR_NO_WORKER_MINUTES", 60, 1)  # after which pages fail if no worker reads their queue
+OCR_NO_WORKER_MINUTES = integer("OCR_NO_WORKER_MINUTES", 60, 1, YEAR // 60)  # then pages fail that no worker reads
 OCR_RECONCILE_SECONDS = integer("OCR_RECONCILE_SECONDS", 20, 1, 30)  # between two searches for lost claims and messages
 TRIM_SECONDS = 300  # between two checks of the page cache's size
 # When beat sends the nightly audit, in the local time of its machine.

@@ -29,6 +29,12 @@ from ocrqueue.redis_url.sentinels import Sentinels
 from ocrqueue.redis_url.socket import redis_url
 
 T = TypeVar("T")
+# Upper limits. What is larger is a mistake, and too much for clocks and timers.
+WEEK = 604_800  # seconds
+YEAR = 31_536_000  # seconds
+CENTURY = 36_500  # days
+MANY = 1_000_000_000  # pages, tasks, MB
+MOST_GB = 1_000_000
 PROJECT = Path(__file__).resolve().parent.parent
 IN_PROJECT = (PROJECT / "worker_config.py").exists()  # False where only the client is installed
 
@@ -111,15 +117,14 @@ def unknown_variables() -> Iterator[str]:
             yield f"{name} is not a setting, and changes nothing" + (f": {similar[0]} is one" if similar else "")
 
 
-def integer(name: str, default: int, low: int, high: int | None = None) -> int:
-    """A whole number from `low` to `high`; without an upper limit if `high` is None."""
-    allowed = f"a whole number, {low} to {high}" if high is not None else f"a whole number, {low} or more"
-    return read(env.int, name, default, allowed, validate=validate.Range(min=low, max=high))
+def integer(name: str, default: int, low: int, high: int = MANY) -> int:
+    """A whole number from `low` to `high`."""
+    return read(env.int, name, default, f"a whole number, {low} to {high}", validate=validate.Range(min=low, max=high))
 
 
-def number(name: str, default: float, low: float, high: float | None = None) -> float:
-    """A number from `low` to `high`; without an upper limit if `high` is None."""
-    allowed = f"a number, {low:g} or more" if high is None else f"a number, {low:g} to {high:g}"
+def number(name: str, default: float, low: float, high: float) -> float:
+    """A number from `low` to `high`."""
+    allowed = f"a number, {low} to {high}"
     return read(env.float, name, float(default), allowed, validate=validate.Range(min=low, max=high))
 
 
@@ -268,7 +273,7 @@ def shutdown_seconds() -> int:
 
 def stuck_minutes() -> int:
     """OCR_STUCK_MINUTES: `doctor` reports a job that has not progressed for so long."""
-    return integer("OCR_STUCK_MINUTES", 30, 1)
+    return integer("OCR_STUCK_MINUTES", 30, 1, YEAR // 60)
 
 
 def hostname() -> str:

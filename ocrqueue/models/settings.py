@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocrqueue.settings import choice, env, folder, integer, read, words
+from ocrqueue.settings import CENTURY, MOST_GB, choice, env, folder, integer, read, words
 
 GB = 10**9
 
@@ -32,9 +32,9 @@ def model_settings(data_dir: Path) -> ModelSettings:
         folder=where,
         prune=prune,
         old_prefixes=words("OCR_OLD_PREFIXES", ("old_",), r"[^,/]+", "prefixes of names, separated by commas"),
-        unused_days=integer("OCR_MODEL_UNUSED_DAYS", 90, 1),
-        max_bytes=integer("OCR_MODEL_DIR_MAX_GB", 0, 0) * GB or None,
-        trash_days=integer("OCR_TRASH_DAYS", 7, 0),
+        unused_days=integer("OCR_MODEL_UNUSED_DAYS", 90, 1, CENTURY),
+        max_bytes=integer("OCR_MODEL_DIR_MAX_GB", 0, 0, MOST_GB) * GB or None,
+        trash_days=integer("OCR_TRASH_DAYS", 7, 0, CENTURY),
         wanted=read(env.str, "OCR_MODEL", None, "the name of a model"),
     )
 

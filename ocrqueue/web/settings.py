@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ocrqueue.settings import env, integer, is_loopback, number, read, shared, text, words
+from ocrqueue.settings import WEEK, YEAR, env, integer, is_loopback, number, read, shared, text, words
 from ocrqueue.webhooks.settings import WebhookSettings, webhook_settings
 
 PREFIX = "/api/v1"  # of the paths of the project's own API
@@ -42,8 +42,8 @@ def web_settings() -> WebSettings:
         proxies=_proxies(),
         root_path=text("OCR_HTTP_ROOT_PATH", "", path, "a path such as /ocr"),
         uploads=integer("OCR_HTTP_UPLOADS", 32, 1, 1000),
-        queue_seconds=integer("OCR_HTTP_QUEUE_SECONDS", 0, 0),
-        stall_seconds=number("OCR_HTTP_STALL_SECONDS", 30, 1),
+        queue_seconds=integer("OCR_HTTP_QUEUE_SECONDS", 0, 0, YEAR),
+        stall_seconds=number("OCR_HTTP_STALL_SECONDS", 30, 1, WEEK),
     )
 
 

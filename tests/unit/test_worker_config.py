@@ -2,11 +2,14 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ocrqueue.settings import SettingsError
 
 PROJECT = Path(__file__).parents[2]
 
@@ -110,6 +113,26 @@ def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> 
     assert len(lines) == 1, lines
     assert name in lines[0]
     assert value in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "highest"),
+    [
+        *((f"OCR_{what}_SECONDS", 604_800) for what in ("OPEN", "PAGE", "LOAD", "IDLE", "HTTP_STALL")),
+        *((f"OCR_{what}_SECONDS", 31_536_000) for what in ("REREAD", "HTTP_QUEUE")),
+        *((f"OCR_{what}_DAYS", 36_500) for what in ("KEEP_JOBS", "MODEL_UNUSED", "TRASH")),
+        *((f"OCR_{what}_MAX_GB", 1_000_000) for what in ("CACHE", "MODEL_DIR")),
+        ("OCR_NO_WORKER_MINUTES", 525_600),
+        *((f"OCR_{what}", 10**9) for what in ("MAX_PAGES", "MAX_QUEUED_PAGES", "MAX_CHILD_MB", "MLX_CACHE_MB")),
+    ],
+)
+def test_numbers_have_an_upper_limit(monkeypatch: pytest.MonkeyPatch, name: str, highest: int) -> None:
+    """A larger one would be accepted and break a task later, or let a page take for ever."""
+    monkeypatch.setenv(name, str(highest))
+    runpy.run_path(str(PROJECT / "worker_config.py"))
+    monkeypatch.setenv(name, str(highest + 1))
+    with pytest.raises(SettingsError, match=rf"^{name}='{highest + 1}' is not allowed: a .*number, \d+ to {highest}$"):
+        runpy.run_path(str(PROJECT / "worker_config.py"))
 
 
 @pytest.mark.parametrize("value", ["no-colon", "me:sec,x:y", "me,you:secret"])

@@ -9,7 +9,7 @@ from ocrqueue.engines import ALL_PAGES, POOR_PAGES
 from ocrqueue.engines.mlx.markup import PARSERS
 from ocrqueue.engines.mlx.recipes import Recipe
 from ocrqueue.models.settings import model_settings
-from ocrqueue.settings import choice, env, integer, read, shared, text, words
+from ocrqueue.settings import MANY, WEEK, choice, env, integer, read, shared, text, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ def mlx_settings() -> MlxSettings:
         cache_mb=_megabytes("OCR_MLX_CACHE_MB"),
         wired_mb=_megabytes("OCR_MLX_WIRED_MB"),
         pages=choice("OCR_VLM_PAGES", ALL_PAGES, (ALL_PAGES, POOR_PAGES)),
-        page_seconds=integer("OCR_PAGE_SECONDS", 300, 1),
+        page_seconds=integer("OCR_PAGE_SECONDS", 300, 1, WEEK),
     )
 
 
 def _megabytes(name: str) -> int | None:
-    return read(env.int, name, None, "a whole number, 0 or more", validate=validate.Range(min=0))
+    return read(env.int, name, None, f"a whole number, 0 to {MANY}", validate=validate.Range(0, MANY))
