@@ -149,7 +149,7 @@ class _Page:
         known = [self._found[index][0] for index in block.lines if index in self._found]
         if not known and self._is_text and (place := self._places.find(block.text)):
             return [place]
-        return joined(known) or [self._places.here()]
+        return joined(span for span in known if span["length"]) or [self._places.here()]
 
     def _regions(self, box: Quad | None) -> list[dict[str, Any]]:
         return [] if box is None else [{"pageNumber": self._number, "polygon": _polygon(box)}]
