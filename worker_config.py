@@ -194,16 +194,17 @@ beat_sync_every = 1  # save the schedule at once, so that a missed audit is sent
 beat_max_loop_interval = 5
 timezone = tzlocal()  # OCR_AUDIT_AT is a local time; None would mean UTC
 _MAINTENANCE = {"queue": names.MAINTENANCE_QUEUE, "declare": []}  # see `ocrqueue.ledger.messages`
+_EXPIRES = 3600  # seconds, by the clocks of beat and the worker, which may differ: such tasks do not pile up for ever
 beat_schedule = {
     "reconcile": {
         "task": names.RECONCILE,
         "schedule": OCR_RECONCILE_SECONDS,
-        "options": {**_MAINTENANCE, "expires": 2 * OCR_RECONCILE_SECONDS, "priority": 0},
+        "options": {**_MAINTENANCE, "expires": _EXPIRES, "priority": 0},
     },
     "trim": {
         "task": names.TRIM,
         "schedule": TRIM_SECONDS,
-        "options": {**_MAINTENANCE, "expires": TRIM_SECONDS},
+        "options": {**_MAINTENANCE, "expires": _EXPIRES},
     },
     "audit": {
         "task": names.AUDIT,

@@ -1,6 +1,6 @@
 """A Redis that refuses writes: one line a minute in the log instead of several a second from every process.
 
-It does so at its memory limit, while it has too few replicas (min-replicas-to-write), and as a replica.
+It does so at its memory limit, while it has too few replicas (min-replicas-to-write) or a full disk, and as a replica.
 """
 
 import logging
@@ -15,6 +15,7 @@ REFUSALS = {
         "command not allowed when used memory", "OutOfMemoryError"),
     "Redis has too few replicas for writes (min-replicas-to-write): start them, or wait until they are back": (
         "NOREPLICAS",),
+    "Redis cannot write to its disk (MISCONF): free space there, or look into its log": ("MISCONF",),
     "this Redis is a replica, which takes no writes: wait until REDIS_URL leads to the primary": (
         "READONLY", "read only replica", "readonly replica", "MASTERDOWN", "UNBLOCKED"),
 }  # fmt: skip

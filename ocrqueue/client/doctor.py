@@ -171,7 +171,7 @@ def _reconciler(client: Client, live: list[Worker]) -> Iterator[Finding]:
     now = client.ledger.now()
     age = now - float(last) if last else None
     up = max((now - worker.started for worker in serving(live, names.MAINTENANCE_QUEUE)), default=None)
-    if (age is None or age >= _RECONCILER_SECONDS) and up is not None and up < _RECONCILER_SECONDS:
+    if (age is None or age >= _RECONCILER_SECONDS) and up is not None and 0 <= up < _RECONCILER_SECONDS:
         yield Finding(
             Level.NOTE, f"the reconciler has not run since its worker started {up:.0f} s ago; look again in a minute"
         )

@@ -29,6 +29,7 @@ _REFUSALS = {
     "NOREPLICAS": "it has fewer replicas than min-replicas-to-write",
     "MASTERDOWN": "it is a replica without a primary",
     "UNBLOCKED": "it became a replica",
+    "MISCONF": "it cannot write to its disk; free space there",
 }
 FAILOVER = 15  # seconds that a client waits for a new primary where there are sentinels
 
@@ -45,7 +46,7 @@ def connect(settings: Shared) -> Redis:
 def client(settings: Shared, **options: Any) -> Redis:
     """A client of the primary server, with these options of redis-py, connected on first use. It decodes answers.
 
-    A server that became a replica, or that has too few replicas to write, counts as one that is away.
+    A server that takes no writes, such as one that became a replica, counts as one that is away.
     """
     options = {"decode_responses": True, **_kept_alive(settings), **options}
     if settings.sentinels:
@@ -132,7 +133,7 @@ def _tls(settings: Shared) -> dict[str, Any]:
 
 
 class WritesRefused(exceptions.ConnectionError):
-    """The server answers, but takes no writes: it is a replica, or has too few replicas."""
+    """The server answers, but takes no writes: it is a replica, has too few replicas, or cannot write to its disk."""
 
 
 class _ToPrimary(AbstractConnection):

@@ -127,7 +127,9 @@ def fail(path: str, error: BaseException) -> NoReturn:
         advice = ": free some"
     elif number == errno.ENOENT:
         advice = ": the job has been dropped"
-    elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
+    elif number == errno.EROFS:
+        advice = ": mount it for writing; under systemd, name it in ReadWritePaths"
+    elif number in (errno.EACCES, errno.EPERM):
         advice = ": let this user write there, or share the spool through OCR_SPOOL_GROUP"
     raise StorageError(f"spool: {path}: {reason}{advice}") from error
 

@@ -27,6 +27,7 @@ from ocrqueue.errors import (
     StorageError,
 )
 from ocrqueue.ledger import Creation, Step, figures, workers
+from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.workers import Worker
 from tests.support.player import Reader
 
@@ -287,6 +288,12 @@ def test_a_wrong_password_for_redis_is_an_error(client: Client, redis: Redis) ->
     finally:
         redis.config_set("requirepass", "")
         away.redis.close()
+
+
+def test_a_redis_that_cannot_write_to_its_disk_counts_as_away(client: Client) -> None:
+    text = "takes no writes at the moment: it cannot write to its disk; free space there .MISCONF.; try again later"
+    with pytest.raises(QueueUnavailable, match=text), reaching(client.settings):
+        client.redis.eval("return redis.error_reply('MISCONF Errors writing to the AOF file: No space left')", 0)
 
 
 # -- workers ----------------------------------------------------------------------------------------------------------

@@ -71,7 +71,11 @@ def test_behind_a_proxy_paths_begin_with_its_prefix(stack: Stack) -> None:
         answer = http.post(f"{API}/jobs", content=b"x", headers={"Host": "scans.example.org"})
         assert answer.status_code == 202
         assert answer.headers["Location"] == f"/ocr{API}/jobs/{answer.json()['job']}"
-        assert http.get(answer.headers["Location"].removeprefix("/ocr")).json()["job"] == answer.json()["job"]
+        shown = http.get(answer.headers["Location"].removeprefix("/ocr")).json()
+        assert shown["job"] == answer.json()["job"]
+        assert shown["links"] == answer.json()["links"]
+        assert shown["links"]["pages"] == f"/ocr{API}/jobs/{shown['job']}/pages"
+        assert http.get(f"{API}/jobs").json()["items"][0]["links"]["self"].startswith(f"/ocr{API}/jobs/")
         assert http.get("/livez", headers={"Host": "other.example.org"}).status_code == 403
 
 

@@ -235,9 +235,9 @@ class UnloadedObject(BaseModel):
     children: list[UnloadedChild]
 
 
-def job_json(status: JobStatus) -> dict[str, Any]:
-    """The `JobObject` of a job, without the states of its pages."""
-    path = f"{PREFIX}/jobs/{status.id}"
+def job_json(status: JobStatus, root: str) -> dict[str, Any]:
+    """The `JobObject` of a job, without the states of its pages. `root` is the path below which a proxy shows us."""
+    path = f"{root}{PREFIX}/jobs/{status.id}"
     parts = {name: f"{path}/{name}" for name in ("result", "pages", "events")}
     return {**status.to_json(), "links": {"self": path, **parts}}
 

@@ -21,7 +21,6 @@ from ocrqueue.web.content.shapes import job_json, page_state_json
 from ocrqueue.web.keys import Key, KeysUnreadable
 from ocrqueue.web.problems import answers
 from ocrqueue.web.service import Service, ServiceOf
-from ocrqueue.web.watch import Watch
 
 router = APIRouter(tags=["jobs"])
 _QUIET = 15.0  # seconds without an event after which a comment is sent, so that proxies keep the connection
@@ -65,7 +64,7 @@ async def events(
 async def _stream(service: Service, key: Key, job: str, seen: Seen) -> AsyncIterator[bytes]:
     """The events after those that the client has `seen`, and a comment now and then. Ends if the key is revoked."""
     told = looked = time.monotonic()
-    async for event in _events(service.watch, job, seen):
+    async for event in _events(service, job, seen):
         if time.monotonic() - looked >= _LOOK:
             looked = time.monotonic()
             if not await run_sync(_is_admitted, service, key):
@@ -85,18 +84,19 @@ def _is_admitted(service: Service, key: Key) -> bool:
         return False
 
 
-async def _events(watch: Watch, job: str, seen: Seen) -> AsyncIterator[bytes | None]:
+async def _events(service: Service, job: str, seen: Seen) -> AsyncIterator[bytes | None]:
     """The events, and None now and then. Ends with the job, with the process, or when the job can no longer be read."""
     shown: JobStatus | None = None
     pages: list[PageRecord] = []
     index = 0  # of the first page in `pages` that was not looked at
+    watch, root = service.watch, service.settings.root_path
     try:
         async with watch.following(job, pages=True) as feed:
             while not watch.is_ending:
                 version, status = feed.version, feed.now()
                 seen.enter(status.round)
                 if shown is None or _without_counts(shown) != _without_counts(status):
-                    yield _event("job", seen, job_json(status), _RETRY if shown is None else None)
+                    yield _event("job", seen, job_json(status, root), _RETRY if shown is None else None)
                     shown = status
                 if feed.pages is not pages:
                     pages, index = feed.pages, 0
@@ -106,7 +106,7 @@ async def _events(watch: Watch, job: str, seen: Seen) -> AsyncIterator[bytes | N
                         yield _event("page", seen, page_state_json(page) | {"job": job, "finished": len(seen.finished)})
                 if status.has_ended:
                     seen.has_ended = True
-                    yield _event("end", seen, job_json(status))
+                    yield _event("end", seen, job_json(status, root))
                     return
                 await feed.after(version, _LOOK)
                 yield None

@@ -31,7 +31,7 @@ async def job(job: str, service: ServiceOf, key: Reader, wait: Wait = 0, pages: 
     handle, status = await run_sync(seen_job, service, key, job)
     if wait and not status.has_ended:
         status = await service.watch.wait(handle.id, min(wait, MAX_WAIT))
-    found = job_json(status)
+    found = job_json(status, service.settings.root_path)
     if pages:
         found["page_states"] = _states(await run_sync(handle.page_states))
     return JSONResponse(found)
@@ -65,7 +65,7 @@ async def _changed(service: Service, key: Key, job: str, action: Callable[[Job],
     """The job after an action of the caller, and what the action returned."""
     handle, answer = await run_sync(_change, service, key, job, action)
     service.watch.look_at(handle.id)
-    return job_json(await run_sync(handle.status)), answer
+    return job_json(await run_sync(handle.status), service.settings.root_path), answer
 
 
 def _change(service: Service, key: Key, job: str, action: Callable[[Job], T]) -> tuple[Job, T]:

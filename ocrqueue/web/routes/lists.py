@@ -51,7 +51,8 @@ def jobs(
     if chosen is None:
         return {"items": [], "next_cursor": None}
     part = service.client.jobs_part(chosen, limit, cursor)
-    return {"items": [job_json(status) for status in part.items], "next_cursor": part.next_cursor}
+    root = service.settings.root_path
+    return {"items": [job_json(status, root) for status in part.items], "next_cursor": part.next_cursor}
 
 
 @router.get("/dead", response_model=DeadList)

@@ -132,12 +132,12 @@ def _answer(request: Request, sources: Sequence[Source], taken: Sequence[Taken |
         return problem(error)
     status = 202 if any(one.is_new and not one.job.has_ended for one in jobs) else 200
     headers = {"Retry-After": str(_POLL_SECONDS)} if status == 202 else {}
+    root = str(request.scope.get("root_path", ""))
     if len(sources) == 1:
-        job = job_json(jobs[0].job)
-        path = request.scope.get("root_path", "") + job["links"]["self"]
-        return JSONResponse(job, status, {"Location": path, **headers})
+        job = job_json(jobs[0].job, root)
+        return JSONResponse(job, status, {"Location": job["links"]["self"], **headers})
     items = [
-        job_json(one.job) if isinstance(one, Taken) else {**document(one), "name": _name(source)}
+        job_json(one.job, root) if isinstance(one, Taken) else {**document(one), "name": _name(source)}
         for source, one in zip(sources, taken, strict=True)
     ]
     return JSONResponse({"jobs": items}, status, headers)
