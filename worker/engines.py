@@ -1,4 +1,4 @@
-"""The engines of this worker: loading one, and pausing its queue where it cannot be loaded."""
+"""The engines of this worker: loading one, and pausing its queue where no pages can be read."""
 
 import logging
 import time
@@ -8,13 +8,13 @@ import worker_config as config
 from ocrqueue import names
 from ocrqueue.engines import engine_class
 from ocrqueue.engines.holder import Loaded
-from ocrqueue.errors import ModelUnavailable
+from ocrqueue.errors import ModelUnavailable, OcrError
 from ocrqueue.ledger.workers import live
 from worker.app import app
 from worker.context import engines, redis, worker_id
 
 log = logging.getLogger(__name__)
-PAUSE = 60  # seconds before a worker that could not load a model tries again
+PAUSE = 60  # seconds before a worker that could not load a model, or use the spool, tries again
 _COUNT_SECONDS = 10.0  # for which a count of children is reused
 _counted: dict[str, tuple[float, int]] = {}  # queue -> (monotonic time, live children)
 
@@ -38,7 +38,7 @@ def page_time_limit(served: Iterable[str]) -> int:
     return config.LIMITS.load_seconds + batch * config.LIMITS.page_seconds + config.TIME_LIMIT_MARGIN
 
 
-def suspend(engine: str, why: ModelUnavailable) -> None:
+def suspend(engine: str, why: OcrError) -> None:
     """Have this worker read no pages of `engine` for `PAUSE` seconds, and announce so."""
     log.error("%s: %s; no pages for this engine here for %d s", why.code, why.message, PAUSE)
     redis().set(names.unable_key(worker_id(), engine), why.message, ex=PAUSE)

@@ -22,16 +22,19 @@ from ocrqueue.steps.open import open_job
 from ocrqueue.steps.page_cache_key import reads_as
 from ocrqueue.steps.read import read_claim
 from ocrqueue.steps.structure import open_structuring, structure_claim
+from ocrqueue.storage.base import is_full
 from ocrqueue.storage.page_images import PageImageFile
 from ocrqueue.storage.retry import PATIENCE
 from worker.claims import ClaimTask
 from worker.context import claim_sizes, ledger, page_cache, redis, spool
 from worker.dispatch import dispatch
+from worker.engines import suspend
 
 log = logging.getLogger(__name__)
 # Seconds to wait for a storage that is away before the claim is given back, so that other tasks of this worker, such as
 # the reconciler, get a turn meanwhile.
 _PATIENCE = 60.0
+_REST = 5.0  # seconds that a worker keeps a document's claim if it cannot use the spool
 WRITE_SECONDS = config.LIMITS.page_seconds + config.LIMITS.load_seconds  # to write a result, or one format of it
 
 
@@ -57,6 +60,8 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
     except StorageAway as e:
         return _given_back(record.id, token, e)
     except OcrError as e:
+        if isinstance(e, StorageError) and (why := _spool_fault()):
+            return _given_back(record.id, token, why, _REST)
         log.info("job=%s refused: %s: %s", record.id, e.code, e.message)
         error = PageError(e.code, e.message)
     except RedisError:
@@ -88,6 +93,10 @@ def read_pages(claim: Claim, loaded: Loaded) -> tuple[Step, int]:
         )
     except StorageAway as e:
         return _given_back(claim.job.id, claim.token, e), 0
+    is_lost = any(isinstance(found, PageError) and found.code == StorageError.code for found in results.values())
+    if is_lost and (why := _spool_fault()):
+        suspend(loaded.engine.name, why)
+        return _given_back(job.id, claim.token, why), 0
     seconds = time.monotonic() - started
     claim_sizes().note(job.id, len(results), seconds, needed_engine=needed_engine)
     poor = any(isinstance(found, Measured) and found.may_be_read_better for found in results.values())
@@ -95,6 +104,18 @@ def read_pages(claim: Claim, loaded: Loaded) -> tuple[Step, int]:
     if poor:
         other = other_engine(job, reads_as(loaded.engine, loaded.model, config.LIMITS), _live(), config.REREAD)
     return ledger().finish(claim, results, seconds, other), len(results)
+
+
+def _spool_fault() -> StorageError | None:
+    """Why this worker cannot use the spool: then no page or document is to blame. None if it can.
+
+    Its credentials may have expired, or its mount is gone, while other workers go on. A full spool is full for all.
+    """
+    try:
+        spool().check()
+    except StorageError as e:
+        return None if is_full(e) else e
+    return None
 
 
 def _live() -> list[Worker]:
@@ -115,9 +136,13 @@ def structure_pages(claim: Claim) -> tuple[Step, int]:
     return ledger().finish(claim, results, time.monotonic() - started), len(results)
 
 
-def _given_back(job: str, token: str, why: StorageAway) -> Step:
-    """Return a claim because the storage is away: no attempt is counted, and the claim is taken again."""
+def _given_back(job: str, token: str, why: StorageError, rest: float = 0.0) -> Step:
+    """Return a claim because the storage is away: no attempt is counted, and the claim is taken again.
+
+    It is kept for `rest` seconds before, so that other workers take most of the messages.
+    """
     log.warning("job=%s: given back, because the storage is away: %s", job, why.message)
+    time.sleep(rest)
     return ledger().return_claim(job, token, Return.RELEASE)
 
 
@@ -136,6 +161,8 @@ def assemble(record: Job, token: str) -> Step:
     except StorageAway as e:
         return _given_back(record.id, token, e)
     except OcrError as e:
+        if isinstance(e, StorageError) and (why := _spool_fault()):
+            return _given_back(record.id, token, why, _REST)
         log.warning("job=%s could not be assembled: %s", record.id, e.message)
         error = PageError(e.code, e.message)
     except RedisError:
