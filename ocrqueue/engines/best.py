@@ -48,14 +48,15 @@ def best_engine(
     """The engine that reads the languages `names` best; None if none of `reads` reads them.
 
     A vision-language model comes first, as without a language: it was chosen by the operator, and was not measured.
-    Then come the engines with a measurement, and then the others. Those in `poor` (see `for_poor_pages`) come last.
+    Then come the engines with a measurement, those that announce these languages, and then the others. Those in `poor`
+    (see `for_poor_pages`) come last.
     """
     readers = [name for name, read in reads.items() if reads_all(read, names)]
     fitting = [name for name in readers if name not in poor] or readers
     if "mlx-vlm" in fitting:
         return "mlx-vlm"
     measured = measurements() if table is None else table
-    return max(sorted(fitting), key=lambda name: _score(name, names, measured), default=None)
+    return max(sorted(fitting), key=lambda name: (_score(name, names, measured), reads[name] is not None), default=None)
 
 
 def missing(

@@ -41,6 +41,7 @@ def test_a_vision_language_model_comes_first_and_an_unknown_engine_last() -> Non
     assert best("de", **{"mlx-vlm": None}) == "mlx-vlm"
     assert best("de", rows=None) == "rapidocr"
     assert best("tlh", rows=None) == "rows"
+    assert best("he", rows=None) == "tesseract", "which says that it reads Hebrew, though nobody measured it"
 
 
 def test_an_engine_for_poorly_read_pages_comes_last() -> None:
