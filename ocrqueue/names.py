@@ -28,6 +28,7 @@ DUE = PREFIX + "deliveries:due"  # sorted set: "<delivery> <host>" of pending on
 SENDER = PREFIX + "deliveries:sender"  # lock of the process that sends deliveries; expires
 RECONCILER = PREFIX + "reconciler"  # hash: when the reconciler last ran, and what it knows of the queues
 RECONCILING = PREFIX + "reconciler:lock"  # lock of the process that reconciles; expires
+SPOOL = PREFIX + "spool"  # mark of the queue's spool, see `worker.checks.check_spool`
 TRIAL = PREFIX + "trial"  # written only to see whether Redis takes writes; expires
 
 # Celery's remote control

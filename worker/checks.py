@@ -2,15 +2,18 @@
 
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from uuid import uuid4
 
 from redis.exceptions import RedisError
 
 import worker_config as config
+from ocrqueue import names
 from ocrqueue.engines import engine_class
-from ocrqueue.errors import OcrError
-from ocrqueue.ledger.connection import CLUSTER, address, connect
+from ocrqueue.errors import OcrError, StorageError
+from ocrqueue.ledger.connection import CLUSTER, address, connect, connect_briefly
 from ocrqueue.settings import SettingsError, check_address, refuse_to_start, shared, stuck_minutes
 from ocrqueue.stack.embedded import EmbeddedError, find_server
+from ocrqueue.storage.spool import Spool
 from ocrqueue.web.settings import web_settings
 from worker import flower
 
@@ -58,6 +61,24 @@ def check_engines(served: Iterable[str]) -> None:
                 f"ocr: OCR_WORKER_ENGINES={name}={path} cannot be used ({why}): "
                 "name a class as package.module:Class that this Python can import"
             ) from None
+
+
+def check_spool(spool: Spool) -> None:
+    """Raise StorageError if the queue uses another spool, as where an empty folder is and the shared one not mounted.
+
+    The first worker marks the spool, and tells the mark to Redis. While Redis is away, nothing is checked.
+    """
+    is_default = config.SHARED.spool == str(config.OCR_DATA_DIR / "spool")  # who removes it wants an empty one
+    with suppress(RedisError), connect_briefly(config.SHARED) as redis:
+        known, mark = redis.get(names.SPOOL), spool.mark()
+        if known and known != mark and (mark or not is_default):
+            raise StorageError(
+                f"the spool {config.SHARED.spool} is not the one that this queue uses: mount that one, or correct "
+                f"OCR_SPOOL_URL; if this one is to replace it, remove the key {names.SPOOL} in Redis"
+            )
+        if not (known and mark):
+            redis.set(names.SPOOL, mark or uuid4().hex, nx=True)
+            spool.put_mark(str(redis.get(names.SPOOL)))
 
 
 def check_server() -> None:

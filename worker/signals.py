@@ -26,7 +26,7 @@ from ocrqueue.errors import ModelDirectoryError, StorageError
 from ocrqueue.settings import unknown_variables
 from worker import child, context
 from worker.app import app
-from worker.checks import check_engines, check_server
+from worker.checks import check_engines, check_server, check_spool
 from worker.engines import page_time_limit
 from worker.parent import liveness, warden
 from worker.parent.keeper import Closing, Keeper
@@ -73,6 +73,7 @@ def prepare(sender: Any, **_: Any) -> None:
     try:
         context.spool().prepare()
         context.spool().check()
+        check_spool(context.spool())
         if not context.spool().is_local:
             context.source_copies().start()
         context.claim_lock()

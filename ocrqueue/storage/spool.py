@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 JOB = "job.json"
 END = "end.json"
+_MARK = ".spool"  # file of `Spool.mark`
 PASSWORD = "password"  # noqa: S105 -- a file's name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _PAGE = re.compile(r"(\d{6,})\.json")
@@ -81,6 +82,18 @@ class Spool:
     def check(self) -> None:
         """Raise StorageError, with advice, if the spool does not exist or cannot be written."""
         self._storage.check()
+
+    def mark(self) -> str | None:
+        """What tells this spool from others, such as an empty folder where it is not mounted. None: it has no mark."""
+        try:
+            with self._storage.reading(_MARK) as file:
+                return file.read().decode("ascii", "replace").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def put_mark(self, mark: str) -> None:
+        """Mark this spool."""
+        self._write("", _MARK, mark.encode("ascii"), create=False)
 
     def together(self) -> AbstractContextManager[None]:
         """What is written in the block survives a power failure once the block has ended: see `Storage.together`."""

@@ -50,3 +50,24 @@ def test_documents_are_opened_and_assembled_by_the_worker_that_has_the_spool(sta
     jobs = [stack.client().submit(numbered.document(2, salt=salt)) for salt in range(10)]
     assert {job.wait(timeout=90).state for job in jobs} == {"done"}
     assert "given back, because the storage is away" in stack.text("sick")
+
+
+def test_a_worker_with_another_spool_does_not_start(stack: Stack) -> None:
+    """An empty folder, where the shared one is not mounted, would fail all pages as lost."""
+    shared = {"OCR_SPOOL_URL": str(stack.folder / "shared" / "spool")}
+    stack.start_worker(**shared)
+    stack.start_worker("second", **shared)
+    for name, folder in (("empty", stack.folder / "unmounted" / "spool"), ("copy", stack.folder / "data" / "spool")):
+        if name == "copy":  # of the data folder of another queue
+            folder.mkdir(parents=True, mode=0o700)
+            (folder / ".spool").write_text("0" * 32)
+        command = stack._celery("worker", "-n", f"{name}@test")
+        process = stack.spawn(name, command, **{**shared, "OCR_SPOOL_URL": str(folder)})
+        assert process.wait(60) == 1
+        (line,) = [line for line in stack.text(name).splitlines() if line.startswith("ocr:")]
+        assert f"the spool {folder} is not the one that this queue uses: mount that one" in line
+    stack.client().redis.delete(names.SPOOL)
+    stack.kill("worker")
+    stack.kill("second")
+    stack.start_worker("again", **shared)
+    assert stack.client().redis.get(names.SPOOL) == (stack.folder / "shared" / "spool" / ".spool").read_text()
