@@ -124,14 +124,17 @@ def _workers(live: list[Worker]) -> Iterator[Finding]:
     for worker in live:
         engines = ", ".join(f"{name} ({about.get('model')})" for name, about in worker.engines.items())
         serves = f"reads with {engines}" if engines else f"takes {', '.join(worker.queues)}"
-        yield Finding(Level.OK, f"worker {worker.host} ({worker.pid}): {worker.children} children, {serves}")
+        where = f"worker {worker.host} ({worker.pid})"
+        yield Finding(Level.OK, f"{where}: {worker.children} children, {serves}")
+        for queue, why in worker.paused.items():
+            yield Finding(Level.WRONG, f"{where} takes no messages of {queue} for a minute: {why}")
     yield from _structure(live)
     yield from _poor_pages(live)
     documents = serving(live, names.DOCUMENTS_QUEUE)
     if not documents:
         start = "start one with `make up` or `celery -A tasks.app worker -Q documents,maintenance`"
         yield Finding(Level.WRONG, f"no worker opens documents: {start}")
-    if not any(queue.startswith("pages.") for worker in live for queue in worker.queues):
+    if not any(queue.startswith("pages.") for worker in live for queue in (*worker.queues, *worker.paused)):
         yield Finding(Level.WRONG, "no worker reads pages: start one with `make up` or `celery -A tasks.app worker`")
 
 

@@ -161,6 +161,8 @@ def _waiting_for(job: Job, workers: Sequence[Worker]) -> str | None:
     if job.state == JobState.RUNNING and job.queue and job.finished < (job.pages or 0):
         if job.first or serving(workers, job.queue):  # nobody waits long for the engine that reads pages again
             return None
+        if why := next((w.paused[job.queue] for w in workers if job.queue in w.paused), None):
+            return f"its workers are paused for a minute: {why}"
         if model := names.model_of(job.queue):
             return unserved(model)
         return f"no worker reads {job.queue}; start one with `make up` or `celery -A tasks.app worker`"

@@ -31,6 +31,7 @@ class Worker:
     children: int = 1  # number of child processes
     started: float = 0.0  # seconds since 1970
     structure: str | None = None  # value of `Structure`; None: it reads no pages, or its version finds no structure
+    paused: Mapping[str, str] = field(default_factory=dict)  # by queue of pages: why it takes none for a minute
     memory: tuple[int, ...] = ()  # resident memory of each child, bytes; older versions announce none
 
 

@@ -315,3 +315,6 @@ def test_the_status_names_the_missing_worker(client: Client, redis: Redis) -> No
     assert job.status().waiting_for is None
     Reader(client, job).open(3)
     assert "no worker reads pages.rapidocr" in str(job.status().waiting_for)
+    paused = {"pages.rapidocr": "its model is damaged"}
+    workers.announce(redis, Worker("w2", "host", 8, "0.1.0", ("models",), paused=paused), 20)
+    assert job.status().waiting_for == "its workers are paused for a minute: its model is damaged"

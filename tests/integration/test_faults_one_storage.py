@@ -28,6 +28,7 @@ def test_a_worker_that_loses_the_spool_leaves_its_pages_to_others(stack: Stack) 
     jobs = [stack.client().submit(numbered.document(12, salt=salt), engine="slow") for salt in (1, 2)]
     eventually(lambda: sum(job.status().ok for job in jobs) >= 2)
     mount.unlink()
+    eventually(lambda: "takes no messages of pages.slow for a minute: the spool" in stack.submit("doctor").stdout, 60)
     for job in jobs:
         status = job.wait(timeout=90)
         assert (status.state, status.failed) == ("done", 0)

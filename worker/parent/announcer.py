@@ -35,7 +35,8 @@ class Announcer:
         Returns whether it can do something: it has an engine whose model is there, or needs none.
         """
         redis = context.redis()
-        unable = {n for n in self._engines if redis.exists(names.unable_key(self._worker, n))}
+        why = {n: redis.get(names.unable_key(self._worker, n)) for n in self._engines}
+        unable = {n for n, reason in why.items() if reason is not None}
         self._resume(unable)
         engines = {name: offer for name in self._engines.keys() - unable if (offer := self._offer(name))}
         row = Worker(
@@ -47,6 +48,7 @@ class Announcer:
             engines=engines,
             children=self._consumer.pool.num_processes,
             started=self._since,
+            paused={config.QUEUES[n]: str(why[n]) for n in unable},
             structure=(Structure.MODELS if has_models() else Structure.RULES) if self._engines else None,
             memory=tuple(warden.memory(self._consumer.pool)),
         )
