@@ -27,6 +27,7 @@ READING = (
     "upright",
     "layout",
     "blocks.py",
+    "engines/result_check.py",
     "geometry.py",
     "hyphens.py",
     "languages.py",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ocrqueue.documents import Document, PageImage, open_document
 from ocrqueue.documents.text_layer import TextLayer
 from ocrqueue.engines.holder import Loaded
+from ocrqueue.engines.result_check import checked
 from ocrqueue.errors import OcrError, PageError, StorageAway, StorageError
 from ocrqueue.layout import arrange
 from ocrqueue.ledger import Claim, ClaimedPage, Measured
@@ -276,13 +277,14 @@ class _Reader:
                 raise ValueError(f"{len(found)} results for {len(images)} pages")
         except MemoryError:
             found = [PageError("engine_error", "the engine ran out of memory; use a lower --dpi")] * len(images)
-        except (Exception, SystemExit) as e:
+        except BaseException as e:  # an engine may raise anything, such as the panic of a library in Rust
             log.warning("job=%s: the engine failed", self.claim.job.id, exc_info=True)
             found = [PageError("engine_error", f"the engine failed: {type(e).__name__}: {e}")] * len(images)
         seconds = (time.monotonic() - started) / len(images)
         memory = memory_now()
         name = self.loaded.engine.name
-        return [f if isinstance(f, PageError) else Reading(f, seconds, memory, quality_of(f, name)) for f in found]
+        results = [checked(one, name) for one in found]
+        return [r if isinstance(r, PageError) else Reading(r, seconds, memory, quality_of(r, name)) for r in results]
 
     def _options(self, prepared: Sequence[Prepared]) -> Options:
         """The options of the job; for pages that are read again, with the language that the first reading tells."""

@@ -29,6 +29,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "not a page": lambda: "text",
     "a text that is no text": lambda: PageText(text=5),  # type: ignore[arg-type]
     "a line that is no line": lambda: PageText(["line"]),  # type: ignore[list-item]
+    "a message that is no text": lambda: PageError("engine_error", KeyError("x")),  # type: ignore[arg-type]
 }
 
 
@@ -45,6 +46,17 @@ class Faulty(Batching):
         found = super().read(pages, options)
         found[2] = self._wrong()  # type: ignore[call-overload]
         return found
+
+
+class Panicking(Batching):
+    """Raises what no `except Exception` catches."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def read(self, pages: Sequence[Image.Image], options: Options) -> list[PageText | PageError]:  # noqa: ARG002
+        raise self._error
 
 
 class Short(Batching):
@@ -83,12 +95,30 @@ def reader(tmp_path: Path, redis: Redis) -> Reader:
 
 
 @pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_result_of_an_engine_fails_that_page_only(reader: Reader, wrong: str) -> None:
+    assert reader.read(Faulty(WRONG[wrong])) == {1: None, 2: None, 3: "engine_error", 4: None}
+    assert reader.spool.page_numbers(ID) == [1, 2, 4]
+
+
 def test_an_unexpected_error_in_a_page_fails_that_page_only(
-    reader: Reader, wrong: str, caplog: pytest.LogCaptureFixture
+    reader: Reader, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert reader.read(Faulty(WRONG[wrong])) == {1: None, 2: None, 3: "internal_error", 4: None}
+    def arrange(page: PageText, _image: Image.Image) -> PageText:
+        if page.plain == numbered.text(3):
+            raise RuntimeError("the test wants it")
+        return page
+
+    monkeypatch.setattr(read, "arrange", arrange)
+    batching = Batching()
+    batching.page_seconds = 0
+    assert reader.read(batching) == {1: None, 2: None, 3: "internal_error", 4: None}
     assert reader.spool.page_numbers(ID) == [1, 2, 4]
     assert f"job={ID} pages=[3]: internal error" in caplog.text
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), SystemExit(1), BaseException("panic")])
+def test_whatever_an_engine_raises_fails_the_pages_of_its_batch(reader: Reader, error: BaseException) -> None:
+    assert set(reader.read(Panicking(error)).values()) == {"engine_error"}
 
 
 def test_an_engine_with_too_few_results_fails_all_pages_of_its_batch(reader: Reader) -> None:

@@ -202,7 +202,7 @@ def test_nothing_that_an_attacker_writes_becomes_markup(web: Web, browser: Brows
             page.goto(f"{web.url}/jobs/{first.id}?page={number}")
             if number <= len(XSS):
                 expect(page.locator("#tab-text")).to_have_text(text)
-                expect(page.locator("#viewer .warn")).to_have_text(text)
+                expect(page.locator("#viewer .warn")).to_be_visible()
                 page.locator("[data-tab=markdown]").click()
                 page.locator("[data-tab=json]").click()
                 expect(page.locator("#tab-json")).to_contain_text('"text"')

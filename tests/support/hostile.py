@@ -5,6 +5,7 @@ from PIL import Image
 from ocrqueue.engines import Model
 from ocrqueue.errors import PageError
 from ocrqueue.pages import Line, PageText, PageWarning, Word
+from ocrqueue.states import WarningCode
 from tests.support import numbered
 from tests.support.engines import Numbered
 
@@ -39,4 +40,4 @@ class Hostile(Numbered):
         width, height = page.size
         box = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
         line = Line(text, box, 0.3, words=tuple(Word(word, box, 0.3) for word in text.split()))
-        return PageText([line], markdown=text, warnings=(PageWarning("hostile", text),))
+        return PageText([line], markdown=text, warnings=(PageWarning(WarningCode.CUT_OFF, text),))
