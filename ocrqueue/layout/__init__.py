@@ -1,5 +1,6 @@
 """Layout: puts the lines of a page in reading order, and makes text and Markdown of them. Loads nothing heavy."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ocrqueue.layout.joined import separated
@@ -20,21 +21,23 @@ __all__ = ["arrange", "blocks_by_rules"]
 
 @uncollected()
 def arrange(page: PageText, image: "Image | None" = None) -> PageText:
-    """The page with its lines in reading order, and with text and Markdown. A page with text or Markdown is unchanged.
+    """The page with its lines in reading order, and with text and Markdown.
+
+    A page with text or Markdown is unchanged, and so is one with blocks, which refer to its lines by their indices.
 
     Columns are read one after the other, tables and receipts row by row, vertical columns from right to left. A line
     that crosses a gutter is split. In `text`, each line is a row of the page, and empty lines separate paragraphs.
     `image` is the page image to which the boxes refer; lines without words are examined in it. Raises nothing.
     """
-    if not page.lines or page.text is not None or page.markdown is not None:
+    if not page.lines or any(given is not None for given in (page.text, page.markdown, page.blocks)):
         return page
     frame = frame_of(page.lines)
     pieces = separated([piece_of(line, frame) for line in page.lines], frame)
     blocks = blocks_of(pieces, Splitter(frame, image))
     paragraphs = paragraphs_of(blocks)
-    return PageText(
-        [piece.line for block in blocks for row in block for piece in row],
-        "\n\n".join("\n".join(row_text(row) for row in paragraph.rows) for paragraph in paragraphs),
-        markdown(paragraphs),
-        page.warnings,
+    return replace(
+        page,
+        lines=[piece.line for block in blocks for row in block for piece in row],
+        text="\n\n".join("\n".join(row_text(row) for row in paragraph.rows) for paragraph in paragraphs),
+        markdown=markdown(paragraphs),
     )

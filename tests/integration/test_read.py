@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from redis import Redis
 
+from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.engines import Model
 from ocrqueue.engines.holder import Loaded
 from ocrqueue.errors import PageError
@@ -57,6 +59,16 @@ class Panicking(Batching):
 
     def read(self, pages: Sequence[Image.Image], options: Options) -> list[PageText | PageError]:  # noqa: ARG002
         raise self._error
+
+
+class Titled(Batching):
+    """Knows that the line of each page is a title."""
+
+    page_seconds = 0.0
+
+    def read(self, pages: Sequence[Image.Image], options: Options) -> list[PageText | PageError]:
+        found = [page for page in super().read(pages, options) if isinstance(page, PageText)]
+        return [replace(page, blocks=(Block(BlockKind.TITLE, lines=(0,), text=page.plain),)) for page in found]
 
 
 class Short(Batching):
@@ -119,6 +131,15 @@ def test_an_unexpected_error_in_a_page_fails_that_page_only(
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), SystemExit(1), BaseException("panic")])
 def test_whatever_an_engine_raises_fails_the_pages_of_its_batch(reader: Reader, error: BaseException) -> None:
     assert set(reader.read(Panicking(error)).values()) == {"engine_error"}
+
+
+def test_the_blocks_of_an_engine_that_returns_lines_are_kept(reader: Reader) -> None:
+    job = reader.claim.job
+    reader.claim = replace(reader.claim, job=replace(job, options=replace(job.options, structure=True)))
+    assert reader.read(Titled()) == {1: None, 2: None, 3: None, 4: None}
+    page = reader.spool.stored_page(ID, 3)
+    assert page
+    assert page["blocks"] == [{"kind": "title", "box": None, "lines": [0], "text": numbered.text(3)}]
 
 
 def test_an_engine_with_too_few_results_fails_all_pages_of_its_batch(reader: Reader) -> None:

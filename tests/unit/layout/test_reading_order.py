@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from ocrqueue.blocks import Block, BlockKind
 from ocrqueue.layout import arrange
-from ocrqueue.pages import Line, PageText, Word
+from ocrqueue.pages import Line, PageText, PageWarning, Word
 from tests.support.pagemaker import PITCH, box, column, leftwards, line, order, shuffled, texts, turned, with_words
 
 LEFT = column("left", 100, 200, 12)
@@ -237,9 +238,17 @@ def test_lines_of_a_text_layer_are_read_the_same_way():
     assert page.confidence is None
 
 
-def test_a_page_with_text_or_markdown_is_not_changed():
-    for page in (PageText(RIGHT + LEFT, text="x"), PageText(RIGHT + LEFT, markdown="# x"), PageText([])):
+def test_a_page_with_text_markdown_or_blocks_is_not_changed():
+    blocks = (Block(BlockKind.HEADING, lines=(0,), text=RIGHT[0].text, level=1),)
+    for known in ({"text": "x"}, {"markdown": "# x"}, {"blocks": blocks}):
+        page = PageText(RIGHT + LEFT, **known)
         assert arrange(page) is page
+    assert arrange(PageText([])) == PageText([])
+
+
+def test_what_is_not_made_anew_is_kept():
+    page = arrange(PageText(RIGHT + LEFT, warnings=(PageWarning("cut_off", "why"),), unread=0.5))
+    assert (page.unread, [warning.code for warning in page.warnings]) == (0.5, ["cut_off"])
 
 
 numbers = st.one_of(
