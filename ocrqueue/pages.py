@@ -64,7 +64,7 @@ class PageWarning:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """The text of one page, in the engine's reading order."""
+    """The text of one page, in the engine's reading order. A page with Markdown or blocks has lines or text, too."""
 
     lines: list[Line] = field(default_factory=list)
     text: str | None = None  # None: the texts of the lines, separated by newlines

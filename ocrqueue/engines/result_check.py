@@ -54,6 +54,9 @@ def _check_page(page: PageText) -> None:
         _check_all(page.blocks, Block, "blocks")
         for block in page.blocks:
             _check_block(block, len(page.lines))
+    others = [page.markdown or "", *(block.text for block in page.blocks or ())]
+    if page.text is None and not page.lines and any(map(str.strip, others)):
+        raise _Wrong("Markdown or blocks with neither lines nor text: it must set PageText.text, too")
 
 
 def _check_part(part: Line | Word, what: str) -> None:

@@ -24,6 +24,8 @@ PAGE = PageText([LINE], warnings=(PageWarning(WarningCode.CUT_OFF, "why"),), blo
 GOOD = {
     "all fields": PAGE,
     "a blank page": PageText(),
+    "a blank page in Markdown": PageText(markdown="\n"),
+    "a picture": PageText(blocks=(Block(BlockKind.PICTURE, BOX),)),
     "no boxes": PageText(text="a", markdown="# a"),
     "corners beyond the page": PageText([replace(LINE, box=((-9, -9), (1e9, -9), (1e9, 5), (-9, 5)))]),
     "numbers of NumPy": PageText([Line("a", tuple(map(tuple, NUMPY)), np.float32(0.5))], unread=np.float32(0)),  # type: ignore[arg-type]
@@ -60,6 +62,8 @@ BAD: list[tuple[object, str]] = [
     (PageText(text=5), "a page whose text is 5"),  # type: ignore[arg-type]
     (PageText(markdown=b"#"), "a page whose Markdown is b'#'"),  # type: ignore[arg-type]
     (PageText(unread=2), "the share of unread lines 2, no number from 0 to 1"),
+    (PageText(markdown="# a"), "Markdown or blocks with neither lines nor text: it must set PageText.text, too"),
+    (PageText(blocks=(TABLE,)), "Markdown or blocks with neither lines nor text: it must set PageText.text, too"),
     (page(text=None), "a line whose text is None"),
     (page(box=BOX[:3]), "a box with 3 corners"),
     (page(box=None), "a box whose corners are no pairs of finite numbers: None"),
