@@ -72,7 +72,7 @@ class LocalStorage:
     def __init__(self, root: Path, group: str | None = None) -> None:
         self.url = str(root)
         self.root = root
-        self._gid = _group_id(group) if group else None
+        self.gid = _group_id(group) if group else None
         self._folder_mode, self._file_mode = (0o2770, 0o660) if group else (0o700, 0o600)
 
     def prepare(self) -> None:
@@ -287,8 +287,8 @@ class LocalStorage:
         return True
 
     def _own(self, file: str | int, mode: int) -> None:
-        if self._gid is not None:
-            os.chown(file, -1, self._gid)
+        if self.gid is not None:
+            os.chown(file, -1, self.gid)
         os.chmod(file, mode)  # noqa: PTH101 -- `file` may be a descriptor
 
 

@@ -132,6 +132,11 @@ class Spool:
         """The folder for documents that arrive: in a local spool, so that a job can take one by moving it."""
         return (self._storage.root if isinstance(self._storage, LocalStorage) else data_dir) / "uploads"
 
+    @property
+    def gid(self) -> int | None:
+        """The id of the group that shares a local spool; None without one, and for object storage."""
+        return self._storage.gid if isinstance(self._storage, LocalStorage) else None
+
     def local_source(self, job: str, file: str) -> AbstractContextManager[Path]:
         """The source as a file of this machine, until the block ends. Raises FileNotFoundError on entry."""
         if not re.fullmatch(r"source-[0-9a-f]{64}", file):

@@ -49,25 +49,33 @@ class Upload:
 
 
 class Uploads:
-    """The folder of uploads. Several processes may share it, also over a network file system with locks."""
+    """The folder of uploads. Several processes may share it, also over a network file system with locks.
 
-    def __init__(self, folder: Path) -> None:
+    Folder and files are private to their user (modes 0700 and 0600), or shared with a group (modes 02770 and 0660), as
+    a local spool is.
+    """
+
+    def __init__(self, folder: Path, gid: int | None = None) -> None:
         self.folder = folder
+        self._gid = gid  # id of the group; None: private
 
     def open(self) -> Upload:
-        """A new, empty file, which nobody else can read. Raises StorageError."""
+        """A new, empty file, which nobody outside the group can read. Raises StorageError."""
         path = self.folder / str(uuid4())
         try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)  # not its parents: a spool that is not mounted stays missing
+            with suppress(FileExistsError):
+                self.folder.mkdir(mode=0o700)  # not its parents: a spool that is not mounted stays missing
+                self._share(self.folder, 0o2770)
             while True:
                 number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 fcntl.flock(number, fcntl.LOCK_EX)
                 with suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(number), path.stat()):
+                        self._share(number, 0o660)
                         return Upload(path, number)
                 os.close(number)  # `sweep` of another process removed it before it was locked
         except OSError as error:
-            raise _failure(self.folder, error) from error
+            raise _failure(self.folder, error, self._gid) from error
 
     def sweep(self) -> int:
         """Remove the files of processes that were killed. Returns how many. Raises StorageError."""
@@ -76,14 +84,24 @@ class Uploads:
         except FileNotFoundError:
             return 0
         except OSError as error:
-            raise _failure(self.folder, error) from error
+            raise _failure(self.folder, error, self._gid) from error
+
+    def _share(self, file: Path | int, mode: int) -> None:
+        """Give a file or folder, which this process has made, to the group. Raises OSError."""
+        if self._gid is not None:
+            os.chown(file, -1, self._gid)
+            os.chmod(file, mode)  # noqa: PTH101 -- `file` may be a descriptor
 
 
-def _failure(folder: Path, error: OSError) -> StorageError:
+def _failure(folder: Path, error: OSError, gid: int | None = None) -> StorageError:
     if isinstance(error, FileNotFoundError):
         return StorageError(f"{folder.parent} is not there: mount or create it, or set OCR_SPOOL_URL or OCR_DATA_DIR")
     reason = error.strerror or type(error).__name__
-    return StorageError(f"uploads cannot be kept in {folder} ({reason}): free space, or let this user write there")
+    advice = "free space, or let this user write there"
+    if gid is not None and isinstance(error, PermissionError):
+        shared = f"chgrp {gid} {folder} && chmod 2770 {folder}"
+        advice = f"let the group of OCR_SPOOL_GROUP write there: as the folder's owner, run `{shared}`"
+    return StorageError(f"uploads cannot be kept in {folder} ({reason}): {advice}")
 
 
 def _is_removed(path: Path) -> bool:

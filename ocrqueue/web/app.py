@@ -106,7 +106,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _receiver(client: Client, settings: WebSettings) -> Receiver:
-    uploads = Uploads(client.spool.uploads_folder(client.settings.data_dir))
+    uploads = Uploads(client.spool.uploads_folder(client.settings.data_dir), client.spool.gid)
     return Receiver(uploads, client.settings.max_bytes, settings.uploads, settings.stall_seconds)
 
 

@@ -1,5 +1,7 @@
 """Uploads: a file belongs to the process that receives it, and is removed when that process is gone."""
 
+import errno
+import grp
 import hashlib
 import os
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.errors import StorageError
+from ocrqueue.storage.spool import Spool
 from ocrqueue.storage.uploads import Uploads
 
 
@@ -23,6 +26,33 @@ def test_what_was_written_is_in_the_file(uploads: Uploads) -> None:
     assert upload.bytes == 7
     assert upload.sha256 == hashlib.sha256(b"one two").hexdigest()
     assert upload.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_folder_and_files_are_shared_with_the_group_of_the_spool_whatever_the_umask(tmp_path: Path) -> None:
+    group = grp.getgrgid(os.getgid())
+    spool = Spool(str(tmp_path), group=group.gr_name)
+    uploads = Uploads(spool.uploads_folder(tmp_path), spool.gid)
+    old = os.umask(0o077)
+    try:
+        paths = [uploads.open().path, uploads.folder]
+    finally:
+        os.umask(old)
+    assert [path.stat().st_mode & 0o7777 for path in paths] == [0o660, 0o2770]
+    assert {path.stat().st_gid for path in paths} == {group.gr_gid}
+
+
+def test_a_folder_of_another_user_fails_with_the_command_that_shares_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    uploads = Uploads(tmp_path / "uploads", os.getgid())
+    monkeypatch.setattr(os, "open", refuse)  # a mode would not stop root
+    with pytest.raises(StorageError) as caught:
+        uploads.open()
+    assert "(Permission denied): let the group of OCR_SPOOL_GROUP write there: " in caught.value.message
+    assert f"`chgrp {os.getgid()} {uploads.folder} && chmod 2770 {uploads.folder}`" in caught.value.message
 
 
 def test_a_discarded_file_is_gone(uploads: Uploads) -> None:
