@@ -3,10 +3,12 @@
 import logging
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from celery.app.task import Task
 from celery.exceptions import Ignore
+from celery.utils.time import maybe_iso8601
 from celery.worker.strategy import default
 from kombu.exceptions import ContentDisallowed, DecodeError
 from redis.exceptions import RedisError
@@ -31,6 +33,7 @@ def strategy(task: Task, app: Any, consumer: Any, **kwargs: Any) -> Callable[...
 
     def handle_message(message: Any, body: Any, *args: Any) -> Any:
         if why := _malformed(message):
+            _answer(task, message.headers.get("id"), f"a malformed message: {why}")
             log.warning("%s refused: a malformed message: %s", task.name, why)
             return message.reject_log_error(log, consumer.connection_errors)
         return handle(message, body, *args)
@@ -46,27 +49,51 @@ def _malformed(message: Any) -> str | None:
         return " ".join(str(e).split())
     match payload:
         case [list(), dict(), dict() | None]:
-            return None if isinstance(message.headers.get("id"), str) else "its header `id` is no text"
+            if not isinstance(message.headers.get("id"), str):
+                return "its header `id` is no text"
+            wrong = (name for name in ("eta", "expires") if not _is_time(message.headers.get(name)))
+            return next((f"its header `{name}` is no time in ISO 8601" for name in wrong), None)
     return "its body is not [[arguments], {named arguments}, {}]"
+
+
+def _is_time(value: object) -> bool:
+    """Whether Celery can read a header as a time; None stands for no time."""
+    try:
+        return value is None or maybe_iso8601(value) is not None
+    except (AttributeError, TypeError, ValueError):
+        return False
+
+
+def _answer(task: Task, job: object, why: str) -> None:
+    """Tell a document's sender why the message is refused, under its id if that is text.
+
+    A job that exists gets no such answer: it may be another sender's, or a newer client's, and a newer worker goes on.
+    """
+    if task.name == names.DOCUMENT and isinstance(job, str):
+        with suppress(RedisError, UnicodeError):  # Redis may be full; the id may hold half a character
+            if not ledger().redis.exists(names.job_key(job)):
+                turn_away(job, InvalidOptions(why))
 
 
 def parse_job(task: CheckedTask, job: object, version: object) -> str:
     """The id of the job that a message is about. Raises Ignore, after a line in the log, if the message is refused.
 
-    A document's sender who writes the UUID in another form gets an answer, under the id as it was sent.
+    A document's sender gets an answer, under the id as it was sent; see `_answer`.
     """
     if type(version) is not int or not 1 <= version <= names.VERSION:
-        raise task.refuse(f"a message of version {version!r}; this worker reads up to {names.VERSION}: upgrade it")
-    try:
-        canonical = str(uuid.UUID(str(job)))
-    except ValueError:
-        canonical = ""
-    if canonical != job:
-        if canonical and task.name == names.DOCUMENT:
-            why = f"the job's id {job!r} is no UUID in lower case: send it as {canonical!r}"
-            turn_away(str(job), InvalidOptions(why))
-        raise task.refuse(f"the job's id is {job!r}, which is not a UUID in lower case")
-    return canonical
+        known = f"1 to {names.VERSION}"
+        why = f"a message of version {version!r}; this worker reads {known}: send one of them, or upgrade it"
+    else:
+        try:
+            canonical = str(uuid.UUID(str(job)))
+        except ValueError:
+            canonical = ""
+        if canonical == job:
+            return canonical
+        why = f"the job's id is {job!r}, which is not a UUID in lower case"
+        why += f": send it as {canonical!r}" if canonical else ""
+    _answer(task, job, why)
+    raise task.refuse(why)
 
 
 def accept_plain(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict[str, Any]) -> OcrError | None:
