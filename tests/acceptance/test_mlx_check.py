@@ -109,6 +109,20 @@ def test_a_prompt_with_the_token_of_the_image_is_refused(
     assert "OCR_MLX_PROMPT holds <image>," in printed.err
 
 
+def test_an_empty_chat_template_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tiny.copy_to(tmp_path)
+    (folder / "chat_template.jinja").write_bytes(b"")
+    assert main(["models", "check", str(folder)]) == 4
+    printed = capsys.readouterr()
+    assert fields(printed.out)["files"] == "chat_template.jinja is empty"
+    assert printed.err.startswith(f"error: {folder}: chat_template.jinja is empty; `submit.py models pull")
+    (folder / "chat_template.jinja").write_text("{# nothing #}\n")
+    assert main(["models", "check", str(folder)]) == 4
+    printed = capsys.readouterr()
+    assert fields(printed.out)["prompt"] == "not shown: correct the errors first"
+    assert printed.err == f"error: {folder}: the model's chat template is empty: fetch the model again\n"
+
+
 def test_each_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tiny.copy_to(tmp_path, "broken")
     for name in ("preprocessor_config.json", "chat_template.jinja", "model.safetensors"):

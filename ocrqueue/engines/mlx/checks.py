@@ -31,6 +31,9 @@ def folder_problems(folder: Path, config: dict[str, Any], recipe: Recipe) -> Ite
     for alternatives in wanted:
         if not any(_has(folder, one) for one in alternatives.split("|")):
             yield f"{alternatives.partition('|')[0]} is missing"
+    template = folder / "chat_template.jinja"  # it is used even if another file has a template, too
+    if recipe.template and template.is_file() and not template.stat().st_size:
+        yield f"{template.name} is empty"
     damaged = list(weight_problems(folder))
     yield from damaged
     if not damaged and (problem := _tokenizer_problem(folder)):

@@ -13,8 +13,8 @@ def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
 
     mlx-vlm tells every chat template `enable_thinking=False`; GLM's template then writes `/nothink`, which its authors
     do not send. Without a chat template the prompt is the recipe's words behind its mark for the image, and mlx-vlm's
-    processor adds the rest. Raises ModelUnavailable if the words hold the model's token for an image: each page would
-    fail. Raises what the chat template raises.
+    processor adds the rest. Raises ModelUnavailable if the words hold the model's token for an image, or if the chat
+    template is empty: each page would fail. Raises what the chat template raises.
     """
     token = getattr(processor, "image_token", None)
     if isinstance(token, str) and token and token in recipe.prompt:
@@ -32,8 +32,12 @@ def finished_prompt(processor: Any, model_type: str, recipe: Recipe) -> str:
     if recipe.system is not None:
         messages = [{"role": "system", "content": recipe.system}, *messages]
     if recipe.no_thinking:
-        return str(get_chat_template(processor, messages, True))
-    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        prompt = str(get_chat_template(processor, messages, True))
+    else:
+        prompt = str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    if not prompt.strip():
+        raise ModelUnavailable("the model's chat template is empty: fetch the model again", "model_broken")
+    return prompt
 
 
 def prepare_tokenizer(processor: Any, recipe: Recipe) -> None:
