@@ -28,11 +28,15 @@ SECONDS = _Seconds(min=0)
 
 
 def follow_jobs(
-    client: AnyClient, jobs: Sequence[str], timeout: float | None, ended: Callable[[JobStatus], int]
+    client: AnyClient,
+    jobs: Sequence[str],
+    timeout: float | None,
+    ended: Callable[[JobStatus], int],
+    denied: Callable[[str], int] | None = None,  # for each job that the API key may not read; None: one error for all
 ) -> tuple[int, Statuses]:
     """Show the progress of jobs and call `ended` for each job that has ended.
 
-    Returns the worst of the exit codes that `ended` returned, and the last statuses.
+    Returns the worst of the exit codes that `ended` and `denied` returned, and the last statuses.
     """
     codes: dict[str, int] = {}
     statuses: Statuses = {}
@@ -53,7 +57,10 @@ def follow_jobs(
             )
     except OcrError as e:
         shown.close()
-        codes[""] = report(e)
+        if denied and e.code == "key_rights":
+            codes |= {job: denied(job) for job in jobs if job not in codes}
+        else:
+            codes[""] = report(e)
     except KeyboardInterrupt:
         shown.close()
         interrupted([job for job in jobs if job not in codes])

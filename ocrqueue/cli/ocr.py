@@ -210,7 +210,11 @@ def _follow(client: AnyClient, readings: list[Reading], timeout: float | None, a
             print(json.dumps(reading.as_json(status)), flush=True)
         return code
 
-    code, last = follow_jobs(client, list(by_job), timeout, ended) if by_job else (DONE, {})
+    def denied(job: str) -> int:
+        why = f"submitted as {job}: this API key may not read it; use --no-wait"
+        return by_job[job].failed(OcrError(why, "key_rights"))
+
+    code, last = follow_jobs(client, list(by_job), timeout, ended, denied) if by_job else (DONE, {})
     if as_json:
         left = [reading for reading in readings if not reading.job or reading.job.id in by_job]
         for reading in left:

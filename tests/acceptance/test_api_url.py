@@ -131,7 +131,7 @@ def test_doctor_on_the_machine_of_the_api_finds_it_too(stack: Served) -> None:
     assert "note   the HTTP API does not run at" in done.stdout
 
 
-def test_a_key_is_sent_from_the_environment(stack: Served) -> None:
+def test_a_key_is_sent_from_the_environment(stack: Served, tmp_path: Path) -> None:
     stack.env["OCR_API_KEYS"] = str(stack.folder / "keys.json")
     try:
         key, submitter = new_key(stack, "mine"), new_key(stack, "submitter", Right.SUBMIT)
@@ -147,5 +147,14 @@ def test_a_key_is_sent_from_the_environment(stack: Served) -> None:
     ):
         done = stack.submit("doctor", env={**user, **given})
         assert (done.returncode, said in done.stdout) == (code, True), done.stdout
+    scans = [str(numbered.write(tmp_path / name, 1)) for name in ("a.tif", "b.tif")]
+    before = set(stack.client().ledger.jobs())
+    made = stack.submit("ocr", *scans, "--json", "-o", str(tmp_path), env={**user, "OCR_API_KEY": submitter})
+    jobs = [json.loads(line)["job"] for line in made.stdout.splitlines()]
+    assert (made.returncode, set(jobs)) == (4, set(stack.client().ledger.jobs()) - before)
+    assert made.stderr.splitlines() == [
+        f"error: {scan}: key_rights: submitted as {job}: this API key may not read it; use --no-wait"
+        for scan, job in zip(scans, jobs, strict=True)
+    ]
     refused = stack.submit("jobs", env=user)
     assert (refused.returncode, refused.stderr.startswith("error: key_missing: an API key is required")) == (4, True)
