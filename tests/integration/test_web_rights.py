@@ -46,6 +46,7 @@ TABLE = {
     "GET /livez": OPEN,
     "GET /readyz": OPEN,
     "GET /health": OPEN,
+    "GET /version": OPEN,
     "GET /metrics": READ_ALL,
     "POST /api/ocr": SUBMIT,
     "POST /api/unload-model": OPERATE,
@@ -56,6 +57,8 @@ TABLE = {
     "GET /v1/status/poll/{task}": READ_JOB,
     "GET /v1/result/{task}": "401 403 404 404 404",  # the task has not ended
     "POST /v1/files": SUBMIT,
+    "GET /v1/files/{file}": READ_JOB,
+    "GET /v1/files/{file}/content": READ_JOB,
     "GET /v1/files/{file}/url": READ_JOB,
     "DELETE /v1/files/{file}": CHANGE_JOB,
     "POST /v1/ocr": SUBMIT,
