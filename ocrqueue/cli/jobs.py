@@ -1,7 +1,6 @@
 """The commands for jobs by id, and `doctor`."""
 
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -74,10 +73,10 @@ def _show(found: JobStatus, as_json: bool, warnings: Sequence[PageNote] | None =
 def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
     """Wait until jobs have ended."""
     client = default_client()
-    end = time.monotonic() + (math.inf if timeout is None else timeout)
+    end = None if timeout is None else time.monotonic() + timeout
 
     def left() -> float | None:
-        return None if timeout is None else max(0.0, end - time.monotonic())
+        return None if end is None else max(0.0, end - time.monotonic())
 
     known, codes = {}, []
     for given in jobs:

@@ -79,7 +79,7 @@ async def post_jobs(
         taken = [
             replace(one, job=statuses.get(one.job.id, one.job)) if isinstance(one, Taken) else one for one in taken
         ]
-    return _answer(request, sources, taken)
+    return _answer(service.settings.root_path, sources, taken)
 
 
 @asynccontextmanager
@@ -124,15 +124,17 @@ async def _submit_all(
     return await submit_many(service, caller, documents, parameters)
 
 
-def _answer(request: Request, sources: Sequence[Source], taken: Sequence[Taken | OcrError]) -> Response:
-    """202 if a job is new and has not ended, else 200; the problem of the first document if none was taken."""
+def _answer(root: str, sources: Sequence[Source], taken: Sequence[Taken | OcrError]) -> Response:
+    """202 if a job is new and has not ended, else 200; the problem of the first document if none was taken.
+
+    `root` is the path below which a proxy shows us.
+    """
     jobs = [one for one in taken if isinstance(one, Taken)]
     if not jobs:
         (error,) = [one for one in taken[:1] if isinstance(one, OcrError)]
         return problem(error)
     status = 202 if any(one.is_new and not one.job.has_ended for one in jobs) else 200
     headers = {"Retry-After": str(_POLL_SECONDS)} if status == 202 else {}
-    root = str(request.scope.get("root_path", ""))
     if len(sources) == 1:
         job = job_json(jobs[0].job, root)
         return JSONResponse(job, status, {"Location": job["links"]["self"], **headers})
