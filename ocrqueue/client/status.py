@@ -7,7 +7,7 @@ from typing import Any
 from ocrqueue import names
 from ocrqueue.errors import unserved
 from ocrqueue.ledger import Job
-from ocrqueue.ledger.workers import Worker, serving
+from ocrqueue.ledger.workers import Worker, serving, why_paused
 from ocrqueue.options import missing_pages
 from ocrqueue.states import JobState
 
@@ -161,7 +161,7 @@ def _waiting_for(job: Job, workers: Sequence[Worker]) -> str | None:
     if job.state == JobState.RUNNING and job.queue and job.finished < (job.pages or 0):
         if job.first or serving(workers, job.queue):  # nobody waits long for the engine that reads pages again
             return None
-        if why := next((w.paused[job.queue] for w in workers if job.queue in w.paused), None):
+        if why := why_paused(workers, job.queue):
             return f"its workers are paused for a minute: {why}"
         if model := names.model_of(job.queue):
             return unserved(model)

@@ -349,11 +349,13 @@ class Mending:
     documents_empty: bool  # whether no message is in its list of the documents queue
     patience: float  # seconds without a worker after which open pages fail
     unserved: float | None = None  # since when no worker serves the queue, in seconds since 1970; None: not known
+    paused: str | None = None  # why the queue's workers take none, if there are workers
 
     def args(self) -> tuple[object, ...]:
         """What the script is called with."""
         empty = int(self.queue_empty), int(self.documents_empty)
-        return self.job, self.lanes, *empty, self.patience, "" if self.unserved is None else self.unserved
+        unserved = "" if self.unserved is None else self.unserved
+        return self.job, self.lanes, *empty, self.patience, unserved, self.paused or ""
 
 
 def fingerprint(source: Source, options: Options) -> str:

@@ -74,6 +74,11 @@ def serving(workers: Iterable[Worker], queue: str) -> list[Worker]:
     return [worker for worker in workers if queue in worker.queues]
 
 
+def why_paused(workers: Iterable[Worker], queue: str) -> str | None:
+    """Why a worker takes no messages from a queue of pages, though it is there to read them; None if none pauses."""
+    return next((worker.paused[queue] for worker in workers if queue in worker.paused), None)
+
+
 def _worker(worker: str, record: Mapping[str, Any]) -> Worker:
     """The worker of an announcement. Fields that this version does not know, of a newer worker, are ignored."""
     known = {f.name for f in fields(Worker)} & record.keys()

@@ -23,7 +23,7 @@ from ocrqueue.errors import OcrError, StorageAway, StorageError
 from ocrqueue.ledger import Ledger, Mending, Message, NewerRecord, Source, Submitter, figures
 from ocrqueue.ledger.cursors import Cursor, members_after
 from ocrqueue.ledger.waiting import MessageList, forget, lost_after, message_lists, reading_again, sent_before
-from ocrqueue.ledger.workers import Worker, live
+from ocrqueue.ledger.workers import Worker, live, why_paused
 from ocrqueue.options import Options
 from ocrqueue.states import MessageKind, Return
 from ocrqueue.steps.lanes import children_of, wanted_lanes
@@ -45,6 +45,7 @@ class _Queue:
 
     lanes: int  # that a job of the queue should have; 0: no live worker serves it
     unserved: float | None  # since when, in seconds since 1970; None: a worker serves it
+    paused: str | None = None  # why its workers take no pages, if there are workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,10 @@ class Reconciler:
             pipe.hgetall(names.RECONCILER)
             state = pipe.execute()[-1]
         since = {queue: float(state[field]) for queue in jobs if (field := _UNSERVED + queue) in state}
-        return {queue: _Queue(wanted_lanes(children[queue], jobs[queue]), since.get(queue)) for queue in jobs}
+        return {
+            queue: _Queue(wanted_lanes(children[queue], jobs[queue]), since.get(queue), why_paused(workers, queue))
+            for queue in jobs
+        }
 
     def _late(self, lists: list[MessageList], queues: dict[str, "_Queue"], now: float) -> Iterator[str]:
         """The jobs with a message that was sent before others that were taken, or that waited too long for a worker."""
@@ -188,7 +192,7 @@ class Reconciler:
         for job, (name, priority) in zip(jobs, about, strict=True):
             queue = queues.get(name or "", _Queue(0, None))
             empty = (name, priority) in idle, (names.DOCUMENTS_QUEUE, priority) in idle
-            orders.append(Mending(job, queue.lanes, *empty, self.patience, queue.unserved))
+            orders.append(Mending(job, queue.lanes, *empty, self.patience, queue.unserved, queue.paused))
         steps = self.ledger.mend(*orders)
         forget(self.ledger.redis, lists, (job for job, step in steps.items() if step is not None and not step.reply))
         return [message for step in steps.values() if step is not None for message in step.messages]

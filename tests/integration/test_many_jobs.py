@@ -166,6 +166,20 @@ def test_the_patience_begins_anew_with_every_worker_and_job(many: Reconciler) ->
     assert run(many) == [("late", "assemble", 2)], "a retry has a patience of its own"
 
 
+def test_pages_whose_workers_pause_for_too_long_say_why_they_pause(many: Reconciler) -> None:
+    ledger, redis = many.ledger, many.ledger.redis
+    start(many, "waits", 1)
+    announce(redis, replace(READER, queues=(), paused={"pages.rapidocr": "the spool is away"}), 3600)
+    assert run(many) == []
+    assert run(many, 3600) == [("waits", "assemble", 1)]
+    (page,) = ledger.pages(ledger.job("waits"))
+    assert page.code == "model_missing"
+    assert page.message == (
+        "no worker has served pages.rapidocr for 60 minutes, because its workers pause (the spool is away); "
+        "mend that, then retry"
+    )
+
+
 @pytest.mark.parametrize("why", ["nobody serves it", "too late"])
 def test_a_second_engine_is_not_waited_for_long_among_many_jobs(many: Reconciler, why: str) -> None:
     ledger, second = many.ledger, replace(READER, id="second", queues=("pages.tesseract",))

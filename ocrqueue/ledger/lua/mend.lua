@@ -2,7 +2,7 @@
 -- but what ocr:sent says about it.
 -- arg: lanes wanted (0: no live worker serves the job's queue), "1" if the job's list of this queue is empty, "1" if
 -- its list of the documents queue is empty, seconds after which pages that no worker serves fail, since when no worker
--- serves the queue ('': not known).
+-- serves the queue ('': not known), why its workers pause ('': there are none).
 local wanted, patience, unserved = tonumber(arg(1)), tonumber(arg(4)), tonumber(arg(5))
 local state = get('state')
 settle() -- a worker of an older version may have done a step without counting it
@@ -73,8 +73,10 @@ if reads_again() then redis.call('ZADD', 'ocr:again:' .. get('queue'), get('unti
 
 if wanted == 0 then
   if unserved and unserved_for >= patience and open_count() > 0 then
+    local what_to_do = arg(6) == '' and '; start one, then retry'
+      or ', because its workers pause (' .. arg(6) .. '); mend that, then retry'
     local message = 'no worker has served ' .. (get('queue') or '') .. ' for ' .. math.floor(patience / 60)
-      .. ' minutes; start one, then retry'
+      .. ' minutes' .. what_to_do
     local all = redis.call('HGETALL', pages)
     for k = 1, #all, 2 do
       local lost = all[k + 1]:match('^o(%d+)a?$')
