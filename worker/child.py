@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from billiard import pool
 from billiard.einfo import ExceptionInfo
 from billiard.reduction import register
 from redis.exceptions import RedisError
@@ -48,6 +49,9 @@ def _brief(error: ExceptionInfo) -> tuple[Any, ...]:
 
 
 register(ExceptionInfo, _brief)
+# How often a child that ends looks, every 0.1 s, whether its parent has all its results; 300 by default. A parent that
+# got SIGTERM just after it had passed on a message never takes that message's result, and the child waited for 30 s.
+pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 
 
 def start() -> None:

@@ -1,9 +1,11 @@
-"""The message about a failed or ignored task, from a child to its worker's parent, fits into one write to a pipe."""
+"""What a child tells its parent: an error fits into one write to a pipe; and how long it waits to be heard."""
 
 import os
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from billiard import pool
 from billiard.reduction import ForkingPickler
 from celery import Celery
 from celery.app.trace import build_tracer
@@ -52,3 +54,13 @@ def test_an_error_fits_into_one_write(task: Any, kind: type[Exception], says: st
     assert isinstance(got.exception, kind)
     assert says in str(got.exception)
     assert says in got.traceback
+
+
+def test_a_child_that_ends_does_not_wait_half_a_minute_for_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Billiard's child waits until the parent has counted its tasks; after SIGTERM one may never be counted."""
+    slept: list[float] = []
+    monkeypatch.setattr(pool.time, "sleep", slept.append)
+    ending = SimpleNamespace(on_ready_counter=SimpleNamespace(value=3))
+    assert pool.Worker._ensure_messages_consumed(ending, completed=3)
+    assert not pool.Worker._ensure_messages_consumed(ending, completed=4)
+    assert 1 < sum(slept) < 3
