@@ -290,7 +290,7 @@ def chaos(plan: Plan) -> list[str]:
     with supervised(OCR_LEASE_SECONDS=str(plan.lease), **limits) as stack:
         relay = stack.relay()
         stack.env |= {"REDIS_URL": relay.url} | ({} if plan.checked else {"TEST_UNCHECKED_CLAIMS": "1"})
-        stack.start_documents(children=1)
+        stack.start_documents(children=1, OCR_WORKER_ENGINES=ENGINES[plan.engine])
         for name in READERS:
             stack.start_worker(name, engines=ENGINES[plan.engine])
         if plan.reconciler:

@@ -24,7 +24,8 @@ PAGE_SECONDS = 6
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Supervised]:
     with supervised(OCR_PAGE_SECONDS=str(PAGE_SECONDS), OCR_MAX_CHILD_MB="512", OCR_CACHE_MAX_GB="0.1") as stack:
-        stack.start_documents(children=1)
+        # it knows the engines also while the worker is gone for longer than its announcement lasts
+        stack.start_documents(children=1, OCR_WORKER_ENGINES=ENGINES)
         stack.start_worker(engines=ENGINES, children=2)
         stack.start_beat()
         stack.supervise()
