@@ -59,7 +59,7 @@ def test_an_error_fits_into_one_write(task: Any, kind: type[Exception], says: st
 def test_a_child_that_ends_does_not_wait_half_a_minute_for_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Billiard's child waits until the parent has counted its tasks; after SIGTERM one may never be counted."""
     slept: list[float] = []
-    monkeypatch.setattr(pool.time, "sleep", slept.append)
+    monkeypatch.setattr(pool, "time", SimpleNamespace(sleep=slept.append))
     ending = SimpleNamespace(on_ready_counter=SimpleNamespace(value=3))
     assert pool.Worker._ensure_messages_consumed(ending, completed=3)
     assert not pool.Worker._ensure_messages_consumed(ending, completed=4)
