@@ -1,3 +1,3 @@
 """OCR Queue: a document goes in as a reference, comes out as pages of text, and every page is accounted for."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from ocrqueue import names
+from ocrqueue import __version__, names
 from ocrqueue.engines.mlx import recipes
 from ocrqueue.errors import CODES, DOCUMENT_CODES, PAGE_CODES, SHARED_CODES
 from ocrqueue.formats import FORMATS
@@ -121,3 +121,20 @@ def test_the_site_loads_nothing_from_elsewhere() -> None:
     """No page has an image, script or style of another host; links are fine."""
     for page in pages():
         assert not re.search(r"!\[[^\]]*\]\(https?:|<(?:img|script|link|iframe)\b", page.read_text()), page
+
+
+def test_the_changelog_has_this_version_with_its_date_below_what_is_unreleased() -> None:
+    text = (PROJECT / "CHANGELOG.md").read_text()
+    titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert titles[0] == "Unreleased"
+    releases = [re.fullmatch(r"(\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)", title) for title in titles[1:]]
+    assert all(releases), titles
+    assert titles[1].startswith(f"{__version__} - ")
+    dates = [release[2] for release in releases if release]
+    assert dates == sorted(dates, reverse=True)
+
+
+def test_the_changelog_of_a_version_is_short() -> None:
+    """A reader wants to know what changes for them, not what was done."""
+    sections = re.split(r"^## ", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    assert {section.split("\n")[0]: len(section.split()) for section in sections if len(section.split()) > 1500} == {}
