@@ -137,6 +137,7 @@ def test_a_key_repeats_the_deliveries_of_its_own_jobs(
     ("query", "status", "code"),
     [
         ({"cursor": "nonsense"}, 422, "invalid_request"),
+        *(({"cursor": cursor}, 422, "invalid_request") for cursor in ("nan_x", "inf_x", "bmFuIHg", "aW5mIHg")),
         ({"limit": 0}, 422, "invalid_request"),
         ({"state": "lost"}, 422, "invalid_request"),
         ({"job": "nonsense"}, 404, "unknown_job"),

@@ -8,14 +8,16 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from ocrqueue.errors import UnknownDelivery, UnknownJob
+from ocrqueue.errors import InvalidOptions, UnknownDelivery, UnknownJob
 from ocrqueue.ledger.connection import reaching
+from ocrqueue.ledger.cursors import Cursor
 from ocrqueue.ledger.deliveries import Delivery
 from ocrqueue.states import DeliveryState, WebhookEvent
 from ocrqueue.web.access import own_job, seen_job
 from ocrqueue.web.callers import Reader
 from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import ApiError, answers
+from ocrqueue.web.routes.lists import From
 from ocrqueue.web.service import Service, ServiceOf
 
 router = APIRouter(tags=["webhooks"])
@@ -51,7 +53,7 @@ async def deliveries(
     key: Reader,
     job: Annotated[str | None, Query(description="only those of this job")] = None,
     state: DeliveryState | None = None,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    cursor: From = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
     """The deliveries of webhooks that the caller may see, newest first."""
@@ -61,7 +63,7 @@ async def deliveries(
     return JSONResponse(
         {
             "items": [delivery.to_json() for delivery in found[:limit]],
-            "next_cursor": last and f"{last.created:.3f}_{last.id}",
+            "next_cursor": last and str(Cursor(last.created, last.id)),
         }
     )
 
@@ -107,8 +109,9 @@ def _repeat(service: Service, key: Key, id: str) -> Delivery:
 
 
 def _parse(cursor: str) -> tuple[float, str]:
-    created, _, id = cursor.partition("_")
+    """The time of creation and the id of the last delivery of the page before. Raises ApiError."""
     try:
-        return float(created), id
-    except ValueError:
-        raise ApiError("invalid_request", "cursor: use the `next_cursor` of the page before, unchanged") from None
+        found = Cursor.parse(cursor)
+    except InvalidOptions as e:
+        raise ApiError("invalid_request", e.message) from None
+    return found.score, found.member
