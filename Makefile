@@ -15,15 +15,16 @@ unexport PYTHONDONTWRITEBYTECODE
 # mkdocs.yml makes every warning an error, such as a broken link or anchor.
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-.PHONY: help setup demo demo-mlx up test test-random check check-ruff check-mypy check-docs docs bench lock clean
+.PHONY: help setup demo demo-mlx up test test-all test-random check check-ruff check-mypy check-docs docs bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
 	@echo "make demo-mlx          the same with a very small vision-language model on MLX"
 	@echo "make up                runs the stack until Ctrl-C; web UI and HTTP API at http://127.0.0.1:8000"
-	@echo "make test              runs the tests"
+	@echo "make test              runs the tests that are not marked thorough, in some minutes"
+	@echo "make test-all          runs all tests"
 	@echo "make test-random       runs the property tests with new random examples [SEED=...]"
-	@echo "make check             what CI runs: ruff, mypy, the documentation, tests"
+	@echo "make check             what CI runs: ruff, mypy, the documentation, all tests"
 	@echo "make docs              builds the documentation in build/site and fails on a broken link"
 	@echo "make bench             lists the measurements in bench/"
 	@echo "make setup | lock | clean"
@@ -41,6 +42,9 @@ up: setup
 	@exec $(BIN)/python -m ocrqueue.stack
 
 test: setup
+	$(TESTS) -m "not thorough"
+
+test-all: setup
 	$(TESTS)
 
 # Without SEED a new one is drawn; Hypothesis prints the example that failed.

@@ -15,7 +15,7 @@ from tests.support import numbered
 from tests.support.harness import NUMBERED, Stack, free_port, running
 from tests.support.web import Web, new_key, start_web
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 _MODULES = """
 import sys
 from ocrqueue.cli import main

@@ -8,7 +8,6 @@ import pytest
 
 from tests.support.harness import PROJECT, Stack
 
-pytestmark = pytest.mark.slow
 DATA = PROJECT / "tests" / "data"
 SCAN = DATA / "scan.pdf"
 PASSWORD = "secret"

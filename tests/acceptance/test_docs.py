@@ -15,7 +15,7 @@ from tests.support.documentation import Block, blocks, pages
 from tests.support.harness import PROJECT, Stack, free_port, running
 from tests.support.web import start_web
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 # Blocks that no test runs, by page and first line, each with the reason.
 INSTALLS = "installs packages; tests/acceptance/test_packaging.py installs the client"

@@ -10,7 +10,6 @@ import pytest
 
 from tests.support.harness import PROJECT
 
-pytestmark = pytest.mark.slow
 PAGES = {page.stem for page in (PROJECT / "docs").glob("*.md")}
 
 

@@ -9,12 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pypdfium2
-import pytest
 
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import PROJECT, Stack
 
-pytestmark = pytest.mark.slow
 DATA = PROJECT / "tests" / "data"
 FIRST = "Alice was beginning to get very tired"
 

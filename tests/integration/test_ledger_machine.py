@@ -333,7 +333,7 @@ class LedgerMachine(LedgerPair):
             self.heal(queue, lambda: self.end(job, args[0], token, []))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.hypothesis  # Hypothesis marks only tests that it decorates; `make test-random` selects by this mark
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 def test_the_ledger_does_what_the_plain_model_does(redis: "redis_py.Redis") -> None:

@@ -202,7 +202,7 @@ class RereadMachine(RuleBasedStateMachine):
         assert self.ledger.backlog() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.hypothesis  # Hypothesis marks only tests that it decorates; `make test-random` selects by this mark
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 def test_no_page_that_was_read_once_is_lost(redis: "redis_py.Redis") -> None:

@@ -81,7 +81,7 @@ def test_a_model_that_is_loaded_during_a_prune_is_complete_or_missing(directory:
     assert len(outcomes) == 60
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 def test_a_prune_and_a_restore_are_killed_before_every_single_change() -> None:
     run = subprocess.run(
