@@ -24,8 +24,7 @@ class PageSet:
             raise ValueError("not ranges of page numbers")
         for part in filter(None, text.split(",")):
             first, _, last = part.partition("-")
-            found._firsts.append(int(first))
-            found._lasts.append(int(last or first))
+            found._append(int(first), int(last or first))
         follows = zip(found._firsts[1:], found._lasts, strict=False)
         if not all(first > last + 1 for first, last in follows) or str(found) != text:
             raise ValueError("ranges of page numbers that are not ascending")
@@ -47,6 +46,26 @@ class PageSet:
     def __iter__(self) -> Iterator[int]:
         for first, last in zip(self._firsts, self._lasts, strict=True):
             yield from range(first, last + 1)
+
+    def without(self, other: "PageSet") -> "PageSet":
+        """The numbers that are not in another set. Takes time for the number of ranges, too."""
+        found, at = PageSet(), 0
+        for first, last in zip(self._firsts, self._lasts, strict=True):
+            start = first
+            while at < len(other._firsts) and other._firsts[at] <= last:
+                if other._firsts[at] > start:
+                    found._append(start, other._firsts[at] - 1)
+                start = max(start, other._lasts[at] + 1)
+                if other._lasts[at] > last:  # it reaches into the next range
+                    break
+                at += 1
+            if start <= last:
+                found._append(start, last)
+        return found
+
+    def _append(self, first: int, last: int) -> None:
+        self._firsts.append(first)
+        self._lasts.append(last)
 
     def add(self, number: int) -> None:
         """Add a page number."""

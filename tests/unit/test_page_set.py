@@ -16,6 +16,13 @@ def test_it_is_a_set_that_is_written_and_read(numbers: list[int]) -> None:
     assert str(PageSet.parse(str(pages))) == str(pages)
 
 
+@given(st.sets(st.integers(1, 40)), st.sets(st.integers(1, 40)))
+def test_the_numbers_that_are_not_in_another_set(numbers: set[int], others: set[int]) -> None:
+    left = PageSet(sorted(numbers)).without(PageSet(sorted(others)))
+    assert list(left) == sorted(numbers - others)
+    assert str(PageSet.parse(str(left))) == str(left)
+
+
 def test_neighbours_are_one_range() -> None:
     assert str(PageSet([5, 1, 3, 2, 9])) == "1-3,5,9"
     assert str(PageSet([1, 3, 2])) == "1-3"

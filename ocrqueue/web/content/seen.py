@@ -44,7 +44,7 @@ class Seen:
     def enter(self, round: int) -> None:
         """Go on in a round: in a new one, pages that were not read before are awaited again."""
         if round != self.round:
-            read = PageSet(page for page in self.finished if page not in self.unread)
+            read = self.finished.without(self.unread)
             self.round, self.finished, self.unread, self.has_ended = round, read, PageSet(), False
 
     def take(self, page: PageRecord) -> bool:

@@ -1,5 +1,6 @@
 """The events of a job, as a stream for `EventSource` (server-sent events)."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from ocrqueue.web.service import Service, ServiceOf
 router = APIRouter(tags=["jobs"])
 _QUIET = 15.0  # seconds without an event after which a comment is sent, so that proxies keep the connection
 _LOOK = 5.0  # seconds between two looks whether the key is still admitted
+_TURN = 0.01  # seconds of events in a row, of which thousands may be due, after which other requests have their turn
 _RETRY = 2000  # milliseconds after which a client connects again
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter for nginx
 
@@ -63,8 +65,11 @@ async def events(
 
 async def _stream(service: Service, key: Key, job: str, seen: Seen) -> AsyncIterator[bytes]:
     """The events after those that the client has `seen`, and a comment now and then. Ends if the key is revoked."""
-    told = looked = time.monotonic()
+    told = looked = turn = time.monotonic()
     async for event in _events(service, job, seen):
+        if time.monotonic() - turn >= _TURN:
+            await asyncio.sleep(0)
+            turn = time.monotonic()
         if time.monotonic() - looked >= _LOOK:
             looked = time.monotonic()
             if not await run_sync(_is_admitted, service, key):

@@ -3,6 +3,7 @@
 import pytest
 
 from ocrqueue.ledger import PageRecord
+from ocrqueue.page_set import PageSet
 from ocrqueue.states import PageState
 from ocrqueue.web.content.seen import Seen
 from ocrqueue.web.problems import ApiError
@@ -29,6 +30,14 @@ def test_in_a_new_round_pages_are_awaited_that_were_not_read() -> None:
     assert seen.take(page(8))
     seen.enter(2)
     assert str(seen) == "2;1-3,7-8;"
+
+
+def test_the_ranges_of_an_id_are_never_counted_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may send ranges of ten million pages, and the event loop reads them."""
+    monkeypatch.setattr(PageSet, "__iter__", None)
+    seen = Seen.parse("1;1-9999999;5,9")
+    seen.enter(2)
+    assert str(seen) == "2;1-4,6-8,10-9999999;"
 
 
 def test_without_an_id_nothing_was_sent() -> None:
