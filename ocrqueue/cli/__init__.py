@@ -13,7 +13,7 @@ from ocrqueue.cli.engines import engines
 from ocrqueue.cli.keys import keys
 from ocrqueue.cli.models import models
 from ocrqueue.cli.ocr import ocr
-from ocrqueue.cli.report import DONE, INTERRUPTED, USAGE, complain, program, report
+from ocrqueue.cli.report import CLOSED, DONE, INTERRUPTED, USAGE, complain, program, report
 from ocrqueue.cli.webhooks import webhooks
 from ocrqueue.errors import OcrError
 
@@ -24,7 +24,8 @@ def cli() -> None:
     """OCR Queue reads the text of documents: scans, photos and PDF files.
 
     Exit codes: 0 done; 2 wrong usage; 3 a job is partial; 4 a job failed, was cancelled or is unknown; 5 the timeout
-    expired, the job continues; 6 the queue cannot be reached or is full; 130 interrupted, the job continues.
+    expired, the job continues; 6 the queue cannot be reached or is full; 130 interrupted, the job continues; 141 the
+    reader of the output, such as head, closed it.
     """
 
 
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # characters that the encoding of the terminal lacks
     try:
-        code = cli.main(arguments, prog_name=program(), standalone_mode=False)
+        # not `cli.main`, which exits with 1 if the reader of the output has closed it
+        with cli.make_context(program(), list(sys.argv[1:] if arguments is None else arguments)) as context:
+            code = cli.invoke(context)
         sys.stdout.flush()
         return int(code or DONE)
     except click.exceptions.NoArgsIsHelpError as e:
@@ -56,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report(e)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of the output has closed the pipe
+    except click.exceptions.Exit as e:
+        return e.exit_code
+    except BrokenPipeError:
         _drop_output()
-        return DONE
+        return CLOSED
     except OSError as e:
         _drop_output()
         complain(f"the output cannot be written ({e.strerror or e}); correct that, or name a file with -o")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ocrqueue.cli.follow import SECONDS, follow_jobs
-from ocrqueue.cli.outputs import check_format, to_stdout, whole_file
+from ocrqueue.cli.outputs import STDOUT, check_format, to_stdout, whole_file
 from ocrqueue.cli.progress import now_and_then
 from ocrqueue.cli.report import (
     DONE,
@@ -115,7 +115,7 @@ def result(job: str, format_name: str, file: Path | None, structure: bool) -> in
         complain(f"job {found.id} is {progress_of(found)}; wait for it with `submit.py wait {found.id}`")
         return TIMED_OUT
     told = now_and_then()
-    if file:
+    if file and str(file) != STDOUT:
         try:
             with whole_file(file, format_name) as stream:
                 handle.write(format_name, stream, structure=structure, progress=told)

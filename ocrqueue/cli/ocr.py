@@ -5,12 +5,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from ocrqueue.cli.follow import SECONDS, follow_jobs, interrupted
-from ocrqueue.cli.outputs import Files, check_format, make_folder, plan, to_stdout, whole_file
+from ocrqueue.cli.outputs import Files, check_format, destinations, to_stdout, whole_file
 from ocrqueue.cli.progress import now_and_then
 from ocrqueue.cli.report import (
     DONE,
@@ -44,7 +44,7 @@ class Reading:
     """One document of the command, and its outcome."""
 
     entry: Entry
-    files: Files  # output files; empty: the text goes to standard output
+    files: Files  # where each format goes; empty: nowhere
     structure: bool  # whether the pages must have blocks; a job that existed already may not have asked for them
     job: JobHandle | None = None  # None: it could not be submitted
     error: dict[str, str] | None = None  # code and message
@@ -75,8 +75,10 @@ class Reading:
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("-f", "--format", "formats", multiple=True, default=("text",), callback=check_format, metavar="FORMAT",
               help="text (default), markdown, html, json, jsonl, hocr, alto or pdf; may be repeated.")  # fmt: skip
-@click.option("-o", "--output", "folder", type=click.Path(path_type=Path), metavar="DIR",
-              help="Folder for the files (<name>.txt, <name>.ocr.pdf, ...). Default: the current one.")  # fmt: skip
+@click.option("-o", "--output", metavar="DIR|FILE|-",
+              help="Folder for the files (<name>.txt, <name>.ocr.pdf, ...). For one document in one format also a file "
+              "with the format's ending, or - for standard output, which is its default; else the current folder is. A "
+              "terminal gets text and markdown only.")  # fmt: skip
 @click.option("-r", "--recursive", is_flag=True, help="Read subfolders, too; the output has the same subfolders.")
 @click.option("--pages", metavar="RANGES", help="Pages to read, such as 1-3,8,10-")
 @click.option("--lang", help="Languages of the text, such as de or ru+en.")
@@ -99,9 +101,9 @@ class Reading:
 @click.option("--no-wait", is_flag=True, help="Print the job's id and exit at once.")
 @click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each document; the text goes to files.")
-def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None, **given: Any) -> int:
+def ocr(sources: tuple[str, ...], formats: tuple[str, ...], output: str | None, **given: Any) -> int:
     """Read documents. A SOURCE is a file, a folder, a URL, or - for standard input."""
-    if given["no_wait"] and (folder is not None or given["timeout"] is not None):
+    if given["no_wait"] and (output is not None or given["timeout"] is not None):
         raise click.UsageError(
             "--no-wait exits before there is a result, so -o and --timeout have no effect: leave them out, and "
             "fetch the result later with `submit.py result JOB -o FILE`"
@@ -112,13 +114,10 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], folder: Path | None,
         raise click.UsageError("the sources contain no document; -r reads the subfolders, too")
     if given["key"] is not None and len(entries) != 1:
         raise click.UsageError("--key needs exactly one source; submit the sources one by one")
-    plain = formats == ("text",) and folder is None and len(sources) == 1 and not Path(sources[0]).is_dir()
-    if given["no_wait"] or (plain and not given["as_json"]):
-        files: list[Files] = [{} for _ in entries]
-    else:
-        files = plan(entries, formats, folder or Path())
-        for parent in {path.parent for paths in files for path in paths.values()}:
-            make_folder(parent)
+    is_one = len(sources) == 1 and not Path(sources[0]).is_dir()
+    files: Sequence[Files] = [{} for _ in entries]
+    if not given["no_wait"]:
+        files = destinations(entries, formats, output, is_one, given["as_json"])
     readings = [Reading(*pair, given["structure"]) for pair in zip(entries, files, strict=True)]
     client = default_client()
     code = _submit(client, readings, parameters)
@@ -222,13 +221,23 @@ def _follow(client: AnyClient, readings: list[Reading], timeout: float | None, a
     return code
 
 
-def _write(reading: Reading, format_name: str, path: Path) -> OcrError | None:
-    """Write one output file of a job. Returns the error of a format that cannot be made. Raises OcrError, OSError."""
+def _write(reading: Reading, format_name: str, path: Path | None) -> OcrError | None:
+    """Write one format of a job to a file, or to standard output if it is None.
+
+    Returns the error of a format that cannot be made. Raises OcrError, OSError.
+    """
     job = reading.job
     assert job is not None
+
+    def write(stream: IO[Any]) -> None:
+        job.write(format_name, stream, structure=reading.structure, progress=now_and_then())
+
     try:
+        if path is None:
+            to_stdout(write, format_name)
+            return None
         with whole_file(path, format_name) as stream:
-            job.write(format_name, stream, structure=reading.structure, progress=now_and_then())
+            write(stream)
     except OcrFailed as e:
         if not FORMATS[format_name].make:
             raise
@@ -243,8 +252,6 @@ def _deliver(reading: Reading, status: JobStatus) -> int:
     assert job is not None
     name = reading.entry.shown
     try:
-        if status.state != JobState.FAILED and not reading.files:
-            to_stdout(lambda stream: job.write("text", stream))
         if status.state == JobState.FAILED:
             return reading.failed(job.failure())
         unmade = [error for format_name, path in reading.files.items() if (error := _write(reading, format_name, path))]

@@ -6,6 +6,7 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from io import TextIOBase
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
@@ -15,7 +16,9 @@ from ocrqueue.cli.sources import Entry
 from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.formats import FORMATS
 
-Files = Mapping[str, Path]  # {format: file}
+Files = Mapping[str, Path | None]  # {format: file}; None: standard output
+STDOUT = "-"  # the name of standard output, as -o takes it
+_FOR_READING = ("text", "markdown")  # formats that a terminal shows, where none is named
 
 
 def check_format(_context: click.Context, _option: click.Parameter, given: str | Sequence[str]) -> object:
@@ -24,6 +27,56 @@ def check_format(_context: click.Context, _option: click.Parameter, given: str |
         if name not in FORMATS:
             raise click.BadParameter(f"there is no format {name!r}; use any of {', '.join(FORMATS)}")
     return given if isinstance(given, str) else tuple(dict.fromkeys(given))
+
+
+def destinations(
+    entries: Sequence[Entry], formats: Sequence[str], output: str | None, is_one: bool, as_json: bool
+) -> list[Files]:
+    """Where the formats of each document go, with their folders made.
+
+    `output` is what -o names. `is_one`: the command names one document, not a folder. `as_json`: standard output has
+    objects for programs. Raises click.UsageError if the documents cannot go there.
+    """
+    is_single = is_one and len(formats) == 1
+    if output == STDOUT:
+        if not is_single:
+            raise click.UsageError("-o - is standard output, which takes one document in one format: name a folder")
+        if as_json:
+            raise click.UsageError("-o - and --json both use standard output: leave one of them out")
+        _check_terminal(formats[0])
+        return [{formats[0]: None}]
+    if output is None and is_single and not as_json and (formats[0] in _FOR_READING or not sys.stdout.isatty()):
+        return [{formats[0]: None}]
+    if output is not None and _is_file(output):
+        planned = [_one_file(entries, formats, Path(output), is_single)]
+    else:
+        planned = plan(entries, formats, Path(output or ""))
+    for parent in {path.parent for paths in planned for path in paths.values() if path}:
+        make_folder(parent)
+    return planned
+
+
+def _is_file(output: str) -> bool:
+    """Whether -o names a file: with the ending of a format, and not the name of a folder."""
+    is_folder = output.endswith(os.sep) or Path(output).is_dir()
+    return not is_folder and any(_has_ending(output, name) for name in FORMATS)
+
+
+def _has_ending(output: str, format: str) -> bool:
+    return Path(output).suffix.lower() == f".{FORMATS[format].extension.rpartition('.')[2]}"
+
+
+def _one_file(entries: Sequence[Entry], formats: Sequence[str], path: Path, is_single: bool) -> Files:
+    """The file of one document in one format. Raises click.UsageError if there are more, or it has another's ending."""
+    if not is_single:
+        raise click.UsageError(f"{path} has the name of a file, which takes one document in one format: name a folder")
+    (name,), (entry,) = formats, entries
+    if not _has_ending(str(path), name):
+        other = next(one for one in FORMATS if _has_ending(str(path), one))
+        raise click.UsageError(f"{path} has the ending of {other}, not of {name}: use -f {other}, or another name")
+    if entry.path and _same(entry.path) == _same(path):
+        raise click.UsageError(f"{path} is the source and would be overwritten; choose another file with -o")
+    return {name: path}
 
 
 def plan(entries: Sequence[Entry], formats: Sequence[str], folder: Path) -> list[Files]:
@@ -105,9 +158,8 @@ def to_stdout(write: Callable[[IO[Any]], object], format: str = "text") -> None:
 
     Raises click.UsageError if the format is binary and standard output is a terminal.
     """
+    _check_terminal(format)
     if FORMATS[format].make:
-        if sys.stdout.isatty():
-            raise click.UsageError(f"{format} is a binary format that a terminal cannot show; name a file with -o")
         write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
@@ -115,7 +167,13 @@ def to_stdout(write: Callable[[IO[Any]], object], format: str = "text") -> None:
     sys.stdout.flush()
 
 
-class _Terminal:
+def _check_terminal(format: str) -> None:
+    """Raise click.UsageError if a format is binary and standard output is a terminal."""
+    if FORMATS[format].make and sys.stdout.isatty():
+        raise click.UsageError(f"{format} is a binary format that a terminal cannot show; name a file with -o")
+
+
+class _Terminal(TextIOBase):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 

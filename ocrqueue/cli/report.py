@@ -15,6 +15,7 @@ from ocrqueue.storage.results import PageNote
 
 SCRIPT, COMMAND = "submit.py", "ocr-queue"  # in the project's folder, where messages name it; and installed
 DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 130
+CLOSED = 141  # of a program that SIGPIPE ended, in a shell
 _WORST_FIRST = (QUEUE, FAILED, PARTIAL, TIMED_OUT, DONE)
 _BY_STATE = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED, JobState.CANCELLED: FAILED}
 _PAGES_SHOWN = 20  # failed pages, and warnings, of a job that get a line each

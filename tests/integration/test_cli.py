@@ -85,6 +85,49 @@ def test_several_documents_go_to_files_and_the_worst_end_decides_the_exit_code(c
     assert json.loads(Path("out", "scan.json").read_text())["state"] == "done"
 
 
+def test_one_document_in_one_format_goes_where_o_says_and_else_to_standard_output(
+    client: Client, capsys: Output
+) -> None:
+    Path("folder.txt").mkdir()
+    with working(client, pages=1):
+        for arguments in ("-o new/x.txt", "-o folder.txt", "-f json -o X.JSON", "-o -", "-f jsonl", "-o a/ -f text"):
+            assert main(["ocr", "scan.pdf", *arguments.split()]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("page 1\n{")
+    assert json.loads(out.splitlines()[1])["page"] == 1
+    written = {str(path) for path in Path().rglob("*") if path.is_file()}
+    assert written == {"scan.pdf", "new/x.txt", "folder.txt/scan.txt", "X.JSON", "a/scan.txt"}
+    (job, *_) = client.ledger.jobs()
+    assert main(["result", job, "-o", "-"]) == 0
+    assert capsys.readouterr().out == "page 1\n"
+
+
+def test_a_terminal_gets_only_formats_for_reading(
+    client: Client, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with working(client, pages=1):
+        for name in ("json", "text", "markdown"):
+            assert main(["ocr", "scan.pdf", "-f", name]) == 0
+    text, _, markdown = capsys.readouterr().out.partition("\n")
+    assert text == "page 1"
+    assert "page 1" in markdown
+    assert json.loads(Path("scan.json").read_text())["state"] == "done"
+    assert main(["ocr", "scan.pdf", "-f", "pdf", "-o", "-"]) == 2
+
+
+@pytest.mark.parametrize("command", ["jobs", "--help"])
+def test_a_reader_that_closes_the_output_ends_the_command_as_other_tools_end(client: Client, command: str) -> None:
+    client.submit(b"abc", name="a")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        run = subprocess.run(
+            [sys.executable, PROJECT / "submit.py", command], stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+    assert (run.returncode, run.stderr) == (141, b"")
+
+
 def test_a_partial_job_gives_its_text_and_exit_code_3(client: Client, capsys: Output) -> None:
     Path("partial.pdf").write_bytes(b"abc")
     with working(client):

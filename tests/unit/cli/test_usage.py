@@ -41,7 +41,14 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("ocr a.pdf a.pdf", "both be written to"),
         ("ocr in", "contain no document"),
         ("ocr a.pdf --password-file none", "cannot be read"),
-        ("ocr a.pdf -o b.pdf", "b.pdf"),
+        ("ocr a.pdf -o b.pdf", "b.pdf has the ending of pdf, not of text: use -f pdf"),
+        ("ocr a.pdf -f pdf -o a.pdf", "is the source"),
+        ("ocr a.pdf -o new.md", "use -f markdown"),
+        ("ocr a.pdf b.pdf -o new.txt", "one document in one format"),
+        ("ocr in -o new.txt -r", "contain no document"),
+        ("ocr a.pdf -f text -f json -o new.txt", "one document in one format"),
+        ("ocr a.pdf b.pdf -o -", "one document in one format"),
+        ("ocr a.pdf -o - --json", "both use standard output"),
         ("ocr a.pdf --no-wait -o out", "--no-wait exits before there is a result"),
         ("ocr a.pdf --no-wait --timeout 5", "submit.py result JOB -o FILE"),
         ("jobs --state odd", "odd"),
@@ -55,6 +62,7 @@ def test_wrong_usage(arguments: str, said: str, capsys: pytest.CaptureFixture[st
     assert error.startswith("error: ")
     assert said in error
     assert not out
+    assert not [path for path in Path().iterdir() if path.name.startswith(("new", "-"))]
 
 
 def test_an_empty_key_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
