@@ -15,7 +15,7 @@ from ocrqueue.storage.uploads import Uploads
 from ocrqueue.web import problems
 from ocrqueue.web.compat import azure, docling, mistral, open_webui
 from ocrqueue.web.content import openapi
-from ocrqueue.web.intake.middleware import EarlyAnswer, Guard, Head
+from ocrqueue.web.intake.middleware import EarlyAnswer, Guard, Head, Private
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.monitoring.readiness import Readiness
@@ -85,6 +85,7 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
     app.add_middleware(Head)
     app.add_middleware(Guard, service=service)
     app.add_middleware(EarlyAnswer)  # around the guard
+    app.add_middleware(Private)
     app.state.readiness = Readiness(client, service.keys)
     app.state.requests = Requests()
     app.add_middleware(CountRequests, requests=app.state.requests, redis=client.redis)

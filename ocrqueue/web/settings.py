@@ -1,10 +1,11 @@
 """The settings of the HTTP API, read from the environment."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ocrqueue.settings import WEEK, YEAR, env, integer, is_loopback, number, read, shared, text, words
+from ocrqueue.settings import WEEK, YEAR, env, integer, is_loopback, number, read, shared, text
 from ocrqueue.webhooks.settings import WebhookSettings, webhook_settings
 
 PREFIX = "/api/v1"  # of the paths of the project's own API
@@ -38,13 +39,26 @@ def web_settings() -> WebSettings:
         address=text("OCR_HTTP_ADDRESS", "127.0.0.1", name, "an address of this machine"),
         port=integer("OCR_HTTP_PORT", 8000, 1, 65535),
         keys=read(env.path, "OCR_API_KEYS", shared().data_dir / "api-keys.json", "a file").expanduser(),
-        hosts=words("OCR_HTTP_HOSTS", (), name, "names of hosts, separated by commas"),
+        hosts=_hosts(),
         proxies=_proxies(),
         root_path=text("OCR_HTTP_ROOT_PATH", "", path, "a path such as /ocr"),
         uploads=integer("OCR_HTTP_UPLOADS", 32, 1, 1000),
         queue_seconds=integer("OCR_HTTP_QUEUE_SECONDS", 0, 0, YEAR),
         stall_seconds=number("OCR_HTTP_STALL_SECONDS", 30, 1, WEEK),
     )
+
+
+def _hosts() -> tuple[str, ...]:
+    """OCR_HTTP_HOSTS in lower case, as the name in `Host` is compared: any port of these hosts is meant."""
+    allowed = "names or addresses of hosts, without ports, separated by commas"
+    return tuple(read(env.list, "OCR_HTTP_HOSTS", [], allowed, subcast=_host))
+
+
+def _host(given: str) -> str:
+    name = given.strip().lower().rstrip(".")
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)*", name):
+        return name
+    return str(ipaddress.IPv6Address(name.removeprefix("[").removesuffix("]")))
 
 
 def _proxies() -> tuple[str, ...]:

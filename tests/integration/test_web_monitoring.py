@@ -121,12 +121,14 @@ def test_requests_are_counted_by_endpoint_not_by_job(stack: Watched) -> None:
         for path in (f"/api/v1/jobs/{job.id}", "/api/v1/jobs/00000000-0000-4000-8000-000000000000", "/nowhere/1"):
             client.get(path)
         client.request("BREW", "/livez")
+        client.head(f"/api/v1/jobs/{job.id}")
     found = samples(stack.web)
     path = "/api/v1/jobs/{job}"
     assert found["ocrqueue_http_requests_total", ("GET", path, "200")] == 1
     assert found["ocrqueue_http_requests_total", ("GET", path, "404")] == 1
     assert found["ocrqueue_http_requests_total", ("GET", "unknown", "404")] == 1
     assert found["ocrqueue_http_requests_total", ("unknown", "/livez", "405")] == 1
+    assert found["ocrqueue_http_requests_total", ("HEAD", path, "200")] == 1
     assert found["ocrqueue_http_request_seconds_count", ("GET", path)] == 2
     assert not [labels for _, labels in found if job.id in str(labels) or "BREW" in labels]
 

@@ -128,6 +128,8 @@ def test_an_endpoint_asks_for_its_right(web: Web, keys: list[str | None], owner:
     for key in keys:
         with web.client(key) as http, http.stream(method, path.format(**names) + QUERY.get(endpoint, "")) as answer:
             status = str(answer.status_code)
+            is_kept_from_caches = answer.headers["Cache-Control"].startswith(("private, no-", "no-store"))
+            assert is_kept_from_caches or "/static/" in path
             found.append(status if status in TABLE[endpoint].split() or status in ("401", "403", "404") else "+")
             if status in ("403", "404"):
                 assert "secret.tif" not in answer.read().decode()

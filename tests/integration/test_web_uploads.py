@@ -64,6 +64,14 @@ def test_a_client_that_sends_more_than_it_said_gets_a_job_of_what_it_said(stack:
     assert stack.client().ledger.job(job).source.bytes == 10
 
 
+def test_a_body_with_two_ends_ends_its_connection(web: Web) -> None:
+    """RFC 9112, section 6.1: what follows may not be taken for a request."""
+    first = upload_head(5, "Transfer-Encoding: chunked") + chunk(b"x") + chunk(b"")
+    with connected(web, first + b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n") as connection:
+        found = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert (found.count(b"HTTP/1.1 "), found.lower().count(b"connection: close")) == (1, 1)
+
+
 @pytest.mark.parametrize("every", [None, 0.2], ids=["silent", "a byte now and then"])
 def test_a_client_that_sends_too_slowly_is_refused(web: Web, footprint: Footprint, every: float | None) -> None:
     done = threading.Event()

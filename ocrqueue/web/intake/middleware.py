@@ -1,4 +1,4 @@
-"""What happens to every request before an endpoint gets it: guarding a service without keys, HEAD, early answers."""
+"""What happens to every request around its endpoint: guarding a service without keys, caches, HEAD, early answers."""
 
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from ocrqueue.web.problems import ApiError, problem
 from ocrqueue.web.service import Service
 
 _DRAIN_SECONDS = 5.0
+_UNCACHED = "private, no-store"  # the Cache-Control of answers that state none
 
 
 class Guard:
@@ -46,10 +47,34 @@ class Guard:
         opens_page = (
             method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
         )  # a link, whose target it cannot read
-        is_foreign = urlsplit(origin).netloc != host if origin is not None else site not in ("none", "same-origin")
+        is_foreign = (
+            urlsplit(origin).netloc.lower() != host.lower()
+            if origin is not None
+            else site not in ("none", "same-origin")
+        )
         if is_foreign and not opens_page:
             return "requests of other web pages are not allowed without API keys: make a key with `submit.py keys new`"
         return None
+
+
+class Private:
+    """Keeps answers out of caches, unless the endpoint states otherwise: nearly all have names or texts of documents.
+
+    A cache may keep an answer to a request with X-Api-Key or a cookie unless it is told not to (RFC 9111, 3.5).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Cache-Control", _UNCACHED)
+            await send(message)
+
+        await self._app(scope, receive, sending)
 
 
 class Head:
@@ -63,15 +88,17 @@ class Head:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
+        as_get = {**scope, "method": "GET"}
         with anyio.CancelScope() as making:
 
             async def sending(message: Message) -> None:
                 if message["type"] == "http.response.start":
+                    scope["route"] = as_get.get("route")  # for the count of requests
                     await send(message)
                     await send({"type": "http.response.body"})
                     making.cancel()
 
-            await self._app({**scope, "method": "GET"}, receive, sending)
+            await self._app(as_get, receive, sending)
 
 
 class EarlyAnswer:
@@ -79,6 +106,9 @@ class EarlyAnswer:
 
     Many clients read no answer until they have sent everything, and lose it if the connection is closed meanwhile. So
     the rest of the request is read and forgotten for some seconds, and then the connection is closed.
+
+    It is also closed after a request with both Transfer-Encoding and Content-Length, as RFC 9112, section 6.1 asks: a
+    proxy in front may see the end of its body elsewhere, and take the rest for a request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -90,7 +120,7 @@ class EarlyAnswer:
         if headers.get("Content-Length", "0") == "0" and "Transfer-Encoding" not in headers:
             await self._app(scope, receive, send)
             return
-        is_complete = False
+        is_complete, is_unclear = False, "Content-Length" in headers and "Transfer-Encoding" in headers
 
         async def receiving() -> Message:
             nonlocal is_complete
@@ -99,7 +129,7 @@ class EarlyAnswer:
             return message
 
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and not is_complete:
+            if message["type"] == "http.response.start" and (is_unclear or not is_complete):
                 MutableHeaders(scope=message)["Connection"] = "close"
             if message["type"] != "http.response.body" or message.get("more_body", False) or is_complete:
                 await send(message)

@@ -25,3 +25,15 @@ def test_a_proxy_that_is_no_address_or_network_is_refused(monkeypatch: pytest.Mo
         f"OCR_HTTP_PROXIES={value!r} is not allowed: "
         "addresses or networks such as 10.0.0.7 or 10.0.0.0/8, no names, separated by commas"
     )
+
+
+def test_hosts_are_compared_without_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_HTTP_HOSTS", "OCR.Example.org., box,FD00:0::1,[fd00::2]")
+    assert web_settings().hosts == ("ocr.example.org", "box", "fd00::1", "fd00::2")
+
+
+@pytest.mark.parametrize("value", ["box:8000", "http://box", "box,,other", "[fd00::1]:80", "box/ocr", "*.example.org"])
+def test_a_host_that_would_never_match_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("OCR_HTTP_HOSTS", value)
+    with pytest.raises(SettingsError, match="without ports"):
+        web_settings()

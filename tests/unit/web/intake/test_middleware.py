@@ -17,13 +17,13 @@ HERE = "127.0.0.1:8000"
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     monkeypatch.setenv("OCR_API_KEYS", str(tmp_path / "keys.json"))
-    monkeypatch.setenv("OCR_HTTP_HOSTS", "scans.example.org")
+    monkeypatch.setenv("OCR_HTTP_HOSTS", "Scans.example.org")
     settings = Shared(tmp_path, "redis://127.0.0.1:1/0", False, str(tmp_path / "spool"), None, 100, 1000)
     return TestClient(create_app(web_settings(), Client(settings)))
 
 
 @pytest.mark.parametrize(
-    "host", [HERE, "localhost", "localhost:8000", "127.0.0.5", "[::1]:8000", "a.localhost", "scans.example.org"]
+    "host", [HERE, "localhost", "localhost:8000", "127.0.0.5", "[::1]:8000", "a.localhost", "scans.example.ORG:80"]
 )
 def test_names_of_loopback_and_of_the_setting_pass(client: TestClient, host: str) -> None:
     assert client.get("/livez", headers={"Host": host}).status_code == 200
