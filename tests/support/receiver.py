@@ -79,7 +79,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            call = Call(self.path, headers, self.rfile.read(int(headers["content-length"])))
+            call = Call(self.path, headers, self.rfile.read(int(headers.get("content-length", 0))))
             receiver.calls.append(call)
             status = receiver.answer(call)
             self.send_response(status)
@@ -87,6 +87,9 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Location", receiver.location)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, *args: Any) -> None:
             """Print nothing."""

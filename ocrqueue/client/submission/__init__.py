@@ -34,7 +34,14 @@ class Received:
     bytes: int  # length
 
 
-AnySource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Received
+@dataclass(frozen=True, slots=True)
+class UrlSource:
+    """A document at an HTTP URL, which a worker downloads. Unlike a text, it is never taken for the path of a file."""
+
+    url: str
+
+
+AnySource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Received | UrlSource
 _KEYS = UUID("6f1f3a52-0d0b-5a3e-9c55-1b8c6f0f6a10")  # namespace of the job ids that are made from keys
 _CHUNK = 1 << 20
 _LONGEST_OWNER = 100  # characters
@@ -151,7 +158,9 @@ def opened(source: AnySource, name: str | None, seekable: bool) -> Iterator[Uplo
     """
     with ExitStack() as stack:
         if isinstance(source, str) and is_url(source):
-            yield Upload(_plain(name or url_name(source)), url=source)
+            source = UrlSource(source)
+        if isinstance(source, UrlSource):
+            yield Upload(_plain(name or url_name(source.url)), url=source.url)
             return
         if isinstance(source, Received):
             yield Upload(_plain(name or source.name), received=source)

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, TypeVar, Unpack, cast
 
-from ocrqueue.client.submission import AnySource, Parameters, Received, Request, is_url, job_id
+from ocrqueue.client.submission import AnySource, Parameters, Received, Request, UrlSource, is_url, job_id
 from ocrqueue.errors import InvalidOptions, QueueUnavailable, StorageError, Unconfirmed
 
 AT_ONCE = 8  # documents, or groups of them, that are under way at most; more are no faster
@@ -230,7 +230,7 @@ def _work(tasks: "SimpleQueue[_Task[T] | None]", together: int) -> None:
 
 def _may_block(source: AnySource) -> bool:
     """Whether a source may belong to the thread of the caller, or wait for others: a stream, a pipe, a device."""
-    if isinstance(source, bytes | bytearray | memoryview | Received) or is_url(source):
+    if isinstance(source, bytes | bytearray | memoryview | Received | UrlSource) or is_url(source):
         return False
     if isinstance(source, str | PathLike):
         return os.path.exists(source) and not os.path.isfile(source)  # noqa: PTH110, PTH113 -- those of Path may raise

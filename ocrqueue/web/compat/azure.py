@@ -18,6 +18,7 @@ from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader, Submitter
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.azure_result import API_VERSION, MARKDOWN, TEXT, analyze_result
+from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError, headers_of, status_of
 from ocrqueue.web.routes.results import sent_result
@@ -116,7 +117,7 @@ async def _submit(service: Service, caller: Key, request: Request, parameters: P
             return await conversion.submit_source(service, caller, received, parameters)
     body = await conversion.body_of(service, request)
     if addresses := conversion.texts_in(body, "urlSource"):
-        return await conversion.submit_source(service, caller, addresses[0], parameters)
+        return await conversion.submit_source(service, caller, url_source(addresses[0], "urlSource"), parameters)
     content = conversion.decoded(body.get("base64Source"), "base64Source")
     return await conversion.submit_content(service, caller, content, "document", parameters)
 

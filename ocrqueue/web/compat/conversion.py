@@ -10,12 +10,12 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 
 from ocrqueue.client import Job, JobStatus
-from ocrqueue.client.submission import Parameters, Received
+from ocrqueue.client.submission import Parameters
 from ocrqueue.errors import JobTimeout, OcrError
 from ocrqueue.states import STRUCTURED_FORMATS
 from ocrqueue.web.access import own_job, seen_job
 from ocrqueue.web.intake import json_text
-from ocrqueue.web.intake.submitting import submit, taking
+from ocrqueue.web.intake.submitting import Source, submit, taking
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError
 from ocrqueue.web.results import with_blocks
@@ -28,8 +28,8 @@ _URL_SAFE = str.maketrans("-_", "+/")  # characters of the alphabet for URLs, as
 _CANCEL_SECONDS = 30.0  # that a job has to end after it was cancelled: pages that a worker reads are finished first
 
 
-async def submit_source(service: Service, caller: Key, source: Received | str, parameters: Parameters) -> str:
-    """Submit a received document, or a URL that workers read. Returns the job's id. Raises OcrError.
+async def submit_source(service: Service, caller: Key, source: Source, parameters: Parameters) -> str:
+    """Submit a document. Returns the job's id. Raises OcrError.
 
     Its pages get blocks: these clients want documents, with headings and tables.
     """

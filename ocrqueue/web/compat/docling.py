@@ -19,6 +19,7 @@ from ocrqueue.web.callers import Reader, Submitter
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.docling_document import docling_document
 from ocrqueue.web.intake import json_text
+from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError, headers_of, status_of
 from ocrqueue.web.service import Service, ServiceOf
@@ -137,8 +138,9 @@ async def _submit_source(service: Service, caller: Key, request: Request) -> tup
     if len(sources) != 1 or not isinstance(sources[0], dict):
         raise ApiError("invalid_request", "send one document in each request, as the only item of sources")
     source, parameters = sources[0], _parameters(options)
-    if source.get("kind") == "http" and isinstance(source.get("url"), str):
-        return await conversion.submit_source(service, caller, source["url"], parameters), options
+    if source.get("kind") == "http":
+        address = url_source(source.get("url"), "sources.0.url")
+        return await conversion.submit_source(service, caller, address, parameters), options
     if source.get("kind") == "file":
         content = conversion.decoded(source.get("base64_string"), "sources.0.base64_string")
         name = next(iter(conversion.texts_in(source, "filename")), "document")

@@ -13,13 +13,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from ocrqueue.client import JobStatus
-from ocrqueue.client.submission import Parameters, is_url
+from ocrqueue.client.submission import Parameters
 from ocrqueue.errors import OcrError
 from ocrqueue.page_set import PageSet
 from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader, Submitter, check_right
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.mistral_result import ocr_response
+from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import ApiError, headers_of, status_of
 from ocrqueue.web.routes.results import sent_document
@@ -135,9 +136,8 @@ async def _job_of(
     if address[:5].lower() == "data:":
         name = conversion.texts_in(document, "document_name") or ["document"]
         return await conversion.submit_content(service, caller, _data(address), name[0], parameters), False
-    if not is_url(address):
-        raise ApiError("invalid_request", "the document's URL must begin with http://, https:// or data:")
-    return await conversion.submit_source(service, caller, address, parameters), False
+    source = url_source(address, "the document's URL, unless it is a data: URL,")
+    return await conversion.submit_source(service, caller, source, parameters), False
 
 
 def _file_of(address: str, request: Request, is_id: bool) -> str | None:

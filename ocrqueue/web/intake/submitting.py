@@ -13,7 +13,7 @@ from redis.lock import Lock
 
 from ocrqueue import names
 from ocrqueue.client import JobStatus, submission
-from ocrqueue.client.submission import AnySource, Parameters, Received
+from ocrqueue.client.submission import AnySource, Parameters, Received, UrlSource
 from ocrqueue.client.submission.many import Document, Submissions, one_by_one
 from ocrqueue.errors import OcrError, QueueUnavailable, Unconfirmed
 from ocrqueue.ledger.connection import reaching
@@ -24,6 +24,9 @@ from ocrqueue.web.service import Service
 from ocrqueue.webhooks.parameters import parse_webhook
 
 T = TypeVar("T")
+Source = (
+    Received | UrlSource
+)  # what a caller can submit: never a text, which the client would take for a path of this machine
 _LOCK_SECONDS = 5.0  # after which the lock of a process that was killed is free
 
 
@@ -72,8 +75,8 @@ async def taking(service: Service, caller: Key, key: str | None) -> AsyncIterato
             await run_sync(_reaching, service, lock.release)
 
 
-async def submit(service: Service, caller: Key, source: Received | str, parameters: Parameters) -> Taken:
-    """Submit a document, or a URL that workers read, as a job of the caller.
+async def submit(service: Service, caller: Key, source: Source, parameters: Parameters) -> Taken:
+    """Submit a document as a job of the caller.
 
     Once begun, it is not interrupted. Raises what `ocrqueue.client.submit` raises, and ApiError.
     """
@@ -86,7 +89,7 @@ async def submit_many(
     """Submit documents, several at a time; a job or an error for each. Once begun, it is not interrupted."""
 
     def submit_one(_: str, source: AnySource, given: Parameters) -> Taken:
-        assert isinstance(source, Received | str)
+        assert isinstance(source, Received | UrlSource)
         return _submit(service, caller, source, given)
 
     # where a key may have so many open pages, each document is counted before the next is looked at
@@ -100,7 +103,7 @@ async def submit_many(
     return found
 
 
-def _submit(service: Service, caller: Key, source: Received | str, parameters: Parameters) -> Taken:
+def _submit(service: Service, caller: Key, source: Source, parameters: Parameters) -> Taken:
     key = parameters.get("key")
     job = job_of(caller, key)
     is_new = key is None or not _exists(service, job)

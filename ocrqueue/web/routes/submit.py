@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from ocrqueue.client.submission import Parameters, Received, is_url
+from ocrqueue.client.submission import Parameters, Received
 from ocrqueue.client.submission.many import Document
 from ocrqueue.errors import InvalidOptions, OcrError
 from ocrqueue.web.callers import Submitter
@@ -17,7 +17,8 @@ from ocrqueue.web.content.shapes import JobObject, job_json
 from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.parameters import from_json, from_query, from_texts, merged
 from ocrqueue.web.intake.schema import SUBMISSION
-from ocrqueue.web.intake.submitting import Taken, submit, submit_many, taking
+from ocrqueue.web.intake.submitting import Source, Taken, submit, submit_many, taking
+from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.intake.waiting import wait_for
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import answers, document, problem
@@ -28,8 +29,6 @@ router = APIRouter(tags=["jobs"])
 FILE_FIELDS = ("file",)
 _POLL_SECONDS = 2  # the Retry-After of an answer 202
 _OUTSIDE = frozenset({"wait"})  # parameters of the query that are no options of the job
-
-Source = Received | str  # a document, or the URL of one
 
 
 class Submitted(BaseModel):
@@ -104,9 +103,9 @@ def _url_of(body: bytes) -> tuple[list[Source], Parameters]:
         given = json_text.parsed(body)
     except ValueError:
         given = None
-    if not isinstance(given, dict) or not is_url(given.get("url")):
-        raise InvalidOptions('the JSON must be an object with a "url" that begins with http:// or https://')
-    return [given.pop("url")], from_json(given)
+    if not isinstance(given, dict):
+        raise InvalidOptions('the JSON must be an object with a "url"')
+    return [url_source(given.pop("url", None), "url")], from_json(given)
 
 
 async def _submit_all(
@@ -146,7 +145,7 @@ def _answer(root: str, sources: Sequence[Source], taken: Sequence[Taken | OcrErr
 
 
 def _name(source: Source) -> str:
-    return source.name if isinstance(source, Received) else source
+    return source.name if isinstance(source, Received) else source.url
 
 
 def _unquoted(key: str | None) -> str | None:
