@@ -1,7 +1,7 @@
 """Waiting for jobs on the command line: until each has ended, the timeout expires, or Ctrl-C."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -25,24 +25,26 @@ class _Seconds(click.FloatRange):
 
 
 SECONDS = _Seconds(min=0)
+quiet = click.option("-q", "--quiet", "is_quiet", is_flag=True, help="Print no progress, only warnings and errors.")
 
 
 def follow_jobs(
     client: AnyClient,
-    jobs: Sequence[str],
+    jobs: Mapping[str, str],  # ids, with the names that are shown
     timeout: float | None,
     ended: Callable[[JobStatus], int],
     denied: Callable[[str], int] | None = None,  # for each job that the API key may not read; None: one error for all
+    is_quiet: bool = False,
 ) -> tuple[int, Statuses]:
-    """Show the progress of jobs and call `ended` for each job that has ended.
+    """Show the progress of jobs, unless it `is_quiet`, and call `ended` for each job that has ended.
 
     Returns the worst of the exit codes that `ended` and `denied` returned, and the last statuses.
     """
     codes: dict[str, int] = {}
     statuses: Statuses = {}
-    shown = progress()
+    shown = progress(jobs, is_quiet)
     try:
-        for statuses in client.follow(jobs, timeout):
+        for statuses in client.follow(list(jobs), timeout):
             shown.update(statuses)
             new = [s for s in statuses.values() if s.has_ended and s.id not in codes]
             if new:
@@ -53,7 +55,7 @@ def follow_jobs(
         shown.close()
         for job in (job for job in jobs if job not in codes):
             codes[job] = report(
-                JobTimeout(f"the timeout expired; job {job} continues, see `submit.py wait {job}`"), statuses[job].name
+                JobTimeout(f"the timeout expired; job {job} continues, see `submit.py wait {job}`"), jobs[job]
             )
     except OcrError as e:
         shown.close()

@@ -3,13 +3,16 @@
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import click
 
-from ocrqueue.cli.follow import SECONDS, follow_jobs
+from ocrqueue.cli.follow import SECONDS, follow_jobs, quiet
 from ocrqueue.cli.outputs import STDOUT, check_format, to_stdout, whole_file
 from ocrqueue.cli.progress import now_and_then
 from ocrqueue.cli.report import (
@@ -56,11 +59,12 @@ def status(jobs: tuple[str, ...], as_json: bool) -> int:
 
 
 def _show(found: JobStatus, as_json: bool, warnings: Sequence[PageNote] | None = None) -> int:
-    """Print the status of a job; with its warnings unless they are None, as in a list of jobs."""
+    """Print the status of a job; with its warnings, or in a list of jobs, where they are None, with its time."""
     if as_json:
         print(json.dumps(found.to_json() | ({} if warnings is None else {"warnings": warnings})))
     else:
-        say(f"{found.id}  {found.name}: {progress_of(found)}", sys.stdout)
+        time = "" if warnings is not None else f"{datetime.fromtimestamp(found.created).astimezone():%Y-%m-%d %H:%M}  "
+        say(f"{found.id}  {time}{found.name}: {progress_of(found)}", sys.stdout)
         if warnings is not None:
             report_missing(found.name, found)
             report_warnings(found.name, warnings)
@@ -70,7 +74,8 @@ def _show(found: JobStatus, as_json: bool, warnings: Sequence[PageNote] | None =
 @click.command()
 @_jobs
 @click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
-def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
+@quiet
+def wait(jobs: tuple[str, ...], timeout: float | None, is_quiet: bool) -> int:
     """Wait until jobs have ended."""
     client = default_client()
     end = None if timeout is None else time.monotonic() + timeout
@@ -78,26 +83,34 @@ def wait(jobs: tuple[str, ...], timeout: float | None) -> int:
     def left() -> float | None:
         return None if end is None else max(0.0, end - time.monotonic())
 
-    known, codes = {}, []
+    known: dict[str, JobHandle] = {}
+    names: dict[str, str] = {}
+    codes: list[int] = []
     for given in jobs:
         try:
             job = client.job(given)
-            next(client.follow([job.id], left()))  # its status, which a silent server owes until the timeout only
-            known[job.id] = job
+            found = next(client.follow([job.id], left()))  # which a silent server owes until the timeout only
+            known[job.id], names[job.id] = job, found[job.id].name
         except UnknownJob as e:
             codes.append(report(e))
     if known:
-        codes.append(follow_jobs(client, list(known), left(), lambda found: _ended(known[found.id], found))[0])
+        alike = {name for name, count in Counter(names.values()).items() if count > 1}
+        names = {job: f"{name} ({job})" if name in alike else name for job, name in names.items()}
+
+        def ended(found: JobStatus) -> int:
+            return _ended(known[found.id], names[found.id], found)
+
+        codes.append(follow_jobs(client, names, left(), ended, is_quiet=is_quiet)[0])
     return worst(codes)
 
 
-def _ended(job: JobHandle, found: JobStatus) -> int:
+def _ended(job: JobHandle, name: str, found: JobStatus) -> int:
     if found.state == JobState.FAILED:
-        report(job.failure(), found.name)
+        report(job.failure(), name)
     elif found.failed:
-        report_pages(found.name, job.failed_pages())
-    report_missing(found.name, found)
-    report_warnings(found.name, job.warnings())
+        report_pages(name, job.failed_pages())
+    report_missing(name, found)
+    report_warnings(name, job.warnings())
     return code_of_state(found.state)
 
 
@@ -172,14 +185,20 @@ def drop(jobs: tuple[str, ...]) -> int:
 
 @click.command(name="jobs")
 @click.option("--state", type=click.Choice([state.value for state in JobState]), help="List only jobs in this state.")
+@click.option("--name", metavar="TEXT", help="List only jobs whose document has this in its name.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="List the N newest ones at most.")
 @_as_json
-def list_jobs(state: str | None, as_json: bool) -> int:
-    """List all jobs, oldest first."""
+def list_jobs(state: str | None, name: str | None, limit: int | None, as_json: bool) -> int:
+    """List jobs, newest first: id, time of submission, name, state."""
     count = 0
-    for count, found in enumerate(default_client().each_job(JobState(state) if state else None), 1):  # noqa: B007
-        _show(found, as_json)
+    found = default_client().newest_jobs(JobState(state) if state else None, name)
+    for count, one in enumerate(islice(found, limit), 1):  # noqa: B007
+        _show(one, as_json)
     if not count:
-        say(f"no job is {state}" if state else "there are no jobs")
+        with_name = f" with {name!r} in its name" if name else ""
+        say(
+            f"no job{with_name} is {state}" if state else f"there is no job{with_name}" if name else "there are no jobs"
+        )
     return DONE
 
 

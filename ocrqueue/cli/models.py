@@ -53,7 +53,7 @@ def list_models(as_json: bool) -> int:
 @_name
 def path(name: str) -> int:
     """Print the absolute path of the folder with a model's files."""
-    click.echo(os.fsencode(_store().get_local_path(name)))
+    _print_path(_store().get_local_path(name))
     return DONE
 
 
@@ -123,7 +123,7 @@ def pull(name: str) -> int:
     say(f"pulling {name}")
     where = _store().pull(name)
     say(f"{name} is complete")
-    click.echo(os.fsencode(where))
+    _print_path(where)
     return DONE
 
 
@@ -205,6 +205,14 @@ def _needed(warn: bool = False) -> "Needed":
         if warn:
             say("note: Redis cannot be reached, so the models that open jobs need are not known")
         return ()
+
+
+def _print_path(path: Path) -> None:
+    """Print a path with the bytes that it has; on a terminal without control characters."""
+    if sys.stdout.isatty():
+        say(str(path), sys.stdout)
+    else:
+        click.echo(os.fsencode(path))
 
 
 def _print(lines: list[str] | Iterator[str]) -> None:

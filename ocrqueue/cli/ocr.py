@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from ocrqueue.cli.follow import SECONDS, follow_jobs, interrupted
+from ocrqueue.cli.follow import SECONDS, follow_jobs, interrupted, quiet
 from ocrqueue.cli.outputs import Files, check_format, destinations, to_stdout, whole_file
 from ocrqueue.cli.progress import now_and_then
 from ocrqueue.cli.report import (
@@ -27,7 +27,9 @@ from ocrqueue.cli.report import (
     worst,
 )
 from ocrqueue.cli.sources import Entry, expand
+from ocrqueue.cli.summary import READ, Outcome, summary
 from ocrqueue.client import AnyClient, JobHandle, JobStatus, default_client
+from ocrqueue.client.follow import Statuses
 from ocrqueue.client.submission import Parameters, parse
 from ocrqueue.client.submission.many import Document
 from ocrqueue.errors import InvalidOptions, OcrError, OcrFailed
@@ -100,6 +102,7 @@ class Reading:
 @click.option("--fresh", is_flag=True, help="Read the pages again, even if the page cache has them.")
 @click.option("--no-wait", is_flag=True, help="Print the job's id and exit at once.")
 @click.option("--timeout", type=SECONDS, metavar="S", help="Seconds to wait at most; then the job continues.")
+@quiet
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each document; the text goes to files.")
 def ocr(sources: tuple[str, ...], formats: tuple[str, ...], output: str | None, **given: Any) -> int:
     """Read documents. A SOURCE is a file, a folder, a URL, or - for standard input."""
@@ -124,7 +127,10 @@ def ocr(sources: tuple[str, ...], formats: tuple[str, ...], output: str | None, 
     if given["no_wait"]:
         _print_ids(readings, given["as_json"])
         return code
-    return worst([code, _follow(client, readings, given["timeout"], given["as_json"])])
+    followed, last = _follow(client, readings, given["timeout"], given["as_json"], given["is_quiet"])
+    if len(readings) > 1 and not (given["as_json"] or given["is_quiet"]):
+        say(summary([_outcome(reading, last) for reading in readings]))
+    return worst([code, followed])
 
 
 def _parameters(given: dict[str, Any], formats: Sequence[str]) -> Parameters:
@@ -195,16 +201,21 @@ def _print_ids(readings: list[Reading], as_json: bool) -> None:
         if as_json:
             print(json.dumps({**reading.as_json(None), "state": JobState.QUEUED if reading.job else None}))
         elif reading.job:
-            print(reading.job.id)
+            say(reading.job.id, sys.stdout)
 
 
-def _follow(client: AnyClient, readings: list[Reading], timeout: float | None, as_json: bool) -> int:
-    """Wait for the jobs and write the text of each as soon as it has ended; returns the exit code."""
+def _follow(
+    client: AnyClient, readings: list[Reading], timeout: float | None, as_json: bool, is_quiet: bool
+) -> tuple[int, Statuses]:
+    """Wait for the jobs and write the text of each as soon as it has ended.
+
+    Returns the exit code and the last statuses.
+    """
     by_job = {reading.job.id: reading for reading in readings if reading.job}
 
     def ended(status: JobStatus) -> int:
         reading = by_job.pop(status.id)
-        code = _deliver(reading, status)
+        code = _deliver(reading, status, is_quiet)
         if as_json:
             print(json.dumps(reading.as_json(status)), flush=True)
         return code
@@ -213,15 +224,26 @@ def _follow(client: AnyClient, readings: list[Reading], timeout: float | None, a
         why = f"submitted as {job}: this API key may not read it; use --no-wait"
         return by_job[job].failed(OcrError(why, "key_rights"))
 
-    code, last = follow_jobs(client, list(by_job), timeout, ended, denied) if by_job else (DONE, {})
+    names = {job: reading.entry.shown for job, reading in by_job.items()}
+    code, last = follow_jobs(client, names, timeout, ended, denied, is_quiet) if names else (DONE, {})
     if as_json:
         left = [reading for reading in readings if not reading.job or reading.job.id in by_job]
         for reading in left:
             print(json.dumps(reading.as_json(last.get(reading.job.id) if reading.job else None)))
-    return code
+    return code, last
 
 
-def _write(reading: Reading, format_name: str, path: Path | None) -> OcrError | None:
+def _outcome(reading: Reading, last: Statuses) -> Outcome:
+    """What became of a document, for the summary."""
+    name, status = reading.entry.shown, last.get(reading.job.id) if reading.job else None
+    if status is None or not status.has_ended:
+        return Outcome(name, "not finished" if reading.job else "not submitted")
+    if status.state == JobState.DONE and reading.error is None:
+        return Outcome(name, READ, status.poorly_read > 0)
+    return Outcome(name, JobState.FAILED if status.state == JobState.DONE else status.state)
+
+
+def _write(reading: Reading, format_name: str, path: Path | None, is_quiet: bool) -> OcrError | None:
     """Write one format of a job to a file, or to standard output if it is None.
 
     Returns the error of a format that cannot be made. Raises OcrError, OSError.
@@ -230,7 +252,8 @@ def _write(reading: Reading, format_name: str, path: Path | None) -> OcrError | 
     assert job is not None
 
     def write(stream: IO[Any]) -> None:
-        job.write(format_name, stream, structure=reading.structure, progress=now_and_then())
+        told = None if is_quiet else now_and_then()
+        job.write(format_name, stream, structure=reading.structure, progress=told)
 
     try:
         if path is None:
@@ -246,7 +269,7 @@ def _write(reading: Reading, format_name: str, path: Path | None) -> OcrError | 
     return None
 
 
-def _deliver(reading: Reading, status: JobStatus) -> int:
+def _deliver(reading: Reading, status: JobStatus, is_quiet: bool) -> int:
     """Write a job's text, and print the errors of its pages; returns the exit code."""
     job = reading.job
     assert job is not None
@@ -254,7 +277,7 @@ def _deliver(reading: Reading, status: JobStatus) -> int:
     try:
         if status.state == JobState.FAILED:
             return reading.failed(job.failure())
-        unmade = [error for format_name, path in reading.files.items() if (error := _write(reading, format_name, path))]
+        unmade = [e for name, path in reading.files.items() if (e := _write(reading, name, path, is_quiet))]
         if status.state == JobState.CANCELLED:
             return reading.failed(OcrFailed(f"cancelled: {status.ok} of {status.pages} pages were read; retry the job"))
         report_pages(name, job.failed_pages() if status.failed else [])
@@ -270,6 +293,6 @@ def _deliver(reading: Reading, status: JobStatus) -> int:
     except OSError as e:
         complain(f"the text was not written ({e.strerror}): use `submit.py result {job.id}`", e.filename or name)
         return FAILED
-    if reading.written and sys.stderr.isatty():
+    if reading.written and sys.stderr.isatty() and not is_quiet:
         say(f"{name}: wrote {', '.join(reading.written)}")
     return code_of_state(status.state)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ocrqueue.cli.report import progress_of, say
@@ -30,9 +30,24 @@ class Progress(Protocol):
         ...
 
 
-def progress() -> Progress:
-    """A bar if stderr is a terminal, else lines."""
-    return Bar() if sys.stderr.isatty() else Lines()
+def progress(names: Mapping[str, str], is_quiet: bool) -> Progress:
+    """A bar if stderr is a terminal, else lines, with these names of jobs by id; nothing if it `is_quiet`."""
+    if is_quiet:
+        return Quiet()
+    return Bar() if sys.stderr.isatty() else Lines(names)
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def update(self, statuses: Statuses) -> None:
+        """Do nothing."""
+
+    def clear(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class Bar:
@@ -61,10 +76,11 @@ class Bar:
         self._bar.close()
 
 
-class Lines:
+class Lines(Quiet):
     """Prints a line for a job when its state changes, and every few seconds while its pages are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
         self._said: dict[str, tuple[tuple[str, str | None], str, float]] = {}
 
     def update(self, statuses: Statuses) -> None:
@@ -79,13 +95,7 @@ class Lines:
         if before and (before[1] == line or (before[0] == mark and now - before[2] < EVERY)):
             return
         self._said[status.id] = (mark, line, now)
-        say(f"{status.name}: {line}")
-
-    def clear(self) -> None:
-        """Do nothing: lines stay."""
-
-    def close(self) -> None:
-        """Do nothing."""
+        say(f"{self._names.get(status.id, status.name)}: {line}")
 
 
 def now_and_then() -> Callable[[str], None]:

@@ -48,10 +48,10 @@ def code_of_error(error: OcrError) -> int:
 
 
 def say(line: str, stream: TextIO | None = None) -> None:
-    """Print one line to a stream, by default stderr; on a terminal without control characters."""
+    """Print one line to a stream, by default stderr, without control characters, which a name or a message may have."""
     stream = stream or sys.stderr
     line = " ".join(line.splitlines()).replace(f"`{SCRIPT} ", f"`{program()} ")
-    print(for_terminal(line) if stream.isatty() else line, file=stream, flush=True)
+    print(for_terminal(line), file=stream, flush=True)
 
 
 def complain(message: str, *subjects: str | None) -> None:

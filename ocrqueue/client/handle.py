@@ -67,6 +67,13 @@ class AnyClient(Follower, Protocol):
         """These jobs, or those in a state, read while they are asked for. Raises QueueUnavailable."""
         ...
 
+    def newest_jobs(self, state: JobState | None = None, name: str | None = None) -> Iterator[JobStatus]:
+        """The jobs in this state whose document has `name` in its name, newest first, read while they are asked for.
+
+        None: any. Raises QueueUnavailable.
+        """
+        ...
+
     def dead(self) -> list[DeadPage]:
         """All failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
         ...

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 log = logging.getLogger(__name__)
+_PART = 200  # jobs of a list that are read at a time
 _LOST = "Redis has lost this job; workers will take it up again from the spool"
 
 
@@ -58,6 +59,17 @@ class Queue:
         """
         with reaching(self.settings):
             yield from listing.all_jobs(self.redis, self._read, JobFilter(state))
+
+    def newest_jobs(self, state: JobState | None = None, name: str | None = None) -> Iterator[JobStatus]:
+        """The jobs in this state whose document has `name` in its name, newest first, read while they are asked for.
+
+        None: any. Raises QueueUnavailable.
+        """
+        part = self.jobs_part(JobFilter(state, name), _PART)
+        yield from part.items
+        while part.next_cursor:
+            part = self.jobs_part(JobFilter(state, name), _PART, part.next_cursor)
+            yield from part.items
 
     def jobs_part(self, wanted: JobFilter, limit: int, cursor: str | None = None) -> Part[JobStatus]:
         """At most `limit` jobs after a cursor, newest first.

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -303,7 +304,41 @@ def test_jobs_are_listed_by_state(client: Client, capsys: Output) -> None:
     assert main(["retry", cancelled.id]) == 0
     assert main(["retry", kept.id]) == 4
     assert main(["jobs", "--json"]) == 0
-    assert [json.loads(line)["job"] for line in capsys.readouterr().out.splitlines()[1:]] == [kept.id, cancelled.id]
+    assert [json.loads(line)["job"] for line in capsys.readouterr().out.splitlines()[1:]] == [cancelled.id, kept.id]
+
+
+def test_jobs_are_listed_newest_first_by_name_and_up_to_a_limit(client: Client, capsys: Output) -> None:
+    first, second, other = (client.submit(b"abc", name=name) for name in ("Invoice 1", "invoice\x1b[2J 2", "letter"))
+    for arguments, expected in (([], [other, second, first]), (["--limit", "2"], [other, second])):
+        assert main(["jobs", *arguments]) == 0
+        assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [job.id for job in expected]
+    assert main(["jobs", "--name", "INVOICE"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(first.id + r"  \d{4}-\d\d-\d\d \d\d:\d\d  Invoice 1: queued", lines[1])
+    assert "invoice[2J 2: queued" in lines[0]
+    assert main(["jobs", "--name", "no such"]) == 0
+    assert capsys.readouterr().err == "there is no job with 'no such' in its name\n"
+
+
+def test_after_many_documents_one_line_says_how_many_were_read(client: Client, capsys: Output) -> None:
+    for name in ("a/scan.pdf", "b/broken.pdf", "b/partial.pdf", "b/empty.pdf"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(b"abc" if "empty" not in name else b"")
+    with working(client):
+        assert main(["ocr", "a/scan.pdf", "b", "-o", "out"]) == 4
+        said = capsys.readouterr().err.splitlines()
+        assert main(["ocr", "a/scan.pdf", "b", "-o", "out", "-q"]) == 4
+    assert said[-1] == "1 read; 1 failed: b/broken.pdf; 1 not submitted: b/empty.pdf; 1 partial: b/partial.pdf"
+    assert "a/scan.pdf: done, 3 of 3 pages" in said
+    assert {line.split(":")[0] for line in capsys.readouterr().err.splitlines()} == {"error"}
+
+
+def test_waiting_tells_jobs_of_the_same_name_apart(client: Client, capsys: Output) -> None:
+    jobs = [client.submit(b"abc", name=name).id for name in ("scan.pdf", "scan.pdf", "other.pdf")]
+    with working(client, pages=1):
+        assert main(["wait", *jobs]) == 0
+    ends = {line.partition(":")[0] for line in capsys.readouterr().err.splitlines()}
+    assert ends == {f"scan.pdf ({jobs[0]})", f"scan.pdf ({jobs[1]})", "other.pdf"}
 
 
 def started() -> "subprocess.Popen[str]":

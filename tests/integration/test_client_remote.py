@@ -31,6 +31,7 @@ from ocrqueue.errors import (
     WrongState,
 )
 from ocrqueue.ledger.workers import Worker, announce, withdraw
+from ocrqueue.states import JobState
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, free_port, running
 from tests.support.web import Web, new_key, start_web
@@ -210,6 +211,8 @@ def test_many_jobs_are_followed_until_the_last_ends(client: AnyClient) -> None:
         assert list(last) == jobs
     assert {status.state for status in last.values()} == {"done"}
     assert [status.id for status in client.jobs() if status.id in jobs] == jobs
+    newest = [status.id for status in client.newest_jobs(JobState.DONE, client.job(jobs[0]).status().name.upper())]
+    assert [job for job in newest if job in jobs] == jobs[::-1]
     assert set(client.statuses(jobs)) == set(jobs)
 
 

@@ -114,6 +114,10 @@ class RemoteClient(Follower):
         """These jobs, or those in a state. The API lists the newest first, so all are asked for before the first."""
         yield from (status for status in self.jobs() if state in (None, status.state))
 
+    def newest_jobs(self, state: JobState | None = None, name: str | None = None) -> Iterator[JobStatus]:
+        """The jobs in this state whose document has `name` in its name, newest first, asked for in parts. None: any."""
+        yield from map(_status, self.api.items("jobs", limit=_AT_ONCE, state=state, name=name))
+
     def dead(self) -> list[DeadPage]:
         """The failed pages that a retry might read, oldest first. Raises QueueUnavailable."""
         return list(self.each_dead())

@@ -70,6 +70,11 @@ def test_an_error_is_one_line_with_subject_and_code(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "error: broken.pdf: corrupt_file: it is torn; send another\n"
 
 
+def test_control_characters_are_never_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("no job \x1b[2J of \x9b31m\u202ethat name\rok", "a\x1b]0;title\x07.pdf")
+    assert capsys.readouterr().err == "error: a]0;title.pdf: no job [2J of 31mthat name ok\n"
+
+
 def test_the_code_of_a_failed_job_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     report(OcrFailed("corrupt_file: it is torn; send another"), "broken.pdf")
     assert capsys.readouterr().err == "error: broken.pdf: corrupt_file: it is torn; send another\n"
