@@ -19,11 +19,11 @@ _KINDS = frozenset(
 )
 _FORMULAS = ("equation", "formula")
 _HEADINGS = {"title": "# ", "sub_title": "## "}
-_INSIDE = r"((?:[^<]|<(?!\|))*+)"
+_INSIDE = r"((?:[^<]|<(?!\|))*)"
 _MARK = re.compile(rf"<\|ref\|>{_INSIDE}<\|/ref\|>\s*(?:<\|det\|>{_INSIDE}<\|/det\|>)?|<\|det\|>{_INSIDE}<\|/det\|>")
-_PLACE = re.compile(r"\s*+([a-z_]*+)\s*+((?:[\s\d.,+\-\[\]()]|nan|inf)*+)")  # the kind may be inside
+_PLACE = re.compile(r"(?>\s*)((?>[a-z_]*))((?:[\s\d.,+\-\[\]()]|nan|inf)*)")  # the kind may be inside
 _CUT_TAG = re.compile(r"<(?:\|(?:/?(?:r|re|ref|d|de|det)?\|?)?)?\Z")
-_CUT_MARK = re.compile(r"<\|(?:ref|det)\|>\s*+([a-z_]*+)\s*+(?:\[[\s\d.,\-\[\]]*+)?\Z")
+_CUT_MARK = re.compile(r"<\|(?:ref|det)\|>(?>\s*)([a-z_]*)\s*(?:\[[\s\d.,\-\[\]]*)?\Z")
 _LEFT_OVER = re.compile(r"<\|/?(?:ref|det|grounding)\|>")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 # A quote ends a string only if punctuation of JSON follows, so that quotes inside that are not escaped do not end it.
 _TOKEN = re.compile(  # with the blanks before it
-    r'\s*+(?:"(?:[^"\\]++|\\(?:.|\Z)|"(?!\s*+(?:[,:}\]]|\Z)))*+"?|[{}\[\],:]|[^\s"{}\[\],:][^"{}\[\],:]*)', re.DOTALL
+    r'\s*(?:"(?:[^"\\]+|\\(?:.|\Z)|"(?!\s*(?:[,:}\]]|\Z)))*"?|[{}\[\],:]|[^\s"{}\[\],:][^"{}\[\],:]*)', re.DOTALL
 )
 _KEY = re.compile(r"[A-Za-z_][A-Za-z_0-9-]*")
 _CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")

@@ -12,7 +12,7 @@ from ocrqueue.engines.mlx.markup.fences import code_blocks
 from ocrqueue.engines.mlx.markup.tables.from_html import html_tables, pipe_tables
 from ocrqueue.engines.mlx.markup.tables.table import Rows
 
-_FORMULA = re.compile(r"(?m)^[ \t]*+\$\$((?:[^$\n]|\$(?!\$)|\n(?!\s*\n))*+)\$\$[ \t]*$")
+_FORMULA = re.compile(r"(?m)^[ \t]*\$\$((?:[^$\n]|\$(?!\$)|\n(?!\s*\n))*)\$\$[ \t]*$")
 
 
 @dataclass(frozen=True, slots=True)

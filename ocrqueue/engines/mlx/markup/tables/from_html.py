@@ -12,7 +12,7 @@ from dataclasses import replace
 from ocrqueue.engines.mlx.markup.tables.table import Cell, Rows, as_text
 
 # Attributes of a tag, up to its end. Words that only look like a tag ("a <b and c>") have none.
-ATTRIBUTES = r"""((?:\s++[\w-]++\s*+=\s*+(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>/]++))*+)\s*+/?>"""
+ATTRIBUTES = r"""((?:\s+[\w-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>/]+))*)\s*/?>"""
 _TAG = re.compile(rf"(?i)(?<!\\)<(/?)(table|thead|tbody|tfoot|tr|td|th|caption|colgroup|col){ATTRIBUTES}")
 _CUT_TAG = re.compile(
     r"""(?i)</?(?:t(?:[adrh]|ab|abl|able|he|hea|head|bo|bod|body|fo|foo|foot)?(?:\s[a-z]*(?:=["']?\d*["']?)?)?)?\Z"""

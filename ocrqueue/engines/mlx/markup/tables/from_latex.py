@@ -13,20 +13,20 @@ _LONGEST_SPAN = 100  # rows or columns; more than a page has
 _NAME = r"(?:tabular[*xy]?|longtable)"
 _BEGIN = re.compile(  # with place, width and format of columns
     rf"\\begin\{{{_NAME}\}}(?:\[\w\])?(?:\{{[\d.]*\\[a-z]*width\}})?"
-    r"(?:\{[lcrpmbxXSLCRJYDPV|@!<>*\s.,:;=\d-]*+(?:\{[^{}\n]*+\}[lcrpmbxXSLCRJYDPV|@!<>*\s.,:;=\d-]*+)*+\})?"
+    r"(?:\{[lcrpmbxXSLCRJYDPV|@!<>*\s.,:;=\d-]*(?:\{[^{}\n]*\}[lcrpmbxXSLCRJYDPV|@!<>*\s.,:;=\d-]*)*\})?"
 )
 _BREAK = r"\\\\\*?(?:\[-?[\d.]+\s?[a-z][a-z]\])?"  # with the distance to the next line
 _TOKEN = re.compile(rf"(\\begin)\{{\w+\*?\}}|(\\end)\{{\w+\*?\}}|{_BREAK}|\\.|[{{}}&]", re.DOTALL)
 _SPAN = re.compile(  # number, and the format or width
     r"\s*\\multi(column|row)\s*(?:\[\w*\])?\s*\{\s*(-?\d{1,4})\s*\}\s*"
-    r"(?:\*|\{(?:[*=|@!<>\s\d.a-z-]|\{[^{}]*+\}|\\[a-z]++)*+\})\s*(?:\[[\w. -]*\]\s*)?"
+    r"(?:\*|\{(?:[*=|@!<>\s\d.a-z-]|\{[^{}]*\}|\\[a-z])*\})\s*(?:\[[\w. -]*\]\s*)?"
 )
 _DROPPED = re.compile(
     r"\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead|endfoot|endlastfoot|centering|raggedright)(?![A-Za-z])"
     r"|\\(?:cline|cmidrule|rowcolor|cellcolor|addlinespace)\*?(?:\s*\([a-z]*\))?(?:\s*\[[\w. -]*\])?"
     r"(?:\s*\{[\w. !-]*\})?"
 )
-_FORMULA = re.compile(r"((?<!\\)\$[^$]*+(?<!\\)\$|\\\((?:[^\\]|\\(?![()]))*+\\\))", re.DOTALL)
+_FORMULA = re.compile(r"((?<!\\)\$[^$]*(?<!\\)\$|\\\((?:[^\\]|\\(?![()]))*\\\))", re.DOTALL)
 _LOOK = r"\\(?:text(?:bf|it|rm|sf|tt|sc|up|normal)?|emph|underline|makecell|shortstack|mbox)\s*(?:\[\w*\])?\s*\{"
 _BRACE = re.compile(rf"({_LOOK})|\\.|[{{}}]", re.DOTALL)
 _ESCAPED = re.compile(r"\\([&%_#${}])")
