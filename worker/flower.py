@@ -30,7 +30,9 @@ def main() -> None:
     if config.OCR_FLOWER_PASSWORD:
         os.environ["FLOWER_BASIC_AUTH"] = config.OCR_FLOWER_PASSWORD
     database = config.OCR_DATA_DIR / "flower" / "flower.db"
+    os.umask(0o077)  # its file has names of documents
     database.parent.mkdir(parents=True, exist_ok=True)
+    database.parent.chmod(0o700)  # an older version made it for everybody
     options = {
         "address": config.OCR_FLOWER_ADDRESS,
         "port": config.OCR_FLOWER_PORT,
@@ -40,7 +42,8 @@ def main() -> None:
         "state_save_interval": 60_000,  # milliseconds
         "tasks_columns": "name,uuid,state,args,result,received,started,runtime,worker",
     }
-    command = [sys.executable, "-m", "celery", "-A", "tasks.app", "flower", *(f"--{k}={v}" for k, v in options.items())]
+    celery = "celery" if config.OCR_FLOWER_PASSWORD else "worker.guarded_flower"
+    command = [sys.executable, "-m", celery, "-A", "tasks.app", "flower", *(f"--{k}={v}" for k, v in options.items())]
     os.execv(sys.executable, command)  # noqa: S606 -- no shell, our own arguments
 
 

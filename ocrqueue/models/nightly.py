@@ -99,9 +99,10 @@ def last_audit(reports: Path, directory: str) -> str | None:
 
 
 def _new_folder(reports: Path, name: str) -> Path:
+    reports.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in range(1000):
         folder = reports / (f"{name}-{number}" if number else name)
         with suppress(FileExistsError):
-            folder.mkdir(parents=True)
+            folder.mkdir(mode=0o700)
             return folder
     raise FileExistsError(f"{reports} has a thousand reports of {name}: remove some")

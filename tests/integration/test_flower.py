@@ -77,6 +77,11 @@ def test_flower_listens_on_loopback_only(stack: Stack) -> None:
     open_sockets = psutil.Process(stack.processes["flower"].pid).net_connections("inet")
     assert {s.laddr.ip for s in open_sockets if s.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
     assert get(f"{url}/api/workers")[0] == 401  # a web page that a browser shows cannot use the API
+    for path in ("/tasks", "/metrics", "/static/css/flower.css", "/nowhere"):
+        for foreign in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Sec_Fetch_Site": "cross-site"}):
+            assert get(f"{url}{path}", **foreign)[0] == 403, "a page that points its name to this machine reads nothing"
+    assert get(f"{url}/tasks", Host="localhost:5555")[0] == 200
+    assert (stack.folder / "data" / "flower").stat().st_mode & 0o777 == 0o700
 
 
 def test_flower_asks_for_its_password_and_no_process_list_shows_it(stack: Stack) -> None:
@@ -86,6 +91,6 @@ def test_flower_asks_for_its_password_and_no_process_list_shows_it(stack: Stack)
         (stack.folder / name).write_text(f"{value}\n")
     url = start_flower(stack, REDIS_URL="", **{name: str(stack.folder / name) for name in secrets})
     assert get(f"{url}/tasks")[0] == 401
-    assert get(f"{url}/tasks", "anna:hunter2")[0] == 200
+    assert get(f"{url}/tasks", "anna:hunter2", Host="queue.example.org")[0] == 200
     command = Path(f"/proc/{stack.processes['flower'].pid}/cmdline").read_text()
     assert "hunter2" not in command

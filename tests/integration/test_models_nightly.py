@@ -88,6 +88,7 @@ def test_a_report_only_directory_moves_nothing(tmp_path: Path) -> None:
     again = run_night(directory.store(prune="report"), (), tmp_path / "reports")
     assert again.report != night.report
     assert (tmp_path / "reports" / "latest").resolve() == again.report
+    assert [folder.stat().st_mode & 0o777 for folder in (tmp_path / "reports", again.report)] == [0o700, 0o700]
     assert "would move old_GLM" in (again.report / "models.txt").read_text()
 
 

@@ -8,9 +8,9 @@ import urllib.request
 from tests.support.harness import Stack, eventually, free_port
 
 
-def get(url: str, user: str | None = None) -> tuple[int, str]:
+def get(url: str, user: str | None = None, **headers: str) -> tuple[int, str]:
     """(status, body) of a page; status 0 without a connection. `user` is "name:password"."""
-    request = urllib.request.Request(url)
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
     if user:
         request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
     try:

@@ -101,7 +101,7 @@ class Liveness:
             except FileNotFoundError:
                 self._written = None
         if self._state is not self._written:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.write_text(f"{self._state}\n")
             self._written = self._state
 

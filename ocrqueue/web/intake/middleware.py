@@ -1,12 +1,10 @@
 """What happens to every request around its endpoint: guarding a service without keys, caches, HEAD, early answers."""
 
-from urllib.parse import urlsplit
-
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ocrqueue.settings import is_loopback
+from ocrqueue.hosts import foreign_name, is_of_other_page
 from ocrqueue.web.problems import ApiError, problem
 from ocrqueue.web.service import Service
 
@@ -15,10 +13,9 @@ _UNCACHED = "private, no-store"  # the Cache-Control of answers that state none
 
 
 class Guard:
-    """Refuses requests from web pages while no key is asked for: any page that the user's browser shows could send one.
+    """Refuses requests of other sites' web pages while no key is asked for, see `ocrqueue.hosts`.
 
-    The name in `Host` must be one of loopback, or of OCR_HTTP_HOSTS. So a page whose name is made to point to this
-    machine (DNS rebinding) is refused. A request of another origin says so in `Origin` or `Sec-Fetch-Site`.
+    The name in `Host` must be one of loopback, or of OCR_HTTP_HOSTS.
     """
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
@@ -36,23 +33,13 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers) -> str | None:
         """Why a request is refused; None if it is not."""
-        host = headers.get("Host", "")
-        name = _name(host)
-        if not (is_loopback(name) or name.endswith(".localhost") or name in self._service.settings.hosts):
+        name = foreign_name(headers, self._service.settings.hosts)
+        if name is not None:
             return (
                 f"without API keys, the name {name[:80]!r} is not allowed: use 127.0.0.1 or localhost, name it in "
                 "OCR_HTTP_HOSTS, or make a key with `submit.py keys new`"
             )
-        origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site", "none")
-        opens_page = (
-            method == "GET" and headers.get("Sec-Fetch-Mode") == "navigate"
-        )  # a link, whose target it cannot read
-        is_foreign = (
-            urlsplit(origin).netloc.lower() != host.lower()
-            if origin is not None
-            else site not in ("none", "same-origin")
-        )
-        if is_foreign and not opens_page:
+        if is_of_other_page(method, headers):
             return "requests of other web pages are not allowed without API keys: make a key with `submit.py keys new`"
         return None
 
@@ -141,11 +128,3 @@ class EarlyAnswer:
             await send({"type": "http.response.body"})
 
         await self._app(scope, receiving, sending)
-
-
-def _name(host: str) -> str:
-    """The name or address in the value of the header Host, without the port."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""

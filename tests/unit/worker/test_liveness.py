@@ -43,6 +43,7 @@ def world(tmp_path: Path) -> World:
 
 def test_a_worker_says_what_it_does(world: World) -> None:
     assert world.path.read_text() == "starting\n"
+    assert world.path.parent.stat().st_mode & 0o777 == 0o700
     world.sign.enter(State.ANNOUNCED)
     world.passes(1)
     assert world.path.read_text() == "announced\n"
