@@ -14,6 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
 # what programs that read records of version 1 only do not know, and which formats they do
 _NEW_OPTIONS = frozenset({"structure", "keep_running_heads"})
 _OLD_FORMATS = frozenset("text markdown json jsonl hocr alto pdf".split())
+_MOST = 20  # items of a list: there are fewer formats
 _RANGE = re.compile(r"([0-9]{1,7})(?:(-)([0-9]{1,7})?)?")
 
 
@@ -91,8 +92,8 @@ class Options:
         if values.get("notify") is None:
             values.pop("notify", None)
         for name in values.keys() & {"formats", "notify"}:
-            if not isinstance(values[name], list | tuple):
-                raise _fail(name, values[name], "a list")
+            if not isinstance(values[name], list | tuple) or len(values[name]) > _MOST:
+                raise _fail(name, values[name], f"a list of at most {_MOST} names")
             values[name] = tuple(values[name])
         return cls(**values)
 

@@ -14,6 +14,7 @@ _GROUPS = {
     "page.*": tuple(event for event in WebhookEvent if event.startswith("page.")),
 }
 _LONGEST_URL = 2000  # characters
+_MOST = 20  # events that are named: there are fewer
 
 
 class WebhookParameters(TypedDict, total=False):
@@ -48,7 +49,7 @@ def _events(given: object) -> tuple[str, ...]:
         return _GROUPS["job.*"]
     names = [given] if isinstance(given, str) else given
     allowed = (*_GROUPS, *WebhookEvent)
-    if not isinstance(names, Sequence) or not names or any(name not in allowed for name in names):
+    if not isinstance(names, Sequence) or not 0 < len(names) <= _MOST or any(name not in allowed for name in names):
         raise InvalidOptions(f"webhook events={_listed(given)[:80]!r} is not allowed: any of {', '.join(allowed)}")
     wanted = {event for name in names for event in _GROUPS.get(name, (name,))}
     return tuple(event for event in WebhookEvent if event in wanted)

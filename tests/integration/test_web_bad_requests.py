@@ -38,6 +38,10 @@ BODIES: list[tuple[str, Any]] = [
     (OCR, {"document": {"document_url": "http://example.org/a"}, "pages": ["0-999999"] * 100}),
     (SOURCE, {"sources": [HTTP_SOURCE], "options": {"page_range": [1, float("inf")]}}),
     (SOURCE, {"sources": [HTTP_SOURCE], "options": {"to_formats": 5}}),
+    (SOURCE, {"sources": [HTTP_SOURCE], "options": {"to_formats": ["json"] * 51}}),
+    (SOURCE, {"sources": [HTTP_SOURCE], "options": {"ocr_lang": ["en"] * 51}}),
+    (JOBS, {"url": "http://example.org/a", "formats": ["json"] * 21}),
+    (JOBS, {"url": "http://example.org/a", "webhook": {"url": "https://example.org", "events": ["job.done"] * 21}}),
     (SOURCE, {"sources": [{"kind": "file", "base64_string": "aGk=", "filename": f"{HALF}.pdf"}]}),
 ]
 
@@ -48,6 +52,14 @@ def test_a_wrong_body_is_refused(web: Web, path: str, body: Any) -> None:
     with web.client() as http:
         answer = http.post(path, content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize("path", [JOBS, OCR, SOURCE, ANALYZE])
+def test_json_is_not_held_unless_it_is_short(web: Web, path: str) -> None:
+    """60 MB of it would be 1.7 GB of objects."""
+    with web.client() as http:
+        answer = http.post(path, content=b'{"x":[' + b"{}," * 100_000, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "besides its document" in answer.text) == (413, True), answer.text
 
 
 @pytest.mark.parametrize("pages", ["[" * 60_000, "[1, 1e999]", "1e999,2"])

@@ -11,10 +11,11 @@ import pytest
 
 from ocrqueue import names
 from tests.support.harness import Stack, eventually, running
-from tests.support.uploads import JOBS, Footprint, answered, chunk, connected, upload_head
+from tests.support.uploads import JOBS, Footprint, answered, chunk, connected, json_head, upload_head
 from tests.support.web import Web, start_web
 
 MB = 1 << 20
+ANALYZE = "/documentintelligence/documentModels/prebuilt-read:analyze"
 LIMITS = {"OCR_MAX_MB": "2", "OCR_HTTP_STALL_SECONDS": "2"}
 
 
@@ -119,9 +120,13 @@ def test_more_uploads_than_allowed_wait_for_their_turn(stack: Stack, footprint: 
         assert waiting.result().status_code == 202
     with web.client() as client, connected(web, upload_head(10) + b"x"):
         eventually(lambda: footprint.now()[0])
-        refused = client.post(JOBS, content=b"second")
-        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
-        assert int(refused.headers["Retry-After"]) > 0
+        for body in ({"content": b"second"}, {"json": {"url": "http://example.org/a"}}):
+            refused = client.post(JOBS, **body)
+            assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+            assert int(refused.headers["Retry-After"]) > 0
+    with web.client() as client, connected(web, json_head(40_000) + b'{"x": "' + b"A" * 20_000):
+        eventually(lambda: footprint.now()[0])
+        assert client.post(JOBS, content=b"second").status_code == 503  # a document in JSON takes a place, too
     web.kill(signal.SIGTERM)
 
 
@@ -159,6 +164,28 @@ def test_an_upload_of_a_killed_process_is_removed_by_the_next(stack: Stack, foot
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
+def test_a_large_document_in_json_uses_little_memory(stack: Stack) -> None:
+    web = start_web(stack, "base64")
+    size = 96 * MB
+
+    def body(size: int) -> Iterator[bytes]:
+        yield b'{"base64Source": "'
+        for _ in range(0, size, 3 * MB):
+            yield b"eHh4" * MB
+        yield b'"}'
+
+    with web.client() as client:
+        headers = {"Content-Type": "application/json"}
+        assert client.post(ANALYZE, content=body(3 * MB), headers=headers).status_code == 202  # loads what it needs
+        before = web.process.memory_info().rss
+        answer = client.post(ANALYZE, content=body(size), headers=headers)
+    assert answer.status_code == 202, answer.text
+    job = answer.headers["Operation-Location"].rpartition("/")[2].partition("?")[0]
+    assert stack.client().ledger.job(job).source.bytes == size
+    assert web.process.memory_info().rss - before <= 32 * MB
+    web.kill(signal.SIGTERM)
+
+
 def test_a_large_upload_uses_little_memory(stack: Stack) -> None:
     web = start_web(stack, "large")
     with web.client() as client:

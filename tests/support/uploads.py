@@ -32,6 +32,13 @@ def upload_head(length: int | None, *headers: str) -> bytes:
     return "\r\n".join([f"POST {JOBS} HTTP/1.1", "Host: localhost", size, *headers, "", ""]).encode()
 
 
+def json_head(length: int) -> bytes:
+    """The head of a JSON body for the API of Azure."""
+    path = "/documentintelligence/documentModels/prebuilt-read:analyze"
+    head = f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {length}", "Content-Type: application/json"
+    return "\r\n".join([*head, "", ""]).encode()
+
+
 def connected(web: Web, first: bytes) -> socket.socket:
     """A connection on which the first bytes were sent."""
     connection = socket.create_connection(("127.0.0.1", web.port), 60)

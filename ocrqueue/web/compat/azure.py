@@ -115,11 +115,11 @@ async def _submit(service: Service, caller: Key, request: Request, parameters: P
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         async with service.receiver.document(request) as received:
             return await conversion.submit_source(service, caller, received, parameters)
-    body = await conversion.body_of(service, request)
-    if addresses := conversion.texts_in(body, "urlSource"):
-        return await conversion.submit_source(service, caller, url_source(addresses[0], "urlSource"), parameters)
-    content = conversion.decoded(body.get("base64Source"), "base64Source")
-    return await conversion.submit_content(service, caller, content, "document", parameters)
+    async with service.receiver.json(request) as body:
+        if addresses := conversion.texts_in(body.values, "urlSource"):
+            return await conversion.submit_source(service, caller, url_source(addresses[0], "urlSource"), parameters)
+        text = body.values.get("base64Source")
+        return await conversion.submit_base64(service, caller, body, text, "base64Source", "document", parameters)
 
 
 def _check_model(model: str) -> None:

@@ -3,27 +3,27 @@
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
-from fastapi import Request
 
 from ocrqueue.client import Job, JobStatus
 from ocrqueue.client.submission import Parameters
 from ocrqueue.errors import JobTimeout, OcrError
 from ocrqueue.states import STRUCTURED_FORMATS
 from ocrqueue.web.access import own_job, seen_job
-from ocrqueue.web.intake import json_text
+from ocrqueue.web.intake.receiving import ArrivedJson
 from ocrqueue.web.intake.submitting import Source, submit, taking
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError
 from ocrqueue.web.results import with_blocks
 from ocrqueue.web.service import Service
 
-JSON_BYTES = 64 << 20  # of a JSON body, which is held in memory; larger documents are sent as files
 WAIT_SECONDS = 600.0  # that a request without an asynchronous form waits for its job
 
+_MOST_ITEMS = 50  # of a list that a client sends
 _URL_SAFE = str.maketrans("-_", "+/")  # characters of the alphabet for URLs, as those of the other one
 _CANCEL_SECONDS = 30.0  # that a job has to end after it was cancelled: pages that a worker reads are finished first
 
@@ -38,34 +38,38 @@ async def submit_source(service: Service, caller: Key, source: Source, parameter
         return (await submit(service, caller, source, given)).job.id
 
 
+async def submit_base64(
+    service: Service, caller: Key, body: ArrivedJson, text: object, where: str, name: str, parameters: Parameters
+) -> str:
+    """Submit the document that a text of a JSON body has in base64, with this name. Returns the job's id.
+
+    Raises OcrError, which names the field `where` if the text is none.
+    """
+    if body.document is not None and text == body.mark:
+        return await submit_source(service, caller, replace(body.document, name=name), parameters)
+    return await submit_content(service, caller, _decoded(text, where), name, parameters)
+
+
 async def submit_content(service: Service, caller: Key, content: bytes, name: str, parameters: Parameters) -> str:
     """Submit bytes as a document with this name. Returns the job's id. Raises OcrError."""
     async with service.receiver.content(content, name) as received:
         return await submit_source(service, caller, received, parameters)
 
 
-async def body_of(service: Service, request: Request) -> dict[str, Any]:
-    """The JSON object in the body of a request. Raises ApiError if it is none, or too large."""
-    try:
-        given = json_text.parsed(await service.receiver.text(request, JSON_BYTES))
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise ApiError("invalid_request", "the body must be a JSON object")
-    return given
-
-
-def decoded(text: object, where: str) -> bytes:
-    """The bytes of a base64 text. Raises ApiError, which names the field `where`, if it is none.
-
-    Both alphabets are taken (RFC 4648), and line breaks, which MIME has.
-    """
+def _decoded(text: object, where: str) -> bytes:
     try:
         if isinstance(text, str) and text:
             return b64decode("".join(text.split()).translate(_URL_SAFE), validate=True)
     except (Base64Error, ValueError):
         pass
     raise ApiError("invalid_request", f"{where} must be a document in base64")
+
+
+def texts_of(given: object, name: str) -> list[str]:
+    """The texts of a list that a client sends, without blanks around them. Raises ApiError if it is none, or long."""
+    if not isinstance(given, list) or len(given) > _MOST_ITEMS or not all(isinstance(text, str) for text in given):
+        raise ApiError("invalid_request", f"{name} must be a list of at most {_MOST_ITEMS} texts")
+    return [text.strip() for text in given]
 
 
 async def status_of_job(service: Service, caller: Key, job: str) -> JobStatus:

@@ -19,6 +19,7 @@ from ocrqueue.web.callers import Reader, Submitter
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.docling_document import docling_document
 from ocrqueue.web.intake import json_text
+from ocrqueue.web.intake.receiving import ArrivedJson
 from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError, headers_of, status_of
@@ -69,8 +70,8 @@ async def version() -> dict[str, str]:
 async def convert_file(request: Request, service: ServiceOf, caller: Submitter) -> Response:
     """Read a document and answer with its contents."""
     started = time.monotonic()
-    job, options = await _submit_file(service, caller, request)
-    return await _converted(service, job, _formats_of(options), started)
+    job, formats = await _submit_file(service, caller, request)
+    return await _converted(service, job, formats, started)
 
 
 @router.post("/v1/convert/file/async")
@@ -84,8 +85,8 @@ async def convert_file_later(request: Request, service: ServiceOf, caller: Submi
 async def convert_source(request: Request, service: ServiceOf, caller: Submitter) -> Response:
     """Read a document that is in the JSON body or at a URL, and answer with its contents."""
     started = time.monotonic()
-    job, options = await _submit_source(service, caller, request)
-    return await _converted(service, job, _formats_of(options), started)
+    job, formats = await _submit_source(service, caller, request)
+    return await _converted(service, job, formats, started)
 
 
 @router.post("/v1/convert/source/async")
@@ -113,8 +114,8 @@ async def result(task: str, service: ServiceOf, caller: Reader) -> Response:
     return await _converted(service, status.id, (*_CONTENTS, "json"), None)
 
 
-async def _submit_file(service: Service, caller: Key, request: Request) -> tuple[str, dict[str, Any]]:
-    """Submit the document of a form. Returns the job's id, and docling's options."""
+async def _submit_file(service: Service, caller: Key, request: Request) -> tuple[str, tuple[str, ...]]:
+    """Submit the document of a form. Returns the job's id, and the formats that are wanted."""
     async with service.receiver.form(request, _FILE_FIELDS) as arrived:
         options: dict[str, Any] = {}
         for name, value in arrived.fields:
@@ -125,26 +126,32 @@ async def _submit_file(service: Service, caller: Key, request: Request) -> tuple
         _check_target(options.get("target_type", "inbody"))
         if len(arrived.files) != 1:
             raise ApiError("invalid_request", "send one document in each request, in the field files")
-        return await conversion.submit_source(service, caller, arrived.files[0], _parameters(options)), options
+        formats, parameters = _formats(options), _parameters(options)
+        return await conversion.submit_source(service, caller, arrived.files[0], parameters), formats
 
 
-async def _submit_source(service: Service, caller: Key, request: Request) -> tuple[str, dict[str, Any]]:
-    """Submit the document of a JSON body. Returns the job's id, and docling's options."""
-    body = await conversion.body_of(service, request)
+async def _submit_source(service: Service, caller: Key, request: Request) -> tuple[str, tuple[str, ...]]:
+    """Submit the document of a JSON body. Returns the job's id, and the formats that are wanted."""
+    async with service.receiver.json(request) as arrived:
+        return await _submit_json(service, caller, arrived)
+
+
+async def _submit_json(service: Service, caller: Key, arrived: ArrivedJson) -> tuple[str, tuple[str, ...]]:
+    body = arrived.values
     options, sources, target = body.get("options") or {}, body.get("sources"), body.get("target") or {}
     if not (isinstance(options, dict) and isinstance(sources, list) and isinstance(target, dict)):
         raise ApiError("invalid_request", "options and target must be objects, and sources a list")
     _check_target(target.get("kind", "inbody"))
     if len(sources) != 1 or not isinstance(sources[0], dict):
         raise ApiError("invalid_request", "send one document in each request, as the only item of sources")
-    source, parameters = sources[0], _parameters(options)
+    source, formats, parameters = sources[0], _formats(options), _parameters(options)
     if source.get("kind") == "http":
         address = url_source(source.get("url"), "sources.0.url")
-        return await conversion.submit_source(service, caller, address, parameters), options
+        return await conversion.submit_source(service, caller, address, parameters), formats
     if source.get("kind") == "file":
-        content = conversion.decoded(source.get("base64_string"), "sources.0.base64_string")
+        text, where = source.get("base64_string"), "sources.0.base64_string"
         name = next(iter(conversion.texts_in(source, "filename")), "document")
-        return await conversion.submit_content(service, caller, content, name, parameters), options
+        return await conversion.submit_base64(service, caller, arrived, text, where, name, parameters), formats
     raise ApiError("invalid_request", "sources.0 must have the kind http with a url, or file with a base64_string")
 
 
@@ -156,14 +163,8 @@ def _check_target(kind: object) -> None:
 
 def _parameters(options: Mapping[str, Any]) -> Parameters:
     """Our parameters for docling's options."""
-    formats = options.get("to_formats")
-    if not (formats is None or isinstance(formats, str | list)):
-        raise ApiError("invalid_request", "to_formats must be a list")
     found: Parameters = {}
-    languages = options.get("ocr_lang") or []
-    if not isinstance(languages, list) or not all(isinstance(name, str) for name in languages):
-        raise ApiError("invalid_request", "ocr_lang must be a list of languages")
-    languages = [name.strip() for name in languages if name.strip()]
+    languages = [name for name in conversion.texts_of(options.get("ocr_lang") or [], "ocr_lang") if name]
     if languages and languages != ["auto"]:
         found["lang"] = "+".join(languages)
     if str(options.get("force_ocr", "")).lower() == "true":
@@ -188,9 +189,10 @@ def _items(value: str) -> list[Any]:
     return items if isinstance(items, list) else [items]
 
 
-def _formats_of(options: Mapping[str, Any]) -> tuple[str, ...]:
-    given = options.get("to_formats") or _DEFAULT_FORMATS
-    return (given,) if isinstance(given, str) else tuple(map(str, given))
+def _formats(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The formats that are wanted, each once. Raises ApiError."""
+    given = options.get("to_formats") or list(_DEFAULT_FORMATS)
+    return tuple(dict.fromkeys(conversion.texts_of([given] if isinstance(given, str) else given, "to_formats")))
 
 
 def _task(status: JobStatus) -> JSONResponse:

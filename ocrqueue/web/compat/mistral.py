@@ -4,7 +4,7 @@ A file that is uploaded becomes a job at once; its id is the id of the job. The 
 """
 
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -20,6 +20,7 @@ from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader, Submitter, check_right
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.mistral_result import ocr_response
+from ocrqueue.web.intake.receiving import ArrivedJson
 from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import ApiError, headers_of, status_of
@@ -97,31 +98,48 @@ async def delete(file: str, service: ServiceOf, caller: Reader) -> Response:
     return JSONResponse({"id": file, "object": "file", "deleted": True})
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request for the text of a document asks for."""
+
+    job: str  # id
+    is_upload: bool  # whether the job is that of an uploaded file, which was read whole
+    pages: PageSet | None  # None: all
+    with_blocks: bool
+    with_confidence: bool
+
+
 @router.post("/v1/ocr")
 async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Response:
     """Read a document and answer with the Markdown of its pages."""
-    body = await conversion.body_of(service, request)
-    pages = _pages(body.get("pages"))
-    job, is_upload = await _job_of(service, caller, request, body, pages)
+    asked = await _asked(service, caller, request)
+    job, pages = asked.job, asked.pages
     status = await conversion.ended(service, job, conversion.WAIT_SECONDS)
     result = await conversion.result_of(service, job)
-    if is_upload and pages is not None:  # the whole file was read when it was uploaded
-        chosen = [page for page in result["pages"] if page["page"] - 1 in pages]
+    if asked.is_upload and pages is not None:  # the whole file was read when it was uploaded
+        chosen = [page for page in result["pages"] if page["page"] in pages]
         if not chosen:
             raise ApiError("invalid_options", f"pages names no page of the document, which has {status.pages}")
         result = {**result, "pages": chosen}
-    with_confidence = body.get("confidence_scores_granularity") is not None
-    with_blocks = body.get("include_blocks") is True
-    return JSONResponse(
-        ocr_response(result, status.model or status.engine or "ocr-queue", with_blocks, with_confidence)
-    )
+    model = status.model or status.engine or "ocr-queue"
+    return JSONResponse(ocr_response(result, model, asked.with_blocks, asked.with_confidence))
+
+
+async def _asked(service: Service, caller: Key, request: Request) -> _Asked:
+    """What a request asks for, after its document was submitted."""
+    async with service.receiver.json(request) as arrived:
+        body = arrived.values
+        pages = await run_sync(_pages, body.get("pages"))
+        job, is_upload = await _job_of(service, caller, request, arrived, pages)
+        with_confidence = body.get("confidence_scores_granularity") is not None
+        return _Asked(job, is_upload, pages, body.get("include_blocks") is True, with_confidence)
 
 
 async def _job_of(
-    service: Service, caller: Key, request: Request, body: Mapping[str, Any], pages: frozenset[int] | None
+    service: Service, caller: Key, request: Request, body: ArrivedJson, pages: PageSet | None
 ) -> tuple[str, bool]:
     """The job of the document that a request names, and whether it is that of an uploaded file."""
-    document = body.get("document")
+    document = body.values.get("document")
     if not isinstance(document, dict):
         raise ApiError("invalid_request", "document must be an object with document_url, image_url or file_id")
     address = document.get("document_url") or document.get("image_url") or document.get("file_id")
@@ -132,10 +150,10 @@ async def _job_of(
     if (file := _file_of(address, request, document.get("type") == "file" or "file_id" in document)) is not None:
         check_right(caller, Right.READ)  # to the text of an earlier job
         return (await conversion.status_of_job(service, caller, file)).id, True
-    parameters: Parameters = {} if pages is None else {"pages": str(PageSet(page + 1 for page in sorted(pages)))}
+    parameters: Parameters = {} if pages is None else {"pages": str(pages)}
     if address[:5].lower() == "data:":
-        name = conversion.texts_in(document, "document_name") or ["document"]
-        return await conversion.submit_content(service, caller, _data(address), name[0], parameters), False
+        name = next(iter(conversion.texts_in(document, "document_name")), "document")
+        return await _submit_data(service, caller, body, address, name, parameters), False
     source = url_source(address, "the document's URL, unless it is a data: URL,")
     return await conversion.submit_source(service, caller, source, parameters), False
 
@@ -154,16 +172,25 @@ def _file_of(address: str, request: Request, is_id: bool) -> str | None:
     return path.removeprefix(_FILES).removesuffix(_CONTENT)
 
 
-def _data(address: str) -> bytes:
-    """The bytes of a `data:` URL (RFC 2397). Raises ApiError."""
+async def _submit_data(
+    service: Service, caller: Key, body: ArrivedJson, address: str, name: str, parameters: Parameters
+) -> str:
+    """Submit the document of a `data:` URL (RFC 2397). Returns the job's id. Raises OcrError."""
     head, comma, content = address.partition(",")
     if not comma:
         raise ApiError("invalid_request", "the data: URL has no comma")
-    return conversion.decoded(content, "the data: URL") if head.endswith(";base64") else unquote_to_bytes(content)
+    if head.endswith(";base64"):
+        return await conversion.submit_base64(service, caller, body, content, "the data: URL", name, parameters)
+    if content == body.mark:
+        raise ApiError("invalid_request", "a data: URL as long as this one must be base64")
+    return await conversion.submit_content(service, caller, unquote_to_bytes(content), name, parameters)
 
 
-def _pages(given: object) -> frozenset[int] | None:
-    """The indices of pages, which count from 0: a list, or a text such as "0,2-4"; None for all. Raises ApiError."""
+def _pages(given: object) -> PageSet | None:
+    """The numbers of the pages that are asked for, whose indices count from 0: a list, or a text such as "0,2-4".
+
+    None for all. Raises ApiError.
+    """
     if given is None or given == [] or given == "":
         return None
     parts = given if isinstance(given, list) else str(given).replace(" ", "").split(",")
@@ -179,5 +206,5 @@ def _pages(given: object) -> frozenset[int] | None:
         named += last - first + 1
         if named > _MOST_PAGES:
             raise ApiError("invalid_request", f"pages names more than {_MOST_PAGES:,} pages: leave it out for all")
-        found |= set(range(first, last + 1))
-    return frozenset(found)
+        found |= set(range(first + 1, last + 2))
+    return PageSet(sorted(found))

@@ -11,6 +11,7 @@ from ocrqueue.web.problems import ApiError
 MAX_FILES = 100  # in one request
 _MAX_FIELDS = 100
 _MAX_FIELD_BYTES = 65_536  # of the value of one field
+_MAX_VALUE_BYTES = 1 << 18  # of the values of all fields together
 _DISPOSITION = b"content-disposition"
 
 
@@ -33,6 +34,7 @@ class FormParser:
         self._part: Part | None = None  # that is arriving; None: a form field is
         self._field = ""  # name of the form field that is arriving
         self._value = bytearray()
+        self._value_bytes = 0  # of all fields
         self._header = (bytearray(), bytearray())  # name and value of the header that is arriving
         self._disposition = b""
         self._has_ended = False
@@ -107,6 +109,9 @@ class FormParser:
             self._part.waiting += memoryview(data)[start:end]
             return
         self._value += memoryview(data)[start:end]
+        self._value_bytes += end - start
+        if self._value_bytes > _MAX_VALUE_BYTES:
+            raise ApiError("too_large", f"the fields of the form have more than {_MAX_VALUE_BYTES:,} bytes together")
         if len(self._value) > _MAX_FIELD_BYTES:
             raise ApiError("too_large", f"the field {self._field[:80]!r} has more than {_MAX_FIELD_BYTES:,} bytes")
 

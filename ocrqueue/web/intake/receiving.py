@@ -1,6 +1,7 @@
 """Receives the bodies of requests: documents to files of the uploads folder, everything else to memory.
 
-A body is limited in size, speed and number at a time. No thread waits for a client; threads only write to the disk.
+A body is limited in size, speed and number at a time. No thread waits for a client; threads only write to the disk, and
+parse JSON.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import Message
+from typing import Any
 from urllib.parse import unquote
 
 import anyio
@@ -16,11 +18,15 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 
 from ocrqueue.client.submission import Received
+from ocrqueue.errors import InvalidOptions
 from ocrqueue.storage.uploads import Upload, Uploads
+from ocrqueue.web.intake import json_text
+from ocrqueue.web.intake.json_body import MOST, JsonBody
 from ocrqueue.web.intake.multipart import FormParser, Part, last_part
 from ocrqueue.web.problems import RETRY_SECONDS, ApiError
 
-FIELD_BYTES = 1 << 20  # of a body besides its documents: form fields, headers of parts, a JSON object
+FIELD_BYTES = 1 << 20  # of a form besides its documents: fields and headers of parts
+_BASE64 = 1.5  # bytes of base64 in JSON for a byte of the document, at most: 4/3, and line breaks
 _PIECE = 1 << 18  # bytes that are written to the disk at a time
 _WRITERS = 4  # threads that write to the disk
 _LEAST_BYTES = 16_384  # that must arrive in each period of `stall_seconds`
@@ -38,6 +44,15 @@ class Arrived:
 
     fields: list[tuple[str, str]] = field(default_factory=list)  # of a form, in order; a name may come several times
     files: list[Received] = field(default_factory=list)  # complete; those that no job takes are removed
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedJson:
+    """The JSON object that a request brought."""
+
+    values: dict[str, Any]
+    document: Received | None = None  # a long text in base64, decoded; removed unless a job takes it
+    mark: str = ""  # the text that stands for it in `values`
 
 
 class Receiver:
@@ -99,8 +114,32 @@ class Receiver:
         finally:
             await self._discard(uploads.values())
 
-    async def text(self, request: Request, limit: int = FIELD_BYTES) -> bytes:
-        """A short body, whole. Raises ApiError if it has more than `limit` bytes."""
+    @asynccontextmanager
+    async def json(self, request: Request) -> AsyncIterator[ArrivedJson]:
+        """The JSON object in the body, which may have one document. That is removed at the end unless a job took it.
+
+        Raises InvalidOptions for another body, ApiError, StorageError.
+        """
+        parser, part, uploads = JsonBody(), Part("document"), dict[Part, Upload]()
+        try:
+            async with self._turn():
+                async for piece in self._pieces(request, int(self.max_bytes * _BASE64) + MOST):
+                    part.waiting += parser.feed(piece)
+                    if parser.has_document:
+                        await self._store(part, uploads)
+                        if uploads[part].bytes + len(part.waiting) > self.max_bytes:
+                            raise _too_large(self.max_bytes)
+                part.is_complete = True
+                if parser.has_document:
+                    await self._store(part, uploads)
+                values = await run_sync(_object, bytes(parser.rest), limiter=self._writers)
+            document = _received(part.name, uploads[part]) if parser.has_document else None
+            yield ArrivedJson(values, document, parser.mark)
+        finally:
+            await self._discard(uploads.values())
+
+    async def text(self, request: Request, limit: int) -> bytes:
+        """A very short body, whole. Raises ApiError if it has more than `limit` bytes."""
         return b"".join([piece async for piece in self._pieces(request, limit)])
 
     @asynccontextmanager
@@ -158,6 +197,17 @@ class Receiver:
         with anyio.CancelScope(shield=True):
             for upload in uploads:
                 await run_sync(upload.discard, limiter=self._writers)
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    """The JSON object in a text. Raises InvalidOptions."""
+    try:
+        value = json_text.parsed(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidOptions("the body must be a JSON object")
+    return value
 
 
 def check_media_type(declared: str) -> None:

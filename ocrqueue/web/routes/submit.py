@@ -14,7 +14,6 @@ from ocrqueue.client.submission.many import Document
 from ocrqueue.errors import InvalidOptions, OcrError
 from ocrqueue.web.callers import Submitter
 from ocrqueue.web.content.shapes import JobObject, job_json
-from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.parameters import from_json, from_query, from_texts, merged
 from ocrqueue.web.intake.schema import SUBMISSION
 from ocrqueue.web.intake.submitting import Source, Taken, submit, submit_many, taking
@@ -86,25 +85,20 @@ async def _arriving(request: Request, service: Service) -> AsyncIterator[tuple[S
     """The documents of a request, and the options in its body. Raises ApiError, InvalidOptions, StorageError."""
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        async with service.receiver.form(request, FILE_FIELDS) as arrived:
-            if not arrived.files:
+        async with service.receiver.form(request, FILE_FIELDS) as form:
+            if not form.files:
                 raise InvalidOptions("the form has no document: send one in the field file, as curl -F file=@scan.pdf")
-            yield arrived.files, from_texts(arrived.fields)
+            yield form.files, from_texts(form.fields)
     elif kind == "application/json":
-        yield _url_of(await service.receiver.text(request))
+        async with service.receiver.json(request) as arrived:
+            yield _url_of(arrived.values)
     else:
         async with service.receiver.document(request) as received:
             yield [received], {}
 
 
-def _url_of(body: bytes) -> tuple[list[Source], Parameters]:
+def _url_of(given: dict[str, Any]) -> tuple[list[Source], Parameters]:
     """The URL and the options of a JSON object. Raises InvalidOptions."""
-    try:
-        given = json_text.parsed(body)
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise InvalidOptions('the JSON must be an object with a "url"')
     return [url_source(given.pop("url", None), "url")], from_json(given)
 
 

@@ -18,7 +18,7 @@ from ocrqueue.web.ui.texts import COOKIE as LANGUAGE
 from ocrqueue.web.ui.texts import LANGUAGES, language_of, texts
 
 _YEAR = 365 * 86_400  # seconds
-_FORM_BYTES = 65_536  # of the form of the log-in
+_FORM_BYTES = 8192  # of the form of the log-in
 router = APIRouter(include_in_schema=False, route_class=answering(error_page))
 
 
