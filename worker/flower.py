@@ -3,6 +3,7 @@
 import os
 import sys
 
+from ocrqueue.ports import bound
 from ocrqueue.settings import SettingsError, check_address, is_loopback, refuse_to_start
 
 try:
@@ -27,6 +28,10 @@ def check() -> None:
 def main() -> None:
     """Replace this process by Flower. The password is an environment variable, so that no process list shows it."""
     check()
+    try:  # Flower itself ends with a traceback
+        bound("Flower", "OCR_FLOWER", config.OCR_FLOWER_ADDRESS, config.OCR_FLOWER_PORT).close()
+    except SettingsError as e:
+        refuse_to_start(e)
     if config.OCR_FLOWER_PASSWORD:
         os.environ["FLOWER_BASIC_AUTH"] = config.OCR_FLOWER_PASSWORD
     database = config.OCR_DATA_DIR / "flower" / "flower.db"

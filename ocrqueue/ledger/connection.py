@@ -217,9 +217,11 @@ def reaching(settings: Shared) -> Iterator[None]:
     """Turn the errors of redis-py into QueueUnavailable or QueueFull, whose message says where, why and what to do."""
     where = f"Redis at {address(settings)}"
     start = (
-        "start it with `make up`, or set OCR_DATA_DIR to the data folder of a stack that runs"
+        "start it with `make up`, or name a stack that runs: its data folder in OCR_DATA_DIR, its Redis in REDIS_URL, "
+        "or its HTTP API in OCR_API_URL"
         if settings.embedded
-        else "start that server, or correct REDIS_URL; without REDIS_URL, the embedded server of `make up` is used"
+        else "start that server, or correct REDIS_URL; without REDIS_URL, the embedded server of `make up` is used, "
+        "and with OCR_API_URL the HTTP API there"
     )
     try:
         yield

@@ -105,10 +105,18 @@ def server_command(program: str, sock: Path, folder: Path) -> list[str]:
     return [program, *(part for name, value in options.items() for part in (f"--{name}", value))]
 
 
+def check_unused(data_dir: Path) -> None:
+    """Raise EmbeddedError if a server of this data folder runs."""
+    if is_live(sock := socket_path(data_dir)):
+        raise EmbeddedError(
+            f"a Redis server already listens on {sock} for this data folder; stop it first, or use it: "
+            f"REDIS_URL=unix://{sock}?db=0"
+        )
+
+
 def start(data_dir: Path) -> NoReturn:
     """Replace this process by the server of a data folder. Raises EmbeddedError if it cannot be started."""
-    if is_live(sock := socket_path(data_dir)):
-        raise EmbeddedError(f"a Redis server already listens on {sock} for this data folder; stop it first, or use it")
+    check_unused(data_dir)
     sock = new_socket_path(data_dir)
     private_folder(sock.parent)
     command = server_command(find_server(), sock, data_dir / NOTE.parent)

@@ -20,8 +20,9 @@ from typing import IO, NoReturn
 
 from ocrqueue.errors import OcrError, StorageError
 from ocrqueue.ledger.connection import connect, reaching
-from ocrqueue.settings import SettingsError, Shared, integer, shared, shutdown_seconds
-from ocrqueue.stack.embedded import EmbeddedError, private_folder, remove_socket_folder
+from ocrqueue.ports import bound
+from ocrqueue.settings import SettingsError, Shared, given, integer, shared, shutdown_seconds
+from ocrqueue.stack.embedded import EmbeddedError, check_unused, private_folder, remove_socket_folder
 from ocrqueue.storage.spool import Spool
 
 STOP_MARGIN = 15  # seconds that a worker has to return its pages, once OCR_SHUTDOWN_SECONDS are over
@@ -39,6 +40,16 @@ class Process:
 
     name: str
     command: str  # split into words like a shell does, but run without a shell
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where a process listens for browsers."""
+
+    shown: str
+    prefix: str  # of its settings
+    address: str
+    port: int
 
 
 def stop_seconds() -> int:
@@ -162,12 +173,29 @@ def locked(data_dir: Path) -> Iterator[IO[str]]:
         yield lock
 
 
+def listeners(processes: list[Process]) -> Iterator[Listener]:
+    """Those of the processes that people open in a browser."""
+    names = {process.name for process in processes}
+    for process, shown, prefix, port in (("web", "web UI", "OCR_HTTP", 8000), ("flower", "Flower", "OCR_FLOWER", 5555)):
+        if process in names:
+            address = given(f"{prefix}_ADDRESS") or "127.0.0.1"
+            yield Listener(shown, prefix, address, integer(f"{prefix}_PORT", port, 1, 65535))
+
+
+def check_free(processes: list[Process], data_dir: Path) -> None:
+    """Raise SettingsError or EmbeddedError if something else listens where one of the processes would."""
+    for one in listeners(processes):
+        bound(one.shown, one.prefix, one.address, one.port).close()
+    if any(process.name == "redis" for process in processes):
+        check_unused(data_dir)
+
+
 def announce(processes: list[Process], settings: Shared) -> None:
     """Print what runs and where; warn on stderr if the server of REDIS_URL cannot be reached."""
     print(f"runs     {', '.join(p.name for p in processes)}")
     print(f"logs     {settings.data_dir / 'logs'}")
-    print(f"web UI   http://127.0.0.1:{integer('OCR_HTTP_PORT', 8000, 1, 65535)}, also the HTTP API")
-    print(f"Flower   http://127.0.0.1:{integer('OCR_FLOWER_PORT', 5555, 1, 65535)}")
+    for one in listeners(processes):
+        print(f"{one.shown:8} http://127.0.0.1:{one.port}{', also the HTTP API' if one.prefix == 'OCR_HTTP' else ''}")
     print("to stop  Ctrl-C", flush=True)
     if not settings.embedded:
         try:
@@ -182,6 +210,7 @@ def run(processes: list[Process], settings: Shared) -> int:
     data_dir = settings.data_dir
     private_folder(data_dir / "logs")
     with locked(data_dir) as lock:
+        check_free(processes, data_dir)
         announce(processes, settings)
         config = data_dir / "run" / "supervisord.conf"
         config.write_text(supervisor_config(processes, data_dir))

@@ -6,6 +6,7 @@ from types import FrameType
 import uvicorn
 
 from ocrqueue.errors import OcrError
+from ocrqueue.ports import bound
 from ocrqueue.settings import SettingsError, refuse_to_start
 from ocrqueue.web.app import create_app
 from ocrqueue.web.keys import Keys
@@ -26,18 +27,7 @@ def check(settings: WebSettings) -> None:
 
 def listen(settings: WebSettings) -> socket.socket:
     """A socket that is bound. Raises SettingsError if the address or port cannot be used."""
-    try:
-        found = socket.getaddrinfo(settings.address, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        bound = socket.socket(family, kind, protocol)  # without the protocol, asyncio leaves Nagle's algorithm on
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        return bound
-    except OSError as e:
-        raise SettingsError(
-            f"the HTTP API cannot listen on {settings.address} port {settings.port} ({e.strerror}): "
-            "stop what uses the port, or set another OCR_HTTP_PORT or OCR_HTTP_ADDRESS"
-        ) from e
+    return bound("the HTTP API", "OCR_HTTP", settings.address, settings.port)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ocrqueue.redis_url.socket import NOTE
 from tests.support.harness import short_folder
 from tests.support.signals import default_sigint, in_background
 
@@ -112,7 +114,7 @@ def test_a_stack_starts_and_ends_cleanly(project, number):
     assert (project / "stopped").read_text() == "None"
     assert "Traceback" not in out + err
     assert "runs     redis, steady, fails" in out
-    assert "http://127.0.0.1:" in out
+    assert "http://127.0.0.1:" not in out  # neither web nor flower is in this Procfile
     assert "fails ended (exit status 1)" in err
     assert "OCR_X is wrong" in err
     assert list(project.glob("ocr-queue-*")) == []
@@ -162,6 +164,39 @@ def test_a_wrong_setting_stops_the_stack_at_once(project):
     assert run.returncode == 1
     assert run.stderr == "OCR_IDLE_SECONDS is wrong\n"
     assert not (project / "started").exists()
+
+
+@pytest.mark.parametrize(
+    ("process", "name"), [("web", "OCR_HTTP_PORT"), ("flower", "OCR_FLOWER_PORT"), ("redis", "REDIS_URL")]
+)
+def test_what_listens_already_stops_the_stack_before_anything_starts(project, process, name):
+    (project / "worker_config.py").unlink()
+    (project / "Procfile").write_text(f"{process}: touch started\n")
+    (project / "data" / "redis").mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(socket.AF_UNIX) as redis:
+        redis.bind(str(project / "redis.sock"))
+        redis.listen()
+        (project / "data" / NOTE).write_text(str(project / "redis.sock"))
+        port = str(taken.getsockname()[1])
+        run = refused(project, **({} if process == "redis" else {name: port}))
+    assert run.returncode != 0
+    assert name in run.stderr
+    assert (str(project / "redis.sock") if process == "redis" else f"port {port}") in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert run.stdout == ""
+    assert not (project / "started").exists()
+
+
+def test_flower_alone_says_that_its_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        run = subprocess.run(
+            [sys.executable, "-m", "worker.flower"],
+            cwd=PROJECT, env={**os.environ, "OCR_FLOWER_PORT": str(taken.getsockname()[1])},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert run.returncode != 0
+    assert run.stderr.startswith("ocr: Flower cannot listen on 127.0.0.1 port ")
+    assert run.stderr.count("\n") == 1
 
 
 def test_with_a_redis_url_no_server_is_started(project):

@@ -94,8 +94,17 @@ def test_without_a_server_the_error_says_what_to_do(arguments: str, capsys: pyte
     assert main(arguments.split()) == 6
     (line,) = capsys.readouterr().err.splitlines()
     assert "none.sock cannot be reached" in line
-    assert "make up" in line
+    assert all(way in line for way in ("make up", "REDIS_URL", "OCR_API_URL"))
     assert not Path("data").exists()
+
+
+def test_without_a_server_and_settings_the_error_names_every_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    assert main(["jobs"]) == 6
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(way in line for way in ("make up", "OCR_DATA_DIR", "REDIS_URL", "OCR_API_URL"))
 
 
 @pytest.mark.parametrize("command", ["status", "wait", "result", "cancel", "retry", "drop"])

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ocrqueue.stack.stack import Process, Reporter, StackError, last_line, read_procfile, supervisor_config
+from ocrqueue.stack.stack import (
+    Process,
+    Reporter,
+    StackError,
+    last_line,
+    listeners,
+    read_procfile,
+    supervisor_config,
+)
 
 PROJECT = Path(__file__).parents[3]
 
@@ -33,6 +41,15 @@ def test_an_invalid_line_is_in_the_error(line):
 def test_the_projects_own_procfile_has_all_six():
     processes = read_procfile((PROJECT / "Procfile").read_text())
     assert [p.name for p in processes] == ["redis", "worker", "documents", "beat", "flower", "web"]
+
+
+def test_the_addresses_of_processes_that_listen_are_known(monkeypatch):
+    monkeypatch.setenv("OCR_HTTP_PORT", "8100")
+    monkeypatch.setenv("OCR_FLOWER_ADDRESS", "0.0.0.0")
+    processes = [Process(name, "x") for name in ("redis", "web", "flower")]
+    found = [(one.shown, one.address, one.port) for one in listeners(processes)]
+    assert found == [("web UI", "127.0.0.1", 8100), ("Flower", "0.0.0.0", 5555)]
+    assert list(listeners(processes[:1])) == []
 
 
 def test_redis_starts_first_and_stops_last():
