@@ -47,10 +47,6 @@ def main() -> None:
         "state_save_interval": 60_000,  # milliseconds
         "tasks_columns": "name,uuid,state,args,result,received,started,runtime,worker",
     }
-    celery = "celery" if config.OCR_FLOWER_PASSWORD else "worker.guarded_flower"
+    celery = "celery" if config.OCR_FLOWER_PASSWORD else "worker.flower.guarded"
     command = [sys.executable, "-m", celery, "-A", "tasks.app", "flower", *(f"--{k}={v}" for k, v in options.items())]
     os.execv(sys.executable, command)  # noqa: S606 -- no shell, our own arguments
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""`python -m worker.guarded_flower`: the command `celery`, whose Flower refuses requests of other sites' web pages.
+"""`python -m worker.flower.guarded`: the command `celery`, whose Flower refuses requests of other sites' web pages.
 
 Flower looks at no name in `Host`, so without a password a page could read its tasks by DNS rebinding.
 """

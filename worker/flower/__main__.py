@@ -1,0 +1,5 @@
+"""See `worker.flower`."""
+
+from worker.flower import main
+
+main()
