@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,6 +55,8 @@ def server_program() -> str:
 
 class Stack:
     """Starts and ends processes. `folder` needs a short path, because it holds a Unix socket."""
+
+    program: Sequence[str] = ("tasks.app",)  # what `python -m` runs as worker and beat
 
     def __init__(self, folder: Path, **env: str) -> None:
         self.folder = folder
@@ -115,7 +117,7 @@ class Stack:
         return eventually(announced, 60)
 
     def _celery(self, *args: str) -> list[str]:
-        command = [sys.executable, "-m", "celery", "-A", "tasks.app", *args]
+        command = [sys.executable, "-m", *self.program, *args]
         return [*command, "--without-mingle", "--without-gossip"] if args[0] == "worker" else command
 
     def _answers(self) -> bool:

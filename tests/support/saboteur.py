@@ -1,4 +1,4 @@
-"""The Celery application of a worker that dies at a chosen point, or that has a fault.
+"""`python -m tests.support.saboteur worker`: a worker that dies at a chosen point, or that has a fault.
 
 Files in the folder TEST_TRAPS set it off. A file named after one of `POINTS` kills the next process that reaches this
 point, or sends it the signal whose number is in the file. `full` makes the disk look full for files of the spool whose
@@ -24,6 +24,7 @@ from celery import bootsteps
 from ocrqueue import engines
 from ocrqueue.ledger import scripts
 from ocrqueue.storage import base as storage
+from tasks.app import main
 from tests.support import newer
 from worker import messages
 from worker.app import app
@@ -126,4 +127,5 @@ if "TEST_HANGS" in os.environ:
     app.steps["worker"].add(Hanging)
     keeper.STUCK = 4.0  # seconds
 
-__all__ = ["app"]
+if __name__ == "__main__":
+    main()

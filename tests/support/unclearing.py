@@ -1,10 +1,11 @@
-"""The Celery application of a worker that does not clear MLX's cache, so that a test can see the difference."""
+"""`python -m tests.support.unclearing worker`: a worker that does not clear MLX's cache, to show the difference."""
 
 import gc
 
+from tasks.app import main
 from worker import child
-from worker.app import app
 
 child.give_back = lambda: gc.collect() and None  # type: ignore[assignment]
 
-__all__ = ["app"]
+if __name__ == "__main__":
+    main()

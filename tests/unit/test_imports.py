@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -265,6 +266,19 @@ def test_documents_are_opened_and_rendered_without_the_layout_models():
 
 def test_the_parent_of_the_workers_loads_no_engine():
     assert loaded_by("worker.app") & ENGINES == set()
+
+
+@pytest.mark.parametrize("command", ["worker", "beat"])
+def test_a_process_of_the_stack_loads_no_other_command_of_celery(command: str) -> None:
+    """Celery's own command line loads Flower and a library for prompts at each start: a third of its CPU time."""
+    program = "import sys, tasks.app\ntry: tasks.app.main()\nfinally:\n  for name in sys.modules: print('>', name)"
+    run = subprocess.run(
+        [sys.executable, "-c", program, command, "--help"], cwd=PROJECT, capture_output=True, text=True, timeout=60
+    )
+    assert f"Usage: python -m tasks.app {command} [OPTIONS]" in run.stdout, run.stderr
+    loaded = {line.split()[1].partition(".")[0] for line in run.stdout.splitlines() if line.startswith("> ")}
+    assert loaded & {"celery", "flower", "click_repl", "prompt_toolkit"} == {"celery"}
+    assert re.search(rf"^\w+: python -m tasks\.app {command} ", (PROJECT / "Procfile").read_text(), re.MULTILINE)
 
 
 _WITHOUT_MLX = """
