@@ -141,10 +141,6 @@ broker_connection_retry_on_startup = True  # a worker may start before Redis doe
 broker_connection_max_retries = None  # and waits for Redis as long as it is away
 broker_channel_error_retry = True  # also while Redis is at its memory limit and refuses writes
 broker_transport_options = {
-    "visibility_timeout": 3600,  # has no effect: every message is acknowledged on receipt
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    "unacked_mutex_expire": 15,
     "socket_timeout": 15,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,

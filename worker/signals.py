@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import uuid
+import warnings
 from typing import Any
 
+from celery.exceptions import CPendingDeprecationWarning
 from celery.signals import (
     after_setup_logger,
     beat_init,
@@ -106,6 +108,7 @@ def take_models_queue(app: Any) -> None:
 def start_keeper(sender: Any, **_: Any) -> None:
     """Start the keeper and the warden in the parent process."""
     global _keeper
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)  # at each connection, about what worker_config sets
     for line in unknown_variables():
         log.warning(line)
     warden.start(sender.pool)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
 from typing import Any, cast
 
 from redis import Redis, exceptions
@@ -61,7 +60,7 @@ def client(settings: Shared, **options: Any) -> Redis:
 def lead_to_primary(redis: Redis) -> None:
     """Let a client count a server that takes no writes as one that is away. Otherwise it would ask it for ever."""
     pool = redis.connection_pool
-    pool.connection_class = _to_primary(pool.connection_class)
+    pool.connection_class = to_primary(pool.connection_class)
 
 
 def connect_briefly(settings: Shared) -> Redis:
@@ -135,6 +134,14 @@ def _tls(settings: Shared) -> dict[str, Any]:
 class WritesRefused(exceptions.ConnectionError):
     """The server answers, but takes no writes: it is a replica, has too few replicas, or cannot write to its disk."""
 
+    def __init__(self, code: str = "") -> None:
+        super().__init__(f"{_REFUSALS.get(code, 'it refuses them')} ({code})")
+        self.code = code  # of the server's answer, such as READONLY
+
+    def __reduce__(self) -> tuple[type["WritesRefused"], tuple[str]]:
+        """So that a child process can send it to its parent."""
+        return type(self), (self.code,)
+
 
 class _ToPrimary(AbstractConnection):
     """A connection whose server must take writes. Otherwise it is closed, and the next one may lead to another server.
@@ -163,7 +170,7 @@ class _ToPrimary(AbstractConnection):
             if code not in _REFUSALS:
                 raise
             self.disconnect()  # type: ignore[no-untyped-call]
-            raise WritesRefused(f"{_REFUSALS[code]} ({code})") from e
+            raise WritesRefused(code) from e
 
 
 @contextmanager
@@ -175,41 +182,9 @@ def _briefly(master: str) -> Iterator[None]:
         raise MasterNotFoundError(f"no sentinel names a primary for {master!r}") from None
 
 
-@cache
-def _to_primary(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+def to_primary(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """A kind of connection that counts as broken where the server does not take writes."""
     return kind if issubclass(kind, _ToPrimary) else type(kind.__name__, (_ToPrimary, kind), {})
-
-
-def watch_broker() -> None:
-    """Let Celery's connections for messages do the same; otherwise a child would send to the old server for ever."""
-    from kombu.transport.redis import Channel, SentinelChannel
-
-    for channel in (Channel, SentinelChannel):
-        channel.connection_class = _to_primary(channel.connection_class)
-        channel.connection_class_ssl = _to_primary(channel.connection_class_ssl)
-        channel.QoS = _acknowledging()
-
-
-@cache
-def _acknowledging() -> Any:
-    """Kombu's count of messages that are not acknowledged, where one whose acknowledgement fails counts no longer.
-
-    Celery logs that failure and goes on. The worker would take one message less for ever, and with one child none.
-    """
-    from kombu.transport.redis import QoS
-    from kombu.transport.virtual import QoS as Counted
-
-    class Acknowledging(QoS):  # type: ignore[misc]
-        def ack(self, delivery_tag: str) -> None:
-            Counted.ack(self, delivery_tag)
-            super().ack(delivery_tag)
-
-        def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-            Counted.ack(self, delivery_tag)
-            super().reject(delivery_tag, requeue)
-
-    return Acknowledging
 
 
 @contextmanager

@@ -106,10 +106,7 @@ class Keeper(threading.Thread):
                     next_beat = time.monotonic() + BEAT
                     self._renew()
                     if not is_ending():
-                        serves = self._announcer.announce()
-                        refused_writes.accepted()
-                        liveness.sign.answered()
-                        liveness.sign.enter(State.ANNOUNCED if serves else State.STARTING)
+                        self._announce()
                     remove_ended_copies(context.ledger(), context.source_copies())
                 order = _orders.get(timeout=min(1.0, max(0.0, next_beat - time.monotonic())))
                 if order:
@@ -177,6 +174,16 @@ class Keeper(threading.Thread):
 
     def _renew(self) -> None:
         context.ledger().renew(self._held())
+
+    def _announce(self) -> None:
+        """Announce the worker, unless its consumer takes no messages: then nobody is to rely on it."""
+        if liveness.sign.is_dead:
+            self._announcer.withdraw()
+        else:
+            serves = self._announcer.announce()
+            refused_writes.accepted()
+            liveness.sign.enter(State.ANNOUNCED if serves else State.STARTING)
+        liveness.sign.answered()
 
     def _begin(self, order: Order) -> None:
         """Carry out an order; in a thread if it asks the storage, which may be silent for as long as a lease lasts."""

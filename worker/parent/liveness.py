@@ -1,10 +1,10 @@
 """The sign of life of a worker: a file whose age a probe looks at (deploy/probe.sh), without Python and without Redis.
 
-The keeper announces the worker and renews its leases on a thread of its own, so it does these also for a consumer that
-hears nothing any more. Here Celery's consumer itself notes when it was last heard: when Redis last answered its BRPOP,
-or when its event loop last turned while all children were busy. The warden touches the file, unless the consumer was
-silent for `SILENCE` although Redis answered the keeper all the time. While Redis is away the file is touched, too: a
-restart of all workers would not bring Redis back.
+The keeper renews the worker's leases on a thread of its own, so it does this also for a consumer that hears nothing any
+more; it does not announce such a worker. Here Celery's consumer itself notes when it was last heard: when Redis last
+answered its BRPOP, or when its event loop last turned while all children were busy. The warden touches the file, unless
+the consumer was silent for `SILENCE` although Redis answered the keeper all the time. While Redis is away the file is
+touched, too: a restart of all workers would not bring Redis back.
 """
 
 import logging
@@ -44,7 +44,8 @@ class Liveness:
         self._heard = self._staffed = self._answered = self._answering = self._next = clock()
         self._state = State.STARTING
         self._written: State | None = None  # what the file says
-        self._is_dead = self._is_unwritable = False
+        self.is_dead = False  # for `SILENCE`, though Redis answered: nobody is to rely on this worker
+        self._is_unwritable = False
 
     def heard(self) -> None:
         """The consumer takes messages, or needs none."""
@@ -88,10 +89,10 @@ class Liveness:
         """Whether the consumer or the pool has been dead for `SILENCE`, in which Redis answered all the time."""
         silent = now - min(self._heard, self._staffed)
         is_dead = silent > SILENCE and now - self._answering > SILENCE and now - self._answered <= GAP
-        if is_dead and not self._is_dead:
+        if is_dead and not self.is_dead:
             what = "takes no messages" if self._heard <= self._staffed else "has no child processes"
             log.critical("this worker %s although Redis answers, for %d s now: its probe fails", what, silent)
-        self._is_dead = is_dead
+        self.is_dead = is_dead
         return is_dead
 
     def _touch(self) -> None:
