@@ -287,3 +287,12 @@ def test_int8_reads_as_f32_does_and_a_poor_page_is_read_in_f32() -> None:
     assert quick._reader.precision == "int8"
     for engine in (quick, exact):
         engine.free_resources()
+
+
+def test_very_long_pages_are_read_whole(loaded: RapidOcr) -> None:
+    receipt = [f"Article {number} costs {number}.50" for number in range(100, 140)]
+    page = drawn(*receipt, size=(500, 4060), font=32)
+    assert read(loaded, page).plain.split("\n") == receipt
+    banner = [" ".join(f"Station {number}" for number in range(start, start + 15)) for start in (100, 200)]
+    words = read(loaded, drawn(*banner, size=(6000, 240), font=32)).plain.split()
+    assert sorted(words) == sorted(word for line in banner for word in line.split())

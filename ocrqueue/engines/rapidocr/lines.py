@@ -41,7 +41,7 @@ class ReaderSettings:
     """The parameters that decide which text is read. Each value was chosen by measurement (docs/benchmarks.md)."""
 
     long_side: int = 1280  # pixels; the detector's input has a longer side of this length
-    short_side: int = 64  # pixels; its shorter side has at least this length, so that a narrow strip is readable
+    short_side: int = 320  # pixels; its shorter side has at least this length, so that a long receipt is readable
     enlarge: float = 2.0  # largest scale from the page to the detector's input
     letter_height: float = 10.0  # pixels; where the letters are higher, the detector's input is smaller
     pixel_threshold: float = 0.3  # 0 to 1; the detector's score from which on a pixel is text
