@@ -9,10 +9,13 @@ from ocrqueue.errors import OcrError
 from ocrqueue.ports import bound
 from ocrqueue.settings import SettingsError, refuse_to_start
 from ocrqueue.web.app import create_app
+from ocrqueue.web.intake import connections
 from ocrqueue.web.keys import Keys
+from ocrqueue.web.monitoring import sparse_log
 from ocrqueue.web.settings import WebSettings, web_settings
 from ocrqueue.web.watch import Watch
 
+_BACKLOG = 128  # connections that asyncio accepts at once, before those above the limit are closed
 _SHUTDOWN_SECONDS = 10  # for requests to end after SIGTERM
 
 
@@ -47,7 +50,12 @@ def main() -> None:
         forwarded_allow_ips=list(settings.proxies),
         root_path=settings.root_path,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        http=connections.Connection,
+        limit_concurrency=connections.allowed(),
+        backlog=_BACKLOG,
+        ws="none",
     )
+    sparse_log.install()
     _Server(config, app.state.service.watch).run(sockets=[listening])
 
 
