@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocrqueue import names
 from ocrqueue.documents import Document, open_document
-from ocrqueue.errors import DocumentError, OcrError, PageError, StorageAway
+from ocrqueue.errors import DocumentError, OcrError, PageError, StorageAway, StorageError
 from ocrqueue.layout import blocks_by_rules
 from ocrqueue.ledger import Claim, Job, Ledger, Measured, Step
 from ocrqueue.ledger.figures import STRUCTURE
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _TRIES = 2  # lost claims of a page whose text is stored, after which only rules are tried
 _LONGER_SIDE = 1700  # pixels of a page image that is made to look for blocks: 100 dots per inch of a page of A3
+_GONE = "the document is no longer in the spool"
 _NOT_KEPT = "the document's password was deleted when its job was done"
 
 
@@ -77,7 +78,12 @@ def structured(job: Job, pages: Sequence[StoredPage], spool: Spool, limits: Limi
 def _opened(job: Job, spool: Spool, limits: Limits, stack: ExitStack) -> Document:
     of = job.structures or job.id
     password = three_tries(lambda: spool.read_password(of))
-    path = stack.enter_context(spool.local_source(of, job.source.file or ""))
+    if job.source.file is None:
+        raise StorageError(_GONE)
+    try:
+        path = stack.enter_context(spool.local_source(of, job.source.file))
+    except FileNotFoundError as e:
+        raise StorageError(_GONE) from e
     try:
         return stack.enter_context(open_document(path, limits, password, job.total))
     except DocumentError as e:
@@ -119,8 +125,6 @@ def by_rules(text: PageText, dpi: int | None, why: str) -> PageText:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, FileNotFoundError | ValueError) and not isinstance(error, OcrError):
-        return "the document is no longer in the spool"
     return error.message if isinstance(error, OcrError) else f"{type(error).__name__}: {error}; see the worker log"
 
 

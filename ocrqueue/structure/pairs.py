@@ -65,6 +65,8 @@ def _table(texts: Sequence[Text]) -> Part | None:
         return None
     between = min(lefts[1])
     first = [text for text in texts if text.box[0] < between - _EDGE * size]
+    if not first:  # the lines lie one upon the other, as where two pages lie askew on one scan
+        return None
     end = max(text.box[2] for text in first)
     longest = max(len(text.text) for text in first)
     if between - end < _WHITE * size or not _MARKER < longest <= _LONGEST:

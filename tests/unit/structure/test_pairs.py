@@ -1,5 +1,7 @@
 """Small tables of two columns, which the layout models take for list items or a paragraph."""
 
+from dataclasses import replace
+
 import pytest
 
 from ocrqueue.blocks import BlockKind
@@ -72,3 +74,10 @@ def test_cells_that_begin_at_other_places_are_no_table():
     shifted = (text.box[0] + 9, *text.box[1:])
     parts[0].texts[3] = Text(text.index, text.text, shifted, text.words, 10.0, None, is_even=False)
     assert kinds(*parts) == [BlockKind.PARAGRAPH]
+
+
+def test_lines_that_lie_one_upon_the_other_are_no_table():
+    """Two pages that lie askew on one scan have such lines. They made an exception, and the page lost its structure."""
+    rows = part(BlockKind.PARAGRAPH, DATES)
+    texts = [replace(text, box=(text.box[0] % 60 / 20, *text.box[1:])) for text in rows.texts]
+    assert with_pairs([Part(BlockKind.PARAGRAPH, texts, rows.box)], never)[0].kind is BlockKind.PARAGRAPH
