@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from ocrqueue.pages import Line, PageText
 
-_SHORT = re.compile(r"\b[^\W\d_]{2,5}\b")  # words that have a vowel in every language with Latin letters
+# Words that have a vowel in every language with Latin letters. What touches other signs or digits is part of a path, a
+# command or a number, such as "drwxr-xr-x" and "/dev/sdb1".
+_SHORT = re.compile(r"""(?<![^\s("'«»„“”‚‘’¿¡])[^\W\d_]{2,5}(?![^\s.,;:!?)"'«»„“”‚‘’])""")
 _FEW = 25  # short words; of fewer ones, such as names in a Chinese text, a share says little
 _VOWELS = frozenset("aeiouyæœøı")
 _SYLLABIC = frozenset("rl")  # take the place of a vowel in Slavic words of three letters and more, such as "smrt"

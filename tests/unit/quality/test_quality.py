@@ -79,9 +79,10 @@ def test_signals_weigh_lines_by_their_length() -> None:
         ("smrt prst vlk bt " * 10, 1 / 4),
         ("the ABC by HTTP " * 20, 0),
         ("東京タワー tv に pc と mm", 3 / 25),
+        ("drwxr-xr-x 2 root /dev/sdb1 /mnt/sd_b grp:x:3 ~/src $bb x.html " * 20, 0),
         ("", 0),
     ],
-    ids=["no vowel", "Czech", "capitals", "few words", "nothing"],
+    ids=["no vowel", "Czech", "capitals", "few words", "listing", "nothing"],
 )
 def test_short_words_without_a_vowel(text: str, share: float) -> None:
     signals = signals_of(page(text, "- 1 -"))
