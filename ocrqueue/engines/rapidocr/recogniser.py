@@ -7,7 +7,7 @@ characters alone, and those that are not certain then, or stand in a short line,
 several lines together. If one of them is a rare character, such as a Chinese one, so are all other columns of its line,
 except those with a very high score for no character: most columns of a Chinese line.
 
-On processors with AVX2 and without fast bfloat16, most of the network computes in int8. Figures: docs/benchmarks.md.
+On processors with AVX2, most of the network computes in int8. Figures: docs/benchmarks.md.
 """
 
 from collections.abc import Iterable, Sequence
