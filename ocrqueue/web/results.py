@@ -1,6 +1,10 @@
 """The stored result of a job in a format; made first if it is not there yet."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 from anyio.to_thread import run_sync
 
@@ -12,10 +16,12 @@ from ocrqueue.errors import OcrFailed, QueueUnavailable, StorageError
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.states import STRUCTURED_FORMATS, FormatName, JobState
 from ocrqueue.steps.format import write_text_format
-from ocrqueue.storage.spool import result_name
+from ocrqueue.storage import results
+from ocrqueue.storage.spool import Spool, result_name
 from ocrqueue.web.problems import ApiError
 from ocrqueue.web.service import Service
 
+_PART = 1 << 16  # characters of a text that are read at a time
 _LOOK = 2.0  # seconds between two looks at a file that a worker makes, if no event comes
 
 
@@ -51,10 +57,54 @@ async def stored_result(
     if format == FormatName.JSON:
         return result
     if formats.find(format).write:
-        return await run_sync(write_text_format, job.id, status.round, format, spool, by_rules)
+        write = partial(write_text_format, job.id, status.round, format, spool, by_rules)
+        return await run_sync(write, limiter=service.makers)
     making = await run_sync(job.making, format)
     await made(service, making, seconds)
     return making.file
+
+
+async def result_of(
+    service: Service, job: Job, status: JobStatus, containing: str = ""
+) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """The header of a job's result, and its pages, which are read one after another in the thread that asks for them.
+
+    Pages whose JSON does not contain the text `containing` are left out. Raises as `stored_result`; for the pages
+    StorageError too.
+    """
+    spool, name = service.client.spool, await stored_result(service, job, status, FormatName.JSON, 0)
+    with _found(job):
+        return await run_sync(_header, spool, job.id, name), _pages(spool, job, name, containing)
+
+
+async def text_of(service: Service, job: Job, status: JobStatus, format: FormatName, seconds: float) -> Iterator[str]:
+    """A text format of a job's result in parts, which are read in the thread that asks for them. Raises as above."""
+    return _text(service.client.spool, job, await stored_result(service, job, status, format, seconds))
+
+
+def _header(spool: Spool, job: str, name: str) -> dict[str, Any]:
+    with spool.open_read(job, name) as file:
+        return results.read_header(file)
+
+
+def _pages(spool: Spool, job: Job, name: str, containing: str) -> Iterator[dict[str, Any]]:
+    with _found(job), spool.open_read(job.id, name) as file:
+        yield from results.read_pages(file, containing)
+
+
+def _text(spool: Spool, job: Job, name: str) -> Iterator[str]:
+    with _found(job), spool.open_read(job.id, name) as file:
+        while part := file.read(_PART):
+            yield part
+
+
+@contextmanager
+def _found(job: Job) -> Iterator[None]:
+    """Raise StorageError if a file of the job is missing."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise StorageError(f"the spool has lost the result of job {job.id}; submit the document again") from None
 
 
 async def with_blocks(service: Service, job: Job, status: JobStatus, seconds: float) -> QueueUnavailable | None:
@@ -63,10 +113,9 @@ async def with_blocks(service: Service, job: Job, status: JobStatus, seconds: fl
     Raises as `Structuring.look`, and ApiError after `seconds`.
     """
     try:
-        if not await run_sync(is_structured, service.client.spool, job.id, status.round):
-            await made(service, await run_sync(job.structuring), seconds)
-    except FileNotFoundError as e:
-        raise StorageError(f"the spool has lost the result of job {job.id}; submit the document again") from e
+        with _found(job):
+            if not await run_sync(is_structured, service.client.spool, job.id, status.round):
+                await made(service, await run_sync(job.structuring), seconds)
     except QueueUnavailable as e:
         return e
     return None

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import anyio
 from fastapi import Depends, Request
 
 from ocrqueue.client import Client
+from ocrqueue.web.content.pieces import MAKERS
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.recent import Recent
@@ -23,6 +25,8 @@ class Service:
     watch: Watch  # waits for jobs without threads
     receiver: Receiver  # of uploads
     recent: Recent = field(default_factory=Recent)  # what many ask for at the same time
+    # threads that make large answers, or search; those of other requests stay free
+    makers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(MAKERS))
 
 
 async def service(request: Request) -> Service:

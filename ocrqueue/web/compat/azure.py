@@ -3,6 +3,7 @@
 Its API: https://learn.microsoft.com/rest/api/aiservices/document-models. The id of an operation is the id of the job.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -18,9 +19,11 @@ from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader, Submitter
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.azure_result import API_VERSION, MARKDOWN, TEXT, analyze_result
+from ocrqueue.web.content.pieces import dumped, streamed
 from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError, headers_of, status_of
+from ocrqueue.web.results import result_of
 from ocrqueue.web.routes.results import sent_result
 from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.shaped import answering
@@ -79,7 +82,7 @@ async def analyze_state(
 ) -> Response:
     """The state of an operation, and its result when it has succeeded."""
     _check_model(model)
-    status = await conversion.status_of_job(service, caller, operation)
+    handle, status = await run_sync(seen_job, service, caller, operation)
     body: dict[str, Any] = {
         "status": _state(status),
         "createdDateTime": _time(status.created),
@@ -89,10 +92,15 @@ async def analyze_state(
         return JSONResponse(body, headers={"Retry-After": str(_RETRY_SECONDS)})
     if body["status"] == "failed":
         error = await conversion.first_error(service, status.id)
-        body["error"] = {"code": error.code, "message": error.message}
-    else:
-        body["analyzeResult"] = analyze_result(await conversion.result_of(service, status.id), model, content_format)
-    return JSONResponse(body)
+        return JSONResponse({**body, "error": {"code": error.code, "message": error.message}})
+    _, pages = await result_of(service, handle, status)
+    return await streamed(service.makers, _succeeded(body, analyze_result(pages, model, content_format)))
+
+
+def _succeeded(body: Mapping[str, Any], result: Iterator[str]) -> Iterator[str]:
+    yield dumped(body)[:-1] + ', "analyzeResult": '
+    yield from result
+    yield "}"
 
 
 @router.get("/{model}/analyzeResults/{operation}/pdf")

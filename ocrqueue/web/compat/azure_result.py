@@ -3,7 +3,7 @@
 Its shape: https://learn.microsoft.com/rest/api/aiservices/document-models/get-analyze-result
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, repeat
 from typing import Any
 
@@ -11,7 +11,8 @@ from ocrqueue.blocks import Block, BlockKind, Cell
 from ocrqueue.formats.placement import PlacedWord, lines_of, numbered_lines
 from ocrqueue.geometry import Quad
 from ocrqueue.storage.blocks import block_of
-from ocrqueue.web.compat.azure_spans import Places, Span, around, joined, union
+from ocrqueue.web.compat.azure_spans import Content, Places, Span, around, joined, union
+from ocrqueue.web.content.pieces import Later, LaterItems, dumped, parts_of, text_of
 
 API_VERSION = "2024-11-30"
 TEXT, MARKDOWN = "text", "markdown"  # the values of outputContentFormat
@@ -27,30 +28,33 @@ _LEFT_OUT = (BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER)  # by Markdown
 _NO_CONFIDENCE = 1.0  # of a word whose engine gives none; the field is required
 
 
-def analyze_result(result: Mapping[str, Any], model: str, content_format: str) -> dict[str, Any]:
-    """The result of a job. Lengths and offsets count Unicode code points."""
-    content = ""
-    pages: list[dict[str, Any]] = []
-    paragraphs: list[dict[str, Any]] = []
-    tables: list[dict[str, Any]] = []
-    for page in result["pages"]:
-        content += "\n" if content else ""
-        part = _Page(page, len(content), content_format)
-        content += part.text
-        pages.append(part.shown)
-        paragraphs += part.paragraphs
-        tables += part.tables
-    return {
-        "apiVersion": API_VERSION,
-        "modelId": model,
-        "stringIndexType": "unicodeCodePoint",
-        "content": content,
-        "contentFormat": content_format,
-        "pages": pages,
-        "paragraphs": paragraphs,
-        "tables": tables,
-        "styles": [],
-    }
+def analyze_result(pages: Iterable[Mapping[str, Any]], model: str, content_format: str) -> Iterator[str]:
+    """The JSON of the result of a job with these pages, in parts. Lengths and offsets count Unicode code points.
+
+    It holds one page in memory at a time.
+    """
+    content, length = Later(), 0
+    paragraphs, tables = LaterItems(), LaterItems()
+    about = {"apiVersion": API_VERSION, "modelId": model, "stringIndexType": "unicodeCodePoint"}
+    yield dumped({**about, "contentFormat": content_format, "styles": []})[:-1] + ', "pages": ['
+    for number, page in enumerate(pages):
+        if length:
+            content.write("\n")
+            length += 1
+        part = _Page(page, length, content_format)
+        content.write(part.text)
+        length += len(part.text)
+        yield ", " if number else ""
+        yield from parts_of(part.shown, len(page["lines"]))
+        for found, items in ((part.paragraphs, paragraphs), (part.tables, tables)):
+            for item in found:
+                items.add(item)
+    for name, items in (("paragraphs", paragraphs), ("tables", tables)):
+        yield f'], "{name}": ['
+        yield from items.parts()
+    yield '], "content": '
+    yield from text_of(content.parts())
+    yield "}"
 
 
 class _Page:
@@ -64,14 +68,15 @@ class _Page:
         lines = "\n".join(line.text for line in self._lines.values())
         self.text = str(page["markdown"] if not self._is_text else lines or page["text"])
         self._start = start
-        self._places = Places(self.text, start)
+        content = Content(self.text)
+        self._places = Places(content, start)
         self._found: dict[int, tuple[Span, list[Span]]] = {}  # spans of lines and of their words, by index on the page
         self.paragraphs: list[dict[str, Any]] = []
         self.tables: list[dict[str, Any]] = []
         blocks = list(map(block_of, page.get("blocks") or ()))
         if self._is_text or not blocks:
             self._find(self._lines, self._places)
-            self._places = Places(self.text, start)
+            self._places = Places(content, start)
         for block in blocks:
             if block.cells:
                 self.tables.append(self._table(block))

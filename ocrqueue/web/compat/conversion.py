@@ -4,7 +4,6 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from anyio.to_thread import run_sync
@@ -12,13 +11,11 @@ from anyio.to_thread import run_sync
 from ocrqueue.client import Job, JobStatus
 from ocrqueue.client.submission import Parameters
 from ocrqueue.errors import JobTimeout, OcrError
-from ocrqueue.states import STRUCTURED_FORMATS
 from ocrqueue.web.access import own_job, seen_job
 from ocrqueue.web.intake.receiving import ArrivedJson
 from ocrqueue.web.intake.submitting import Source, submit, taking
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError
-from ocrqueue.web.results import with_blocks
 from ocrqueue.web.service import Service
 
 WAIT_SECONDS = 600.0  # that a request without an asynchronous form waits for its job
@@ -83,19 +80,6 @@ async def ended(service: Service, job: str, seconds: float) -> JobStatus:
     if not status.has_ended:
         raise JobTimeout(f"job {job} has not ended within {seconds:g} s; it goes on: `GET /api/v1/jobs/{job}`")
     return status
-
-
-async def result_of(service: Service, job: str, format: str = "json") -> Any:
-    """The result of a job that has ended: a dict for `json`, text for other formats. Raises OcrFailed.
-
-    For a format that is made from blocks, workers find them first, if the job was submitted elsewhere and has none.
-    """
-    handle = Job(job, service.client)
-    if format in STRUCTURED_FORMATS:
-        status = await run_sync(handle.status)
-        if status.ok:
-            await with_blocks(service, handle, status, WAIT_SECONDS)
-    return await run_sync(partial(handle.result, format))
 
 
 async def first_error(service: Service, job: str) -> OcrError:

@@ -4,7 +4,7 @@ Clients choose what they get with `to_formats`. Options that this project does n
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,17 +18,22 @@ from ocrqueue.states import FormatName, JobState
 from ocrqueue.web.callers import Reader, Submitter
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.docling_document import docling_document
+from ocrqueue.web.content.pieces import dumped, list_of, streamed, text_of
 from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.receiving import ArrivedJson
 from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import ApiError, headers_of, status_of
+from ocrqueue.web.results import result_of
+from ocrqueue.web.results import text_of as stored_text
 from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.shaped import answering
 
 LIMIT = 120.0  # seconds that a synchronous request waits: docling-serve's default
 _FILE_FIELDS = ("files", "file")
 _DEFAULT_FORMATS = ("md",)
+_FAILED_PAGE = '"error": {'  # in the JSON of a page that was not read
+_KINDS = ("md", "json", "html", "text", "doctags")  # of contents in an answer
 _CONTENTS = {
     "md": FormatName.MARKDOWN,
     "html": FormatName.HTML,
@@ -220,32 +225,44 @@ def _task(status: JobStatus) -> JSONResponse:
 async def _converted(service: Service, job: str, formats: tuple[str, ...], started: float | None) -> Response:
     """Docling's answer for a job, when it has ended. `started` is in seconds of time.monotonic()."""
     status = await conversion.ended(service, job, LIMIT)
-    document: dict[str, Any] = dict.fromkeys(f"{name}_content" for name in ("md", "json", "html", "text", "doctags"))
-    document["filename"] = status.name
-    errors, outcome = [], _DOCUMENTS.get(status.state, "failure")
+    handle, contents = service.client.job(job), dict[str, Iterator[str]]()
+    errors: Iterable[object] = ()
+    outcome = _DOCUMENTS.get(status.state, "failure")
     try:
-        whole = await conversion.result_of(service, job)
-    except OcrFailed as e:
-        errors.append(_item(e.message, None))
-        outcome = "failure"
-    else:
-        errors += [
-            _item(f"{p['error']['code']}: {p['error']['message']}", p["page"]) for p in whole["pages"] if p["error"]
-        ]
+        errors = _errors((await result_of(service, handle, status, _FAILED_PAGE))[1])
         for name in formats:
             if name == "json":
-                document["json_content"] = docling_document(whole)
+                header, pages = await result_of(service, handle, status)
+                contents[name] = docling_document(header["source"]["name"], pages)
             elif name in _CONTENTS:
-                document[f"{name}_content"] = await conversion.result_of(service, job, _CONTENTS[name])
+                wait = conversion.WAIT_SECONDS
+                contents[name] = text_of(await stored_text(service, handle, status, _CONTENTS[name], wait))
+    except OcrFailed as e:
+        errors, outcome = [_item(e.message, None)], "failure"
     seconds = time.monotonic() - started if started is not None else (status.ended or 0) - status.created
-    answer = {
-        "document": document,
-        "status": outcome,
-        "errors": errors,
-        "processing_time": round(max(seconds, 0.0), 3),
-        "timings": {},
-    }
-    return JSONResponse(answer)
+    about = {"status": outcome, "processing_time": round(max(seconds, 0.0), 3), "timings": {}}
+    return await streamed(service.makers, _answer(about, status.name, contents, errors))
+
+
+def _answer(
+    about: Mapping[str, Any], name: str, contents: Mapping[str, Iterator[str]], errors: Iterable[object]
+) -> Iterator[str]:
+    """The JSON of an answer in parts. `name` is that of the document."""
+    empty = {f"{kind}_content": None for kind in _KINDS if kind not in contents}
+    yield dumped(about)[:-1] + ', "document": ' + dumped({"filename": name, **empty})[:-1]
+    for kind, parts in contents.items():
+        yield f', "{kind}_content": '
+        yield from parts
+    yield '}, "errors": '
+    yield from list_of(errors)
+    yield "}"
+
+
+def _errors(pages: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The errors of the pages that were not read."""
+    for page in pages:
+        if error := page["error"]:
+            yield _item(f"{error['code']}: {error['message']}", page["page"])
 
 
 def _item(message: str, page: int | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A file that is uploaded becomes a job at once; its id is the id of the job. The 
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -20,10 +21,12 @@ from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader, Submitter, check_right
 from ocrqueue.web.compat import conversion
 from ocrqueue.web.compat.mistral_result import ocr_response
+from ocrqueue.web.content.pieces import streamed
 from ocrqueue.web.intake.receiving import ArrivedJson
 from ocrqueue.web.intake.urls import url_source
 from ocrqueue.web.keys import Key, Right
 from ocrqueue.web.problems import ApiError, headers_of, status_of
+from ocrqueue.web.results import result_of
 from ocrqueue.web.routes.results import sent_document
 from ocrqueue.web.service import Service, ServiceOf
 from ocrqueue.web.shaped import answering
@@ -113,16 +116,24 @@ class _Asked:
 async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Response:
     """Read a document and answer with the Markdown of its pages."""
     asked = await _asked(service, caller, request)
-    job, pages = asked.job, asked.pages
-    status = await conversion.ended(service, job, conversion.WAIT_SECONDS)
-    result = await conversion.result_of(service, job)
-    if asked.is_upload and pages is not None:  # the whole file was read when it was uploaded
-        chosen = [page for page in result["pages"] if page["page"] in pages]
-        if not chosen:
-            raise ApiError("invalid_options", f"pages names no page of the document, which has {status.pages}")
-        result = {**result, "pages": chosen}
-    model = status.model or status.engine or "ocr-queue"
-    return JSONResponse(ocr_response(result, model, asked.with_blocks, asked.with_confidence))
+    status = await conversion.ended(service, asked.job, conversion.WAIT_SECONDS)
+    header, pages = await result_of(service, service.client.job(asked.job), status)
+    if asked.is_upload and asked.pages is not None:  # the whole file was read when it was uploaded
+        pages = _chosen(pages, asked.pages, status)
+    model, size = status.model or status.engine or "ocr-queue", header["source"]["bytes"]
+    parts = ocr_response(pages, size, model, asked.with_blocks, asked.with_confidence)
+    return await streamed(service.makers, parts)
+
+
+def _chosen(pages: Iterator[dict[str, Any]], numbers: PageSet, status: JobStatus) -> Iterator[dict[str, Any]]:
+    """The pages with these numbers. Raises ApiError if there are none."""
+    count = 0
+    for page in pages:
+        if page["page"] in numbers:
+            count += 1
+            yield page
+    if not count:
+        raise ApiError("invalid_options", f"pages names no page of the document, which has {status.pages}")
 
 
 async def _asked(service: Service, caller: Key, request: Request) -> _Asked:

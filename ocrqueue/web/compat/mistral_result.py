@@ -1,10 +1,11 @@
 """A result as the answer of Mistral's OCR endpoint (https://docs.mistral.ai/api/endpoint/ocr)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ocrqueue.blocks import BlockKind
 from ocrqueue.web.content.paragraphs import parts
+from ocrqueue.web.content.pieces import dumped, parts_of
 
 _TYPES = {
     BlockKind.TITLE: "title",
@@ -22,15 +23,21 @@ _TYPES = {
 _DPI = 72  # of a page whose resolution is not known
 
 
-def ocr_response(result: Mapping[str, Any], model: str, with_blocks: bool, with_confidence: bool) -> dict[str, Any]:
-    """The answer for a result. Page indices count from 0; boxes are in pixels of the page image."""
-    read = [page for page in result["pages"] if page["state"] == "ok"]
-    return {
-        "pages": [_page(page, with_blocks, with_confidence) for page in result["pages"]],
-        "model": model,
-        "document_annotation": None,
-        "usage_info": {"pages_processed": len(read), "doc_size_bytes": result["source"]["bytes"]},
-    }
+def ocr_response(
+    pages: Iterable[Mapping[str, Any]], size: int | None, model: str, with_blocks: bool, with_confidence: bool
+) -> Iterator[str]:
+    """The JSON of the answer for a document of `size` bytes with these pages of a result, in parts.
+
+    Page indices count from 0; boxes are in pixels of the page image.
+    """
+    read, separator = 0, '{"pages": ['
+    for page in pages:
+        yield separator
+        yield from parts_of(_page(page, with_blocks, with_confidence), len(page["lines"]))
+        read, separator = read + (page["state"] == "ok"), ", "
+    yield separator if separator != ", " else ""
+    usage = {"pages_processed": read, "doc_size_bytes": size}
+    yield "], " + dumped({"model": model, "document_annotation": None, "usage_info": usage})[1:]
 
 
 def _page(page: Mapping[str, Any], with_blocks: bool, with_confidence: bool) -> dict[str, Any]:

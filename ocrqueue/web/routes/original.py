@@ -1,20 +1,23 @@
 """Two endpoints of the service that this project replaces; its clients go on unchanged."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from ocrqueue.client.children import Outcome
 from ocrqueue.errors import DOCUMENT_CODES, OcrError
+from ocrqueue.states import FormatName
 from ocrqueue.web.callers import Operator, Submitter
+from ocrqueue.web.content.pieces import dumped, streamed, text_of
 from ocrqueue.web.intake.parameters import from_texts
 from ocrqueue.web.intake.schema import ORIGINAL
 from ocrqueue.web.intake.submitting import submit, taking
 from ocrqueue.web.intake.waiting import wait_for
 from ocrqueue.web.problems import STATUS, ApiError, headers_of
+from ocrqueue.web.results import text_of as stored_text
 from ocrqueue.web.routes.operations import free_models
 from ocrqueue.web.service import ServiceOf
 from ocrqueue.web.settings import PREFIX
@@ -73,8 +76,14 @@ async def ocr(request: Request, service: ServiceOf, caller: Submitter) -> Respon
         raise ApiError(
             "wait_timeout", f"no text within {MAX_WAIT:.0f} s; the job goes on, and {PREFIX}/jobs/{job} shows it"
         )
-    text = await run_sync(service.client.job(job).text)
-    return JSONResponse({"success": True, "text": text, "job": job})
+    text = await stored_text(service, service.client.job(job), status, FormatName.TEXT, MAX_WAIT)
+    return await streamed(service.makers, _answer(job, text))
+
+
+def _answer(job: str, text: Iterator[str]) -> Iterator[str]:
+    yield dumped({"success": True, "job": job})[:-1] + ', "text": '
+    yield from text_of(text)
+    yield "}"
 
 
 @router.post("/api/unload-model", response_model=Unloaded, responses=_ERRORS)

@@ -1,8 +1,16 @@
+import json
+
 import pytest
 from azure.ai.documentintelligence.models import AnalyzeResult
 
-from ocrqueue.web.compat.azure_result import MARKDOWN, TEXT, analyze_result
+from ocrqueue.web.compat import azure_result
+from ocrqueue.web.compat.azure_result import MARKDOWN, TEXT
+from ocrqueue.web.compat.azure_spans import Content, Places
 from tests.support.two_pages import READ, RESULT, WITH_BLOCKS, block, cell, line
+
+
+def analyze_result(result, model, content_format):
+    return json.loads("".join(azure_result.analyze_result(result["pages"], model, content_format)))
 
 
 def texts(result, spans):
@@ -128,3 +136,24 @@ def test_a_paragraph_with_a_note_has_the_spans_of_its_lines():
     )  # fmt: skip
     (paragraph,) = result["paragraphs"]
     assert texts(result, paragraph["spans"])[-1].endswith("They grow.")
+
+
+def test_texts_that_are_not_there_take_time_for_the_length_of_a_page_not_for_its_square(monkeypatch):
+    """A PDF of 805 bytes held the event loop for three seconds: its long lines have two words in turn."""
+    looked, find = 0, Content.search
+
+    def search(self, text, wanted, begin, end):
+        nonlocal looked
+        before = self._left
+        place = find(self, text, wanted, begin, end)
+        looked += before - self._left
+        return place
+
+    monkeypatch.setattr(Content, "search", search)
+    for length in (10_000, 100_000):
+        text, looked = "to mation " * (length // 10), 0
+        places = Places(Content(text), 0)
+        for _ in range(length // 10):
+            places.find("to infor-")
+        assert looked < 30_000_000 + 2000 * length
+    assert places.find("to mation")["length"] == len("to mation")

@@ -1,7 +1,13 @@
+import json
+
 from docling_core.types.doc import DoclingDocument
 
-from ocrqueue.web.compat.docling_document import docling_document
+from ocrqueue.web.compat import docling_document as module
 from tests.support.two_pages import READ, RESULT, WITH_BLOCKS
+
+
+def docling_document(result):
+    return json.loads("".join(module.docling_document(result["source"]["name"], result["pages"])))
 
 
 def test_docling_core_reads_the_document_and_finds_the_text():

@@ -1,7 +1,15 @@
+import json
+
 from mistralai.client.models import OCRResponse
 
-from ocrqueue.web.compat.mistral_result import ocr_response
+from ocrqueue.web.compat import mistral_result
 from tests.support.two_pages import RESULT, WITH_BLOCKS
+
+
+def ocr_response(result, model, with_blocks, with_confidence):
+    size = result["source"]["bytes"]
+    parts = mistral_result.ocr_response(result["pages"], size, model, with_blocks, with_confidence)
+    return json.loads("".join(parts))
 
 
 def test_mistrals_own_model_reads_the_answer():
