@@ -172,6 +172,7 @@ task_send_sent_event = worker_send_task_events = True  # for Flower
 # `ocr.document` opens a job and may assemble it, too.
 task_time_limit = LIMITS.open_seconds + LIMITS.load_seconds + LIMITS.page_seconds + TIME_LIMIT_MARGIN
 
+worker_consumer = "worker.parent.consumer:Consumer"
 worker_concurrency = OCR_CHILDREN
 worker_pool_start_method = OCR_START_METHOD
 worker_prefetch_multiplier = 1

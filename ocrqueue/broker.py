@@ -6,7 +6,9 @@ drop the message and connect again, several times a second.
 """
 
 import logging
-from functools import cache
+from collections.abc import Callable
+from functools import partial
+from queue import Empty
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -16,27 +18,54 @@ from ocrqueue.ledger.connection import to_primary
 log = logging.getLogger(__name__)
 
 
-def watch_broker() -> None:
-    """Have Celery use these channels, in this process and its children."""
+_drop = partial(log.warning, "a message was dropped: %r")
+
+
+def watch_broker(drop: Callable[[str], None] = _drop) -> None:
+    """Have Celery use these channels, in this process and its children.
+
+    `drop` is told why a message is dropped that is none of kombu's.
+    """
     from kombu.transport import redis
 
-    for transport in (redis.Transport, redis.SentinelTransport):
-        transport.Channel = _channel(transport.Channel)
+    redis.Transport.Channel = _channel(redis.Channel, drop)
+    redis.SentinelTransport.Channel = _channel(redis.SentinelChannel, drop)
 
 
-@cache
-def _channel(kind: Any) -> Any:
-    """A kind of channel whose servers take writes, which notes no message in Redis, and which always closes."""
-    if hasattr(kind, "closes_always"):
-        return kind
+def _channel(kind: Any, drop: Callable[[str], None]) -> Any:
+    """A kind of channel whose servers take writes, which notes no message in Redis, lives and always closes."""
+    from kombu.transport.virtual import QoS
+
+    class Counted(QoS):  # type: ignore[misc]
+        """The messages that a channel has delivered, but not acknowledged."""
+
+        def restore_unacked(self) -> list[Any]:
+            """Put them back. The reconciler sends those again that cannot be; kombu would write them to a file."""
+            super().restore_unacked()
+            return []
 
     class Channel(kind):  # type: ignore[misc]
         ack_emulation = False
-        closes_always = True
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self.QoS = _counted()
+            self.QoS = Counted
+
+        def _brpop_read(self, **options: Any) -> Any:
+            return self._dropping(super()._brpop_read, **options)
+
+        def _receive(self) -> Any:
+            return self._dropping(super()._receive)
+
+        def _dropping(self, read: Callable[..., Any], **options: Any) -> Any:
+            """What `read` returns. A message that kombu cannot take apart is dropped; its error would end a worker."""
+            try:
+                return read(**options)
+            except (Empty, RedisError, OSError):
+                raise
+            except Exception as e:  # noqa: BLE001 -- a sender may write anything
+                drop(f"{type(e).__name__}: {e}")
+                return True
 
         def _connparams(self, *args: Any, **options: Any) -> dict[str, Any]:
             params = super()._connparams(*args, **options)
@@ -62,17 +91,3 @@ def _channel(kind: Any) -> Any:
                     transport.close_channel(self)
 
     return Channel
-
-
-@cache
-def _counted() -> Any:
-    """Kombu's count of the messages that a channel has delivered, but not acknowledged."""
-    from kombu.transport.virtual import QoS
-
-    class Counted(QoS):  # type: ignore[misc]
-        def restore_unacked(self) -> list[Any]:
-            """Put them back. The reconciler sends those again that cannot be; kombu would write them to a file."""
-            super().restore_unacked()
-            return []
-
-    return Counted

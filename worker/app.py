@@ -19,6 +19,7 @@ app = Celery(
     include=[
         "worker.signals",
         "worker.refused_writes",
+        "worker.parent.consumer",
         "worker.parent.control",
         "tasks.document",
         "tasks.page",

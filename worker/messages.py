@@ -22,6 +22,7 @@ from ocrqueue.steps.accept import accept
 from ocrqueue.storage.spool import JOB
 from worker.claims import CheckedTask
 from worker.context import ledger, spool
+from worker.parent.consumer import drop
 from worker.publication.results import forget_result, turn_away
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ def strategy(task: Task, app: Any, consumer: Any, **kwargs: Any) -> Callable[...
     def handle_message(message: Any, body: Any, *args: Any) -> Any:
         if why := _malformed(message):
             _answer(task, message.headers.get("id"), f"a malformed message: {why}")
-            log.warning("%s refused: a malformed message: %s", task.name, why)
-            return message.reject_log_error(log, consumer.connection_errors)
+            message.reject_log_error(log, consumer.connection_errors)
+            return drop(f"{task.name} refused: a malformed message: {why}")
         return handle(message, body, *args)
 
     return handle_message

@@ -118,6 +118,7 @@ def test_counters_are_0_before_the_first_is_counted() -> None:
     zeros = [("pages_total", engine, state) for engine in ("rapidocr", "structure") for state in ends]
     zeros += [("refused_total", reason) for reason in ("queue_full", "too_large", "unsupported_format", "too_many")]
     zeros += [("webhook_deliveries_total", outcome) for outcome in ("delivered", "retried", "failed", "gone")]
+    zeros += [("messages_total", "dropped")]
     counted = {("pages_total", "old", "ok"): 2, ("pages_total", "rapidocr", "ok"): 3}
     assert found == dict.fromkeys(zeros, 0) | counted | {("webhook_deliveries_total", "gone"): 4}
 

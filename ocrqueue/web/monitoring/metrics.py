@@ -69,6 +69,8 @@ def _events(events: Mapping[Labels, int]) -> Iterator[Metric]:
         by_kind[kind][(what,)] = number
     text = "Submissions and requests that were refused."
     yield _counters("refused", text, ["reason"], by_kind["refused"], [(reason,) for reason in REASONS])
+    text = "Messages that workers dropped because they were malformed."
+    yield _counters("messages", text, ["outcome"], by_kind["messages"], [("dropped",)])
     text = "Attempts to call the webhook of a job."
     yield _counters("webhook_deliveries", text, ["outcome"], by_kind["webhook"], [(outcome,) for outcome in _OUTCOMES])
 
