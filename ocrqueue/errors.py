@@ -105,6 +105,18 @@ class QueueFull(QueueUnavailable):
     code = "queue_full"
 
 
+class TooManyOpenPages(OcrError):
+    """The jobs of an API key have as many open pages as it allows. Nothing of the submission was kept."""
+
+    code = "too_many_open_pages"
+
+    def __init__(self, owner: str, count: int, allowed: int) -> None:
+        super().__init__(
+            f"the jobs of the API key {owner!r} have {count:,} open pages and {allowed:,} are allowed: "
+            "wait until some are read (a document that is not opened yet counts as ten)"
+        )
+
+
 class Unconfirmed(QueueUnavailable):
     """Redis did not answer whether it created the job. The document is kept, and the job may exist now or later."""
 

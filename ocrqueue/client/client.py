@@ -27,7 +27,7 @@ from ocrqueue.client.submission.group import Group
 from ocrqueue.client.submission.many import AT_ONCE, Document, Submissions
 from ocrqueue.engines.best import announced, best_engine, for_poor_pages, missing
 from ocrqueue.errors import OcrError, QueueFull, UnknownJob
-from ocrqueue.ledger import figures, workers
+from ocrqueue.ledger import figures, queue_full, workers
 from ocrqueue.ledger.deliveries import MAX_PENDING
 from ocrqueue.options import Options
 from ocrqueue.storage.spool import JOB
@@ -127,7 +127,7 @@ class Client(Queue):
         waiting, limit = self.ledger.backlog(), self.settings.max_queued_pages
         self._room = limit - waiting
         if waiting >= limit:
-            return f"{waiting:,} pages are waiting and {limit:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES"
+            return queue_full(waiting, limit).message
         if with_webhook and self.deliveries.pending() >= MAX_PENDING:
             return f"{MAX_PENDING:,} calls of webhooks are pending, the limit; wait, or leave out the webhook"
         if time.monotonic() - self._memory_read > _MEMORY_SECONDS:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import redis as redis_py
 
 from ocrqueue import names
-from ocrqueue.errors import OcrError, PageError, QueueFull, UnknownJob, WrongState
+from ocrqueue.errors import OcrError, PageError, QueueFull, TooManyOpenPages, UnknownJob, WrongState
 from ocrqueue.ledger import page_records, scripts
 from ocrqueue.ledger.encoding import clean, encoded
 from ocrqueue.ledger.figures import Measured
@@ -38,7 +38,7 @@ from ocrqueue.states import JobState, MessageKind, Return
 __all__ = [
     "MISSING_TEXT", "NOBODY", "Claim", "ClaimedPage", "Creation", "Job", "LastTry", "Ledger", "Measured", "Mending",
     "Message", "NewerRecord", "Other", "Outcome", "PageRecord", "Publication", "Source", "Step", "Submitter", "TooLate",
-    "Webhook", "fingerprint",
+    "Webhook", "fingerprint", "queue_full",
 ]  # fmt: skip
 
 LEASE = 45.0  # seconds that a claim lasts unless it is renewed
@@ -107,10 +107,14 @@ class Ledger:
         return found
 
     def create_all(self, creations: Iterable[Creation]) -> list[Step | OcrError]:
-        """Create several jobs in one round trip: for each, what `create` returns, or the QueueFull or NewerRecord."""
+        """Create several jobs in one round trip: for each, what `create` returns, or why it was not created.
+
+        That is QueueFull, TooManyOpenPages or NewerRecord. Pages are counted in the same step: of submissions at the
+        same time, none passes a limit.
+        """
         every = list(creations)
         answers = self._run_each("create", (one.args() for one in every))
-        return [_created(one.job, raw) for one, raw in zip(every, answers, strict=True)]
+        return [_created(one, raw) for one, raw in zip(every, answers, strict=True)]
 
     # -- the document and its assembly ---------------------------------------------------------------------------
     def begin(self, job: str, what: MessageKind, token: str, round: int = 0, alone: bool = True) -> Job | None:
@@ -343,7 +347,7 @@ def _stepped(job: str, reply: dict[str, Any] | None) -> Step:
     return Step(reply is not None and not reply.get("stale", False), _messages(job, reply or {}), reply or {})
 
 
-def _created(job: str, raw: object) -> Step | OcrError:
+def _created(one: Creation, raw: object) -> Step | OcrError:
     if isinstance(raw, redis_py.exceptions.OutOfMemoryError):
         full = QueueFull("Redis has reached its memory limit; wait until the queue has drained, or raise it")
         full.__cause__ = raw
@@ -351,9 +355,19 @@ def _created(job: str, raw: object) -> Step | OcrError:
     if isinstance(raw, Exception):
         raise raw
     try:
-        return _stepped(job, _decode(job, raw))
+        reply = _decode(one.job, raw) or {}
     except NewerRecord as e:
         return e
+    if reply.get("refused") == "queue":
+        return queue_full(reply["open"], one.open_pages or 0)
+    if reply.get("refused"):
+        return TooManyOpenPages(one.submitter.owner or "", reply["open"], one.submitter.open_pages or 0)
+    return _stepped(one.job, reply)
+
+
+def queue_full(waiting: int, allowed: int) -> QueueFull:
+    """The error of a submission while so many pages wait."""
+    return QueueFull(f"{waiting:,} pages are waiting and {allowed:,} are allowed; wait, or raise OCR_MAX_QUEUED_PAGES")
 
 
 def _mended(job: str, raw: object) -> Step | None:

@@ -74,9 +74,10 @@ class Submitter:
 
     owner: str | None = None  # name of the API key; None: a client without a key
     webhook: Webhook | None = None
+    open_pages: int | None = None  # that the owner's jobs may have when this one is created; None: any number
 
     def to_json(self) -> dict[str, Any]:
-        """The fields that are set, ready for JSON."""
+        """The fields that are set and last, ready for JSON."""
         webhook = self.webhook and self.webhook.to_json()
         return {k: v for k, v in {"owner": self.owner, "webhook": webhook}.items() if v is not None}
 
@@ -319,9 +320,10 @@ class Creation:
     round: int = 1  # more than 1 for a job that Redis lost in a later round
     submitter: Submitter = NOBODY
     structures: str | None = None  # id of an ended job: the record is a structuring of that job
+    open_pages: int | None = None  # that all jobs may have; None: any number
 
     def args(self) -> tuple[object, ...]:
-        """What the script is called with: the job, the fingerprint, then the record's fields and values."""
+        """What the script is called with: the job, the fingerprint, limits, then the record's fields and values."""
         record = {
             "v": names.VERSION if self.structures else self.options.version,
             "source": self.source.dumps(),
@@ -336,7 +338,13 @@ class Creation:
             record["owner"] = self.submitter.owner
         if self.submitter.webhook:
             record["webhook"] = json.dumps(self.submitter.webhook.to_json())
-        return self.job, fingerprint(self.source, self.options), *(item for pair in record.items() for item in pair)
+        limits = self.open_pages, self.submitter.owner, self.submitter.open_pages
+        return (
+            self.job,
+            fingerprint(self.source, self.options),
+            *("" if limit is None else limit for limit in limits),
+            *(item for pair in record.items() for item in pair),
+        )
 
 
 @dataclass(frozen=True, slots=True)

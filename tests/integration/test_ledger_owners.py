@@ -1,14 +1,15 @@
 """Who submitted a job, and the webhook that it names: in the ledger and, in case Redis loses its data, in the spool."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis as redis_py
 
 from ocrqueue import names
 from ocrqueue.client import Client
-from ocrqueue.errors import InvalidOptions
-from ocrqueue.ledger import NOBODY, Ledger, Submitter, Webhook
+from ocrqueue.errors import InvalidOptions, OcrError
+from ocrqueue.ledger import NOBODY, Creation, Ledger, Step, Submitter, Webhook
 from ocrqueue.options import Options
 from ocrqueue.steps.reconciler import Reconciler
 from ocrqueue.webhooks.parameters import WebhookParameters
@@ -37,6 +38,30 @@ def test_the_jobs_and_open_pages_of_an_owner(ledger: Ledger) -> None:
     assembled(ledger)
     assert ledger.backlog("invoices") == 10
     assert ledger.jobs("invoices") == [JOB, "queued"], "a job stays after its end"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "submitter", "error"),
+    [(None, Submitter("invoices", None, 23), "too_many_open_pages"), (23, NOBODY, "queue_full")],
+    ids=["of an owner", "of all"],
+)
+def test_submissions_at_once_do_not_pass_a_limit(
+    ledger: Ledger, allowed: int | None, submitter: Submitter, error: str
+) -> None:
+    """13 pages are open, and each submission counts as ten until its document is opened."""
+    create(ledger, JOB, submitter)
+    ledger.create("queued", SOURCE, Options(), 1, submitter)
+
+    def submit(number: int) -> Step | OcrError:
+        (found,) = ledger.create_all([Creation(f"{number}", SOURCE, Options(), 1, submitter, open_pages=allowed)])
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(submit, range(8)))
+    assert [one.code for one in found if isinstance(one, OcrError)] == [error] * 7
+    (created,) = [number for number, one in enumerate(found) if isinstance(one, Step)]
+    assert sorted(ledger.jobs()) == sorted([JOB, "queued", f"{created}"])
+    assert isinstance(submit(created), Step), "a job that exists is not refused"
 
 
 def test_a_dropped_job_is_no_longer_its_owners(ledger: Ledger, redis: "redis_py.Redis") -> None:

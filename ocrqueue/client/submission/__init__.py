@@ -45,7 +45,7 @@ AnySource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO |
 _KEYS = UUID("6f1f3a52-0d0b-5a3e-9c55-1b8c6f0f6a10")  # namespace of the job ids that are made from keys
 _CHUNK = 1 << 20
 _LONGEST_OWNER = 100  # characters
-_NO_OPTIONS = frozenset({"password", "key", "name", "owner", "webhook"})
+_NO_OPTIONS = frozenset({"password", "key", "name", "owner", "owner_pages", "webhook"})
 
 
 class Parameters(TypedDict, total=False):
@@ -67,6 +67,7 @@ class Parameters(TypedDict, total=False):
     key: str | None  # makes the submission idempotent: submissions with the same key return the same job
     name: str | None  # of the document; default: the name of the file or URL
     owner: str | None  # name of the API key for which the job is submitted
+    owner_pages: int | None  # open pages that the jobs of the owner may have, or it raises TooManyOpenPages
     webhook: str | WebhookParameters | None  # URL that is called when the job ends; see `ocrqueue.webhooks.parameters`
 
 
@@ -211,7 +212,7 @@ def _submitter(parameters: Parameters) -> Submitter:
     owner, webhook = parameters.get("owner"), parameters.get("webhook")
     if owner is not None and not (isinstance(owner, str) and 0 < len(owner) <= _LONGEST_OWNER):
         raise InvalidOptions(f"the owner is the name of an API key, a text of at most {_LONGEST_OWNER} characters")
-    return Submitter(owner, None if webhook is None else parse_webhook(webhook))
+    return Submitter(owner, None if webhook is None else parse_webhook(webhook), parameters.get("owner_pages"))
 
 
 def _digest(stream: BinaryIO) -> tuple[str, int]:

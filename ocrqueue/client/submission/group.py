@@ -203,7 +203,14 @@ class Group:
         except Exception as e:  # noqa: BLE001 -- the caller gets it
             one.error = e
             return None
-        return Creation(one.job, one.source, one.order.options, round, one.order.submitter)
+        return Creation(
+            one.job,
+            one.source,
+            one.order.options,
+            round,
+            one.order.submitter,
+            open_pages=self._queue.settings.max_queued_pages,
+        )
 
     def _attempt(self, creations: list[Creation]) -> Sequence[Step | Exception]:
         try:

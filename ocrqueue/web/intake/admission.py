@@ -1,6 +1,6 @@
 """Whether a submission is accepted now: by the room in the queue, its open pages, and those that a key allows."""
 
-from ocrqueue.errors import QueueFull
+from ocrqueue.errors import QueueFull, TooManyOpenPages
 from ocrqueue.ledger import figures
 from ocrqueue.ledger.connection import reaching
 from ocrqueue.ledger.workers import live
@@ -31,22 +31,17 @@ def admit(service: Service, key: Key) -> None:
             "OCR_HTTP_QUEUE_SECONDS",
             {"Retry-After": f"{min(_LONGEST, max(_SHORTEST, left - limit)):.0f}"},
         )
-    check_share(service, key)
-
-
-def check_share(service: Service, key: Key) -> None:
-    """Raise ApiError if the jobs of a key have as many open pages as it allows. Raises QueueUnavailable."""
-    if key.open_pages is None:
-        return
-    with reaching(service.client.settings):
-        count = service.client.ledger.backlog(key.name)
+    if key.open_pages is not None:  # the ledger counts again when it creates the job
+        with reaching(client.settings):
+            count = client.ledger.backlog(key.name)
         if count >= key.open_pages:
-            raise ApiError(
-                "too_many_open_pages",
-                f"the jobs of the API key {key.name!r} have {count:,} open pages and {key.open_pages:,} are allowed: "
-                "wait until some are read (a document that is not opened yet counts as ten)",
-                _later(_seconds_left(service)),
-            )
+            raise later(service, TooManyOpenPages(key.name, count, key.open_pages))
+
+
+def later(service: Service, error: TooManyOpenPages) -> ApiError:
+    """The error with a header that says when to try again. Raises QueueUnavailable."""
+    with reaching(service.client.settings):
+        return ApiError(error.code, error.message, _later(_seconds_left(service)))
 
 
 def _seconds_left(service: Service) -> float | None:

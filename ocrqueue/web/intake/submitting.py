@@ -15,9 +15,9 @@ from ocrqueue import names
 from ocrqueue.client import JobStatus, submission
 from ocrqueue.client.submission import AnySource, Parameters, Received, UrlSource
 from ocrqueue.client.submission.many import Document, Submissions, one_by_one
-from ocrqueue.errors import OcrError, QueueUnavailable, Unconfirmed
+from ocrqueue.errors import OcrError, QueueUnavailable, TooManyOpenPages, Unconfirmed
 from ocrqueue.ledger.connection import reaching
-from ocrqueue.web.intake.admission import admit, check_share
+from ocrqueue.web.intake.admission import admit, later
 from ocrqueue.web.keys import Key
 from ocrqueue.web.problems import RETRY_SECONDS, ApiError
 from ocrqueue.web.service import Service
@@ -92,10 +92,8 @@ async def submit_many(
         assert isinstance(source, Received | UrlSource)
         return _submit(service, caller, source, given)
 
-    # where a key may have so many open pages, each document is counted before the next is looked at
-    at_once = service.client.at_once if caller.open_pages is None else lambda: 1
     found: list[Taken | OcrError] = []
-    for one in await run_sync(list, Submissions(one_by_one(submit_one), documents, parameters, at_once)):
+    for one in await run_sync(list, Submissions(one_by_one(submit_one), documents, parameters, service.client.at_once)):
         answer = one.job or one.error
         if not isinstance(answer, Taken | OcrError):
             raise answer or AssertionError("neither a job nor an error")
@@ -107,12 +105,13 @@ def _submit(service: Service, caller: Key, source: Source, parameters: Parameter
     key = parameters.get("key")
     job = job_of(caller, key)
     is_new = key is None or not _exists(service, job)
-    if is_new:
-        check_share(service, caller)
-        if (webhook := parameters.get("webhook")) is not None:
-            service.settings.webhooks.check(parse_webhook(webhook))
-    given: Parameters = {**parameters, "owner": caller.name or None}
-    service.client.submit_as(job, source, **given)
+    if is_new and (webhook := parameters.get("webhook")) is not None:
+        service.settings.webhooks.check(parse_webhook(webhook))
+    given: Parameters = {**parameters, "owner": caller.name or None, "owner_pages": caller.open_pages}
+    try:
+        service.client.submit_as(job, source, **given)
+    except TooManyOpenPages as e:
+        raise later(service, e) from e
     try:
         return Taken(service.client.statuses([job])[job], is_new)
     except QueueUnavailable as e:
