@@ -2,7 +2,7 @@
 
 from celery import Celery
 
-from ocrqueue.broker import watch_broker
+from ocrqueue.ledger.broker import watch_broker
 from ocrqueue.process.memory import share_arena
 from ocrqueue.settings import SettingsError, refuse_to_start
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from redis.exceptions import RedisError
 
 from ocrqueue import names
-from ocrqueue.broker import watch_broker
 from ocrqueue.client import children, listing
 from ocrqueue.client.children import Answer, Child, ServedEngine, Unloading, served_engines
 from ocrqueue.client.follow import Events, Statuses, follow
@@ -18,6 +17,7 @@ from ocrqueue.client.status import DeadPage, JobStatus, ended_status, noted_stat
 from ocrqueue.errors import OcrError, UnknownJob
 from ocrqueue.ledger import Job as Record
 from ocrqueue.ledger import Ledger, Message, messages, workers
+from ocrqueue.ledger.broker import watch_broker
 from ocrqueue.ledger.connection import FAILOVER, TIMEOUT, connect, reaching
 from ocrqueue.ledger.cursors import members_after
 from ocrqueue.ledger.deliveries import Deliveries

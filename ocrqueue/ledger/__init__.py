@@ -31,7 +31,7 @@ from ocrqueue.ledger.records import (
     Webhook,
     fingerprint,
 )
-from ocrqueue.ledger.refusals import LastTry, TooLate, unless_refused
+from ocrqueue.ledger.scripts import LastTry, TooLate, unless_refused
 from ocrqueue.options import Options
 from ocrqueue.states import JobState, MessageKind, Return
 

@@ -17,10 +17,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from ocrqueue import names
-from ocrqueue.broker import watch_broker
 from ocrqueue.client import Job
 from ocrqueue.errors import QueueUnavailable
 from ocrqueue.ledger import Message
+from ocrqueue.ledger.broker import watch_broker
 from ocrqueue.ledger.connection import client
 from ocrqueue.states import MessageKind
 from tests.support import numbered

@@ -1,6 +1,6 @@
 """The worker's consumer of messages. It drops one that cannot be used, logs that in one line and counts it.
 
-Kombu takes the envelope apart (`ocrqueue.broker`), Celery finds the task and makes a request, and `worker.messages`
+Kombu takes the envelope apart (`ocrqueue.ledger.broker`), Celery finds the task and makes a request, `worker.messages`
 looks at headers and body. Whatever any of them raises for a message means that it is malformed, except errors of Redis.
 """
 
@@ -12,8 +12,8 @@ from celery.exceptions import NotRegistered
 from celery.worker import consumer
 from redis.exceptions import DataError, RedisError
 
-from ocrqueue.broker import watch_broker
 from ocrqueue.ledger import figures
+from ocrqueue.ledger.broker import watch_broker
 from worker import context
 
 log = logging.getLogger(__name__)
