@@ -19,6 +19,31 @@ _NOTE_LENGTH, _NOTE_WORDS = 25, 5  # characters and words of a note that looks l
 _NOTE_MARK = re.compile(
     r"(?:\(?(\d{1,3})[.)\]]?\s*(?=[^\W\d]|[\"'“„«(])|([*†‡§¶]{1,3}|[¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3})\s*(?=\w)|\[?([a-z])[)\]]\s*(?=\w))"
 )
+# What a reader may need: bank accounts, telephones, e-mail, numbers of taxes and registers, places with their code.
+_NEEDED = re.compile(
+    r"(?i)\b[a-z]{2}\d{2}(?:\s?[a-z0-9]{4}){2,7}\b"  # IBAN, ISO 13616
+    r"|\b(?:iban|bic|swift|konto|kto|blz|account|acct|bank|banque|banco|banca|compte|cuenta|conto|sort\s?code)\b.*\d"
+    r"|\b(?:tel|phone|telephone|telefon|téléphone|tél|teléfono|telefono|fax|mobile|mobil)\b.*\d{2}"
+    r"|[\w.+-]+@[\w-]+\.\w"
+    r"|\b(?:vat|ust|tva|iva|nip|nif|cif|siret|siren|ein|hrb|tax|steuer)\b.*\d"
+    r"|\b(?-i:[A-Z]{1,2}\d[\dA-Z]?\s\d[A-Z]{2}|[A-Z]{2}\s\d{5}(?:-\d{4})?|(?!(?:19|20)\d\d\s)\d{4,5}\s[A-Z][a-zß-ÿ]{2,})\b"
+)
+# What stands at the edge of pages only: who owns the text, and where the copy comes from.
+_OF_THE_COPY = re.compile(
+    r"(?i)\b(?:down\s?loaded|retrieved|accessed|printed)\s+(?:from|by|on|at)\b|\bthis content downloaded\b"
+    r"|©|\bcopyright\b|\ball rights reserved\b|\blicensed to\b|\bauthorized licensed use\b"
+    r"|\bprovided by\b.*\b(?:library|on)\b"
+)
+
+
+def is_needed(text: str) -> bool:
+    """Whether a text has what a reader may need, such as a bank account, a telephone number or an address."""
+    return _NEEDED.search(text) is not None
+
+
+def is_of_the_copy(text: str) -> bool:
+    """Whether a text says who owns a document or where a copy comes from, such as "Downloaded from example.org"."""
+    return _OF_THE_COPY.search(text) is not None
 
 
 def ends_sentence(text: str) -> bool:

@@ -86,7 +86,8 @@ def test_a_page_number_alone_is_a_foot():
     [
         ("1 The list is renewed at the beginning of each year", NOTE),
         ("2 copies, one for the files", NOTE),
-        ("Harbour board", FOOTER),
+        ("Harbour board, 3 May 2025", FOOTER),
+        ("Edith Marlowe, treasurer", PARAGRAPH),
         ("This is a sentence that its page took for a foot.", PARAGRAPH),
     ],
 )
@@ -95,6 +96,53 @@ def test_a_foot_that_does_not_come_again_may_be_a_note(text, kind):
     assert page[1].kind == kind
     if kind == NOTE:
         assert page[1].marker == text[0]
+
+
+def test_an_account_at_the_foot_is_kept_with_what_stands_beside_it_once():
+    def page():
+        return [
+            body(),
+            block(FOOTER, "Riverside Choir", 950, size=7),
+            block(FOOTER, "Account GB00 EXMP 0000 4711", 951, size=7),
+            block(FOOTER, "1/2", 970, size=7),
+        ]
+
+    assert kinds(joined(page())) == [[PARAGRAPH, PARAGRAPH, PARAGRAPH, FOOTER]]
+    assert kinds(joined(page(), page())) == [
+        [PARAGRAPH, FOOTER, PARAGRAPH, FOOTER],
+        [PARAGRAPH, FOOTER, FOOTER, FOOTER],
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IBAN: DE89 3704 0044 0532 0130 00",
+        "Konto 532013000, BLZ 37040044",
+        "Tel. 555 0177",
+        "office@example.org",
+        "VAT no. 4711",
+        "Mill Lane 1, SW1A 1AA London",
+        "Springfield, IL 62704",
+        "12345 Musterstadt",
+    ],
+)
+def test_what_a_reader_may_need_is_no_running_foot(text):
+    assert kinds(joined([body(), block(FOOTER, text, 960, size=7)])) == [[PARAGRAPH, PARAGRAPH]]
+
+
+@pytest.mark.parametrize(
+    "text", ["2025 Annual Report", "Journal of Coasts 22 (2025)", "The Allotment Post", "www.example.org"]
+)
+def test_small_type_at_the_end_of_a_page_alone_is_a_running_foot(text):
+    assert kinds(joined([body(), block(FOOTER, text, 960, size=7)])) == [[PARAGRAPH, FOOTER]]
+
+
+@pytest.mark.parametrize(
+    "text", ["Downloaded from example.org on 3 May 2025", "© 2025 Village Press. All rights reserved"]
+)
+def test_where_a_copy_comes_from_is_a_running_foot_also_where_the_page_says_otherwise(text):
+    assert kinds(joined([body(), body(text, 970)])) == [[PARAGRAPH, FOOTER]]
 
 
 def test_a_document_of_nothing_but_page_numbers_keeps_them():
@@ -228,7 +276,7 @@ def test_a_table_that_goes_on_has_one_header(lefts):
     head = ("Month", "Sum")
     pages = joined(
         [body(), table(head, ("May", "1")), block(FOOTER, "1", 960)],
-        [block(HEADER, "Annals", 30), table(head, ("June", "2"), lefts=lefts)],
+        [block(HEADER, "Annals", 30, size=8), table(head, ("June", "2"), lefts=lefts)],
     )
     assert [cell.text for cell in pages[1][1].cells] == ["June", "2"]
     assert [cell.row for cell in pages[1][1].cells] == [0, 0]
@@ -262,7 +310,7 @@ def test_another_table_does_not_go_on(second):
 def test_a_paragraph_goes_on_over_a_page_and_past_notes_and_tables():
     pages = joined(
         [body(BEGUN), block(NOTE, "1 Note.", 900), block(FOOTER, "1", 960)],
-        [block(HEADER, "Annals", 30), table(("a", "b"), ("1", "2")), body("goes on here."), body("Next.")],
+        [block(HEADER, "Annals", 30, size=8), table(("a", "b"), ("1", "2")), body("goes on here."), body("Next.")],
     )
     assert [b.continues for b in pages[1]] == [False, False, True, False]
 
