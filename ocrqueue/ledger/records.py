@@ -147,48 +147,51 @@ class Job:
         `unpublished` says whether the job is in `names.UNPUBLISHED`. Workers of older versions only remove it from
         there when they have published the end.
         """
-
-        def number(name: str) -> float | None:
-            return float(record[name]) if name in record else None
-
-        def count(name: str) -> int:
-            return int(record.get(name, 0))
-
         opened, state = "n" in record, JobState(record["state"])
         graded, sum_, poor = map(int, record.get("quality", "0 0 0").split(" "))
         return cls(
             id=job,
             state=state,
-            round=count("round"),
+            round=_count(record, "round"),
             source=Source(**json.loads(record["source"])),
             options=Options.parse(json.loads(record["options"])),
             created=float(record["created"]),
-            opened=number("opened"),
-            ended=number("ended"),
+            opened=_number(record, "opened"),
+            ended=_number(record, "ended"),
             engine=record.get("engine"),
             model=record.get("model"),
             revision=record.get("revision"),
             queue=record.get("queue"),
-            pages=count("n") if opened else None,
-            total=count("total") if opened else None,
-            ok=count("ok"),
-            failed=count("failed"),
-            cancelled=count("cancelled"),
+            pages=_count(record, "n") if opened else None,
+            total=_count(record, "total") if opened else None,
+            ok=_count(record, "ok"),
+            failed=_count(record, "failed"),
+            cancelled=_count(record, "cancelled"),
             cancelling="cancel" in record,
             code=record.get("code"),
             message=record.get("message"),
-            published=state.has_ended and (not unpublished or count("published") == count("round")),
-            lanes=count("width"),
+            published=state.has_ended and (not unpublished or _count(record, "published") == _count(record, "round")),
+            lanes=_count(record, "width"),
             quality=round(sum_ / graded / 100, 2) if graded else None,
             poorly_read=poor,
-            first=json.loads(record["first"]) if "first" in record else None,
-            submitter=Submitter.from_json(
-                {"owner": record.get("owner"), "webhook": json.loads(record.get("webhook", "null"))}
-            ),
-            version=count("v"),
-            error=json.loads(record["error"]) if "error" in record else None,
+            first=_decoded(record, "first"),
+            submitter=Submitter.from_json({"owner": record.get("owner"), "webhook": _decoded(record, "webhook")}),
+            version=_count(record, "v"),
+            error=_decoded(record, "error"),
             structures=record.get("structures"),
         )
+
+
+def _number(record: Mapping[str, str], name: str) -> float | None:
+    return float(record[name]) if name in record else None
+
+
+def _count(record: Mapping[str, str], name: str) -> int:
+    return int(record.get(name, 0))
+
+
+def _decoded(record: Mapping[str, str], name: str) -> Any:
+    return json.loads(record.get(name, "null"))
 
 
 class PageNumbers:

@@ -72,6 +72,7 @@ def test_a_document_is_read_and_its_pdf_fetched(stack: Served, tmp_path: Path) -
     assert not (stack.folder / "none").exists()
 
 
+@pytest.mark.thorough
 def test_jobs_are_shown_cancelled_retried_and_dropped(stack: Served, tmp_path: Path) -> None:
     scan = numbered.write(tmp_path / "part.tif", 3, {2: numbered.RAISE})
     job = stack.submit("ocr", str(scan), "--engine", "numbered", "--no-wait", env=stack.user).stdout.strip()
@@ -115,6 +116,7 @@ def test_doctor_checks_the_api_only(stack: Served) -> None:
     assert "OCR_API_URL='host:8000' is not allowed: a URL such as http://host:8000" in wrong.stderr
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_silent_from_the_start_delays_no_timeout(stack: Served) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         user = {**stack.user, "OCR_API_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
@@ -124,6 +126,7 @@ def test_a_server_that_is_silent_from_the_start_delays_no_timeout(stack: Served)
     assert time.monotonic() - started < 30, "a request may take a minute, and is made four times"
 
 
+@pytest.mark.thorough
 def test_doctor_on_the_machine_of_the_api_finds_it_too(stack: Served) -> None:
     done = stack.submit("doctor", env={**stack.env, "OCR_HTTP_PORT": str(stack.web.port)})
     assert f"ok     the HTTP API answers at {stack.web.url}" in done.stdout

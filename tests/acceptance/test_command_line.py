@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.harness import PROJECT, Stack
+from tests.support.thorough import thorough_but
 
 DATA = PROJECT / "tests" / "data"
 SCAN = DATA / "scan.pdf"
@@ -52,16 +53,19 @@ def test_a_job_by_its_id(stack: Stack, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [
-        ("zero_pages.pdf", "empty_document"),
-        ("truncated_50.png", "corrupt_file"),
-        ("only_header.pdf", "corrupt_file"),
-        ("zip_named.pdf", "unsupported_format"),
-        ("html.pdf", "unsupported_format"),
-        ("enc_aes256_user.pdf", "password_required"),
-        ("bomb_60000x60000_g4.tif", "too_large"),
-        ("page_tree_bomb.pdf", "corrupt_file|too_many_pages"),
-    ],
+    thorough_but(
+        2,
+        [
+            ("truncated_50.png", "corrupt_file"),
+            ("enc_aes256_user.pdf", "password_required"),
+            ("zero_pages.pdf", "empty_document"),
+            ("only_header.pdf", "corrupt_file"),
+            ("zip_named.pdf", "unsupported_format"),
+            ("html.pdf", "unsupported_format"),
+            ("bomb_60000x60000_g4.tif", "too_large"),
+            ("page_tree_bomb.pdf", "corrupt_file|too_many_pages"),
+        ],
+    ),
 )
 def test_bad_input_is_answered_in_one_line(stack: Stack, name: str, code: str) -> None:
     done = stack.submit("ocr", str(DATA / "bad" / name))
@@ -83,6 +87,7 @@ def test_an_empty_file_and_a_missing_file(stack: Stack, tmp_path: Path) -> None:
     assert "Traceback" not in missing.stderr + empty.stderr
 
 
+@pytest.mark.thorough
 def test_an_encrypted_document_with_its_password(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "password").write_text(PASSWORD + "\n")
     encrypted = str(DATA / "bad" / "enc_aes256_user.pdf")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.documentation import Block, blocks, pages
 from tests.support.harness import PROJECT, Stack, free_port, running
+from tests.support.thorough import thorough_but
 from tests.support.web import start_web
 
 pytestmark = pytest.mark.timeout(600)
@@ -115,7 +116,10 @@ def test_every_block_has_a_language_and_no_exception_is_stale() -> None:
     assert CODES.keys() - there == set()
 
 
-@pytest.mark.parametrize("page", [p for p in pages() if any(is_run(b) for b in blocks(p))], ids=lambda p: p.stem)
+RUN_PAGES = [p for p in pages() if any(is_run(b) for b in blocks(p))]  # README.md is the first one
+
+
+@pytest.mark.parametrize("page", thorough_but(1, RUN_PAGES), ids=lambda p: p.stem)
 def test_commands_do_what_the_page_says(stack: Stack, user_folder: Path, page: Path) -> None:
     """All commands of a page run in one shell, in order, so that a variable of one block exists in the next."""
     script, expected = [], []
@@ -140,7 +144,7 @@ def test_commands_do_what_the_page_says(stack: Stack, user_folder: Path, page: P
 PROGRAMS = [b for page in pages() for b in blocks(page) if b.language == "python" and b.title != "rows.py"]
 
 
-@pytest.mark.parametrize("block", PROGRAMS, ids=lambda b: b.where)
+@pytest.mark.parametrize("block", thorough_but(1, PROGRAMS), ids=lambda b: b.where)
 def test_programs_run(stack: Stack, user_folder: Path, block: Block) -> None:
     (user_folder / "program.py").write_text(block.code)
     done = run(stack, user_folder, "python", "program.py")
@@ -153,6 +157,7 @@ def test_programs_run(stack: Stack, user_folder: Path, block: Block) -> None:
             )
 
 
+@pytest.mark.thorough
 def test_the_engine_of_the_docs_reads(stack: Stack, user_folder: Path) -> None:
     done = run(
         stack,

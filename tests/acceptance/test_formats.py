@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pypdfium2
+import pytest
 
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import PROJECT, Stack
@@ -41,6 +42,7 @@ def test_every_format_of_a_pdf_and_of_an_image(stack: Stack, tmp_path: Path) -> 
     assert printed.stdout.startswith(b"%PDF")
 
 
+@pytest.mark.thorough
 def test_a_pdf_is_made_on_demand(stack: Stack, tmp_path: Path) -> None:
     job = stack.client().submit(DATA / "scan.pdf", pages="1")
     made = job.result("pdf", timeout=60)
@@ -49,6 +51,7 @@ def test_a_pdf_is_made_on_demand(stack: Stack, tmp_path: Path) -> None:
     assert FIRST in text_of(tmp_path / "made.pdf")
 
 
+@pytest.mark.thorough
 def test_the_password_is_kept_for_the_pdf_and_then_removed(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("secret\n")
     command = ["ocr", str(DATA / "bad" / "enc_aes256_user.pdf"), "--password-file", str(tmp_path / "password")]

@@ -44,6 +44,7 @@ def test_reading_works_after_unloading_and_after_losing_the_child(mlx: Stack, tm
     assert {row["models"].get("mlx-vlm") for row in rows if row["pid"] in mlx.children("worker")} == {tiny.NAME}
 
 
+@pytest.mark.thorough
 def test_several_pages_in_a_batch(mlx: Stack, tmp_path: Path) -> None:
     wanted, file = tiny.texts(6), tmp_path / "pages.tiff"
     file.write_bytes(tiny.document(tiny.pages(wanted)))
@@ -53,12 +54,14 @@ def test_several_pages_in_a_batch(mlx: Stack, tmp_path: Path) -> None:
     assert [(page["text"], page["model"]) for page in pages] == [(text, tiny.NAME) for text in wanted]
 
 
+@pytest.mark.thorough
 def test_a_model_in_use_is_listed_as_used(mlx: Stack) -> None:
     done = mlx.submit("models", "list", "--json")
     (model,) = [json.loads(row) for row in done.stdout.splitlines()]
     assert (model["name"], model["status"]) == (tiny.NAME, "IN_USE")
 
 
+@pytest.mark.thorough
 def test_a_model_that_no_worker_serves_is_waited_for_with_the_next_step(mlx: Stack, tmp_path: Path) -> None:
     image = tmp_path / "page.png"
     tiny.render("WAIT").save(image)

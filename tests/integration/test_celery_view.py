@@ -20,6 +20,7 @@ from ocrqueue.storage.spool import END
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, running
 from tests.support.ledger_steps import dead
+from tests.support.thorough import thorough_but
 
 PARTIAL = {2: numbered.RAISE}
 
@@ -244,6 +245,7 @@ def test_a_revoke_by_celery_cancels_the_job(celery: Celery, stack: Stack) -> Non
     writes.close()
 
 
+@pytest.mark.thorough
 def test_a_revoke_before_the_message_comes_cancels_the_job(celery: Celery, stack: Stack, gate: Gate) -> None:
     job = str(uuid4())
     url = gate.put(f"/{job}.tif", numbered.document(3))
@@ -297,6 +299,7 @@ def test_the_service_needs_none_of_our_code(stack: Stack, tmp_path) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_a_child_killed_while_it_opens_the_document(send, stack: Stack) -> None:
     job = send(numbered.document(3))
     (child,) = fetching(stack, job.gate.port)
@@ -309,6 +312,7 @@ def test_a_child_killed_while_it_opens_the_document(send, stack: Stack) -> None:
     assert job.history() == ["set"]
 
 
+@pytest.mark.thorough
 def test_a_document_that_kills_every_child_that_opens_it(send, stack: Stack) -> None:
     job = send(numbered.document(3))
     for attempt in (1, 2, 3):
@@ -325,6 +329,7 @@ def fetching(stack: Stack, port: int) -> list[psutil.Process]:
     return [child for child in children if port in [c.raddr.port for c in child.net_connections("tcp4") if c.raddr]]
 
 
+@pytest.mark.thorough
 def test_the_same_id_sent_again_is_the_same_job(send, stack: Stack, celery: Celery) -> None:
     job = send(numbered.document(3))
     send_again(job, celery, still_active=1)  # came, saw the claim, and went
@@ -351,6 +356,7 @@ def send_again(job: Sent, celery: Celery, still_active: int) -> None:
     eventually(lambda: [task["id"] for task in inspect.active()[worker]].count(job.id) == still_active)
 
 
+@pytest.mark.thorough
 def test_after_a_retry_the_old_result_is_gone_until_the_new_one_is_there(stack: Stack, celery: Celery) -> None:
     job = stack.client().submit(numbered.document(6, dict.fromkeys(range(2, 7), numbered.SLOW)))
     folder = stack.folder / "data" / "spool" / "jobs" / job.id
@@ -370,7 +376,7 @@ def test_after_a_retry_the_old_result_is_gone_until_the_new_one_is_there(stack: 
     writes.close()
 
 
-@pytest.mark.parametrize("again", ["partial", "failed", "cancelled"])
+@pytest.mark.parametrize("again", thorough_but(1, ["partial", "failed", "cancelled"]))
 def test_a_retry_may_end_in_any_way(stack: Stack, celery: Celery, again: str) -> None:
     client = stack.client()
     pages = {"partial": PARTIAL, "failed": {1: numbered.RAISE, 2: numbered.RAISE}, "cancelled": {}}[again]

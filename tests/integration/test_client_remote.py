@@ -34,6 +34,7 @@ from ocrqueue.ledger.workers import Worker, announce, withdraw
 from ocrqueue.states import JobState
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, free_port, running
+from tests.support.thorough import thorough_but
 from tests.support.web import Web, new_key, start_web
 
 pytestmark = pytest.mark.timeout(120)
@@ -60,7 +61,7 @@ def remote(url: str, key: str | None = None) -> RemoteClient:
     return RemoteClient(RemoteSettings(url, key))
 
 
-@pytest.fixture(params=["redis", "http"])
+@pytest.fixture(params=thorough_but(1, ["http", "redis"]))
 def client(request: pytest.FixtureRequest, stack: Served) -> AnyClient:
     """Each test runs with both clients."""
     return stack.client() if request.param == "redis" else remote(stack.web.url)
@@ -279,7 +280,7 @@ def _pass(source: socket.socket, target: socket.socket, cut: bool) -> None:
             end.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize("how", ["bytes", "stream"])
+@pytest.mark.parametrize("how", thorough_but(1, ["stream", "bytes"]))
 def test_a_lost_answer_makes_no_second_job(stack: Served, how: str) -> None:
     before = {status.id for status in stack.client().jobs()}
     content = numbered.document(2, salt=900)
@@ -290,6 +291,7 @@ def test_a_lost_answer_makes_no_second_job(stack: Served, how: str) -> None:
     assert stack.client().job(job.id).text(60) == "page 1\n\fpage 2\n"
 
 
+@pytest.mark.thorough
 def test_lost_answers_of_commands_do_no_harm(stack: Served) -> None:
     job = stack.client().submit(numbered.document(2, {1: numbered.RAISE}), engine="numbered")
     job.wait(60)

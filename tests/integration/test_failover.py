@@ -104,6 +104,7 @@ def test_a_primary_that_is_killed_costs_seconds(watched: Sentinelled, flower: st
     eventually(lambda: watched.is_in_step(old), 30)
 
 
+@pytest.mark.thorough
 @AGAIN
 def test_a_primary_that_sentinels_demote_costs_seconds(watched: Sentinelled, number: int) -> None:
     watched.replica()
@@ -141,6 +142,7 @@ def led() -> Iterator[Led]:
         yield serving(stack)
 
 
+@pytest.mark.thorough
 @AGAIN
 def test_a_primary_that_is_demoted_while_its_connections_stay_open(led: Led, number: int) -> None:
     new = led.replica()
@@ -152,6 +154,7 @@ def test_a_primary_that_is_demoted_while_its_connections_stay_open(led: Led, num
     assert "messages could not be sent" not in led.text("worker")
 
 
+@pytest.mark.thorough
 def test_a_job_that_the_new_primary_never_heard_of_is_taken_up_from_the_spool(led: Led) -> None:
     # Replication is asynchronous: the old primary confirmed the job, and failed before the replica had it.
     new = led.replica()
@@ -168,6 +171,7 @@ def test_a_job_that_the_new_primary_never_heard_of_is_taken_up_from_the_spool(le
     all_done(led, led.client().job(job.id))
 
 
+@pytest.mark.thorough
 def test_a_message_that_no_server_takes_waits_for_the_new_primary(led: Led) -> None:
     new = led.replica()
     old = "second" if new == "redis" else "redis"
@@ -208,6 +212,7 @@ def test_a_server_with_too_few_replicas_counts_as_one_that_is_away() -> None:
         assert stack.client().job(job.id).status().state == "queued"
 
 
+@pytest.mark.thorough
 def test_a_cluster_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with short_folder() as folder:
         stack = Stack(folder)

@@ -15,7 +15,10 @@ from tests.support import numbered
 from tests.support.harness import eventually, running
 from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Encrypted, tls_program
 
-pytestmark = pytest.mark.skipif(tls_program() is None, reason="no server with TLS: apt install redis-tools")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(tls_program() is None, reason="no server with TLS: apt install redis-tools"),
+]
 PAGES = 60
 
 

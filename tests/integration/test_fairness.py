@@ -43,6 +43,7 @@ def test_a_short_job_is_read_while_a_long_one_runs(stack: Stack) -> None:
     end(long)
 
 
+@pytest.mark.thorough
 def test_jobs_of_the_same_length_take_turns(stack: Stack) -> None:
     client = stack.client()
     jobs = [client.submit(numbered.document(40, salt=n), engine="slow") for n in range(3)]
@@ -55,6 +56,7 @@ def test_jobs_of_the_same_length_take_turns(stack: Stack) -> None:
         end(job)
 
 
+@pytest.mark.thorough
 def test_a_short_job_is_read_while_a_long_one_is_read_in_batches(stack: Stack) -> None:
     client = stack.client()
     long = client.submit(numbered.document(60), engine="batching")
@@ -111,6 +113,7 @@ def test_priorities_and_a_queue_that_nobody_reads(stack: Stack) -> None:
     assert [order[job] for job in read] == ["high"] * 4 + ["normal"] * 4 + ["low"] * 4
 
 
+@pytest.mark.thorough
 def test_a_job_waits_for_an_engine_whose_worker_has_not_started(stack: Stack) -> None:
     both = f"{NUMBERED},later=tests.support.engines:Numbered"
     stack.kill("documents", 15)
@@ -130,6 +133,7 @@ def test_a_job_waits_for_an_engine_whose_worker_has_not_started(stack: Stack) ->
         stack.start_documents()
 
 
+@pytest.mark.thorough
 def test_lanes_come_and_go_with_the_workers(stack: Stack) -> None:
     client = stack.client()
     job = client.submit(numbered.document(200), engine="slow")

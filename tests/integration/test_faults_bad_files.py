@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bench.bad_files import Case, bad_stack, leftovers, listening, run
 
 BAD = Path(__file__).parents[1] / "data" / "bad"
@@ -15,6 +17,7 @@ ANSWERS = {  # {expected answer: names of files}
 }
 
 
+@pytest.mark.thorough
 def test_each_file_has_its_answer_under_any_name_and_no_side_effect() -> None:
     cases = [Case(BAD / name, frozenset([word])) for word, names in ANSWERS.items() for name in names.split()]
     with bad_stack(children=1, page_seconds=60) as stack, listening() as connections:

@@ -18,6 +18,8 @@ from tests.support.faults import Supervised, Verdict, eventually, send_all, supe
 SLOW = "slow=tests.support.engines:Slow"
 TOKEN = re.compile(rb"\r\n([0-9a-f]{32})\r\n")
 
+pytestmark = pytest.mark.thorough
+
 
 class CutOnce:
     """Cuts the connection once per script and claim: in turns before the request and before the reply."""

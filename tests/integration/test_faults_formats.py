@@ -67,6 +67,7 @@ def check_made(stack: Supervised, job: Job) -> None:
     eventually(lambda: not password(stack, job).exists())
 
 
+@pytest.mark.thorough
 def test_a_pdf_can_be_made_when_the_disk_is_not_full_any_more(stack: Supervised, locked: bytes) -> None:
     full = stack.folder / "full"
     full.write_text(".pdf")
@@ -84,6 +85,7 @@ def test_a_pdf_can_be_made_after_the_child_that_made_it_was_killed(stack: Superv
     check_made(stack, job)
 
 
+@pytest.mark.thorough
 def test_an_old_password_is_removed_at_night(stack: Supervised, locked: bytes) -> None:
     trap = stack.trap("making")
     job = submit(stack, locked)
@@ -98,6 +100,7 @@ def test_an_old_password_is_removed_at_night(stack: Supervised, locked: bytes) -
         job.result("pdf", timeout=60)
 
 
+@pytest.mark.thorough
 def test_the_password_of_a_job_that_can_be_retried_stays(stack: Supervised, locked: bytes) -> None:
     job = stack.client().submit(locked, password=SECRET, engine="rapidocr", text_layer="ignore")  # no worker reads it
     eventually(lambda: job.status().state == "running")

@@ -17,6 +17,7 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
+@pytest.mark.thorough
 def test_a_worker_that_loses_the_spool_leaves_its_pages_to_others(stack: Stack) -> None:
     spool = stack.folder / "data" / "spool"
     spool.mkdir(parents=True, mode=0o700)
@@ -53,6 +54,7 @@ def test_documents_are_opened_and_assembled_by_the_worker_that_has_the_spool(sta
     assert "given back, because the storage is away" in stack.text("sick")
 
 
+@pytest.mark.thorough
 def test_a_worker_with_another_spool_does_not_start(stack: Stack) -> None:
     """An empty folder, where the shared one is not mounted, would fail all pages as lost."""
     shared = {"OCR_SPOOL_URL": str(stack.folder / "shared" / "spool")}

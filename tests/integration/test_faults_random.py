@@ -17,6 +17,7 @@ WITHOUT_RECONCILER = Plan(SEED, lambda faults, _: faults < 2, ["family killed"],
 UNCHECKED = Plan(SEED, lambda faults, _: faults < 2, ["worker stopped"], outstayed=True, checked=False, **BROKEN)
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_everything_is_accounted_for_after_each_fault_and_the_run_can_fail() -> None:
     """The three runs are parallel, because they mostly wait."""

@@ -40,6 +40,7 @@ def stack() -> Iterator[Supervised]:
         yield stack
 
 
+@pytest.mark.thorough
 def test_a_redis_that_does_not_answer_for_a_while(stack: Supervised) -> None:
     path = numbered.write(stack.folder / "a.tif", 1)
     job = stack.client().submit(numbered.document(8), engine="slow")
@@ -96,6 +97,7 @@ def alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hangs", [False, True])
 def test_a_worker_that_crashes_is_not_live_any_more_and_ends(hangs: bool) -> None:
     """Its children do not end by themselves. In the second case its parent process does not either."""

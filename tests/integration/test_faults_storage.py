@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually, supervised
+from tests.support.thorough import thorough_but
 
 SLOW = "slow=tests.support.engines:Slow"
 SIZE = 1 << 20
@@ -86,6 +87,7 @@ def test_a_full_disk(stack: Supervised) -> None:
     assert not stack.restarts
 
 
+@pytest.mark.thorough
 def test_a_document_that_is_removed_while_it_is_read(stack: Supervised) -> None:
     job = stack.client().submit(numbered.document(8, salt=1), engine="slow")
     eventually(lambda: job.status().ok >= 2)
@@ -98,7 +100,8 @@ def test_a_document_that_is_removed_while_it_is_read(stack: Supervised) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "folder"), [("OCR_SPOOL_URL", "/proc/no/spool"), ("OCR_DATA_DIR", "/proc/no/data")]
+    ("variable", "folder"),
+    thorough_but(1, [("OCR_SPOOL_URL", "/proc/no/spool"), ("OCR_DATA_DIR", "/proc/no/data")]),
 )
 def test_a_worker_that_misses_a_folder_names_it(stack: Supervised, variable: str, folder: str) -> None:
     spool = {"OCR_SPOOL_URL": str(stack.folder / "data" / "spool")}

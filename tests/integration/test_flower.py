@@ -54,6 +54,7 @@ def test_a_job_is_running_while_it_runs_and_shows_its_pages(stack: Stack, tmp_pa
     assert {w["hostname"] for w in json.loads(workers)["data"]} == {"worker@test", "documents@test"}
 
 
+@pytest.mark.thorough
 def test_frequent_tasks_of_beat_are_not_listed(stack: Stack) -> None:
     url = start_flower(stack)
     stack.start_documents(children=1)
@@ -72,6 +73,7 @@ def test_frequent_tasks_of_beat_are_not_listed(stack: Stack) -> None:
     assert names.TRIM not in seen
 
 
+@pytest.mark.thorough
 def test_flower_listens_on_loopback_only(stack: Stack) -> None:
     url = start_flower(stack)
     open_sockets = psutil.Process(stack.processes["flower"].pid).net_connections("inet")

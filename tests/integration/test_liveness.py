@@ -27,6 +27,7 @@ def probe(stack: Supervised, what: str = "live", name: str = "worker@test") -> b
     return subprocess.run(command, env=stack.env, capture_output=True, timeout=20).returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_worker_whose_consumer_is_deaf_fails_its_probe(stack: Supervised) -> None:
     """The answers to its BRPOP do not come, while its keeper works. Nobody is told that it takes pages."""
     deaf, again = threading.Event(), threading.Event()

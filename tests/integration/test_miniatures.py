@@ -19,6 +19,7 @@ from ocrqueue.pages import PageText
 from tests.support.miniatures import FAMILIES
 from tests.support.miniatures.builder import build
 from tests.support.miniatures.reading import Reading, decode, opened, read_once
+from tests.support.thorough import thorough_but
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 MARKDOWN = "# A heading\n\nSome words of text."
@@ -152,7 +153,7 @@ A4 = {
 }
 
 
-@pytest.fixture(scope="module", params=sorted(FAMILIES))
+@pytest.fixture(scope="module", params=thorough_but(["GLM-OCR-bf16", "dots.mocr-4bit"], sorted(FAMILIES)))
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Reading]:
     """The name of each miniature, and what happened when it read a page."""
     name: str = request.param
@@ -201,6 +202,7 @@ def test_memory_is_given_back(model: tuple[str, Reading]) -> None:
     assert reading.cache == 0
 
 
+@pytest.mark.thorough
 def test_the_decoder_of_nemotron_parse_begins_with_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tokenizer would put <s> and </s> around it, which are 0 and 2; the decoder must not get these."""
     from mlx_vlm.models.nemotron_parse.language import NemotronParseDecoder
@@ -230,6 +232,7 @@ def test_got_is_refused_unless_it_is_trusted(tmp_path: Path) -> None:
         opened(name, tmp_path, trusted=())
 
 
+@pytest.mark.thorough
 def test_mlx_vlm_reorders_the_weights_of_falcon_at_every_load(tmp_path: Path) -> None:
     """So only the authors' own folder is right: a conversion is reordered twice. Fails when mlx-vlm is mended."""
     import mlx.core as mx

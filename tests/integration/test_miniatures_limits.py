@@ -25,6 +25,7 @@ from tests.support.miniatures.builder import Script, build
 from tests.support.miniatures.engine import Miniature
 from tests.support.miniatures.family import Family
 from tests.support.miniatures.reading import opened
+from tests.support.thorough import thorough_but
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 WHITE = Image.new("RGB", (80, 280), "white")
@@ -73,7 +74,9 @@ def codes(page: PageText | PageError) -> list[str]:
     return [warning.code for warning in page.warnings]
 
 
-@pytest.mark.parametrize(("name", "limit", "text"), [(GLM, 2, "A heading"), (FLORENCE, 9, "Some words")])
+@pytest.mark.parametrize(
+    ("name", "limit", "text"), thorough_but(1, [(GLM, 2, "A heading"), (FLORENCE, 9, "Some words")])
+)
 def test_a_page_that_reaches_the_limit_keeps_its_text_with_a_warning(
     name: str, limit: int, text: str, tmp_path: Path
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_page_that_reaches_the_limit_keeps_its_text_with_a_warning(
     assert (page.plain, codes(page)) == (text, [WarningCode.CUT_OFF])
 
 
+@pytest.mark.thorough
 def test_a_stop_string_ends_a_page_although_the_model_goes_on(tmp_path: Path) -> None:
     family = FAMILIES[DOCLING]
     with loaded(replace(family, answer=(*family.answer, *(f" word {n}" for n in range(30)))), tmp_path) as engine:
@@ -95,6 +99,7 @@ def test_a_stop_string_ends_a_page_although_the_model_goes_on(tmp_path: Path) ->
     assert len(tokens) < 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [DEEPSEEK, UNLIMITED])
 def test_a_loop_is_blocked_where_the_authors_block_it(name: str, tmp_path: Path) -> None:
     """The stop token is the second choice everywhere, so the page ends where the first token is forbidden."""
@@ -116,7 +121,7 @@ def test_a_loop_that_nothing_blocks_is_cut_where_it_begins_again(tmp_path: Path)
     assert page.plain == "A heading\n\nSome words of text."
 
 
-@pytest.mark.parametrize("name", [GLM, FLORENCE, DEEPSEEK])
+@pytest.mark.parametrize("name", thorough_but(1, [GLM, FLORENCE, DEEPSEEK]))
 def test_a_cancelled_job_stops_in_the_middle_of_a_page(name: str, tmp_path: Path) -> None:
     answers = iter([False, False, True])  # before the page, and after each token
     with loaded(FAMILIES[name], tmp_path) as engine:
@@ -129,6 +134,7 @@ def test_a_cancelled_job_stops_in_the_middle_of_a_page(name: str, tmp_path: Path
         assert isinstance(read(engine), PageText)
 
 
+@pytest.mark.thorough
 def test_an_odd_added_token_costs_nothing(tmp_path: Path) -> None:
     """mlx-vlm's own detokenizer fails for an added token outside the byte alphabet."""
     family = FAMILIES[GLM]
@@ -161,7 +167,7 @@ def test_only_types_whose_batches_give_the_same_text_are_read_in_batches() -> No
     assert {kind for known in RECIPES if known.recipe.batch > 1 for kind in known.types} <= SAME
 
 
-@pytest.mark.parametrize(("kind", "name"), ONE_EACH)
+@pytest.mark.parametrize(("kind", "name"), thorough_but([("qwen2_vl", "Qwen2-VL-2B-Instruct-4bit")], ONE_EACH))
 def test_tokens_of_a_batch(kind: str, name: str, tmp_path: Path) -> None:
     """Expectations of types that mlx-vlm reads wrongly in batches fail when it is mended: then raise `Recipe.batch`."""
     bounds = Bounds(16, float("inf"), lambda: False)

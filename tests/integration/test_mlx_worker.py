@@ -71,6 +71,7 @@ def test_a_model_is_loaded_once_per_child_and_the_cache_cleared_after_every_task
     assert max(active) - min(active) <= min(active) / 100
 
 
+@pytest.mark.thorough
 def test_the_cache_is_not_empty_if_the_worker_does_not_clear_it(stack: Stack) -> None:
     command = [
         part.replace("tasks.app", "tests.support.unclearing")
@@ -111,6 +112,7 @@ def test_the_commands_models_unload_and_models_memory(stack: Stack) -> None:
     assert LOADED.findall(stack.text("worker")) == [(str(pid), "1"), (str(pid), "2")]
 
 
+@pytest.mark.thorough
 def test_a_busy_child_frees_its_model_after_its_page(stack: Stack) -> None:
     stack.start_worker(engines="slow=tests.support.engines:Slow", OCR_PRELOAD="1")
     eventually(lambda: [c for c in stack.client().children() if c.models])
@@ -123,6 +125,7 @@ def test_a_busy_child_frees_its_model_after_its_page(stack: Stack) -> None:
     assert stack.text("worker").count("loaded engine=slow") == 2
 
 
+@pytest.mark.thorough
 def test_an_idle_child_frees_its_model(stack: Stack) -> None:
     start(stack, OCR_IDLE_SECONDS="1")
     eventually(lambda: "idle for 1 s: its models are freed" in stack.text("worker"), 20)
@@ -132,6 +135,7 @@ def test_an_idle_child_frees_its_model(stack: Stack) -> None:
     assert [loads for _, loads in LOADED.findall(stack.text("worker"))] == ["1", "2"]
 
 
+@pytest.mark.thorough
 def test_a_model_may_be_freed_after_every_task(stack: Stack) -> None:
     start(stack, OCR_RELEASE="task", OCR_MLX_BATCH="1")
     read(stack, tiny.texts(3))
@@ -140,6 +144,7 @@ def test_a_model_may_be_freed_after_every_task(stack: Stack) -> None:
     assert [loads for *_, loads in notes][:3] == ["1", "2", "3"]
 
 
+@pytest.mark.thorough
 def test_a_spawned_child_reads(stack: Stack) -> None:
     start(stack, OCR_START_METHOD="spawn")
     read(stack, tiny.texts(6))
@@ -149,6 +154,7 @@ def test_a_spawned_child_reads(stack: Stack) -> None:
     read(stack, tiny.texts(2))
 
 
+@pytest.mark.thorough
 def test_a_page_that_is_too_long_keeps_its_text_with_a_warning_and_is_not_cached(stack: Stack) -> None:
     start(stack, OCR_MLX_MAX_TOKENS="16", OCR_CACHE_MAX_GB="1")
     document = tiny.document(tiny.pages(["ABC 123", "ABCDEFGH\n12345678\nABCDEFGH"]))
@@ -162,6 +168,7 @@ def test_a_page_that_is_too_long_keeps_its_text_with_a_warning_and_is_not_cached
     assert "page 2: cut_off: the text was cut off after 16 tokens" in stack.submit("status", job.id).stderr
 
 
+@pytest.mark.thorough
 def test_a_model_for_poorly_read_pages_reads_what_another_engine_has_read_poorly(stack: Stack) -> None:
     engines = "rapidocr=tests.support.engines:Doubtful,mlx-vlm"
     stack.start_worker(engines=engines, OCR_VLM_PAGES="poor", OCR_CACHE_MAX_GB="1")
@@ -189,6 +196,7 @@ def cancellation_checks(stack: Stack) -> int:
     return int(stack.redis.info("commandstats").get("cmdstat_hexists", {"calls": 0})["calls"])
 
 
+@pytest.mark.thorough
 def test_a_cancelled_job_stops_its_page_while_it_is_generated(stack: Stack) -> None:
     start(stack)
     children = stack.children("worker")
@@ -204,6 +212,7 @@ def test_a_cancelled_job_stops_its_page_while_it_is_generated(stack: Stack) -> N
     read(stack, tiny.texts(1))
 
 
+@pytest.mark.thorough
 def test_the_parent_does_not_load_mlx_and_the_child_releases_the_folder(stack: Stack, tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     start(stack, OCR_MODEL=str(folder), OCR_MODEL_DIR=str(tmp_path / "none"))
@@ -220,6 +229,7 @@ def test_the_parent_does_not_load_mlx_and_the_child_releases_the_folder(stack: S
     assert "model_broken" not in stack.text("worker")
 
 
+@pytest.mark.thorough
 def test_a_broken_model_is_reported_and_its_pages_wait_for_another_worker(stack: Stack, tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     (folder / "chat_template.jinja").unlink()

@@ -65,6 +65,7 @@ def send_audit(stack: Stack) -> None:
         app.send_task(names.AUDIT, queue=names.MAINTENANCE_QUEUE)
 
 
+@pytest.mark.thorough
 def test_beat_sends_an_audit_that_it_missed(stack: Stack) -> None:
     data = stack.folder / "data"
     stack.start_documents()

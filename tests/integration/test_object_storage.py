@@ -59,6 +59,7 @@ def test_a_page_costs_at_most_four_requests_and_a_job_fifteen(stack: S3Stack) ->
     assert counts[1] - page <= 15, shown(requests)
 
 
+@pytest.mark.thorough
 def test_a_page_is_stored_and_cached_at_once_and_a_result_fetches_several_pages_at_once(stack: S3Stack) -> None:
     stack.proxy.delay, stack.proxy.at_once = 0.1, set()
     job = stack.client().submit(numbered.document(4, salt=60), engine="quick")
@@ -79,6 +80,7 @@ def test_the_result_is_fetched_once_for_each_format(stack: S3Stack) -> None:
     assert [method for method, what, *_ in stack.proxy.taken() if "/result-" in what] == ["GET"]
 
 
+@pytest.mark.thorough
 def test_pages_wait_for_a_storage_that_is_away_longer_than_a_page_may_take(stack: S3Stack) -> None:
     job = stack.client().submit(numbered.document(20, salt=3), engine="quick")
     eventually(lambda: job.status().ok >= 2)
@@ -100,6 +102,7 @@ def test_pages_wait_for_a_storage_that_is_away_longer_than_a_page_may_take(stack
     assert "never retrieved" not in log
 
 
+@pytest.mark.thorough
 def test_pages_are_given_back_uncounted_when_the_storage_is_away_for_too_long(stack: S3Stack) -> None:
     stack.app = "tests.support.impatient_app"
     stack.start_worker("impatient", engines="impatient=tests.support.engines:Quick", children=1)
@@ -125,6 +128,7 @@ def test_a_submission_to_a_bucket_that_does_not_exist_says_so(stack: S3Stack, tm
     assert len(run.stderr.splitlines()) == 1
 
 
+@pytest.mark.thorough
 def test_doctor_and_a_worker_that_starts_say_in_one_line_that_the_storage_is_away(stack: S3Stack) -> None:
     stack.proxy.is_away = True
     run = stack.submit("doctor")
@@ -136,6 +140,7 @@ def test_doctor_and_a_worker_that_starts_say_in_one_line_that_the_storage_is_awa
     assert (len(lines), "Traceback" in stack.text("late")) == (1, False), stack.text("late")
 
 
+@pytest.mark.thorough
 def test_the_night_asks_the_storage_about_no_job_that_redis_knows(stack: S3Stack) -> None:
     spool = Spool(stack.url)
     client = stack.client()

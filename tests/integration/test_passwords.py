@@ -69,6 +69,7 @@ def test_the_password_is_hidden_and_removed_when_the_job_is_done(stack: Stack, l
     assert holding(stack) == []
 
 
+@pytest.mark.thorough
 def test_the_password_is_kept_until_a_requested_pdf_is_made(stack: Stack, locked: bytes) -> None:
     stack.kill("worker")
     job = stack.client().submit(locked, password=SECRET, engine="numbered", formats=["pdf"], text_layer="ignore")
@@ -82,6 +83,7 @@ def test_the_password_is_kept_until_a_requested_pdf_is_made(stack: Stack, locked
     assert holding(stack) == []
 
 
+@pytest.mark.thorough
 def test_a_retry_needs_the_password_and_a_drop_removes_it(stack: Stack, locked: bytes) -> None:
     job = stack.client().submit(locked, password=SECRET, engine="rapidocr", text_layer="ignore")  # no worker reads it
     eventually(lambda: job.status().state == "running")

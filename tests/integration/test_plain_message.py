@@ -206,6 +206,7 @@ def test_a_message_without_a_source_is_answered_with_an_error(stack: Stack, name
     assert job not in stack.client().ledger.jobs()
 
 
+@pytest.mark.thorough
 def test_an_unexpected_error_while_a_message_is_accepted_is_answered() -> None:
     with supervised() as stack:
         stack.start_documents(children=1)

@@ -30,6 +30,7 @@ def loaded() -> Iterator[RapidOcr]:
     engine.free_resources()
 
 
+@pytest.mark.thorough
 def test_memory_stays_flat(loaded: RapidOcr) -> None:
     pages = [drawn("Sum" * (1 + n % 5), "total", size=(220 + 50 * n, 420 - 30 * n)) for n in range(6)]
     used = []
@@ -40,6 +41,7 @@ def test_memory_stays_flat(loaded: RapidOcr) -> None:
     assert used[2] - used[1] < 8 * 2**20  # not the first round: networks allocate memory for each new shape and keep it
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_every_new_shape(loaded: RapidOcr) -> None:
     sides = range(96, 257, 32)  # small pages, the largest first: what grows then is what each shape leaves
     shapes = sorted(((w, h) for w in sides for h in sides), key=lambda size: size[0] * size[1], reverse=True)[:31]
@@ -53,6 +55,7 @@ def test_memory_does_not_grow_with_every_new_shape(loaded: RapidOcr) -> None:
     assert used[-1] - used[len(shapes) // 2] < 32 * 2**20  # 15 shapes; without a bound of kernels 54 MB
 
 
+@pytest.mark.thorough
 def test_memory_of_the_detector_in_int8_hardly_grows_with_new_shapes() -> None:
     network = detector(INT8["Det"], OpenVino, rounds=False)
     sides = range(64, 193, 32)
@@ -65,6 +68,7 @@ def test_memory_of_the_detector_in_int8_hardly_grows_with_new_shapes() -> None:
     assert used[-1] - used[0] < 24 * 2**20  # 25 shapes; with 128 kernels 35 MB
 
 
+@pytest.mark.thorough
 def test_working_memory_of_a_wide_line_is_freed(loaded: RapidOcr) -> None:
     page = drawn("Sum 12")
     read(loaded, page)
@@ -109,6 +113,7 @@ def test_missing_and_damaged_weights_have_different_errors(tmp_path: Path) -> No
     assert caught.value.code == "model_broken"
 
 
+@pytest.mark.thorough
 def test_a_child_uses_one_thread_sends_no_usage_data_and_imports_late(tmp_path: Path) -> None:
     program = """
 import sys
@@ -144,6 +149,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.thorough
 def test_signals_are_handled_after_the_model_is_freed() -> None:
     """Idle children and children that are replaced receive signals."""
     done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True, check=False)

@@ -111,6 +111,7 @@ def test_a_retry_reads_only_the_failed_pages_and_failures_are_not_cached(countin
     assert counting.reads() == 2
 
 
+@pytest.mark.thorough
 def test_pages_that_were_read_before_the_worker_died_are_not_read_again(stack: Stack, counting: Counting) -> None:
     """The worker is killed in the middle of a job, which is cancelled and dropped. A new job reads the other pages."""
     document = numbered.document(60, salt=5)

@@ -57,6 +57,7 @@ def pass_time(stack: Stack, job: Job, seconds: float) -> None:
             stack.redis.hset(key, field, f"{serial} {float(when) - seconds:.3f} {wait} {token}")
 
 
+@pytest.mark.thorough
 def test_lost_tickets_are_sent_again(stack: Stack) -> None:
     job = stack.client().submit(numbered.document(5), engine="rapidocr")  # no worker serves this engine yet
     lost = 0
@@ -132,6 +133,7 @@ def test_an_end_that_was_not_published_is_published(stack: Stack) -> None:
     eventually(lambda: not stack.redis.zscore(names.UNPUBLISHED, job.id))
 
 
+@pytest.mark.thorough
 def test_an_end_that_cannot_be_published_does_not_delay_others(stack: Stack) -> None:
     client = stack.client()
     bad, good = (client.submit(numbered.document(1, salt=n)) for n in range(2))

@@ -12,6 +12,7 @@ from ocrqueue.client import Client
 from tests.support import numbered
 from tests.support.faults import eventually
 from tests.support.harness import Stack, running
+from tests.support.thorough import thorough_but
 
 ENGINES = "rapidocr=tests.support.engines:Unsure,tesseract=tests.support.engines:Second"
 
@@ -102,7 +103,7 @@ def test_a_job_that_names_its_engine_gets_no_page_of_another_one_from_the_cache(
     assert (again["pages"][0]["text"], again["pages"][0]["cached"]) == ("second page 1", True)
 
 
-@pytest.mark.parametrize("structure", [False, True])
+@pytest.mark.parametrize("structure", thorough_but(1, [False, True]))
 def test_a_poor_first_reading_in_the_cache_is_not_made_again(client: Client, reads: Path, structure: bool) -> None:
     """As of a page that the first job's budget left over: only the second engine reads, and once."""
     document = numbered.document(2, salt=4 + structure)
@@ -132,6 +133,7 @@ def test_blocks_are_those_of_the_reading_that_is_kept(client: Client) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_second_engine_that_comes_too_late_reads_nothing_and_the_job_ends() -> None:
     """Without the reconciler: the worker that takes the ticket ends the job."""
     first, second = ENGINES.split(",")

@@ -16,6 +16,7 @@ from ocrqueue.client import Job
 from ocrqueue.storage.rounds import current_round, has_ended
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually, send_all, supervised
+from tests.support.thorough import thorough_but
 
 PARTIAL = {2: numbered.RAISE}  # so that there is a page to retry
 NOTICE = ("billing.document_read", "billing")
@@ -83,7 +84,7 @@ def test_a_retry_right_after_the_wait_is_not_overwritten_by_the_old_end(stack: S
         assert len(notices(stack, job)) == 2
 
 
-@pytest.mark.parametrize("point", ["ended", "encoded", "published", "recorded"])
+@pytest.mark.parametrize("point", thorough_but(1, ["encoded", "ended", "published", "recorded"]))
 def test_a_publisher_that_stands_still_until_after_the_retry_changes_nothing(
     stack: Supervised, celery: Celery, point: str
 ) -> None:
@@ -109,7 +110,7 @@ def stopped_children(stack: Supervised) -> list[int]:
     return [pid for pid in stack.children("documents") if psutil.Process(pid).status() == psutil.STATUS_STOPPED]
 
 
-@pytest.mark.parametrize("point", ["ended", "encoded", "published", "recorded"])
+@pytest.mark.parametrize("point", thorough_but(1, ["encoded", "ended", "published", "recorded"]))
 def test_an_end_is_published_once_wherever_its_publisher_is_killed(
     stack: Supervised, celery: Celery, point: str
 ) -> None:
@@ -123,6 +124,7 @@ def test_an_end_is_published_once_wherever_its_publisher_is_killed(
     assert len(notices(stack, job)) == 1
 
 
+@pytest.mark.thorough
 def test_an_end_that_the_spool_does_not_take_is_shown_and_recorded_later(stack: Supervised) -> None:
     full = stack.folder / "full"
     with stack.redis.pubsub() as events:  # type: ignore[no-untyped-call]
@@ -140,6 +142,7 @@ def test_an_end_that_the_spool_does_not_take_is_shown_and_recorded_later(stack: 
     assert len(notices(stack, job)) == 1
 
 
+@pytest.mark.thorough
 def test_a_retry_takes_the_place_of_an_end_that_is_not_published(stack: Supervised, celery: Celery) -> None:
     with stopped(stack, "beat"):  # so that nobody else publishes it
         (stack.folder / "encoded").write_text(str(int(signal.SIGSTOP)))
@@ -158,6 +161,7 @@ def test_a_retry_takes_the_place_of_an_end_that_is_not_published(stack: Supervis
     assert len(notices(stack, job)) == 1
 
 
+@pytest.mark.thorough
 def test_a_job_that_redis_loses_in_its_second_round_is_created_again_in_that_round(stack: Supervised) -> None:
     client = stack.client()
     job = submit(stack, 400)

@@ -16,6 +16,7 @@ import pytest
 from ocrqueue.redis_url.socket import NOTE
 from tests.support.harness import short_folder
 from tests.support.signals import default_sigint, in_background
+from tests.support.thorough import thorough_but
 
 PROJECT = Path(__file__).parents[2]
 PROCFILE = """\
@@ -100,7 +101,7 @@ def log_shows(project: Path, name: str, text: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", thorough_but(1, [signal.SIGTERM, signal.SIGINT]))
 def test_a_stack_starts_and_ends_cleanly(project, number):
     with stack(project) as process:
         wait_for(project / "started")
@@ -122,6 +123,7 @@ def test_a_stack_starts_and_ends_cleanly(project, number):
     assert "ready to exit" in redis_log.lower()
 
 
+@pytest.mark.thorough
 def test_a_stack_in_the_background_ignores_sigint_and_sighup_and_stops_at_sigterm(project):
     with stack(project, in_background()) as process:
         child = wait_for(project / "started")
@@ -148,6 +150,7 @@ def test_a_killed_process_is_restarted(project):
         assert wait_for(project / "started") != child
 
 
+@pytest.mark.thorough
 def test_a_second_stack_on_the_same_data_is_refused(project):
     with stack(project):
         wait_for(project / "started")
@@ -167,7 +170,8 @@ def test_a_wrong_setting_stops_the_stack_at_once(project):
 
 
 @pytest.mark.parametrize(
-    ("process", "name"), [("web", "OCR_HTTP_PORT"), ("flower", "OCR_FLOWER_PORT"), ("redis", "REDIS_URL")]
+    ("process", "name"),
+    thorough_but(1, [("web", "OCR_HTTP_PORT"), ("flower", "OCR_FLOWER_PORT"), ("redis", "REDIS_URL")]),
 )
 def test_what_listens_already_stops_the_stack_before_anything_starts(project, process, name):
     (project / "worker_config.py").unlink()
@@ -187,6 +191,7 @@ def test_what_listens_already_stops_the_stack_before_anything_starts(project, pr
     assert not (project / "started").exists()
 
 
+@pytest.mark.thorough
 def test_flower_alone_says_that_its_port_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         run = subprocess.run(
@@ -199,6 +204,7 @@ def test_flower_alone_says_that_its_port_is_taken():
     assert run.stderr.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_with_a_redis_url_no_server_is_started(project):
     with stack(project, REDIS_URL="redis://127.0.0.1:1/0") as process:
         wait_for(project / "started")
@@ -210,6 +216,7 @@ def test_with_a_redis_url_no_server_is_started(project):
     assert not (project / "data" / "redis").exists()
 
 
+@pytest.mark.thorough
 def test_without_a_procfile_the_error_says_where_to_start(project):
     (project / "Procfile").unlink()
     run = refused(project)
@@ -225,6 +232,7 @@ def test_the_spool_exists_before_any_process_starts(project):
     assert (project / "data" / "spool").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.thorough
 def test_a_spool_that_cannot_be_created_stops_the_stack_at_once(project):
     (project / "file").touch()
     run = refused(project, OCR_SPOOL_URL=str(project / "file" / "spool"))
@@ -236,16 +244,19 @@ def test_a_spool_that_cannot_be_created_stops_the_stack_at_once(project):
 
 @pytest.mark.parametrize(
     ("processes", "name", "value", "code"),
-    [
-        ("flower", "OCR_FLOWER_ADDRESS", "0.0.0.0", 1),
-        ("flower", "OCR_FLOWER_ADDRESS", "999.1.1.1", 2),
-        ("web flower", "OCR_FLOWER_PORT", "8000", 2),
-        ("web", "OCR_HTTP_ADDRESS", "0.0.0.0", 2),
-        ("web", "OCR_HTTP_ADDRESS", "999.1.1.1", 2),
-        ("redis", "OCR_REDIS_SERVER", "/bin/ls", 1),
-        ("steady", "OCR_STUCK_MINUTES", "abc", 2),
-        ("worker", "OCR_WORKER_ENGINES", "mine=no.such:Class", 1),
-    ],
+    thorough_but(
+        2,
+        [
+            ("web flower", "OCR_FLOWER_PORT", "8000", 2),
+            ("worker", "OCR_WORKER_ENGINES", "mine=no.such:Class", 1),
+            ("flower", "OCR_FLOWER_ADDRESS", "0.0.0.0", 1),
+            ("flower", "OCR_FLOWER_ADDRESS", "999.1.1.1", 2),
+            ("web", "OCR_HTTP_ADDRESS", "0.0.0.0", 2),
+            ("web", "OCR_HTTP_ADDRESS", "999.1.1.1", 2),
+            ("redis", "OCR_REDIS_SERVER", "/bin/ls", 1),
+            ("steady", "OCR_STUCK_MINUTES", "abc", 2),
+        ],
+    ),
 )
 def test_a_setting_that_a_process_refuses_stops_the_stack_at_once(project, processes, name, value, code):
     (project / "worker_config.py").unlink()

@@ -78,6 +78,7 @@ def test_each_machine_downloads_a_document_once_per_job(stack: ObjectStack) -> N
     stack.kill("worker", signal.SIGTERM)
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_used_again_reads_its_new_document(stack: ObjectStack) -> None:
     stack.start_page_worker()
     for pages in (3, 5):  # both jobs have the same id, and the first copy may still be there
@@ -88,6 +89,7 @@ def test_a_key_that_is_used_again_reads_its_new_document(stack: ObjectStack) -> 
     stack.kill("worker", signal.SIGTERM)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_stopped_leaves_no_copy(stack: ObjectStack) -> None:
     stack.start_page_worker(STEADY)
     job = stack.client().submit(numbered.document(20, salt=3))
@@ -99,6 +101,7 @@ def test_a_worker_that_is_stopped_leaves_no_copy(stack: ObjectStack) -> None:
     job.cancel()
 
 
+@pytest.mark.thorough
 def test_a_worker_that_was_killed_leaves_a_copy_until_the_next_start(stack: ObjectStack) -> None:
     stack.start_page_worker(STEADY)
     job = stack.client().submit(numbered.document(20, salt=4))
@@ -113,6 +116,7 @@ def test_a_worker_that_was_killed_leaves_a_copy_until_the_next_start(stack: Obje
     stack.kill("worker", signal.SIGTERM)
 
 
+@pytest.mark.thorough
 def test_a_spool_in_a_folder_is_read_where_it_is() -> None:
     with running() as stack:
         stack.start_documents(children=1)

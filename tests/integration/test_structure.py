@@ -155,6 +155,7 @@ def _cancelled(structures: Structures, job: Job, by: JobHandle) -> list[OcrFaile
     return failed
 
 
+@pytest.mark.thorough
 def test_cancelling_the_structuring_leaves_the_job_as_it_was(structures: Structures) -> None:
     job = structures.done(numbered.document(12, salt=2))
     text = job.text()
@@ -166,6 +167,7 @@ def test_cancelling_the_structuring_leaves_the_job_as_it_was(structures: Structu
     assert job.result("json", 60, structure=True)["structure"] is True  # asked for again
 
 
+@pytest.mark.thorough
 def test_cancelling_the_structuring_over_http_has_the_same_answer(structures: Structures) -> None:
     job = structures.done(numbered.document(12, salt=22))
     over_http = RemoteClient(RemoteSettings(start_web(structures.stack).url, None)).job(job.id)
@@ -176,6 +178,7 @@ def test_cancelling_the_structuring_over_http_has_the_same_answer(structures: St
     assert not over_http.cancel()
 
 
+@pytest.mark.thorough
 def test_a_failing_structure_fails_no_page(structures: Structures) -> None:
     structures.set("raise-2")
     try:
@@ -193,6 +196,7 @@ def test_a_failing_structure_fails_no_page(structures: Structures) -> None:
     assert structures.work() == (0, 1)  # its text is in the cache, without blocks by rules
 
 
+@pytest.mark.thorough
 def test_a_child_that_is_killed_or_hangs_while_it_looks_does_not_read_again(structures: Structures) -> None:
     structures.set("kill-1", "hang-2")
     try:
@@ -206,6 +210,7 @@ def test_a_child_that_is_killed_or_hangs_while_it_looks_does_not_read_again(stru
     assert [len(page["warnings"]) for page in pages] == [0, 1, 0]
 
 
+@pytest.mark.thorough
 def test_without_a_document_or_a_worker(structures: Structures) -> None:
     job = structures.done(numbered.document(2, salt=5))
     record = structures.client.ledger.job(job.id)

@@ -21,6 +21,7 @@ def finished(job: Job) -> None:
     assert [(p["text"], p["attempts"]) for p in pages] == [(numbered.text(n), 0) for n in range(1, len(pages) + 1)]
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_new_workers_beside_old_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     with supervised(OCR_LEASE_SECONDS="12") as stack:  # a busy machine may delay a renewal by some seconds

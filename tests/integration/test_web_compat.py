@@ -84,6 +84,7 @@ def test_docling_converts_a_file(docling: DoclingServiceClient, expected: list[s
     assert list(result.document.pages) == [1, 2, 3, 4]
 
 
+@pytest.mark.thorough
 def test_docling_gets_the_formats_and_pages_that_it_asked_for(web: Web, key: str) -> None:
     with web.client() as http:
         files = {"files": ("two.pdf", two_pages())}
@@ -96,6 +97,7 @@ def test_docling_gets_the_formats_and_pages_that_it_asked_for(web: Web, key: str
     assert (document["json_content"], document["html_content"]) == (None, None)
 
 
+@pytest.mark.thorough
 def test_docling_may_name_several_languages(web: Web, key: str) -> None:
     def converted(*names: str) -> dict[str, Any]:
         with web.client(key) as http:
@@ -108,6 +110,7 @@ def test_docling_may_name_several_languages(web: Web, key: str) -> None:
     assert "no served engine reads el" in converted("en", "el")["detail"]
 
 
+@pytest.mark.thorough
 def test_docling_converts_a_document_in_the_body(web: Web, key: str) -> None:
     for encode in (base64.b64encode, base64.encodebytes, base64.urlsafe_b64encode):
         source = {"kind": "file", "base64_string": encode(two_pages()).decode(), "filename": "two.pdf"}
@@ -175,6 +178,7 @@ def test_mistral_reads_an_uploaded_file(mistral: Mistral, key: str, expected: li
         mistral.files.get_signed_url(file_id=file.id)
 
 
+@pytest.mark.thorough
 def test_mistral_reads_a_data_url_and_chosen_pages(mistral: Mistral) -> None:
     address = "data:application/pdf;base64," + base64.encodebytes(two_pages()).decode()  # in lines, as MIME has it
     document = {"type": "document_url", "document_url": address}
@@ -239,6 +243,7 @@ def test_azure_reads_a_document_and_returns_it_searchable(
         azure.get_analyze_result_pdf(model_id="prebuilt-read", result_id=operation)
 
 
+@pytest.mark.thorough
 def test_azure_reads_a_body_and_chosen_pages(azure: DocumentIntelligenceClient) -> None:
     poller = azure.begin_analyze_document(
         "prebuilt-layout", BytesIO(two_pages()), pages="2", output_content_format="markdown", polling_interval=1

@@ -98,6 +98,7 @@ def test_after_a_retry_only_the_pages_come_again_that_were_not_read(stack: Stack
     assert (again[-1].kind, again[-1].data["round"], again[-1].data["state"]) == ("end", 2, "done")
 
 
+@pytest.mark.thorough
 def test_events_go_on_at_another_process_and_over_a_restart(stack: Stack, web: Web, job: Job) -> None:
     other = start_web(stack, "other")
     reader = Reader(stack.client(), job)

@@ -14,6 +14,7 @@ from ocrqueue.client import Job
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from tests.support.harness import Stack, running
 from tests.support.numbered import RAISE, decode, document
+from tests.support.thorough import thorough_but
 from tests.support.web import Web, start_web
 
 
@@ -47,7 +48,7 @@ def folder(stack: Stack, job: Job) -> Path:
     return stack.folder / "data" / "spool" / "jobs" / job.id
 
 
-@pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
+@pytest.mark.parametrize("format", thorough_but(1, ["jpeg", "png", "webp"]))
 def test_each_page_is_shown_also_one_that_failed(web: Web, job: Job, format: str) -> None:
     for number in (1, 2, 3):
         answer = get(web, job, number, format=format)
@@ -57,6 +58,7 @@ def test_each_page_is_shown_also_one_that_failed(web: Web, job: Job, format: str
             assert decode(image)[0] == number
 
 
+@pytest.mark.thorough
 def test_requests_at_the_same_time_make_it_once(stack: Stack, web: Web, job: Job) -> None:
     other = start_web(stack, "other")
     with ThreadPoolExecutor(8) as pool:

@@ -65,6 +65,7 @@ def test_it_stops_at_once_and_without_a_word_although_a_client_waits(stack: Stac
     assert "Traceback" not in stack.text("stopping")
 
 
+@pytest.mark.thorough
 def test_behind_a_proxy_paths_begin_with_its_prefix(stack: Stack) -> None:
     web = start_web(stack, "proxied", OCR_HTTP_ROOT_PATH="/ocr", OCR_HTTP_HOSTS="scans.example.org")
     with web.client() as http:

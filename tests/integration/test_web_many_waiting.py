@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import httpx2
+import pytest
 
 from ocrqueue.client import Job
 from tests.support.harness import Stack, eventually, running
@@ -13,6 +14,7 @@ from tests.support.web import Web, start_web
 STREAMS, WAITING = 200, 50
 
 
+@pytest.mark.thorough
 def test_streams_and_waiting_requests_take_no_thread_and_miss_nothing_over_a_restart_of_redis() -> None:
     with running() as stack:
         client = stack.client()

@@ -152,6 +152,7 @@ def test_metrics_need_the_right_to_read_all_jobs_and_probes_need_none(stack: Wat
         assert client.get("/readyz").status_code in (200, 503)
 
 
+@pytest.mark.thorough
 def test_a_redis_or_spool_that_is_away_is_reported_without_its_address(stack: Watched) -> None:
     web = start_web(stack, "away")
     spool = stack.folder / "data" / "spool"
@@ -171,6 +172,7 @@ def test_a_redis_or_spool_that_is_away_is_reported_without_its_address(stack: Wa
         stack.start_redis()
 
 
+@pytest.mark.thorough
 def test_a_redis_that_takes_no_writes_is_not_ready(stack: Watched) -> None:
     """Whether it is full or has too few replicas, it answers, and the figures are still there."""
     web = start_web(stack, "refused")
@@ -182,6 +184,7 @@ def test_a_redis_that_takes_no_writes_is_not_ready(stack: Watched) -> None:
         eventually(lambda: "Redis takes no writes" not in ready(web)[1], 30, 0.2)
 
 
+@pytest.mark.thorough
 def test_many_probes_share_a_look(stack: Watched) -> None:
     """Redis gets a few commands, some of them from other processes, for 100 probes in a second or two."""
     web = start_web(stack, "probed")

@@ -249,6 +249,7 @@ def test_a_waiting_client_that_goes_away_cancels_its_job_unless_it_has_a_key(sta
 
 
 # -- kills and several processes -------------------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_two_processes_are_one_service_and_a_kill_loses_nothing(stack: Stack) -> None:
     """Clients submit to two processes; one is killed in each round. They repeat what was not answered."""
     webs = [start_web(stack, "left"), start_web(stack, "right")]
@@ -290,6 +291,7 @@ def test_two_processes_are_one_service_and_a_kill_loses_nothing(stack: Stack) ->
         web.kill(signal.SIGTERM)
 
 
+@pytest.mark.thorough
 def test_a_job_of_one_process_is_seen_by_the_other(stack: Stack, web: Web) -> None:
     other = start_web(stack, "other")
     with web.client() as here, other.client() as there:

@@ -19,6 +19,7 @@ from ocrqueue.formats import FORMATS
 from tests.support import numbered
 from tests.support.browser import chromium, opened
 from tests.support.harness import PROJECT, Stack, running
+from tests.support.thorough import thorough_but
 from tests.support.web import Web, new_key, start_web
 
 SCAN = PROJECT / "tests" / "data" / "scan.pdf"
@@ -69,6 +70,7 @@ def test_a_dropped_scan_is_read_while_one_looks(web: Web, page: Page) -> None:
     expect(page.locator("#tab-text")).to_contain_text("Alice")
 
 
+@pytest.mark.thorough
 def test_a_file_is_dropped_anywhere_on_the_page(web: Web, page: Page) -> None:
     page.goto(web.url)
     transfer = page.evaluate_handle(
@@ -108,6 +110,7 @@ def test_words_are_found_on_every_page_and_their_line_is_marked(web: Web, page: 
     expect(page.locator(f"#paper polygon[data-line='{line}']:not(.low)")).to_have_class(re.compile("marked"))
 
 
+@pytest.mark.thorough
 def test_pointing_at_a_line_marks_it_in_image_and_text(web: Web, page: Page) -> None:
     job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
     page.goto(f"{web.url}/jobs/{job}?page=2")
@@ -117,6 +120,7 @@ def test_pointing_at_a_line_marks_it_in_image_and_text(web: Web, page: Page) -> 
     expect(page.locator("#paper polygon.marked:not([data-line='3'])")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_the_keyboard_turns_pages_and_zooms(web: Web, page: Page) -> None:
     job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
     page.goto(f"{web.url}/jobs/{job}?page=1")
@@ -143,6 +147,7 @@ def test_failed_pages_are_shown_and_read_again(web: Web, page: Page) -> None:
     expect(page.locator("#job-facts")).to_contain_text("attempt 2", timeout=60_000)
 
 
+@pytest.mark.thorough
 def test_doubtful_words_are_marked_and_a_key_goes_to_the_next_one(web: Web, page: Page) -> None:
     behaviours = {1: numbered.WARN}
     job = submit(web.stack, numbered.document(2, behaviours, salt=9), engine="numbered", name="doubts.tiff")
@@ -160,6 +165,7 @@ def test_doubtful_words_are_marked_and_a_key_goes_to_the_next_one(web: Web, page
     expect(word).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_programs(web: Web, browser: Browser) -> None:
     with opened(browser, locale="de-DE") as (_, page, complaints):
         for path in ("/nowhere", "/api/v1/nowhere", "/docs/<script>alert(1)</script>"):
@@ -177,6 +183,7 @@ def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_programs(web:
             assert (found.status_code, found.headers["content-type"]) == (404, "application/problem+json"), path
 
 
+@pytest.mark.thorough
 def test_errors_of_a_job_are_shown_in_german(web: Web, browser: Browser) -> None:
     job = submit(web.stack, b"no document", name="kaputt.bin")
     with opened(browser, locale="de-DE") as (_, page, _complaints):
@@ -222,7 +229,7 @@ def opened_file(format: str, content: bytes) -> str:
     return content.decode()
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", thorough_but(["text", "pdf"], FORMATS))
 def test_every_format_is_downloaded_and_opened(web: Web, page: Page, format: str, tmp_path: Path) -> None:
     job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
     page.goto(f"{web.url}/jobs/{job}")
@@ -234,6 +241,7 @@ def test_every_format_is_downloaded_and_opened(web: Web, page: Page, format: str
     assert "White Rabbit" in " ".join(opened_file(format, (tmp_path / "file").read_bytes()).split())
 
 
+@pytest.mark.thorough
 def test_the_document_itself_is_downloaded(web: Web, page: Page) -> None:
     job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
     page.goto(f"{web.url}/jobs/{job}")
@@ -255,6 +263,7 @@ def test_text_and_queue_are_readable_without_javascript(web: Web, browser: Brows
         expect(page.locator("#viewer h2")).to_have_text("Page 3")
 
 
+@pytest.mark.thorough
 def test_text_can_be_read_before_the_scripts_have_come(web: Web, browser: Browser) -> None:
     job = submit(web.stack, SCAN.read_bytes(), name="scan.pdf")
     with opened(browser) as (_, page, _complaints):
@@ -265,6 +274,7 @@ def test_text_can_be_read_before_the_scripts_have_come(web: Web, browser: Browse
         expect(page.locator("#viewer h2")).to_have_text("Page 3")
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_chosen_before_the_scripts_have_come_is_submitted(web: Web, browser: Browser) -> None:
     held: list[Route] = []
     with opened(browser, locale="en-GB") as (_, page, complaints):
@@ -279,6 +289,7 @@ def test_a_file_that_is_chosen_before_the_scripts_have_come_is_submitted(web: We
         assert complaints.found == []
 
 
+@pytest.mark.thorough
 def test_the_first_screen_is_small(web: Web, page: Page) -> None:
     job = submit(web.stack, numbered.document(2, salt=5), engine="numbered", name="two.tiff")
     sizes: list[int] = []
@@ -320,6 +331,7 @@ class Passing(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.thorough
 def test_behind_a_proxy_every_address_has_its_prefix(stack: Stack, page: Page) -> None:
     web = start_web(stack, "proxied", OCR_HTTP_ROOT_PATH="/ocr")
     submit(stack, SCAN.read_bytes(), name="scan.pdf")
@@ -345,6 +357,7 @@ def test_behind_a_proxy_every_address_has_its_prefix(stack: Stack, page: Page) -
     web.kill()
 
 
+@pytest.mark.thorough
 def test_a_page_recovers_when_the_process_was_killed(stack: Stack, browser: Browser) -> None:
     second = start_web(stack, "web2")
     with opened(browser) as (_, page, _complaints):
@@ -382,6 +395,7 @@ def test_people_log_in_where_there_are_keys_and_changes_need_the_page(browser: B
             assert complaints.found == []
 
 
+@pytest.mark.thorough
 def test_the_page_says_that_redis_is_away(browser: Browser) -> None:
     with running() as stack:
         web = start_web(stack)

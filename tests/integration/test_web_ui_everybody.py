@@ -15,6 +15,7 @@ from tests.support.browser import chromium, opened
 from tests.support.harness import NUMBERED, Stack, eventually, running
 from tests.support.hostile import XSS
 from tests.support.models import Directory
+from tests.support.thorough import thorough_but
 from tests.support.web import Web, start_web
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
@@ -62,7 +63,9 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, PHONE], ids=["light", "dark", "phone"])
+@pytest.mark.parametrize(
+    "options", thorough_but(1, [{}, {"color_scheme": "dark"}, PHONE]), ids=["light", "dark", "phone"]
+)
 def test_axe_reports_nothing_serious(web: Web, job: str, browser: Browser, options: dict[str, Any]) -> None:
     with opened(browser, bypass_csp=True, **options) as (_, page, complaints):
         for path in paths(job):
@@ -75,7 +78,7 @@ _RECTS = """all => all.map(one => one.getBoundingClientRect())
     .map(({left, top, right, bottom}) => [left, top, right, bottom])"""
 
 
-@pytest.mark.parametrize("width", [360, 800, 1280])
+@pytest.mark.parametrize("width", thorough_but(1, [360, 800, 1280]))
 def test_options_stand_beside_each_other(web: Web, job: str, browser: Browser, width: int) -> None:
     assert job
     with opened(browser, viewport={"width": width, "height": 900}) as (_, page, _complaints):
@@ -90,6 +93,7 @@ def test_options_stand_beside_each_other(web: Web, job: str, browser: Browser, w
         assert meet == []
 
 
+@pytest.mark.thorough
 def test_the_menu_of_downloads_closes(web: Web, job: str, browser: Browser) -> None:
     with opened(browser) as (_, page, complaints):
         page.goto(f"{web.url}/jobs/{job}")
@@ -102,6 +106,7 @@ def test_the_menu_of_downloads_closes(web: Web, job: str, browser: Browser) -> N
         assert complaints.found == []
 
 
+@pytest.mark.thorough
 def test_nothing_is_wider_than_a_phone(web: Web, job: str, browser: Browser) -> None:
     with opened(browser, **PHONE) as (_, page, _complaints):
         for path in paths(job):
@@ -129,6 +134,7 @@ def test_the_keyboard_reaches_everything(web: Web, job: str, browser: Browser) -
         assert {"files", "name", "state", "book.tiff"} <= seen
 
 
+@pytest.mark.thorough
 def test_two_windows_show_the_same_job_while_it_is_read(web: Web, browser: Browser) -> None:
     slow = numbered.document(6, dict.fromkeys(range(1, 7), numbered.SLOW), salt=3)
     job = web.stack.client().submit(slow, engine="numbered", name="shared.tiff")
@@ -156,6 +162,7 @@ def test_models_are_listed_and_freed(web: Web, job: str, browser: Browser) -> No
         assert complaints.found == []
 
 
+@pytest.mark.thorough
 def test_one_sentence_says_why_nothing_moves(browser: Browser) -> None:
     with running() as stack:
         web = start_web(stack)
@@ -166,6 +173,7 @@ def test_one_sentence_says_why_nothing_moves(browser: Browser) -> None:
             expect(page.locator("#problem")).to_contain_text("No worker reads pages", timeout=60_000)
 
 
+@pytest.mark.thorough
 def test_a_job_of_two_thousand_pages_opens(web: Web, browser: Browser) -> None:
     pages = numbered.document(2000, {1: numbered.SLOW}, salt=1)
     job = web.stack.client().submit(pages, engine="numbered", name="long.tiff")

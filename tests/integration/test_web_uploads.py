@@ -11,6 +11,7 @@ import pytest
 
 from ocrqueue import names
 from tests.support.harness import Stack, eventually, running
+from tests.support.thorough import thorough_but
 from tests.support.uploads import JOBS, Footprint, answered, chunk, connected, json_head, upload_head
 from tests.support.web import Web, start_web
 
@@ -73,7 +74,7 @@ def test_a_body_with_two_ends_ends_its_connection(web: Web) -> None:
     assert (found.count(b"HTTP/1.1 "), found.lower().count(b"connection: close")) == (1, 1)
 
 
-@pytest.mark.parametrize("every", [None, 0.2], ids=["silent", "a byte now and then"])
+@pytest.mark.parametrize("every", thorough_but(1, [0.2, None]), ids=["a byte now and then", "silent"])
 def test_a_client_that_sends_too_slowly_is_refused(web: Web, footprint: Footprint, every: float | None) -> None:
     done = threading.Event()
     with connected(web, upload_head(MB) + b"x") as connection:
@@ -110,6 +111,7 @@ def test_an_upload_that_is_announced_as_too_large_is_refused_before_it_is_sent(w
 
 
 # -- the number of uploads, and admission ----------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_more_uploads_than_allowed_wait_for_their_turn(stack: Stack, footprint: Footprint) -> None:
     web = start_web(stack, "narrow", OCR_HTTP_UPLOADS="1")
     with web.client() as client, connected(web, upload_head(10) + b"x") as slow, ThreadPoolExecutor(1) as pool:
@@ -148,6 +150,7 @@ def test_a_full_queue_refuses_before_it_receives_but_not_a_repeat(stack: Stack) 
     web.kill(signal.SIGTERM)
 
 
+@pytest.mark.thorough
 def test_an_upload_of_a_killed_process_is_removed_by_the_next(stack: Stack, footprint: Footprint) -> None:
     first, second = (start_web(stack, name) for name in ("first", "second"))
     with connected(first, upload_head(MB) + b"x"), connected(second, upload_head(2) + b"y") as other:
@@ -164,6 +167,7 @@ def test_an_upload_of_a_killed_process_is_removed_by_the_next(stack: Stack, foot
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
+@pytest.mark.thorough
 def test_a_large_document_in_json_uses_little_memory(stack: Stack) -> None:
     web = start_web(stack, "base64")
     size = 96 * MB
@@ -186,6 +190,7 @@ def test_a_large_document_in_json_uses_little_memory(stack: Stack) -> None:
     web.kill(signal.SIGTERM)
 
 
+@pytest.mark.thorough
 def test_a_large_upload_uses_little_memory(stack: Stack) -> None:
     web = start_web(stack, "large")
     with web.client() as client:

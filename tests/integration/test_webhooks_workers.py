@@ -14,6 +14,7 @@ from ocrqueue.client import Job
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually, supervised
 from tests.support.receiver import Receiver, receiving
+from tests.support.thorough import thorough_but
 
 SECRET = "whsec_" + "A" * 32
 DEFAULT = "whsec_" + "B" * 32
@@ -76,6 +77,7 @@ def test_the_end_and_each_page_are_delivered_at_once(stack: Supervised, receiver
     assert len(receiver.calls) == 4, "nothing was sent twice"
 
 
+@pytest.mark.thorough
 def test_a_failed_call_is_tried_again_within_seconds(stack: Supervised, receiver: Receiver) -> None:
     receiver.answer = lambda _: 500 if len(receiver.calls) == 1 else 200
     submit(stack, receiver)
@@ -83,7 +85,7 @@ def test_a_failed_call_is_tried_again_within_seconds(stack: Supervised, receiver
     assert len({call.id for call in receiver.calls}) == 1
 
 
-@pytest.mark.parametrize(("point", "calls"), [("calling", 1), ("called", 2)])
+@pytest.mark.parametrize(("point", "calls"), thorough_but(1, [("called", 2), ("calling", 1)]))
 def test_a_process_that_is_killed_loses_no_delivery(
     stack: Supervised, receiver: Receiver, point: str, calls: int
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_process_that_is_killed_loses_no_delivery(
     assert receiver.calls[-1].verified(SECRET)["type"] == "job.done"
 
 
+@pytest.mark.thorough
 def test_killed_workers_and_a_restart_of_redis_lose_no_delivery(stack: Supervised, receiver: Receiver) -> None:
     held = threading.Event()
     receiver.answer = lambda _: 200 + 300 * (not held.is_set())
@@ -110,6 +113,7 @@ def test_killed_workers_and_a_restart_of_redis_lose_no_delivery(stack: Supervise
     assert len({call.id for call in receiver.calls}) == 1
 
 
+@pytest.mark.thorough
 def test_a_plain_message_may_name_a_webhook_but_no_secret(stack: Supervised, receiver: Receiver, folder: Path) -> None:
     document = numbered.write(folder / "plain.tif", 1)
     given = {"source": {"path": str(document)}, "options": {"engine": "numbered"}}

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.ledger.workers import live, withdraw
 from tests.support import numbered
-from tests.support.harness import NUMBERED, Stack, eventually, running
+from tests.support.harness import Stack, eventually, running
 from tests.support.ledger_steps import dead
+from tests.support.thorough import thorough_but
 
 LOADED = re.compile(r"loaded engine=numbered .*pid=(\d+) loads=(\d+)")
 
@@ -52,8 +53,10 @@ def test_each_child_loads_once_and_is_replaced(stack: Stack) -> None:
     assert len(pids) > 2, "no child was replaced"
     readers = set(re.findall(r"ForkPoolWorker-(\d+) job=", stack.text("worker")))
     assert len(readers) > 2
+    assert "loaded engine" not in stack.text("documents")
 
 
+@pytest.mark.thorough
 def test_a_model_may_load_for_longer_than_four_seconds(stack: Stack) -> None:
     stack.start_worker(
         engines="slow-loading=tests.support.engines:SlowLoading", OCR_MAX_TASKS_PER_CHILD="2", OCR_PRELOAD="1"
@@ -63,12 +66,12 @@ def test_a_model_may_load_for_longer_than_four_seconds(stack: Stack) -> None:
     assert stack.text("worker").count("loaded engine=slow-loading") >= 2  # the first child, and one that replaced it
 
 
-@pytest.mark.parametrize("preload", ["0", "1"])
+@pytest.mark.parametrize("preload", thorough_but(1, ["1", "0"]))
 def test_a_load_longer_than_a_lease_leaves_the_worker_alive(stack: Stack, preload: str) -> None:
-    """The load blocks all threads of the child for 7 s. The lease is 3 s; by default it is 45 s."""
+    """The load blocks all threads of the child for 5 s. The lease is 3 s; by default it is 45 s."""
     stack.start_beat()
     blocking = "blocking-load=tests.support.engines:BlockingLoad"
-    worker = stack.start_worker(engines=blocking, OCR_PRELOAD=preload, OCR_LEASE_SECONDS="3", TEST_LOAD_SECONDS="7")
+    worker = stack.start_worker(engines=blocking, OCR_PRELOAD=preload, OCR_LEASE_SECONDS="3", TEST_LOAD_SECONDS="5")
     children = stack.children("worker")
     job = stack.client().submit(numbered.document(2), engine="blocking-load")
     while "loaded engine=blocking-load" not in stack.text("worker"):
@@ -81,39 +84,31 @@ def test_a_load_longer_than_a_lease_leaves_the_worker_alive(stack: Stack, preloa
     assert stack.text("worker").count("loaded engine=blocking-load") == 1
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "code"),
-    [
-        (numbered.HANG_IN_C, "timeout"),
-        (numbered.SLEEP_FOREVER, "timeout"),
-        (numbered.KILL_CHILD, "worker_lost"),
-        (numbered.RAISE, "engine_error"),
-        (numbered.MEMORY_ERROR, "engine_error"),
-    ],
-)
-def test_a_page_that_breaks_its_child_fails_alone(stack: Stack, behaviour: int, code: str) -> None:
+def test_each_page_that_breaks_its_child_fails_alone(stack: Stack) -> None:
     stack.start_worker(children=2)
     worker = stack.processes["worker"]
-    job = stack.client().submit(numbered.document(6, {3: behaviour}))
+    broken = {
+        2: (numbered.HANG_IN_C, "timeout"),
+        4: (numbered.SLEEP_FOREVER, "timeout"),
+        6: (numbered.KILL_CHILD, "worker_lost"),
+        8: (numbered.RAISE, "engine_error"),
+        10: (numbered.MEMORY_ERROR, "engine_error"),
+    }
+    job = stack.client().submit(numbered.document(11, {page: behaviour for page, (behaviour, _) in broken.items()}))
     assert job.wait(timeout=60).state == "partial"
     pages = job.result()["pages"]
-    assert [p["page"] for p in pages] == [1, 2, 3, 4, 5, 6]
-    assert [p["error"] and p["error"]["code"] for p in pages] == [None, None, code, None, None, None]
-    assert [p["text"] for p in pages if p["state"] == "ok"] == [numbered.text(n) for n in (1, 2, 4, 5, 6)]
-    assert dead(stack.client().ledger) == [(job.id, 3)]
+    assert [p["page"] for p in pages] == list(range(1, 12))
+    assert {p["page"]: p["error"]["code"] for p in pages if p["error"]} == {n: code for n, (_, code) in broken.items()}
+    assert [p["text"] for p in pages if p["state"] == "ok"] == [numbered.text(n) for n in (1, 3, 5, 7, 9, 11)]
+    assert sorted(dead(stack.client().ledger)) == [(job.id, n) for n in broken]
     assert worker.poll() is None, "the worker itself died"
+    log = stack.text("worker")
+    assert "_behave" in log  # the Python stack of a page over its limit
+    assert f"job={job.id}: the child that worked on it is gone (timeout)" in log
     assert stack.client().submit(numbered.document(2, salt=1)).wait(timeout=60).state == "done"
 
 
-def test_a_page_over_its_limit_leaves_its_stack_in_the_log(stack: Stack) -> None:
-    stack.start_worker()
-    job = stack.client().submit(numbered.document(1, {1: numbered.HANG_IN_C}))
-    assert job.wait(timeout=60).state == "failed"
-    log = stack.text("worker")
-    assert "_behave" in log  # the Python stack at the moment of the limit
-    assert f"job={job.id}: the child that worked on it is gone (timeout)" in log
-
-
+@pytest.mark.thorough
 def test_a_batch_over_its_limit_is_read_page_by_page(stack: Stack) -> None:
     stack.start_worker(engines="batching=tests.support.engines:Batching", OCR_PAGE_SECONDS="1")
     job = stack.client().submit(numbered.document(4, {2: numbered.SLEEP_FOREVER}), engine="batching")
@@ -135,6 +130,7 @@ def test_a_worker_that_ends_at_sigterm_returns_its_page(stack: Stack) -> None:
     assert {p["attempts"] for p in job.result()["pages"]} == {0}
 
 
+@pytest.mark.thorough
 def test_sigterm_does_not_wait_for_a_child_that_still_loads(stack: Stack) -> None:
     """It does not wait for a child that hangs either. Neither has a page that could be returned."""
     stack.log("worker").unlink(missing_ok=True)
@@ -147,6 +143,7 @@ def test_sigterm_does_not_wait_for_a_child_that_still_loads(stack: Stack) -> Non
     stack.log("worker").unlink()
 
 
+@pytest.mark.thorough
 def test_a_worker_that_cannot_load_its_model_takes_no_pages(stack: Stack, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.touch()
@@ -158,13 +155,6 @@ def test_a_worker_that_cannot_load_its_model_takes_no_pages(stack: Stack, tmp_pa
     assert status.state == "done"
     assert {p["attempts"] for p in job.result()["pages"]} == {0}
     assert stack.text("sick").count("model_broken") == 1
-
-
-def test_no_child_of_the_documents_worker_loads_an_engine(stack: Stack) -> None:
-    stack.start_worker(engines=NUMBERED)
-    job = stack.client().submit(numbered.document(1))
-    assert job.wait(timeout=60).state == "done"
-    assert "loaded engine" not in stack.text("documents")
 
 
 def test_a_worker_loads_no_mlx_and_its_parent_no_engine(stack: Stack) -> None:
@@ -182,6 +172,7 @@ def _maps(pid: int, library: str) -> list[str]:
     return [line for line in lines if f"/{library}" in line]
 
 
+@pytest.mark.thorough
 def test_a_sideways_page_is_turned_upright_before_the_engine_reads_it(stack: Stack) -> None:
     stack.start_worker()
     page = Image.new("RGB", (700, 400), "white")

@@ -84,6 +84,7 @@ def test_a_system_without_control_groups(tmp_path: Path) -> None:
     assert usable_memory(tmp_path) == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("memory", "children", "child_mb"),
     [(24_000, 2, 4096), (2048, 2, 1152), (1000, 1, 750), (2000, 8, 1024), (8192, 8, 3456)],

@@ -165,6 +165,7 @@ def test_every_module_on_the_way_to_a_text_is_in_the_digest() -> None:
     assert {module for module, file in reached().items() if not in_digest(file)} <= DECIDE_NOTHING
 
 
+@pytest.mark.thorough
 def test_every_library_on_the_way_to_a_text_is_in_the_digest() -> None:
     names = {name.partition(".")[0] for file in reached().values() if in_digest(file) for name in imports_of(file)}
     names -= sys.stdlib_module_names | {"ocrqueue"}
@@ -174,6 +175,7 @@ def test_every_library_on_the_way_to_a_text_is_in_the_digest() -> None:
     assert {"PIL", "cv2", "numpy", "pymupdf"} <= names
 
 
+@pytest.mark.thorough
 def test_a_change_of_any_file_on_the_way_changes_the_digest(tmp_path: Path) -> None:
     package = tmp_path / "ocrqueue"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -60,6 +60,7 @@ def test_a_page_of_a_pdf(report):
     assert [block.text for block in of_kind(blocks, BlockKind.PAGE_FOOTER)] == ["17"]
 
 
+@pytest.mark.thorough
 def test_words_that_were_divided_are_whole(tmp_path):
     sketch = Sketch()
     for line in (
@@ -115,6 +116,7 @@ def test_a_page_that_was_read_by_ocr_needs_no_document(report):
     assert find_blocks(None, 1, page, facts, image) == blocks  # nothing of the first page is left
 
 
+@pytest.mark.thorough
 def test_columns_of_a_table_that_was_read_may_touch_when_boxes_have_paper_around_the_ink(report):
     document, _, facts = read(report)
     document.close()
@@ -137,6 +139,7 @@ def test_columns_of_a_table_that_was_read_may_touch_when_boxes_have_paper_around
     assert [cell.text for cell in table.cells] == [cell for row in OFFER for cell in row]
 
 
+@pytest.mark.thorough
 def test_a_scan_whose_text_runs_to_the_left(report):
     """The same page in a mirror, in Hebrew letters: the first column of its table is at the right."""
     image, page, facts = scanned(report)
@@ -153,6 +156,7 @@ def test_a_scan_whose_text_runs_to_the_left(report):
     assert seen.cells[0].box[0][0] > seen.cells[1].box[0][0]
 
 
+@pytest.mark.thorough
 def test_a_table_of_a_pdf_whose_text_runs_to_the_left_begins_at_the_right(tmp_path):
     """A page in Latin letters, of which lines in Hebrew say that it runs to the left."""
     sketch = Sketch()
@@ -168,6 +172,7 @@ def test_a_table_of_a_pdf_whose_text_runs_to_the_left_begins_at_the_right(tmp_pa
     assert table.cells[0].box[0][0] > table.cells[1].box[0][0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_a_rotated_page_has_the_same_blocks(report, tmp_path, rotation):
     expected, _ = blocks_of(report)
@@ -188,6 +193,7 @@ def test_the_document_does_not_change(report):
         assert document.pdf.page_count == 1
 
 
+@pytest.mark.thorough
 def test_a_stored_page_has_the_same_blocks(report):
     """Results have lines without words; the words are then taken from the document."""
     document, page, facts = read(report)

@@ -51,6 +51,7 @@ def tiff_of(path, count):
     return path
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize(("make", "counts"), [(pdf_of, (200, 1000)), (tiff_of, (40, 200))])
 def test_memory_does_not_grow_with_the_pages(tmp_path, make, counts):

@@ -105,6 +105,7 @@ def _without_sync() -> Iterator[None]:
         yield
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=100, phases=[Phase.generate], report_multiple_bugs=False, suppress_health_check=[HealthCheck.too_slow]
 )

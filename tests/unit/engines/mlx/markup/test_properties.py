@@ -160,6 +160,7 @@ _MOST = 90  # times as long as the short answer may the long one take: 16 if tim
 _LEAST = 0.0003  # seconds; shorter times cannot be compared
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", PARSERS)
 def test_time_grows_with_the_length_of_the_answer_only(kind):
     beginnings = ["", *(mark for mark in MARKS[kind] if len(mark) > 6)][:6]
