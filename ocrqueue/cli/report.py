@@ -23,8 +23,8 @@ _PAGES_SHOWN = 20  # failed pages, and warnings, of a job that get a line each
 
 def program() -> str:
     """The name of this program, as the user calls it."""
-    name = Path(sys.argv[0]).stem
-    return name if name == COMMAND else SCRIPT
+    called = Path(sys.argv[0])
+    return COMMAND if called.stem == COMMAND or called.name == "__main__.py" else SCRIPT
 
 
 def worst(codes: Iterable[int]) -> int:

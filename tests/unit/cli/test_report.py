@@ -103,7 +103,9 @@ def test_the_progress_of_a_job_that_is_being_cancelled_counts_no_cancelled_pages
 def test_messages_name_the_program_as_it_was_called(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for called, name in (("submit.py", "submit.py"), ("/usr/bin/ocr-queue", "ocr-queue"), ("-c", "submit.py")):
+    module = "/usr/lib/ocrqueue/__main__.py"
+    expected = {"submit.py": "submit.py", "/usr/bin/ocr-queue": "ocr-queue", module: "ocr-queue", "-c": "submit.py"}
+    for called, name in expected.items():
         monkeypatch.setattr("sys.argv", [called])
         complain("no job: see `submit.py jobs`", "submit.py")
         assert capsys.readouterr().err == f"error: submit.py: no job: see `{name} jobs`\n"
