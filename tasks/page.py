@@ -4,14 +4,12 @@ import logging
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.ledger import Message, NewerRecord, TooLate
-from ocrqueue.ledger.messages import send
-from ocrqueue.states import MessageKind
+from ocrqueue.ledger import NewerRecord, TooLate
 from worker import engines
 from worker.app import app
 from worker.claims import ClaimTask
 from worker.context import claim_sizes, ledger, redis
-from worker.dispatch import dispatch
+from worker.dispatch import dispatch, pass_on
 from worker.messages import parse_job
 from worker.publication.results import show_progress
 from worker.steps import read_pages, structure_pages
@@ -32,7 +30,7 @@ def page(self: ClaimTask, *args: Any, version: Any = names.VERSION, **more: Any)
     is_structuring = version > names.FIRST_VERSION and redis().hexists(names.job_key(job), "structures")
     loaded = None if is_structuring else engines.load(queue)
     if loaded is None and not is_structuring:
-        send(app, [Message(MessageKind.PAGE, job, (lane, serial), queue)])  # for another worker
+        pass_on(self)
         return {"pages": 0}
     most = claim_sizes().of(job, loaded.engine.batch) if loaded else 1
     children = engines.children_sharing(queue, most)

@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from celery.app.task import Task
 from celery.exceptions import Ignore
 from celery.worker import state
 from celery.worker.request import Request
+from redis.exceptions import RedisError
 
 from ocrqueue import names
 from ocrqueue.ledger import LastTry
@@ -23,6 +24,15 @@ from worker.parent import keeper, warden
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 TOKEN = "ocr_token"  # noqa: S105 -- a header's name
+
+
+class RedisAway(Ignore):
+    """Raised in a child whose claim its parent is to return as soon as Redis can be asked again."""
+
+
+def job_of(task: str, args: Sequence[object], id: object) -> str:
+    """The id of the job that a message is about: that of the task, or its first argument."""
+    return str(args[0]) if task != names.DOCUMENT and args else str(id)
 
 
 class ClaimRequest(Request):
@@ -44,7 +54,7 @@ class ClaimRequest(Request):
     @property
     def job(self) -> str:
         """The id of the message's job, as it stands in the message."""
-        return str(self.args[0]) if self.name != names.DOCUMENT and self.args else str(self.id)
+        return job_of(self.name, self.args, self.id)
 
     def revoked(self) -> bool:
         """Cancel the job if this task was revoked (Flower's button, `AsyncResult.revoke`); the task still runs.
@@ -56,12 +66,14 @@ class ClaimRequest(Request):
         return False
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """The child is gone, or the task raised: return the claim at once instead of waiting for its lease to end."""
-        error = exc_info.exception
-        if isinstance(getattr(error, "exc", error), WorkerLostError):
+        """The child is gone, or Redis was: return the claim at once instead of waiting for its lease to end."""
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, WorkerLostError):
             lost = Return.RELEASE if keeper.is_ending() else Return.LOST
             self._return_claim(Return.TIMEOUT if SIGNAL in str(error) else lost)
             send_failed_event = False
+        elif isinstance(error, RedisAway):
+            keeper.return_claim(self.job, self.token, Return.RELEASE)
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:
@@ -106,16 +118,23 @@ class ClaimTask(CheckedTask):
 
         The last attempt at a page is made alone: a page that ends the whole worker would otherwise end the claims of
         the other children too, and one of those might be given up for it.
+
+        Where Redis cannot be asked any more, the claim is returned, and no attempt is counted. Raises RedisAway then.
         """
         with ExitStack() as held:
             held.enter_context(context.claim_lock().shared())
             try:
-                claim = take(False)
-            except LastTry:
-                held.close()
-                held.enter_context(context.claim_lock().exclusive())
-                claim = take(True)
-            yield claim
+                try:
+                    claim = take(False)
+                except LastTry:
+                    held.close()
+                    held.enter_context(context.claim_lock().exclusive())
+                    claim = take(True)
+                yield claim
+            except RedisError as e:
+                job = job_of(self.name, self.request.args or (), self.request.id)
+                log.warning("job=%s: given back, because Redis could not be asked: %s", job, e)
+                raise RedisAway from e
 
 
 class DocumentRequest(ClaimRequest):

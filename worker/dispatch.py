@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from celery.app.task import Task
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -35,6 +36,29 @@ def dispatch(messages: Iterable[Message]) -> None:
                 _publish(message.job)
             except (OcrError, OSError, RedisError, OperationalError) as e:
                 log.warning("job=%s: its end could not be published: %s; trying again later", message.job, e)
+
+
+def pass_on(task: Task) -> None:
+    """Send the message that a task was called with again, for another worker: with all that it had.
+
+    If that fails, the reconciler sends one later.
+    """
+    request = task.request
+    about = request.delivery_info or {}
+    try:
+        app.send_task(
+            task.name,
+            args=request.args,
+            kwargs=request.kwargs,
+            queue=about.get("routing_key"),
+            priority=about.get("priority"),
+            argsrepr=request.argsrepr,
+            kwargsrepr=request.kwargsrepr,
+            ignore_result=request.ignore_result,
+            declare=[],  # see `ocrqueue.ledger.messages`
+        )
+    except (RedisError, OperationalError) as e:
+        log.warning("a message could not be passed on (%s); the reconciler sends one", e)
 
 
 def _publish(job: str) -> None:

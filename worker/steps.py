@@ -65,7 +65,7 @@ def open_document(record: Job, token: str, wrong: OcrError | None) -> Step:
         log.info("job=%s refused: %s: %s", record.id, e.code, e.message)
         error = PageError(e.code, e.message)
     except RedisError:
-        raise  # the document is not to blame: its claim is free when the lease ends
+        raise  # the document is not to blame: its claim is given back
     except MemoryError:
         error = PageError("too_large", "the document needs more memory than there is; send a smaller one")
     except Exception as e:
@@ -166,7 +166,7 @@ def assemble(record: Job, token: str) -> Step:
         log.warning("job=%s could not be assembled: %s", record.id, e.message)
         error = PageError(e.code, e.message)
     except RedisError:
-        raise  # the assembly is not to blame: its claim is free when the lease ends
+        raise  # the assembly is not to blame: its claim is given back
     except (Exception, MemoryError) as e:
         log.exception("job=%s: internal error while it was assembled", record.id)
         error = _internal(e)

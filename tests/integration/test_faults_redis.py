@@ -92,6 +92,20 @@ def test_a_redis_that_refuses_writes_for_a_while(stack: Supervised, option: str,
     assert {name for name, process in stack.processes.items() if process.poll() is not None} == set()
 
 
+def test_redis_that_cannot_be_asked_is_no_lost_attempt(stack: Supervised) -> None:
+    """Scripts are refused when the page has been read, and when the document has been opened."""
+    start = len(stack.text("worker"))
+    job = stack.client().submit(numbered.document(2, salt=77), engine="slow")
+    eventually(lambda: stack.redis.zcard(names.CLAIMS) and job.status().state == "running")
+    stack.redis.execute_command("ACL SETUSER default -evalsha -eval")
+    try:
+        eventually(lambda: "given back, because Redis could not be asked" in stack.text("worker")[start:], 30)
+    finally:
+        stack.redis.execute_command("ACL SETUSER default +evalsha +eval")
+    assert job.wait(timeout=60).state == "done"
+    assert [page["attempts"] for page in job.result()["pages"]] == [0, 0]
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs. A zombie does not: it is an orphan whose exit code no process has collected."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -1,6 +1,8 @@
 """Children of a worker: they load the model once, are replaced, and end at a page's time limit. The worker goes on."""
 
+import base64
 import io
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -148,8 +150,12 @@ def test_a_worker_that_cannot_load_its_model_takes_no_pages(stack: Stack, tmp_pa
     broken = tmp_path / "broken"
     broken.touch()
     stack.start_worker("sick", TEST_ENGINE_BROKEN=str(broken), OCR_PRELOAD="0")
-    job = stack.client().submit(numbered.document(3))
+    job = stack.client().submit(numbered.document(3), priority="high", structure=True, name="urgent.tif")
     eventually(lambda: "model_broken" in stack.text("sick"))
+    eventually(lambda: stack.redis.llen("pages.numbered\x06\x163") == 2)  # one is passed on, with what it had
+    tickets = [json.loads(envelope) for envelope in stack.redis.lrange("pages.numbered\x06\x163", 0, -1)]
+    assert {t["headers"]["argsrepr"] for t in tickets} == {f"(urgent.tif, lane {n}, turn 0)" for n in range(2)}
+    assert [json.loads(base64.b64decode(t["body"]))[1] for t in tickets] == [{"version": 2}] * 2
     stack.start_worker("healthy")
     status = job.wait(timeout=60)
     assert status.state == "done"
