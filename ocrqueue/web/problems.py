@@ -4,14 +4,18 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ocrqueue.errors import OcrError, OcrFailed, Unconfirmed
+from ocrqueue.client import Client
+from ocrqueue.errors import OcrError, OcrFailed, StorageError, Unconfirmed, UnknownJob, WrongState
 
 MEDIA_TYPE = "application/problem+json"
+_JOBS = ("job", "task", "file", "operation")  # names of the part of a path that is the id of a job
+_READING = (StorageError, OcrFailed, WrongState)  # what comes of a job that is dropped while it is read or changed
 RETRY_SECONDS = 5  # the Retry-After of an answer 503
 # The HTTP status of an error code; 500 for codes that are not listed.
 STATUS = {
@@ -100,7 +104,7 @@ def add_handlers(app: FastAPI, error_page: Callable[[Request, OcrError], Respons
     """Answer every error of this application: programs get a problem document, browsers that go there `error_page`."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        known = _known(request, error)
+        known = await error_of(request, error)
         return error_page(request, known) if _is_visit(request) else problem(known)
 
     for kind in (OcrError, RequestValidationError, HTTPException, Exception):
@@ -114,22 +118,31 @@ def _is_visit(request: Request) -> bool:
     return wants_html and (not is_api or request.headers.get("Sec-Fetch-Mode") == "navigate")
 
 
-def _known(request: Request, error: Exception) -> OcrError:
-    """The error as one of this project."""
-    if isinstance(error, OcrError | RequestValidationError):
-        return error_of(error)
+async def error_of(request: Request, error: Exception) -> OcrError:
+    """The error as one of this project. It is UnknownJob if the job of the path was dropped meanwhile."""
+    job = next((request.path_params[name] for name in _JOBS if name in request.path_params), None)
+    if job is not None and isinstance(error, _READING):
+        return await run_sync(_unless_dropped, request.app.state.service.client, job, error)
+    if isinstance(error, OcrError):
+        return error
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return ApiError("invalid_request", f"{where}: {first['msg']}")
     if isinstance(error, HTTPException):
         return _http_error(request, error)
     return OcrError("an unforeseen error; the log of the web process has the details")
 
 
-def error_of(error: OcrError | RequestValidationError) -> OcrError:
-    """The error as one of this project: an invalid request names the first parameter that is wrong."""
-    if isinstance(error, OcrError):
-        return error
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return ApiError("invalid_request", f"{where}: {first['msg']}")
+def _unless_dropped(client: Client, job: str, error: OcrError) -> OcrError:
+    """The error of a job that exists; UnknownJob if there is none."""
+    try:
+        client.job(job).status()
+    except UnknownJob as e:
+        return e
+    except OcrError:  # whether it exists is not known
+        pass
+    return error
 
 
 def _http_error(request: Request, error: HTTPException) -> ApiError:

@@ -25,7 +25,7 @@ def answering(shape: Shape) -> type[APIRoute]:
                 try:
                     return await handle(request)
                 except (OcrError, RequestValidationError) as e:
-                    return shape(request, error_of(e))
+                    return shape(request, await error_of(request, e))
 
             return answer
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from ocrqueue.client import Job
+from ocrqueue.errors import StorageError
 from ocrqueue.states import ImageFormat, PageState
 from ocrqueue.storage.page_images import WIDTHS
 from ocrqueue.web.access import seen_job
@@ -87,7 +88,10 @@ async def image(
     await made(service, making, MAX_WAIT)
     name = download_name(status.name, f".{number}.{format}")
     file = SpoolFile(service.client.spool, handle.id, making.file, f"image/{format}", name, inline=True)
-    return await file.answer(request)
+    try:
+        return await file.answer(request)
+    except FileNotFoundError:
+        raise StorageError(f"the spool has lost the image of page {number} of job {handle.id}; ask again") from None
 
 
 def finished_page(job: Job, number: int) -> dict[str, Any]:
