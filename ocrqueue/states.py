@@ -52,6 +52,7 @@ class WarningCode(StrEnum):
     CUT_OFF = "cut_off"  # the model reached the limit on tokens
     REPETITION = "repetition"  # the model repeated itself endlessly; the text ends where that began
     POORLY_READ = "poorly_read"  # the quality of the page is low
+    UNKNOWN_CHARACTERS = "unknown_characters"  # a text layer has characters that the file does not name
     STRUCTURE_BY_RULES = "structure_by_rules"  # the text is complete; its blocks were found by rules alone
 
 

@@ -17,12 +17,14 @@ from ocrqueue.documents.transforms import (
     to_stored,
 )
 from ocrqueue.geometry import Point, Quad, Rect, area, bounds, intersection
-from ocrqueue.pages import Line, PageText
+from ocrqueue.pages import Line, PageText, PageWarning
+from ocrqueue.states import WarningCode
 
 if TYPE_CHECKING:
     from ocrqueue.documents.page_image import PageImage
 
 _ROOM = 0.12  # share of a line's height that is painted over above and below it: letters exceed their font's box
+_ADVICE = "read the page with --text-layer ignore"
 _SAME = 0.5  # share of an engine line's area on lines of the layer, from which on both are the same text
 
 
@@ -38,11 +40,20 @@ class TextLayer:
     lines: tuple[Line, ...]  # in the order of the file; boxes in pixels
     is_whole: bool  # whether nothing else on the page looks like text
     seconds: float  # time to extract it
+    lost: float = 0.0  # share of its words of which a character is not in the lines, because the file does not name it
 
     @property
     def text(self) -> PageText:
-        """The lines as a `PageText`."""
-        return PageText(list(self.lines))
+        """The lines as a `PageText`, with a warning if characters are lost."""
+        if not self.lost:
+            return PageText(list(self.lines))
+        message = f"the file does not say which characters {self.lost:.1%} of the words have: {_ADVICE}"
+        return PageText(list(self.lines), warnings=(PageWarning(WarningCode.UNKNOWN_CHARACTERS, message),))
+
+    @property
+    def quality(self) -> float | None:
+        """The share of its words that are whole, if some are not; else None, as for every text that was not read."""
+        return 1 - self.lost if self.lost else None
 
     def upright(self) -> "TextLayer":
         """This layer turned by quarter turns so that most of its text runs from left to right."""
@@ -80,7 +91,7 @@ class TextLayer:
         own = self._placed(image)
         boxes = [bounds(line.box) for line in own]
         others = [line for line in found.lines if _covered(bounds(line.box), boxes) < _SAME]
-        together = PageText(_inserted(own, others), warnings=found.warnings)
+        together = PageText(_inserted(own, others), warnings=(*self.text.warnings, *found.warnings))
         if found.text is None or others:
             return together
         own_text = self.text.plain

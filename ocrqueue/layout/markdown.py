@@ -6,6 +6,7 @@ Characters of the page that have a meaning in Markdown are escaped.
 import re
 from collections.abc import Sequence
 
+from ocrqueue.bullets import TICKS
 from ocrqueue.hyphens import Words, join_lines
 from ocrqueue.layout.paragraphs import Kind, Paragraph, row_text
 from ocrqueue.layout.tables import Table
@@ -68,7 +69,7 @@ def _markdown(paragraph: Paragraph, words: Words) -> str:
         return "#" * paragraph.level + " " + escape_inside(text)
     if paragraph.kind is Kind.ITEM:
         number = paragraph.marker.strip() if paragraph.marker[:1].isdigit() else "-"
-        return f"{number} {escape(text[len(paragraph.marker) :])}"
+        return f"{number} {escape(text if paragraph.marker[:1] in TICKS else text[len(paragraph.marker) :])}"
     return escape(text)
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 from itertools import groupby, pairwise
 from statistics import median
 
+from ocrqueue.bullets import BULLETS, TICKS
 from ocrqueue.layout.pieces import Piece, is_note
 from ocrqueue.layout.reading_order import Block
 from ocrqueue.layout.rows import Row
@@ -28,12 +29,12 @@ _HEADING_LENGTH = 150  # characters of a heading, at most
 _HEADING_LETTERS = 3  # letters of a heading, at least
 _LEVELS = (1.7, 1.4)  # times the size of the text of the page: least size of headings of level 1 and level 2
 _ENDS = frozenset(".!?:;。！？：")  # end a sentence
-_CLOSERS = "\"'’”»)]）」』 "  # may follow the end of a sentence
+_CLOSERS = "\"'’”»)]）」』 ⁰¹²³⁴⁵⁶⁷⁸⁹"  # may follow the end of a sentence, as the mark of a note does
 _HYPHENS = frozenset("-\u2010\u00ad⸗")  # hyphen-minus, hyphen, soft hyphen, double oblique hyphen
 # Markers of list items: bullets, dashes followed by a space, numbers.
-_BULLET = re.compile(r"(?:[•●○◦▪■‣⁃]\s*|[-–—*·]\s+)(?=\S)")
+_BULLET = re.compile(rf"(?:[{BULLETS}{TICKS}]\s*|[-–—*·]\s+)(?=\S)")
 _NUMBER = re.compile(r"(\d{1,3})[.)]\s+(?=\S)")
-_SURE_BULLET = re.compile(r"[•●○◦▪■‣⁃]")  # these never begin a sentence
+_SURE_BULLET = re.compile(f"[{BULLETS}{TICKS}]")  # these never begin a sentence
 Edges = tuple[float, float]  # left and right edges of a block, in coordinates of the layout
 
 

@@ -43,8 +43,11 @@ def kept(first: Mapping[str, Any], job: Job, error: PageError) -> dict[str, Any]
 
 
 def may_be_cached(page: Mapping[str, Any]) -> bool:
-    """Whether the page cache may have a page: it has no warning but that it was read poorly."""
-    return {warning["code"] for warning in page["warnings"]} <= {WarningCode.POORLY_READ}
+    """Whether the page cache may have a page: it has no warning but such as it would get again."""
+    return {warning["code"] for warning in page["warnings"]} <= {
+        WarningCode.POORLY_READ,
+        WarningCode.UNKNOWN_CHARACTERS,
+    }
 
 
 def measured(page: Mapping[str, Any]) -> Measured:

@@ -57,6 +57,11 @@ class Reading:
     quality: float | None = None  # of what the engine read, see `ocrqueue.quality`; None: not known
 
 
+def _of_layer(layer: TextLayer) -> Reading:
+    """The text of a layer that is whole."""
+    return Reading(arrange(layer.text), layer.seconds, memory_now(), layer.quality)
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A page whose image goes to the engine."""
@@ -67,10 +72,11 @@ class Prepared:
 
     def whole(self, reading: Reading) -> Reading:
         """The engine's text and the text layer's lines together, in reading order."""
-        text, seconds = reading.text, reading.seconds
+        text, seconds, quality = reading.text, reading.seconds, reading.quality
         if self.layer:
             text, seconds = self.layer.joined(text, self.image), seconds + self.layer.seconds
-        return replace(reading, text=arrange(text, self.image.image), seconds=seconds)
+            quality = min((known for known in (quality, self.layer.quality) if known is not None), default=None)
+        return replace(reading, text=arrange(text, self.image.image), seconds=seconds, quality=quality)
 
 
 def read_claim(
@@ -221,7 +227,7 @@ class _Reader:
                 try:
                     layer = self._layer(document, page)
                     if layer and layer.is_whole:
-                        self._store(page, layer, Reading(arrange(layer.text), layer.seconds, memory_now()), key)
+                        self._store(page, layer, _of_layer(layer), key)
                     else:
                         prepared.append(Prepared(page, self._image(document, page, layer), layer))
                         self.painted.update({page.number} if layer else ())

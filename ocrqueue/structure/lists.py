@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 
 from ocrqueue.blocks import BlockKind
+from ocrqueue.bullets import BULLETS, TICKS
 from ocrqueue.geometry import Rect, union
 from ocrqueue.structure.parts import Part
 from ocrqueue.structure.texts import Text
 
-_BULLET = re.compile(r"[•●○◦▪■‣⁃·∙](?=\s*\S)|[-–—*+](?=\s)")
+_BULLET = re.compile(rf"[{BULLETS}{TICKS}·∙](?=\s*\S)|[-–—*+](?=\s)")
 _NUMBER = re.compile(r"\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)](?=\s)|\[\d{1,3}\](?=\s)")
 _SMALLEST, _LARGEST = 1.5, 8.0  # points: sides of a bullet
 _ROUND = 1.5  # ratio of the sides of a bullet, at most

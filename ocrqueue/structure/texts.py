@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ocrqueue.geometry import Rect
@@ -13,6 +13,7 @@ from ocrqueue.structure.sheet import Sheet
 
 _BOLD = 16  # flag of a span of PyMuPDF
 _BOLD_NAME = re.compile("bold|black|heavy|demi", re.IGNORECASE)  # in names of fonts without that flag
+_SHORT = 3  # characters of a word all of which may be named otherwise, such as "μm"
 _READ_SIZE = 0.78  # type size of a line that was read, as a share of the height of its box, which has room around it
 
 
@@ -110,16 +111,25 @@ def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces
 def _in_text_order(found: Sequence[Piece], text: str) -> tuple[Piece, ...]:
     """The words found in a line from left to right, in the order of its text; () if they are other words.
 
-    The orders differ in a line that mixes directions, such as English words or numbers in Hebrew.
+    The orders differ in a line that mixes directions, such as English words or numbers in Hebrew. PyMuPDF's words have
+    the characters that the file names, such as "172" for "17²": those of the text count.
     """
     if "".join(piece.text for piece in found) == "".join(text.split()):
         return tuple(found)
+    words = text.split()
+    if len(words) == len(found) and all(map(_are_alike, found, words)):
+        return tuple(replace(piece, text=word) for piece, word in zip(found, words, strict=True))
     places: dict[str, list[Piece]] = {}
     for piece in reversed(found):
         places.setdefault(piece.text, []).append(piece)
     ordered = [places[word].pop() if places.get(word) else None for word in text.split()]
     known = tuple(piece for piece in ordered if piece)
     return known if len(known) == len(ordered) == len(found) else ()
+
+
+def _are_alike(piece: Piece, word: str) -> bool:
+    """Whether a word of the page and one of a text may be the same: they have as many characters, and share some."""
+    return len(piece.text) == len(word) and (len(word) < _SHORT or not set(piece.text).isdisjoint(word))
 
 
 def _even_words(text: str, box: Rect, runs_right: bool) -> tuple[Piece, ...]:

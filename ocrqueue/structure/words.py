@@ -4,7 +4,7 @@ import re
 
 _ENDS = frozenset(".!?:;…。！？：；؟۔।")  # end a sentence
 _CLOSERS = "\"'’”»)]）」』 "  # may follow the end of a sentence
-_NOTE_AT_END = re.compile(r"(?<=[.!?:;…”»])(\d{1,3}|[*†‡]{1,3})$")
+_NOTE_AT_END = re.compile(r"(?<=[.!?:;…”»])(\d{1,3}|[*†‡]{1,3})$|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}$")
 _DECIMAL = re.compile(r"(\d{1,3}(?:\.\d{1,3})+)\.?(?=\s|[^\W\d])|(\d{1,2})\.?\s+(?=[^\W\d])")
 _CAPTION = re.compile(
     r"(?i)(table|tab\.|tabelle|tableau|tabla|tabel|cuadro|quadro|tabella|tabela|fig(?:ure|ura|uur|\.)|abb(?:ildung|\.)|ábra|"
@@ -17,7 +17,7 @@ _PAGE_NUMBER = re.compile(
 )  # fmt: skip
 _NOTE_LENGTH, _NOTE_WORDS = 25, 5  # characters and words of a note that looks like a running foot, at least
 _NOTE_MARK = re.compile(
-    r"(?:\(?(\d{1,3})[.)\]]?\s*(?=[^\W\d]|[\"'“„«(])|([*†‡§¶]{1,3}|[¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3})\s*(?=\w)|\[?([a-z])[)\]]\s*(?=\w))"
+    r"(?:\(?(\d{1,3})[.)\]]?\s*(?=[^\W\d]|[\"'“„«(])|([*†‡§¶]{1,3}|\(?[¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3}[)⁾]?)\s*(?=\w)|\[?([a-z])[)\]]\s*(?=\w))"
 )
 # What a reader may need: bank accounts, telephones, e-mail, numbers of taxes and registers, places with their code.
 _NEEDED = re.compile(

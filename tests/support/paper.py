@@ -35,6 +35,19 @@ class Paper:
         image.save(file, "PNG")
         self.page.insert_image(pymupdf.Rect(box), stream=file.getvalue(), keep_proportion=False, **options)
 
+    def name(self, codes, font, as_font=None):
+        """Let the file say which characters the codes of a font are, in hexadecimal; and give the font another name."""
+        (xref,) = (xref for xref, _, _, name, *_ in self.page.get_fonts() if name == font)
+        entries = "".join(f"<{ord(char):02x}> <{target}> " for char, target in codes.items())
+        entry = f"1 begincodespacerange <00> <ff> endcodespacerange {len(codes)} beginbfchar {entries}endbfchar"
+        cmap = self.pdf.get_new_xref()
+        self.pdf.update_object(cmap, "<<>>")
+        self.pdf.update_stream(cmap, f"/CIDInit /ProcSet findresource begin begincmap {entry} endcmap end".encode())
+        if codes:
+            self.pdf.xref_set_key(xref, "ToUnicode", f"{cmap} 0 R")
+        if as_font:
+            self.pdf.xref_set_key(xref, "BaseFont", f"/{as_font}")
+
     def layer(self):
         with self.opened() as document:
             return document.text_layer(1, None, DPI)

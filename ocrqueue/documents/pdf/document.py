@@ -250,6 +250,7 @@ def _text_layer(page: Any, usable: Usable, zoom: float, started: float) -> TextL
         lines=tuple(_line(run, zoom) for run in usable.runs),
         is_whole=not usable.unread,
         seconds=time.monotonic() - started,
+        lost=usable.lost,
     )
 
 

@@ -37,6 +37,7 @@ class Usable:
 
     runs: list[TextRun]
     unread: list[Rect]  # areas whose text is not in `runs`
+    lost: float  # share of the words that have a character without meaning, which is in no line
 
 
 def usable_text(page: Any) -> Usable | None:
@@ -58,9 +59,12 @@ def usable_text(page: Any) -> Usable | None:
         contents.grey.paint_over(bounds(run.quad) for run in good)
     large = [box for box in images if _filled(box, contents.images) >= _LARGE * area(whole)]
     unread = [box for box in images if _may_hold_text(box, contents.grey, is_large=box in large)]
+    kept = [*good, *junk]
     if any(run.size > _ORNAMENTS for run in junk):
         unread += [bounds(run.quad) for run in junk]
-    return Usable(good, unread)
+        kept = good
+    lost = sum(run.lost for run in kept)
+    return Usable(good, unread, lost / max(lost, sum(len(run.words) for run in kept)) if lost else 0.0)
 
 
 def _is_stacked(runs: list[TextRun]) -> bool:

@@ -86,11 +86,21 @@ def painted_on(displayed: Any) -> list[tuple[str, Rect]]:
 
 def order_of_text(displayed: Any) -> dict[tuple[int, int], int]:
     """By the origin of a character (see `place_of`): when it was painted last, as an index of `painted_on`."""
+    return {place_of(char[2]): span["seqno"] for span in _traced(displayed) for char in span["chars"]}
+
+
+def glyphs_on(displayed: Any) -> dict[tuple[int, int], int]:
+    """By the origin of a character (see `place_of`): the number of its glyph in its font."""
+    return {place_of(char[2]): char[1] for span in _traced(displayed) for char in span["chars"]}
+
+
+def _traced(displayed: Any) -> list[dict[str, Any]]:
+    """The pieces of text of a display list, as PyMuPDF's `get_texttrace` has them."""
     found: list[dict[str, Any]] = []
     device = extra.JM_new_texttrace_device(found)
     device.ptm = mupdf.FzMatrix()
     _run_device(displayed, device)
-    return {place_of(char[2]): span["seqno"] for span in found for char in span["chars"]}
+    return found
 
 
 def place_of(origin: Point) -> tuple[int, int]:

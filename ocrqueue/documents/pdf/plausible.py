@@ -24,6 +24,7 @@ _FEW = 20  # characters: fewer are not judged by their symbols, accents or repet
 _CID_START, _CID = "(cid:", re.compile(r"\(cid:\d+\)")
 _LONG = 4  # letters of a word, at least
 _VOWELS = "aeiouyäöüàáâèéêìíòóôõùúæøœ"
+_TOGETHER = re.compile(r"[^\W\d_]{2,}")
 _WORD_PART = re.compile("[a-zß-ÿ]")
 _WORD = re.compile(rf"[a-zß-ÿ]{{{_LONG},}}")
 _OTHERS = "".join(c for c in map(chr, range(0x100)) if _WORD_PART.match(c) and c not in _VOWELS)
@@ -45,7 +46,7 @@ def is_gibberish(text: str) -> bool:
     """Whether a text cannot be the printed text: its characters have no meaning, or stand for other characters."""
     if text.count(_CID_START) >= 3 and len(_CID.findall(text)) >= 3:
         return True
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    codes = _codes_of(text)
     every = _counted(codes)
     chars = {c: count for c, count in every.items() if not c.isspace()}
     for c, length in _runs(codes):
@@ -57,7 +58,15 @@ def is_gibberish(text: str) -> bool:
     if unmapped > _MAX_UNMAPPED * sum(chars.values()) or is_numbered(text):
         return True
     letters = {c: count for c, count in every.items() if c.isalpha()}
-    return _is_repeated(letters) or _is_symbols(chars) or _is_shuffled(letters) or _lacks_vowels(text, every)
+    # Single letters tell nothing: see "10 x 15", or a column of marks.
+    if _are_odd(letters) and _are_odd(_counted(_codes_of("".join(_TOGETHER.findall(text))))):
+        return True
+    return _is_symbols(chars) or _lacks_vowels(text, every)
+
+
+def _codes_of(text: str) -> "np.ndarray[Any, Any]":
+    """The codes of the characters of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def _counted(codes: "np.ndarray[Any, Any]") -> Counts:
@@ -75,6 +84,11 @@ def _runs(codes: "np.ndarray[Any, Any]") -> list[tuple[str, int]]:
     lengths = np.diff(begins, append=len(codes))
     is_long = lengths > 2
     return list(zip(map(chr, codes[begins[is_long]].tolist()), lengths[is_long].tolist(), strict=True))
+
+
+def _are_odd(letters: Counts) -> bool:
+    """Whether letters cannot be of words: most are the same one, or their frequencies fit no language."""
+    return _is_repeated(letters) or _is_shuffled(letters)
 
 
 def _is_repeated(letters: Counts) -> bool:

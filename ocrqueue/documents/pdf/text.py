@@ -2,11 +2,10 @@
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate, chain, pairwise, product
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from ocrqueue.documents.pdf.characters import (
     UNSPACED,
     accented,
     is_plain,
+    is_unmapped,
     may_run_leftwards,
     readable,
 )
@@ -24,6 +24,12 @@ from ocrqueue.documents.pdf.gaps import NO_GAP, TIGHT, gaps_of, missing_spaces
 from ocrqueue.documents.pdf.leftwards import reading_order, runs_leftwards, turn_ligatures
 from ocrqueue.documents.pdf.mupdf import mupdf, pymupdf
 from ocrqueue.documents.pdf.painting import Painting, painted_on
+from ocrqueue.documents.pdf.printed.downwards import joined_downwards
+from ocrqueue.documents.pdf.printed.leaders import put_leaders
+from ocrqueue.documents.pdf.printed.mirrored import set_right
+from ocrqueue.documents.pdf.printed.raised import put_raised
+from ocrqueue.documents.pdf.printed.symbols import put_symbols
+from ocrqueue.documents.pdf.repeated import repeated
 from ocrqueue.documents.pdf.visible import VisibleText
 from ocrqueue.geometry import Point, Quad, Rect
 
@@ -33,12 +39,13 @@ MAX_PAINTED = 200_000  # painted objects per page
 # Without TEXT_CID_FOR_UNKNOWN_UNICODE: a character without a Unicode value becomes U+FFFD, not its code.
 _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP
 _NOTHING = "\u200b"  # a zero-width space: `readable` removes it
-_CELL = 16.0  # points: side of the squares in which lines with the same text are looked for
-_BEFORE = 200  # lines: the shadow of a line is printed at most so many lines before it
+_SOFT_HYPHEN = "\u00ad"
+_PAINTED = 0.1  # of the size of type: a soft hyphen with so much room is painted, and is a hyphen or a minus
 _ACCENT = re.compile(f"[{re.escape(''.join(ACCENTS))}]")
 _SPACED = re.compile(r"(?<!\w)(?:[^\W_] ){5,}[^\W_](?!\w)")  # in a line: six letters or more with spaces between
 _MAY_BE_SPACED = re.compile(r"(?:[^\W_] ){5}")  # the same in a page, whose lines follow each other without a space
 _WORD = re.compile(r"\S+")
+_UNMAPPED = re.compile("[\x00-\x08\x0e-\x1f\ue000-\uf8ff\ufffd]")  # what `is_unmapped` usually finds
 _WORD_OR_SIGN = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")  # a character of a script without spaces is a word
 
 
@@ -51,6 +58,7 @@ class TextRun:
     words: tuple[str, ...]  # in order
     corners: Array  # of the words, as x and y of each corner; words x 8
     fonts: dict[str, str]  # raw characters by font name, to judge whether the font maps them correctly
+    lost: int = 0  # words with characters without meaning, which are not in the text
 
     @cached_property
     def size(self) -> int:
@@ -78,8 +86,8 @@ def page_contents(page: Any) -> PageContents | None:
         return None
     grey = Painting(displayed)
     seen = VisibleText(page, displayed, painted, grey)
-    lines = _lines(stext)
-    runs = _without_repeated(_runs(lines, seen)) if lines else []
+    lines = _lines(stext, displayed)
+    runs = _runs(lines, seen) if lines else []
     images = [box for kind, box in painted if kind in ("fill-image", "fill-imgmask")]
     return PageContents(runs, seen.hidden, images, sum(_is_glyph(kind, box) for kind, box in painted), grey)
 
@@ -90,15 +98,25 @@ def _has_text(stext: Any) -> bool:
     return 0 < size <= MAX_CHARACTERS or 0 < len(stext.extractText()) <= MAX_CHARACTERS
 
 
-def _lines(stext: Any) -> list[dict[str, Any]]:
-    """The lines as PyMuPDF's `rawdict` has them, accents joined with their letters, ligatures in order, words closed.
+def _lines(stext: Any, displayed: Any) -> list[dict[str, Any]]:
+    """The lines as PyMuPDF's `rawdict` has them, their characters as a reader sees them.
 
-    Each span gets its `text`.
+    Symbols and raised figures have their characters, accents are joined with their letters, ligatures are in order,
+    words are closed, and lines that are written downwards are whole. Each span gets its `text`.
     """
     lines = [line for block in stext.extractRAWDICT()["blocks"] for line in block.get("lines", ())]
     lines = [line for line in lines if any(span["chars"] for span in line["spans"])]
+    set_right(lines)
     spans = [span for line in lines for span in line["spans"]]
     text = _give_texts(spans)
+    has_new = put_symbols(spans, stext, displayed)
+    has_new |= _UNMAPPED.search(text) is not None and put_leaders(lines, displayed)
+    has_new |= put_raised(lines)
+    has_new |= _SOFT_HYPHEN in text and _put_hyphens(lines)
+    if has_new:
+        text = _give_texts(spans)
+    if not text.isascii():  # as in the scripts that are written downwards
+        lines = joined_downwards(lines)
     if may_run_leftwards(text) or _ACCENT.search(text):  # few pages have either, so that one look is enough
         for line in lines:
             _put_in_order(line)
@@ -117,6 +135,20 @@ def _give_texts(spans: Sequence[dict[str, Any]]) -> str:
         start, end = end, end + len(span["chars"])
         span["text"] = text[start:end]
     return text
+
+
+def _put_hyphens(lines: Sequence[dict[str, Any]]) -> bool:
+    """Put a hyphen in the place of each soft hyphen that takes up room; return whether there are any.
+
+    Others mark where a word may be divided, and are not painted. `readable` sees to one at the end of a line.
+    """
+    has_any = False
+    for line in lines:
+        chars = [(char, span["size"]) for span in line["spans"] for char in span["chars"]]
+        for (char, size), (following, _) in pairwise(chars):
+            if char["c"] == _SOFT_HYPHEN and math.dist(char["origin"], following["origin"]) > _PAINTED * size:
+                char["c"], has_any = "-", True
+    return has_any
 
 
 def _put_in_order(line: dict[str, Any]) -> None:
@@ -160,47 +192,6 @@ def _put_accents(chars: list[dict[str, Any]]) -> None:
             accent["c"], letter["c"] = _NOTHING, whole
 
 
-def _without_repeated(runs: Iterable[TextRun]) -> list[TextRun]:
-    """The lines, without text that was just printed at nearly the same place: a shadow, or bold type."""
-    found: list[TextRun] = []
-    places: dict[str, _Places] = {}  # by text
-    for run in runs:
-        origin, _, _, below = run.quad
-        same = places.get(run.text)
-        if same is None:
-            same = places[run.text] = _Places()
-        elif same.has(origin, math.dist(origin, below) / 4, len(found) - _BEFORE):
-            continue
-        same.add(origin, len(found))
-        found.append(run)
-    return found
-
-
-class _Places:
-    """Where lines with the same text begin: a form may have a thousand lines that are a dot."""
-
-    def __init__(self) -> None:
-        self._cells: dict[tuple[int, int], list[tuple[int, Point]]] = defaultdict(list)  # squares of `_CELL` points
-
-    def add(self, origin: Point, index: int) -> None:
-        """Add a line with its index among all lines."""
-        x, y = origin
-        self._cells[int(x // _CELL), int(y // _CELL)].append((index, origin))
-
-    def has(self, origin: Point, near: float, first: int) -> bool:
-        """Whether a line from index `first` on begins less than `near` points from here."""
-        x, y = origin
-        cells: Iterable[tuple[int, int]] = self._cells
-        if near < _CELL:  # at most four of them are near
-            columns = {int((x - near) // _CELL), int((x + near) // _CELL)}
-            cells = product(columns, {int((y - near) // _CELL), int((y + near) // _CELL)})
-        return any(
-            index >= first and math.dist(origin, other) < near
-            for cell in cells
-            for index, other in self._cells.get(cell, ())
-        )
-
-
 def _is_glyph(kind: str, box: Rect) -> bool:
     """Whether a filled path has the size of a letter: 3 to 40 points high, 1 to 60 wide."""
     return kind == "fill-path" and 3 <= box[3] - box[1] <= 40 and 1 <= box[2] - box[0] <= 60
@@ -215,6 +206,7 @@ class _Found:
     parts: list[tuple[int, int]]  # start and end of each word, as indexes of the characters of the page
     direction: tuple[float, float]  # see `direction_of`
     fonts: dict[str, str]  # as in `TextRun`
+    lost: int = 0  # as in `TextRun`
 
 
 def _runs(lines: Sequence[dict[str, Any]], seen: VisibleText) -> list[TextRun]:
@@ -234,9 +226,17 @@ def _runs(lines: Sequence[dict[str, Any]], seen: VisibleText) -> list[TextRun]:
     gaps[ends[:-1]] = NO_GAP
     widest = np.maximum.reduceat(gaps, ends[:-1]).tolist()
     found: list[_Found] = []
-    for line, text, start, end, gap, by_font in zip(lines, ordered, ends, ends[1:], widest, fonts, strict=False):
+    again = repeated(ordered, sides, [direction_of(line) for line in lines])
+    for index, (line, text, start, end, gap, by_font) in enumerate(
+        zip(lines, ordered, ends, ends[1:], widest, fonts, strict=False)
+    ):
+        if index in again:
+            continue
         spaced = missing_spaces(text, gaps[start:end]) if gap > TIGHT and not line["wmode"] else []
         part = _found(text, start, spaced, direction_of(line), by_font)
+        if part.words and _UNMAPPED.search(text):
+            words = [(begin - start, stop - start) for begin, stop in part.parts]
+            part = replace(part, lost=_lost(text, words, sides[start:end], part.direction, seen.grey))
         if part.words:
             found.append(part)
     return _placed(found, sides) if found else []
@@ -257,6 +257,23 @@ def _found(
     return _Found(readable(text), list(map(readable, words)), places, direction, fonts)
 
 
+def _lost(text: str, words: Sequence[tuple[int, int]], sides: Array, direction: Point, grey: Painting) -> int:
+    """How many words of a line have a character without meaning that has ink.
+
+    Some programs write control characters, upon which the next character is printed.
+    """
+    places = sides.tolist()
+    count = 0
+    for begin, end in words:
+        for index in (index for index in range(begin, end) if is_unmapped(text[index])):
+            left, top, right, bottom = places[index]
+            room = right - left if index + 1 == len(text) else places[index + 1][0] - left
+            if room > (right - left) / 4 and (direction != (1.0, 0.0) or grey.has_ink((left, top, right, bottom))):
+                count += 1
+                break
+    return count
+
+
 def _placed(found: Sequence[_Found], sides: Array) -> list[TextRun]:
     """The lines with their boxes. `sides` are those of all characters of the page."""
     counts = [len(line.words) for line in found]
@@ -270,7 +287,7 @@ def _placed(found: Sequence[_Found], sides: Array) -> list[TextRun]:
         own = words[start:end]
         if not all(line.words):
             own = own[[bool(word) for word in line.words]]
-        runs.append(TextRun(line.text, quad, tuple(filter(None, line.words)), own, line.fonts))
+        runs.append(TextRun(line.text, quad, tuple(filter(None, line.words)), own, line.fonts, line.lost))
     return runs
 
 

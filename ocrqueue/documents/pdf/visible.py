@@ -54,7 +54,7 @@ class VisibleText:
     def __init__(self, page: Any, displayed: Any, painted: list[tuple[str, Rect]], grey: Painting) -> None:
         self.hidden = 0  # number of characters found invisible so far
         self._whole = (0.0, 0.0, page.rect.width, page.rect.height)
-        self._grey = grey
+        self.grey = grey  # the page
         opaque = opaque_images(page, painted)
         large = [(i, kind, box) for i, (kind, box) in enumerate(painted) if min(_sides(box)) >= _THIN]
         fills = [box for _, kind, box in large if kind in ("fill-path", "fill-shade", "fill-imgmask")]
@@ -121,9 +121,10 @@ class VisibleText:
 
     def _inked(self, span: dict[str, Any], char: dict[str, Any], direction: Point) -> bool | None:
         """Whether the page has ink where a letter is; None if unclear: a neighbour's ink, or a sign with little ink."""
-        if not char["c"].isalnum():
+        left, top, right, bottom = char["bbox"]
+        if not char["c"].isalnum() or left == right or top == bottom:  # a letter of a ligature, after its first one
             return None
-        return self._grey.has_ink(_core(char, span["size"], direction))
+        return self.grey.has_ink(_core(char, span["size"], direction))
 
 
 def _core(char: dict[str, Any], size: float, direction: tuple[float, float]) -> Rect:

@@ -3,7 +3,9 @@
 import re
 from dataclasses import dataclass
 
-_BULLET = re.compile(r"[^\w\s]{1,2}")
+from ocrqueue.bullets import TICKS
+
+_BULLET = re.compile(rf"(?![{TICKS}])[^\w\s]{{1,2}}")
 _NUMBER = re.compile(r"([(\[]?)(\d{1,9}|[A-Za-z]|[ivxlcdm]{2,8}|[IVXLCDM]{2,8})([.)\]:]{0,2})")
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 

@@ -13,6 +13,8 @@ _LABEL = re.compile(r"[A-Za-z0-9]{1,6}")
 # A note that Markdown without footnotes takes for the target of a link: it is better written as a paragraph.
 _TARGET = re.compile(r"\s*\S+(\s+[\"'(].*)?\s*", re.DOTALL)
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾", "0123456789()")
+_NO_UNIT = r"(?<!\bm)(?<!\b[cdkm]m)"  # "km²" refers to no note
 _HAS_MARKS = frozenset(
     {BlockKind.TITLE, BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.LIST_ITEM, BlockKind.CAPTION}
 )
@@ -32,7 +34,7 @@ class Notes:
         texts = [clean_text(block.text) for block in blocks]
         labels: list[str | None] = [None] * len(blocks)
         for index, block in enumerate(blocks):
-            marker = clean_text(block.marker or "").strip(_BRACKETS)
+            marker = clean_text(block.marker or "").translate(_PLAIN).strip(_BRACKETS)
             if block.kind != BlockKind.FOOTNOTE or block.continues or not marker or _TARGET.fullmatch(texts[index]):
                 continue
             if found := _reference(marker, blocks, texts):
@@ -76,7 +78,7 @@ def _patterns(marker: str) -> tuple[re.Pattern[str], ...]:
     """
     exact = re.escape(marker)
     if marker.isdigit():
-        raised = re.escape(marker.translate(_SUPERSCRIPTS))
+        raised = _NO_UNIT + re.escape(marker.translate(_SUPERSCRIPTS))
         after_word = rf"(?<=[^\W\d_]{{3}}){exact}(?!\w)"
         after_sentence = rf"(?<=[^\d\s][.,;:!?…”’»\"')\]]){exact}(?=[\s.,;:!?)]|$)"
         printed = rf"{raised}(?![⁰¹²³⁴⁵⁶⁷⁸⁹])|\[{exact}\]|{after_word}|{after_sentence}"

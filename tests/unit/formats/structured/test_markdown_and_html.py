@@ -221,6 +221,15 @@ def test_what_only_looks_like_a_mark_is_none(text, marker):
     assert "[^" not in markdown([Block(PARAGRAPH, text=text), Block(NOTE, text="A note.", marker=marker)])
 
 
+def test_raised_marks_refer_to_notes_with_raised_marks():
+    blocks = [Block(PARAGRAPH, text="Some 40 km² of it.²"), Block(NOTE, text="A note.", marker="(²)")]
+    assert markdown(blocks) == "Some 40 km² of it.[^2]\n\n[^2]: A note."
+
+
+def test_ticks_of_list_items_stay():
+    assert markdown([item("Keys", "✔"), item("Windows", "➢")]) == "- ✔ Keys\n- Windows"
+
+
 def test_captions_stay_with_their_table_or_picture():
     table = Block(TABLE, cells=cells(["a"], ["b"], header=1))
     picture, text = Block(BlockKind.PICTURE, text="labels\nin it"), Block(PARAGRAPH, text="x")
