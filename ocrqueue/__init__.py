@@ -1,3 +1,3 @@
-"""OCR Queue: a document goes in as a reference, comes out as pages of text, and every page is accounted for."""
+"""OCR Queue: a job queue that reads the text of scans and PDFs on your own machines."""
 
 __version__ = "1.0.0"

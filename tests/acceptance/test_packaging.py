@@ -1,13 +1,17 @@
-"""`pip install .` installs the client, without engines or image libraries; it submits documents and reads results."""
+"""`pip wheel .` makes a package that installs the client, and with extras what workers need."""
 
 import json
 import shutil
 import subprocess
 import sys
+import sysconfig
+import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
+from ocrqueue import __version__
 from tests.support.harness import PROJECT, Stack
 
 SCAN = PROJECT / "tests" / "data" / "scan.pdf"
@@ -27,16 +31,29 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of a virtual environment that has the client, installed from a copy of the sources."""
-    folder = tmp_path_factory.mktemp("client")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `pip wheel .` makes of a copy of the sources."""
+    folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
     ignored = shutil.ignore_patterns(".git", ".venv", "data", "build", "*.egg-info", "__pycache__", ".*_cache")
     shutil.copytree(PROJECT, copy, ignore=ignored)
-    run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
-    python = folder / "venv" / "bin" / "python"
-    pip(python, "install", "--quiet", "-c", PROJECT / "requirements.lock", copy)
+    pip(Path(sys.executable), "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, copy)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """The bin folder of a virtual environment that has the client."""
+    python = environment(tmp_path_factory.mktemp("client"))
+    pip(python, "install", "--quiet", "-c", PROJECT / "requirements.lock", wheel)
     return python.parent
+
+
+def environment(folder: Path) -> Path:
+    """The Python of a new virtual environment in this folder."""
+    run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
+    return folder / "venv" / "bin" / "python"
 
 
 def pip(python: Path, *command: str | Path) -> str:
@@ -60,6 +77,40 @@ def test_no_engine_or_image_library_is_installed_with_it(client):
 
 def test_the_command_is_installed(client):
     assert "status" in run(client / "ocr-queue", "--help", cwd=client)
+
+
+def test_the_command_is_the_same_by_each_name(client: Path, tmp_path: Path) -> None:
+    """In the client's environment, and in that of the project, where set-up makes it."""
+    own = Path(sys.prefix) / "bin"
+    ways = [[client / "ocr-queue"], [client / "python", "-m", "ocrqueue"], [own / "ocr-queue"]]
+    ways += [[own / "python", PROJECT / "submit.py"], [own / "python", "-m", "ocrqueue"]]
+    said = {tuple(map(str, way)): run(*way, "--help", cwd=tmp_path).replace("submit.py", "ocr-queue") for way in ways}
+    assert len(set(said.values())) == 1, said
+    assert {run(*way, "--version", cwd=tmp_path) for way in ways} == {f"OCR Queue {__version__}\n"}
+
+
+def test_the_wheel_has_every_file_of_the_package_and_describes_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as file:
+        names = [name for name in file.namelist() if ".dist-info/" not in name]
+        about = message_from_bytes(file.read(f"ocrqueue-{__version__}.dist-info/METADATA"))
+    files = [path for path in (PROJECT / "ocrqueue").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert sorted(names) == sorted(str(path.relative_to(PROJECT)) for path in files)
+    assert about["Summary"].endswith(".")
+    assert about["Keywords"]
+    assert str(about.get_payload()).startswith("# OCR Queue")
+    parts = {path.stem.removeprefix("requirements-") for path in PROJECT.glob("requirements-*.txt")} - {"client", "dev"}
+    assert set(about.get_all("Provides-Extra", [])) == parts
+
+
+def test_it_installs_with_its_extras(wheel: Path, tmp_path: Path) -> None:
+    """What the extras ask for is what `make up` has installed: pip finds it there, and takes nothing else."""
+    python = environment(tmp_path)
+    site = next((tmp_path / "venv").glob("lib/python*/site-packages"))
+    (site / "tested.pth").write_text(sysconfig.get_path("purelib"))
+    pip(python, "install", "--quiet", "--no-index", f"{wheel}[worker,web]")
+    assert [path.name for path in site.glob("*.dist-info")] == [f"ocrqueue-{__version__}.dist-info"]
+    program = "import ocrqueue.web.app, ocrqueue.engines.rapidocr.engine as engine; print(engine.__file__)"
+    assert Path(run(python, "-c", program, cwd=tmp_path).strip()).is_relative_to(site)
 
 
 def test_the_ledgers_scripts_are_in_the_package(client):

@@ -28,10 +28,11 @@ MAX_FUNCTION_LINES = 40
 # The packages from top to bottom. A module imports only modules of its own group and of groups below it, so a page goes
 # from `submit` to its result down this list.
 GROUPS = [
-    "submit", "tasks", "worker", "worker_config", "ocrqueue.__main__", "ocrqueue.cli", "ocrqueue.stack", "ocrqueue.web",
-    "ocrqueue.client", "ocrqueue.steps", "ocrqueue.webhooks", "ocrqueue.fetching", "ocrqueue.formats",
-    "ocrqueue.structure", "ocrqueue.upright", "ocrqueue.layout", "ocrqueue.quality", "ocrqueue.documents", "ocrqueue.engines",
-    "ocrqueue.vision", "ocrqueue.models", "ocrqueue.storage", "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
+    "submit", "tasks", "worker", "worker_config", "ocrqueue.__main__", "ocrqueue.cli", "ocrqueue.stack",
+    "ocrqueue.web", "ocrqueue.client", "ocrqueue.steps", "ocrqueue.webhooks", "ocrqueue.fetching",
+    "ocrqueue.formats", "ocrqueue.structure", "ocrqueue.upright", "ocrqueue.layout", "ocrqueue.quality",
+    "ocrqueue.documents", "ocrqueue.engines", "ocrqueue.vision", "ocrqueue.models", "ocrqueue.storage",
+    "ocrqueue.ledger", "ocrqueue.process", "ocrqueue",
 ]  # fmt: skip
 
 
