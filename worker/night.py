@@ -44,6 +44,7 @@ def clean_up() -> dict[str, Any]:
             "folders_removed": remove_unknown_folders(ledger(), spool(), KEEP),
             "passwords_removed": remove_old_passwords(spool(), ledger().now() - DAY),
             "cached_documents_removed": page_cache().trim(anyway=True),
+            "unfinished_files_removed": spool().sweep(time.time() - DAY),
             "reports_removed": remove_old_reports(REPORTS, KEEP, time.time()),
         }
 

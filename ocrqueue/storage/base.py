@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol, cast
 
 from ocrqueue.errors import StorageError
+from ocrqueue.process.disk import TEMPORARY, scratch
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_TEMPORARY = ".tmp-"
+CHECK = ".check"  # name of the object that `check` writes: always the same, so that no more than one is ever left
 
 
 @dataclass(slots=True)
@@ -112,6 +113,10 @@ class Storage(Protocol):
         """Remove a folder with its content. Does nothing if it does not exist."""
         ...
 
+    def sweep(self, before: float) -> int:
+        """Remove what killed processes left before this time, in seconds since 1970. Returns how many files."""
+        ...
+
 
 def is_full(error: BaseException) -> bool:
     """Whether a StorageError was raised because the disk or the quota is full."""
@@ -159,7 +164,7 @@ class _File(io.FileIO):
 
 def _temporary(folder: str | None, path: str) -> tuple[str, BinaryIO]:
     """A new private file in `folder`, and a buffered writer for it. `path` is for error messages."""
-    number, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=folder)
+    number, name = tempfile.mkstemp(prefix=TEMPORARY, dir=folder)
     raw = _File(number, "wb")
     raw.path = path
     return name, cast("BinaryIO", io.BufferedWriter(raw, 1 << 18))
@@ -168,8 +173,8 @@ def _temporary(folder: str | None, path: str) -> tuple[str, BinaryIO]:
 @contextmanager
 def private_copy(path: str, download: Callable[[str, Path], None]) -> Iterator[Path]:
     """A copy of the object `path`, which `download` writes; removed when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="ocr-") as folder:
-        copy = Path(folder) / Path(path).name
+    with scratch() as folder:
+        copy = folder / Path(path).name
         download(path, copy)
         yield copy
 

@@ -8,11 +8,10 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
 from ocrqueue.errors import StorageError
-from ocrqueue.process.disk import sync_folder
-from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, one_by_one
+from ocrqueue.process.disk import remove_left, sync_folder
+from ocrqueue.storage.base import CHECK, Draft, Usage, drafted, fail, missing, one_by_one
 
 _MOST = 100  # open files that wait for the end of a block `LocalStorage.together`
 
@@ -43,6 +42,13 @@ class _Waiting:
         self._store_files()
         for folder in self._folders:
             sync_folder(folder)
+
+    def forget(self, path: str) -> None:
+        """Remove the files that wait for this final path. Raises OSError."""
+        for waiting in [found for found in self._files if found[2] == path]:
+            self._files.remove(waiting)
+            os.close(waiting[0])
+            os.unlink(waiting[1])  # noqa: PTH108 -- many small files: paths as text
 
     def discard(self) -> None:
         """Remove the files that wait."""
@@ -86,7 +92,7 @@ class LocalStorage:
     def check(self) -> None:
         """Write and remove a small file. Raises StorageError with what to do."""
         self._there()
-        with self.writing("", f".check-{uuid4()}", create=False) as draft:
+        with self.writing("", CHECK, create=False) as draft:
             draft.file.write(b"ok")
         self.remove(draft.name)
 
@@ -229,8 +235,10 @@ class LocalStorage:
             fail(folder, error)
 
     def remove(self, path: str) -> None:
-        """Remove a file. Does nothing if it does not exist."""
+        """Remove a file, also one that waits to be stored. Does nothing if it does not exist."""
         try:
+            if (waiting := _waiting.get()) is not None:
+                waiting.forget(self._at(path))
             (self.root / path).unlink(missing_ok=True)
         except OSError as error:
             fail(path, error)
@@ -248,6 +256,10 @@ class LocalStorage:
                     fail(folder, error)
             else:
                 return
+
+    def sweep(self, before: float) -> int:
+        """Remove what killed processes left before this time, in seconds since 1970. Returns how many files."""
+        return remove_left(self.root, before)
 
     def _there(self) -> None:
         """Raise StorageError if the root does not exist: a spool that is not mounted must not look empty."""

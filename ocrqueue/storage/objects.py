@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from uuid import uuid4
 
 from ocrqueue.errors import StorageError
-from ocrqueue.storage.base import Draft, Usage, drafted, fail, missing, one_by_one, private_copy
+from ocrqueue.storage.base import CHECK, Draft, Usage, drafted, fail, missing, one_by_one, private_copy
 
 
 class ObjectStorage:
@@ -26,11 +25,10 @@ class ObjectStorage:
 
     def check(self) -> None:
         """Write and remove a small object. Raises StorageError with what to do."""
-        name = f".check-{uuid4()}"
         try:
             fs, root = self._connect()
-            fs.pipe_file(f"{root}/{name}", b"ok")
-            fs.rm_file(f"{root}/{name}")
+            fs.pipe_file(f"{root}/{CHECK}", b"ok")
+            fs.rm_file(f"{root}/{CHECK}")
         except StorageError:
             raise
         except Exception as error:
@@ -127,6 +125,10 @@ class ObjectStorage:
         """Remove all objects below a folder."""
         with suppress(FileNotFoundError), self._errors(folder) as (fs, root):
             fs.rm(f"{root}/{folder}", recursive=True)
+
+    def sweep(self, before: float) -> int:  # noqa: ARG002
+        """Does nothing: an object is written in one step."""
+        return 0
 
     def _connect(self) -> tuple[Any, str]:
         """The file system and the root in it. Each process opens its own: connections do not survive a fork."""

@@ -15,11 +15,10 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeVar, cast
-from uuid import uuid4
 
 from ocrqueue.errors import DocumentError, StorageAway, StorageError
 from ocrqueue.process.watchdog import patience
-from ocrqueue.storage.base import Draft, Usage, fail, missing, private_copy, unnamed
+from ocrqueue.storage.base import CHECK, Draft, Usage, fail, missing, private_copy, unnamed
 from ocrqueue.storage.retry import while_away
 
 T = TypeVar("T")
@@ -50,9 +49,8 @@ class S3Storage:
 
     def check(self) -> None:
         """Write and remove a small object, in two requests. Raises StorageError with what to do."""
-        name = f".check-{uuid4()}"
-        self._put(name, b"ok")
-        self.remove(name)
+        self._put(CHECK, b"ok")
+        self.remove(CHECK)
 
     @contextmanager
     def writing(self, folder: str, name: str, create: bool, durable: bool = True) -> Iterator[Draft]:  # noqa: ARG002
@@ -147,6 +145,10 @@ class S3Storage:
             answer = self._do(folder, lambda s3, d=delete: s3.delete_objects(Bucket=self._bucket, Delete=d))  # type: ignore[misc]
             for error in answer.get("Errors", ()):
                 raise StorageError(f"spool: {error.get('Key')}: {error.get('Message')}: look at the bucket's rights")
+
+    def sweep(self, before: float) -> int:  # noqa: ARG002
+        """Does nothing: an object is written in one request."""
+        return 0
 
     def _read(self, path: str) -> BinaryIO:
         """`reading`, tried once."""

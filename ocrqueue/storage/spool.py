@@ -279,6 +279,10 @@ class Spool:
         """Remove a file of a job; missing is fine."""
         self._storage.remove(_path(job, name))
 
+    def sweep(self, before: float) -> int:
+        """Remove what killed processes left before this time, in seconds since 1970. Returns how many files."""
+        return self._storage.sweep(before)
+
     def drop_password(self, job: str) -> None:
         """Remove the password of a job."""
         if self.is_local:

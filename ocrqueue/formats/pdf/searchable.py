@@ -1,7 +1,6 @@
 """Searchable PDFs: the document as it was submitted, with the recognised text invisible over each page."""
 
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -16,6 +15,7 @@ from ocrqueue.formats.pdf.addition import PdfAddition
 from ocrqueue.formats.pdf.image import write_image_pdf
 from ocrqueue.formats.placement import lines_of
 from ocrqueue.limits import Limits
+from ocrqueue.process.disk import scratch
 
 _BATCH = 250  # pages between two saves; additions stay in memory until they are saved
 
@@ -39,8 +39,8 @@ def write_searchable(
         if isinstance(document, ImageDocument):
             write_image_pdf(document, source, pages, output)
             return
-    with tempfile.TemporaryDirectory(prefix="ocr-") as folder, guarded(DocumentError, "the PDF"):
-        copy = Path(folder) / "copy.pdf"
+    with scratch() as folder, guarded(DocumentError, "the PDF"):
+        copy = folder / "copy.pdf"
         shutil.copyfile(source, copy)
         _add_text(copy, limits, password, iter(pages))
         with copy.open("rb") as file:

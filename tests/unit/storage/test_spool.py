@@ -382,3 +382,26 @@ def test_a_file_url_is_a_folder(folder: Path) -> None:
     spool.prepare()
     spool.write_json(JOB_ID, JOB, {})
     assert every_file(folder) == [f"jobs/{JOB_ID}/job.json"]
+
+
+def test_a_check_leaves_no_file_also_where_files_wait_for_one_another(local: Spool, folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    with local.together():
+        local.check()
+    local.check()
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_killed_processes_left_is_swept_once_it_is_old(local: Spool, folder: Path) -> None:
+    local.write_json(JOB_ID, JOB, {"v": 1})
+    pages = folder / "jobs" / JOB_ID / "pages"
+    pages.mkdir()
+    left = [folder / f".check-{uuid4()}", pages / ".tmp-a", pages.parent / ".tmp-b"]
+    for path in [*left, pages / ".tmp-new"]:
+        path.touch()
+    for path in [*left, pages.parent / JOB]:
+        os.utime(path, (1000, 1000))
+    assert local.sweep(2000) == len(left)
+    assert [path.name for path in pages.iterdir()] == [".tmp-new"]
+    assert local.exists(JOB_ID, JOB)
+    assert local.sweep(2000) == 0
