@@ -6,6 +6,7 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,31 +14,27 @@ import pytest
 from hypothesis import settings
 
 import ocrqueue.settings  # noqa: F401 (reads .env into the environment once, so that the loop below removes its settings too)
-from tests.support import mlx_rule, s3_rule, tesseract_rule
-
-_OPTIONAL = {
-    "engine mlx-vlm": mlx_rule,
-    "engine tesseract": tesseract_rule,
-    "object storage": s3_rule,
-}  # may be left out
+from tests.support import needs
 
 for name in [n for n in os.environ if n.startswith("OCR_") or n == "REDIS_URL"]:
     del os.environ[name]
 
 
-def pytest_report_header() -> list[str]:
-    """A line above the test results for each part that is left out."""
-    reasons = {name: reason for name, rule in _OPTIONAL.items() if (reason := rule.left_out())}
-    return [f"tests of {name}: left out ({reason})" for name, reason in reasons.items()]
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out a test if what it needs is missing; in CI it fails."""
+    for name in [name for mark in item.iter_markers("needs") for name in mark.args]:
+        needs.require(name)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests of what is left out."""
-    absent = [rule for rule in _OPTIONAL.values() if rule.left_out()]
-    needing = [item for item in items if any(rule.needs(Path(item.path)) for rule in absent)]
-    if needing:
-        items[:] = [item for item in items if item not in needing]
-        config.hook.pytest_deselected(items=needing)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """At the end of a run: how many tests were left out, why, and what brings what they need."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("left out")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"{count} tests: {reason}")
 
 
 MEMORY = Path("/dev/shm")  # of Linux; a path short enough for Unix sockets

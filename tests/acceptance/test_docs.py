@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import needs
 from tests.support.documentation import Block, blocks, pages
 from tests.support.harness import PROJECT, Stack, free_port, running
 from tests.support.thorough import thorough_but
@@ -122,6 +123,8 @@ RUN_PAGES = [p for p in pages() if any(is_run(b) for b in blocks(p))]  # README.
 @pytest.mark.parametrize("page", thorough_but(1, RUN_PAGES), ids=lambda p: p.stem)
 def test_commands_do_what_the_page_says(stack: Stack, user_folder: Path, page: Path) -> None:
     """All commands of a page run in one shell, in order, so that a variable of one block exists in the next."""
+    if any("curl " in block.code for block in filter(is_run, blocks(page))):
+        needs.require("curl")
     script, expected = [], []
     for block in filter(is_run, blocks(page)):
         for command, shown in block.commands():

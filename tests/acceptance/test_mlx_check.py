@@ -13,7 +13,10 @@ from tests.support.harness import PROJECT
 from tests.support.miniatures import FAMILIES
 from tests.support.miniatures.builder import build
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.needs("mlx"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

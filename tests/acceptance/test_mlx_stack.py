@@ -12,6 +12,8 @@ from scripts.demo_mlx import LINES
 from tests.support import tiny
 from tests.support.harness import Stack, eventually, running
 
+pytestmark = pytest.mark.needs("mlx")
+
 
 @pytest.fixture(scope="module")
 def mlx() -> Iterator[Stack]:

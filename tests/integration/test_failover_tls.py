@@ -13,12 +13,9 @@ from ocrqueue.errors import QueueUnavailable
 from ocrqueue.ledger import connection
 from tests.support import numbered
 from tests.support.harness import eventually, running
-from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Encrypted, tls_program
+from tests.support.replicated import PASSWORD, SENTINEL_PASSWORD, Encrypted
 
-pytestmark = [
-    pytest.mark.thorough,
-    pytest.mark.skipif(tls_program() is None, reason="no server with TLS: apt install redis-tools"),
-]
+pytestmark = [pytest.mark.needs("redis-tls", "openssl"), pytest.mark.thorough]
 PAGES = 60
 
 

@@ -136,6 +136,7 @@ def test_a_worker_that_crashes_is_not_live_any_more_and_ends(hangs: bool) -> Non
         assert [p["attempts"] for p in job.result()["pages"]] == [0, 0]
 
 
+@pytest.mark.needs("openssl")
 def test_a_password_and_tls(stack: Supervised) -> None:
     """The packaged server does not support TLS, so a relay in front of it does."""
     relay = stack.relay(tls=certificate(stack.folder))

@@ -21,7 +21,10 @@ from tests.support.miniatures.builder import build
 from tests.support.miniatures.reading import Reading, decode, opened, read_once
 from tests.support.thorough import thorough_but
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.needs("mlx"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 MARKDOWN = "# A heading\n\nSome words of text."
 PAGE = (224, 280)
 NARROW = (80, 280)  # for models that scale each page to a long side

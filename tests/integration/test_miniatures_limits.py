@@ -27,7 +27,10 @@ from tests.support.miniatures.family import Family
 from tests.support.miniatures.reading import opened
 from tests.support.thorough import thorough_but
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.needs("mlx"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 WHITE = Image.new("RGB", (80, 280), "white")
 GLM, DEEPSEEK, UNLIMITED, DOCLING = "GLM-OCR-bf16", "DeepSeek-OCR-8bit", "Unlimited-OCR", "granite-docling-258M-mlx"
 FLORENCE, DOTS = "Florence-2-base-ft-8bit", "dots.mocr-4bit"

@@ -16,6 +16,8 @@ from tests.support.miniatures import FAMILIES
 from tests.support.miniatures.builder import build
 from tests.support.miniatures.engine import engine_name, served
 
+pytestmark = pytest.mark.needs("mlx")
+
 USUAL = "granite-docling-258M-mlx"  # served by the engine `mlx-vlm`
 LOADED = re.compile(r"loaded engine=(\S+) model=(\S+) .*pid=(\d+) loads=(\d+)")
 MEMORY = re.compile(r"memory rss=\d+ active=(\d+) cache=(\d+)")

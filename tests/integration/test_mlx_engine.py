@@ -22,7 +22,10 @@ from ocrqueue.process.cancellation import cancellable
 from ocrqueue.process.memory import give_back, memory_now
 from tests.support import tiny
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.needs("mlx"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 UNBOUND = Bounds(4096, float("inf"), lambda: False)
 
 

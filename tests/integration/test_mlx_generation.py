@@ -25,7 +25,10 @@ from ocrqueue.options import Options
 from ocrqueue.pages import Line, PageText
 from tests.support import tiny
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.needs("mlx"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 SHORT = Bounds(60, float("inf"), lambda: False)
 WARM = Sampling(temperature=0.8, top_p=0.95, top_k=20, seed=3, repetition_penalty=1.1, ngram=NgramBlock(3, 20))
 

@@ -10,6 +10,8 @@ import pytest
 from ocrqueue.process.blas import find_blas, is_wanted
 from tests.support import tiny
 
+pytestmark = pytest.mark.needs("mlx")
+
 PROJECT = Path(__file__).parents[2]
 MEGABYTE = 2**20
 _PROGRAM = """

@@ -10,16 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from mlx_vlm.utils import get_model_and_args, load_config, load_processor
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-from tokenizers.processors import TemplateProcessing
-from transformers import PreTrainedTokenizerFast
 
 from ocrqueue.engines.mlx.prompt import finished_prompt, prepare_tokenizer
 from ocrqueue.engines.mlx.recipes import Recipe, prompts, recipe_for
 from tests.support import tiny
+
+pytestmark = pytest.mark.needs("mlx")
 
 _SHOWING = """{% for m in messages %}({{ m.role }}){% if m.content is string %}{{ m.content }}{% else %}\
 {% for c in m.content %}{{ '[image]' if c.type == 'image' else c.text }}{% endfor %}{% endif %}{% endfor %}\
@@ -29,6 +25,8 @@ _SHOWING = """{% for m in messages %}({{ m.role }}){% if m.content is string %}{
 @pytest.fixture(scope="module")
 def finish() -> Callable[[str, Recipe], str]:
     """Returns the finished prompt for a model type and recipe."""
+    from mlx_vlm.utils import get_model_and_args, load_config, load_processor
+
     get_model_and_args(load_config(tiny.FOLDER))
     processor: Any = load_processor(tiny.FOLDER, False, trust_remote_code=False)
     processor.chat_template = processor.tokenizer.chat_template = _SHOWING
@@ -84,16 +82,22 @@ def test_the_finished_prompt_is_that_of_the_authors(
     [("nemotron_parse", [1, 0, 2]), ("glm_ocr", [1, 0, 2]), ("florence2", [0, 1, 0, 2, 1])],
 )
 def test_special_tokens_are_not_added_to_a_prompt_that_has_them(model_type: str, ids: list[int]) -> None:
-    backend = Tokenizer(WordLevel({"<s>": 0, "</s>": 1, "OCR": 2, "?": 3}, unk_token="?"))
-    backend.pre_tokenizer = Whitespace()
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.WordLevel({"<s>": 0, "</s>": 1, "OCR": 2, "?": 3}, unk_token="?"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
     backend.add_special_tokens(["<s>", "</s>"])
-    backend.post_processor = TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
+    special = [("<s>", 0), ("</s>", 1)]
+    backend.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=special)
     processor = SimpleNamespace(tokenizer=PreTrainedTokenizerFast(tokenizer_object=backend))
     prepare_tokenizer(processor, recipe_for(model_type, ""))
     assert processor.tokenizer("</s><s>OCR", add_special_tokens=True)["input_ids"] == ids
 
 
 def test_the_folder_has_the_template_that_is_used(tmp_path: Path) -> None:
+    from mlx_vlm.utils import load_processor
+
     folder = tiny.copy_to(tmp_path)
     (folder / "chat_template.jinja").write_text(_SHOWING)
     assert json.loads((folder / "config.json").read_text())["model_type"] == "qwen2_vl"

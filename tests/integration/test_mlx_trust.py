@@ -17,7 +17,10 @@ from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from tests.support import tiny
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.needs("mlx"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 _ONLY_IF_ASKED = {"minicpmo", "minicpmv4_6"}  # pass True only behind a check of the argument
 _MAPS = {
     "config.json": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil", "AutoModelForCausalLM": "evil.Evil"},

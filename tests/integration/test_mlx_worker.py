@@ -14,6 +14,8 @@ from tests.support import numbered, tiny
 from tests.support.engines import DOUBTFUL
 from tests.support.harness import Stack, eventually, running
 
+pytestmark = pytest.mark.needs("mlx")
+
 LOADED = re.compile(r"loaded engine=mlx-vlm .*pid=(\d+) loads=(\d+)")
 MEMORY = re.compile(r"memory rss=(\d+) active=(\d+) cache=(\d+) peak=(\d+) tasks=(\d+) loads=(\d+)")
 QUEUE = f"pages.mlx-vlm.{tiny.NAME}"

@@ -16,6 +16,8 @@ from tests.support import numbered
 from tests.support.harness import eventually, running
 from tests.support.object_store import S3Stack
 
+pytestmark = pytest.mark.needs("s3")
+
 QUICK = "quick=tests.support.engines:Quick"
 PAGES = 8
 

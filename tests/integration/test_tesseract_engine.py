@@ -23,6 +23,8 @@ from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from tests.support.scripts import PANGRAMS, image_of
 
+pytestmark = pytest.mark.needs("tesseract")
+
 EN, RU = PANGRAMS["en"], PANGRAMS["ru"]
 
 

@@ -10,6 +10,8 @@ from ocrqueue.engines.tesseract.settings import tesseract_settings
 from tests.support.harness import Stack, running
 from tests.support.scripts import PANGRAMS, scan_of
 
+pytestmark = pytest.mark.needs("tesseract")
+
 RU = PANGRAMS["ru"]
 
 

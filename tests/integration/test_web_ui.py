@@ -22,6 +22,8 @@ from tests.support.harness import PROJECT, Stack, running
 from tests.support.thorough import thorough_but
 from tests.support.web import Web, new_key, start_web
 
+pytestmark = pytest.mark.needs("chromium")
+
 SCAN = PROJECT / "tests" / "data" / "scan.pdf"
 
 

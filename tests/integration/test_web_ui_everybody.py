@@ -18,6 +18,8 @@ from tests.support.models import Directory
 from tests.support.thorough import thorough_but
 from tests.support.web import Web, start_web
 
+pytestmark = pytest.mark.needs("chromium")
+
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 
 

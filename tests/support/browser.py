@@ -1,28 +1,21 @@
-"""A real Chromium for tests of the web UI: the machine's own, or else the one that Playwright downloads."""
+"""A real Chromium for tests of the web UI: the machine's own, or else one that Playwright has downloaded."""
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.support import needs
+
 TIMEOUT = 30_000  # milliseconds, on a busy machine
 expect.set_options(timeout=TIMEOUT)
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A running browser. Raises AssertionError if there is none, and none can be downloaded."""
-    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    if not program:
-        done = subprocess.run(
-            [sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, text=True
-        )
-        hint = "install Chromium (Debian: apt install chromium): tests of the web UI use it"
-        assert done.returncode == 0, f"{hint}; Playwright cannot download it: {done.stderr[-500:]}"
+    """A running browser. Raises AssertionError if none is installed."""
+    program = needs.chromium()
+    assert program, "install Chromium (Debian: apt install chromium)"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         try:

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -134,10 +135,7 @@ class Stack:
 
     def children(self, name: str) -> list[int]:
         """Process ids of a worker's children."""
-        out = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.processes[name].pid)], capture_output=True, text=True
-        )
-        return [int(pid) for pid in out.stdout.split()]
+        return [child.pid for child in psutil.Process(self.processes[name].pid).children()]
 
     def log(self, name: str) -> Path:
         """The file with the output of a process."""

