@@ -14,6 +14,7 @@ import pytest
 from tests.support.harness import eventually
 from tests.support.hub import Hub
 from tests.support.models import A, B, Directory, bytes_of, files, safetensors
+from tests.support.thorough import thorough_but
 
 PROJECT = Path(__file__).parents[2]
 NAME = "org/model"
@@ -73,6 +74,7 @@ def test_pull_list_path(models: CommandLine, hub: Hub) -> None:
     assert len(hub.gets) == 3
 
 
+@pytest.mark.thorough
 def test_a_pull_continues_after_its_connection_broke(models: CommandLine, hub: Hub) -> None:
     hub.models[NAME]["model.safetensors"] = safetensors(os.urandom(14_000_000))
     hub.break_at, hub.breaks = 12_000_000, 1
@@ -82,6 +84,7 @@ def test_a_pull_continues_after_its_connection_broke(models: CommandLine, hub: H
     assert ranges == ["", "bytes=10485760-"]  # huggingface_hub writes 10 MiB at a time
 
 
+@pytest.mark.thorough
 def test_a_pull_continues_after_it_was_killed(models: CommandLine, hub: Hub) -> None:
     hub.models[NAME]["model.safetensors"] = safetensors(os.urandom(14_000_000))
     hub.break_at, hub.breaks = 12_000_000, 1_000_000  # every attempt breaks at the same byte
@@ -109,6 +112,7 @@ def models_error(models: CommandLine, *args: str) -> str:
     return models.err
 
 
+@pytest.mark.thorough
 def test_a_pull_repairs_damaged_files(models: CommandLine, hub: Hub) -> None:
     path = Path(models("pull", NAME).strip())
     (path / "model.safetensors").resolve().write_bytes(b"damaged")
@@ -117,6 +121,7 @@ def test_a_pull_repairs_damaged_files(models: CommandLine, hub: Hub) -> None:
     assert bytes_of(path) == hub.models[NAME]
 
 
+@pytest.mark.thorough
 def test_a_damaged_download_is_rejected(models: CommandLine, hub: Hub) -> None:
     content = safetensors(os.urandom(2_000_000))
     hub.models[NAME]["model.safetensors"] = content
@@ -128,17 +133,21 @@ def test_a_damaged_download_is_rejected(models: CommandLine, hub: Hub) -> None:
 
 @pytest.mark.parametrize(
     ("name", "code", "message"),
-    [
-        ("org/none", 4, "has no model org/none"),
-        (f"{NAME}@{B}", 4, "no such revision"),
-        ("a/b/c", 2, "not a valid model name"),
-    ],
+    thorough_but(
+        1,
+        [
+            ("org/none", 4, "has no model org/none"),
+            (f"{NAME}@{B}", 4, "no such revision"),
+            ("a/b/c", 2, "not a valid model name"),
+        ],
+    ),
 )
 def test_a_name_that_the_hub_does_not_know(models: CommandLine, name: str, code: int, message: str) -> None:
     models("pull", name, code=code)
     assert message in models.err
 
 
+@pytest.mark.thorough
 def test_without_a_network(models: CommandLine) -> None:
     models("pull", NAME, code=4, HF_ENDPOINT="http://127.0.0.1:9")
     assert "http://127.0.0.1:9 cannot be reached" in models.err.splitlines()[-1]
@@ -182,6 +191,7 @@ def test_verify_reads_every_file(models: CommandLine) -> None:
     assert "README.md: its content differs from the hub's" in models("audit", "--verify")
 
 
+@pytest.mark.thorough
 def test_the_shared_cache_is_only_reported(models: CommandLine) -> None:
     cache = models.folder / "hf" / "hub"
     cache.parent.mkdir()

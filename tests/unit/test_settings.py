@@ -11,6 +11,7 @@ from celery import Celery
 from redis import Redis
 
 from ocrqueue.settings import SettingsError, boolean, choice, integer, shared, text, unknown_variables, words
+from tests.support.thorough import thorough_but
 
 PROJECT = Path(__file__).parents[2]
 
@@ -121,8 +122,10 @@ def test_a_setting_cannot_be_given_twice(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @pytest.mark.parametrize(
     "command",
-    ["celery -A tasks.app worker", "celery -A tasks.app beat", "worker.flower", "ocrqueue.web", "ocrqueue.stack",
-     "ocrqueue.stack worker", "ocrqueue.stack.embedded", "submit jobs"],
+    thorough_but(
+        3, ["celery -A tasks.app worker", "ocrqueue.web", "submit jobs", "tasks.app worker", "tasks.app beat",
+            "worker.flower", "ocrqueue.stack", "ocrqueue.stack worker", "ocrqueue.stack.embedded"],
+    ),
 )  # fmt: skip
 def test_no_process_starts_without_the_file_of_its_secret(command: str, tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OCR_") and name != "REDIS_URL"}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.settings import SettingsError
+from tests.support.thorough import thorough_but
 
 PROJECT = Path(__file__).parents[2]
 
@@ -56,11 +57,14 @@ def run(program: str, *args: str, **env: str) -> str:
 
 @pytest.mark.parametrize(
     ("zone", "offsets"),
-    [
-        ("UTC", ["+00:00"] * 4),
-        ("America/New_York", ["-05:00", "-04:00", "-04:00", "-05:00"]),
-        ("Asia/Kolkata", ["+05:30"] * 4),
-    ],
+    thorough_but(
+        1,
+        [
+            ("America/New_York", ["-05:00", "-04:00", "-04:00", "-05:00"]),
+            ("UTC", ["+00:00"] * 4),
+            ("Asia/Kolkata", ["+05:30"] * 4),
+        ],
+    ),
 )
 def test_the_audit_is_sent_at_its_local_time(zone: str, offsets: list[str], tmp_path: Path) -> None:
     # Winter, summer, and the nights in which New York changes its clocks.
@@ -92,16 +96,19 @@ def test_a_worker_that_reads_no_pages_keeps_its_children_for_longer(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("OCR_CHILDREN", "0"),
-        ("OCR_MAX_TASKS_PER_CHILD", "none"),
-        ("OCR_WORKER_ENGINES", "tesserakt"),
-        ("OCR_ALLOWED_SOURCES", "inbox"),
-        ("OCR_AUDIT_AT", "3 o'clock"),
-        ("OCR_SPOOL_GROUP", "no-such-group-here"),
-        ("OCR_TESSERACT_LANG", "xx"),
-        ("OCR_TESSERACT_LANG", "ru+"),
-    ],
+    thorough_but(
+        2,
+        [
+            ("OCR_CHILDREN", "0"),
+            ("OCR_WORKER_ENGINES", "tesserakt"),
+            ("OCR_MAX_TASKS_PER_CHILD", "none"),
+            ("OCR_ALLOWED_SOURCES", "inbox"),
+            ("OCR_AUDIT_AT", "3 o'clock"),
+            ("OCR_SPOOL_GROUP", "no-such-group-here"),
+            ("OCR_TESSERACT_LANG", "xx"),
+            ("OCR_TESSERACT_LANG", "ru+"),
+        ],
+    ),
 )
 def test_a_worker_does_not_start_with_a_wrong_setting(name: str, value: str) -> None:
     done = subprocess.run(
@@ -135,7 +142,7 @@ def test_numbers_have_an_upper_limit(monkeypatch: pytest.MonkeyPatch, name: str,
         runpy.run_path(str(PROJECT / "worker_config.py"))
 
 
-@pytest.mark.parametrize("value", ["no-colon", "me:sec,x:y", "me,you:secret"])
+@pytest.mark.parametrize("value", thorough_but(1, ["me:sec,x:y", "no-colon", "me,you:secret"]))
 def test_a_password_that_flower_cannot_use_is_refused_and_not_shown(value: str) -> None:
     """Flower would take one with commas for several, and refuse the whole of it."""
     done = subprocess.run(
