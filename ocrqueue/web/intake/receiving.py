@@ -4,7 +4,6 @@ A body is limited in size, speed and number at a time. No thread waits for a cli
 parse JSON.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +22,8 @@ from ocrqueue.storage.uploads import Upload, Uploads
 from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.json_body import MOST, JsonBody
 from ocrqueue.web.intake.multipart import FormParser, Part, last_part
-from ocrqueue.web.problems import RETRY_SECONDS, ApiError
+from ocrqueue.web.intake.places import Place, Places
+from ocrqueue.web.problems import ApiError
 
 FIELD_BYTES = 1 << 20  # of a form besides its documents: fields and headers of parts
 _BASE64 = 1.5  # bytes of base64 in JSON for a byte of the document, at most: 4/3, and line breaks
@@ -35,7 +35,6 @@ _NO_DOCUMENTS = frozenset(
     "text audio video font message model application/zip application/gzip application/xml application/msword "
     "application/rtf application/epub+zip application/javascript image/svg+xml".split()
 )
-_PATIENCE = 5.0  # seconds that a request waits for its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Receiver:
         self.max_bytes = max_bytes  # of all documents of a request together
         self.uploads = uploads
         self._stall_seconds = stall_seconds
-        self._turns = asyncio.Semaphore(at_a_time)
+        self._places = Places(at_a_time)
         self._writers = anyio.CapacityLimiter(_WRITERS)
 
     @asynccontextmanager
@@ -74,8 +73,8 @@ class Receiver:
         parser = FormParser(request.headers.get("Content-Type", ""), file_fields)
         uploads: dict[Part, Upload] = {}
         try:
-            async with self._turn():
-                async for piece in self._pieces(request, self.max_bytes + FIELD_BYTES):
+            async with self._places.place(_caller(request)) as place:
+                async for piece in self._pieces(request, place, self.max_bytes + FIELD_BYTES):
                     for part in parser.feed(piece):
                         await self._store(part, uploads)
                 parser.finish()
@@ -94,8 +93,8 @@ class Receiver:
         check_media_type(request.headers.get("Content-Type", ""))
         part, uploads = Part(document_name(request) or "document"), dict[Part, Upload]()
         try:
-            async with self._turn():
-                async for piece in self._pieces(request, self.max_bytes):
+            async with self._places.place(_caller(request)) as place:
+                async for piece in self._pieces(request, place, self.max_bytes):
                     part.waiting += piece
                     await self._store(part, uploads)
                 part.is_complete = True
@@ -122,8 +121,8 @@ class Receiver:
         """
         parser, part, uploads = JsonBody(), Part("document"), dict[Part, Upload]()
         try:
-            async with self._turn():
-                async for piece in self._pieces(request, int(self.max_bytes * _BASE64) + MOST):
+            async with self._places.place(_caller(request)) as place:
+                async for piece in self._pieces(request, place, int(self.max_bytes * _BASE64) + MOST):
                     part.waiting += parser.feed(piece)
                     if parser.has_document:
                         await self._store(part, uploads)
@@ -140,26 +139,9 @@ class Receiver:
 
     async def text(self, request: Request, limit: int) -> bytes:
         """A very short body, whole. Raises ApiError if it has more than `limit` bytes."""
-        return b"".join([piece async for piece in self._pieces(request, limit)])
+        return b"".join([piece async for piece in self._pieces(request, Place(_caller(request)), limit)])
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait until fewer uploads arrive than allowed. Raises ApiError if that takes too long."""
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise ApiError(
-                "busy",
-                "this process receives as many uploads as OCR_HTTP_UPLOADS allows: try again",
-                {"Retry-After": str(RETRY_SECONDS)},
-            ) from None
-        try:
-            yield
-        finally:
-            self._turns.release()
-
-    async def _pieces(self, request: Request, limit: int) -> AsyncIterator[bytes]:
+    async def _pieces(self, request: Request, place: Place, limit: int) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises ApiError if it is too large, too slow or incomplete."""
         announced = request.headers.get("Content-Length", "")
         if announced.isdigit() and int(announced) > limit:
@@ -169,7 +151,7 @@ class Receiver:
             if received >= expected:  # enough has come: a new period begins
                 due, expected = time.monotonic() + self._stall_seconds, received + _LEAST_BYTES
             try:
-                async with asyncio.timeout(due - time.monotonic()):
+                async with place.waiting(due - time.monotonic()):
                     message = await request.receive()
             except TimeoutError:
                 raise ApiError(
@@ -179,6 +161,7 @@ class Receiver:
             if message["type"] != "http.request":
                 raise ApiError("incomplete_request", "the client went away before its request was complete")
             received += len(message.get("body", b""))
+            place.add(len(message.get("body", b"")))
             if received > limit:
                 raise _too_large(limit)
             yield message.get("body", b"")
@@ -227,6 +210,11 @@ def document_name(request: Request) -> str | None:
     disposition = Message()
     disposition["Content-Disposition"] = request.headers.get("Content-Disposition", "")
     return last_part(disposition.get_filename() or "") or None
+
+
+def _caller(request: Request) -> str:
+    """Who shares the places with others: an API key, or where none is asked for, an address."""
+    return getattr(request.state, "key", "") or (request.client.host if request.client else "")
 
 
 def _received(name: str, upload: Upload) -> Received:
