@@ -1,6 +1,6 @@
 """Resident memory of one child over many pages without recycling, and the memory that recycling frees.
 
-`python -m bench.memory [FOLDER] [--pages N] [--precision NAME] [--recycle N]`. With a folder (see docs/benchmarks.md)
+`python -m bench.memory [FOLDER] [--pages N] [--precision NAME] [--recycle N]`. With a folder (see bench/README.md)
 RapidOCR reads its documents repeatedly, one of each class in turn, so that the first 50 pages include nearly every
 class; without one, the test engine reads numbered pages. Each further round is in another order. Documents are shown in
 six sizes, another one in each round, and all six in each round: PDFs at another resolution, and JPEG and PNG images

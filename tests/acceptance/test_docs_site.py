@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ocrqueue import __version__
 from tests.support.harness import PROJECT
 from tests.support.thorough import thorough_but
 
@@ -16,7 +17,8 @@ PAGES = {page.stem for page in (PROJECT / "docs").glob("*.md")}
 
 def build(folder: Path, **changes: str) -> "subprocess.CompletedProcess[str]":
     """Build a copy of the documentation, with text added to some pages."""
-    shutil.copy(PROJECT / "mkdocs.yml", folder)
+    for name in ("mkdocs.yml", "CHANGELOG.md"):
+        shutil.copy(PROJECT / name, folder)
     shutil.copytree(PROJECT / "docs", folder / "docs")
     (folder / "ocrqueue" / "storage").mkdir(parents=True)
     shutil.copy(PROJECT / "ocrqueue" / "storage" / "result.schema.json", folder / "ocrqueue" / "storage")
@@ -35,6 +37,8 @@ def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> Non
     for page in site.glob("*.html"):
         loaded = re.findall(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(https?:[^\" >]+)", page.read_text())
         assert loaded == [], page.name
+        assert f"Version {__version__}" in page.read_text()
+    assert f"{__version__} - " in (site / "changelog.html").read_text()
 
 
 @pytest.mark.parametrize(
