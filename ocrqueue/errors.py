@@ -14,6 +14,11 @@ PAGE_CODES = frozenset("corrupt_file too_large engine_error degenerate_output".s
 SHARED_CODES = frozenset(
     "timeout worker_lost model_missing model_broken language_missing storage_error internal_error cancelled".split()
 )
+# faults of the document, or of what was asked for: the same document fails in the same way when it is read again
+FINAL_CODES = frozenset(
+    "empty_file empty_document unsupported_format corrupt_file password_required too_large too_many_pages "
+    "source_not_allowed invalid_options language_missing".split()
+)
 CODES = DOCUMENT_CODES | PAGE_CODES | SHARED_CODES
 
 

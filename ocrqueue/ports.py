@@ -6,7 +6,7 @@ from ocrqueue.settings import SettingsError
 
 
 def bound(what: str, prefix: str, address: str, port: int) -> socket.socket:
-    """A socket for `what`, which is bound to this address and port; its settings begin with `prefix`.
+    """A socket for `what`, which is bound to this address and port; its settings begin with OCR_ and `prefix`.
 
     Raises SettingsError if the address or port cannot be used.
     """
@@ -24,5 +24,5 @@ def bound(what: str, prefix: str, address: str, port: int) -> socket.socket:
     except OSError as e:
         raise SettingsError(
             f"{what} cannot listen on {address} port {port} ({e.strerror}): stop what uses the port, or set another "
-            f"{prefix}_PORT or {prefix}_ADDRESS"
+            f"OCR_{prefix}_PORT or OCR_{prefix}_ADDRESS"
         ) from e

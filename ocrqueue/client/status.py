@@ -38,6 +38,8 @@ class JobStatus:
     quality: float | None = None  # mean of the pages whose quality is known so far, 0 to 1; None: of none
     poorly_read: int = 0  # pages that were read with a low quality; see `ocrqueue.quality`
     read_again_by: str | None = None  # the other engine that reads poorly read pages now; see docs/results.md
+    second_engine: str | None = None  # the other engine that has read pages again; None: none has
+    second_model: str | None = None  # its model
 
     @property
     def has_ended(self) -> bool:
@@ -104,6 +106,8 @@ def status_of(job: Job, workers: Sequence[Worker]) -> JobStatus:
         quality=job.quality,
         poorly_read=job.poorly_read,
         read_again_by=job.engine if job.first else None,
+        second_engine=(job.second or {}).get("engine"),
+        second_model=(job.second or {}).get("model"),
     )
 
 

@@ -1,5 +1,7 @@
 """How values are written for the ledger's scripts."""
 
+import json
+
 from ocrqueue.errors import PageError
 from ocrqueue.ledger.figures import Measured
 from ocrqueue.ledger.qualities import percent
@@ -11,7 +13,8 @@ def encoded(result: Measured | PageError | None, again: bool) -> list[object]:
         return ["failed", result.code, clean(result.message)]
     found = result or Measured(None, None)
     word = "again" if again and found.may_be_read_better else "ok"
-    return [word, *(-1 if x is None else x for x in (found.seconds, found.confidence)), percent(found.quality)]
+    values = [-1 if x is None else x for x in (found.seconds, found.confidence)]
+    return [word, *values, percent(found.quality), *([json.dumps(found.second)] if found.second else [])]
 
 
 def clean(text: str) -> str:

@@ -35,7 +35,8 @@ class Measured:
     seconds: float | None  # time of the engine; None: the page was taken from the page cache
     confidence: float | None  # mean of its lines, 0 to 1; None: the engine gives none
     quality: float | None = None  # see `ocrqueue.quality`, 0 to 1; None: it is not known
-    read_twice: bool = False  # whether a second engine has read it, too
+    read_twice: bool = False  # whether a second engine was asked to read it, too
+    second: Mapping[str, str] | None = None  # engine and model of the second one that has read it; None: none has
 
     @property
     def may_be_read_better(self) -> bool:
@@ -60,7 +61,7 @@ class Figures:
     pages_open: Mapping[Labels, int]  # by engine and priority; a document that is not opened yet counts as ten pages
     oldest: float  # seconds since the oldest open page was submitted, or asked for again; 0 if no page is open
     oldest_job: float  # seconds since the oldest job that has not ended was submitted; 0 if all have ended
-    dead: int  # failed pages that a retry may read
+    dead: int  # failed pages and documents that a retry may read
     pages: Mapping[Labels, int]  # pages that ended, by engine and state; a page that is retried ends again
     cached: Mapping[Labels, int]  # pages of them that were taken from the page cache, by engine
     seconds: Mapping[Labels, Histogram]  # time of the engine for a page, by engine
@@ -69,6 +70,7 @@ class Figures:
     events: Mapping[Labels, int]  # what `count` counted, by kind and what
     reconciled: float | None  # seconds since the reconciler last ran; None: it never did
     cache_bytes: int  # size of the page cache
+    failed: int = 0  # failed pages of all jobs in Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def read(redis: Redis) -> Figures:
         events=found.get("event", {}),
         reconciled=max(0.0, seconds - float(reconciled)) if reconciled else None,
         cache_bytes=max(0, int(cache or 0)),
+        failed=max(0, int(counts.get("failed", 0))),  # below 0 after steps of an older version
     )
 
 
@@ -144,7 +147,10 @@ def count(redis: Redis, kind: str, what: str) -> None:
 
 
 def are_whole(redis: Redis) -> bool:
-    """Whether the jobs that are counted are as many as there are. They are fewer after a step of an older version."""
+    """Whether the jobs that are counted are as many as there are, with their failed pages.
+
+    They are fewer after a step of an older version.
+    """
     with redis.pipeline() as pipe:
         pipe.hgetall(names.COUNTS)
         pipe.zcard(names.JOBS)
@@ -152,7 +158,8 @@ def are_whole(redis: Redis) -> bool:
         counts, all_jobs, open_jobs = pipe.execute()
     jobs = {state: int(counts.get(f"jobs {state}", 0)) for state in (*JobState, *_STRUCTURING)}
     still = sum(jobs[state] for state in (JobState.QUEUED, JobState.RUNNING, _STRUCTURING[0]))
-    return bool(sum(jobs.values()) == all_jobs and still == open_jobs)
+    is_whole = "whole" in counts or not all_jobs
+    return bool(is_whole and sum(jobs.values()) == all_jobs and still == open_jobs)
 
 
 # -- the last hour ---------------------------------------------------------------------------------------------------

@@ -120,6 +120,7 @@ class Job:
     quality: float | None = None  # mean of the pages whose quality is known, 0 to 1; None: of none
     poorly_read: int = 0  # pages whose quality is below `POORLY_READ`
     first: Mapping[str, str] | None = None  # engine that read the pages before; None: none did. See `lua/prelude.lua`
+    second: Mapping[str, str] | None = None  # engine and model that have read pages again; None: none have
     submitter: Submitter = NOBODY
     version: int = names.FIRST_VERSION  # of the record
     error: Mapping[str, str] | None = None  # once the end is published: code and message, also if pages failed
@@ -175,6 +176,7 @@ class Job:
             quality=round(sum_ / graded / 100, 2) if graded else None,
             poorly_read=poor,
             first=_decoded(record, "first"),
+            second=_decoded(record, "second"),
             submitter=Submitter.from_json({"owner": record.get("owner"), "webhook": _decoded(record, "webhook")}),
             version=_count(record, "v"),
             error=_decoded(record, "error"),

@@ -9,12 +9,14 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from ocrqueue import names
+from ocrqueue.errors import DOCUMENT_CODES, FINAL_CODES, PAGE_CODES
 from ocrqueue.ledger.figures import BOUNDS, MINUTES
 from ocrqueue.ledger.qualities import AT_ONCE
 from ocrqueue.pages import POORLY_READ
 
 # Scripts that Redis refuses at its memory limit; all others finish jobs, and must run then too.
 _MAKES = frozenset({"create"})
+_OF_DOCUMENTS = DOCUMENT_CODES - PAGE_CODES  # codes that no page has
 _WITHOUT_JOB = frozenset({"create", "recount"})  # scripts that run although the job does not exist
 NAMES = [
     *("create", "begin", "open", "refuse", "claim", "renew", "finish", "return_claim", "cancel", "retry", "outcome"),
@@ -32,10 +34,11 @@ def source(name: str) -> str:
 
 
 def _constants() -> str:
-    """The constants of the figures and of qualities as lines of Lua."""
+    """The constants of the figures, of qualities and of errors as lines of Lua."""
     numbers = {"MINUTES": MINUTES, "QUALITIES": AT_ONCE, "POOR": round(100 * POORLY_READ)}
     bounds = {f"{name.upper()}_BOUNDS": ", ".join(f"'{bound:g}'" for bound in found) for name, found in BOUNDS.items()}
-    lists = "".join(f"local {name} = {{{items}}}\n" for name, items in bounds.items())
+    final = {"FINAL_CODES": ", ".join(f"{code} = true" for code in sorted(FINAL_CODES - _OF_DOCUMENTS))}
+    lists = "".join(f"local {name} = {{{items}}}\n" for name, items in (bounds | final).items())
     return lists + "".join(f"local {name} = {number}\n" for name, number in numbers.items())
 
 

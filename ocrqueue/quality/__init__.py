@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from ocrqueue.engines.tesseract.data import advice as data_advice
+from ocrqueue.engines.tesseract.data import package_of
 from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
 from ocrqueue.quality.signals import Signals, signals_of
 from ocrqueue.states import WarningCode
@@ -21,6 +23,7 @@ _LATIN = 0.9  # mean confidence; Vietnamese pages have 0.95 to 0.98, others that
 _ALL_LATIN = 0.75  # confidence that nine lines in ten have; Vietnamese pages have 0.93 to 0.96, others at most 0.65
 _FRAKTUR = 0.01  # share of words with a long s, read as f; Fraktur pages have 0.014 to 0.046, all others 0
 _IN_FRAKTUR = 0.65  # share of its words that an engine reads right that does not know Fraktur; it is surer of them
+_GREEK = 0.1  # share of Greek letters from which a page counts as Greek; other pages have single ones, in formulas
 _IN_GREEK = 0.08  # share of the words that `rapidocr`, which knows few Greek letters, reads right on a Greek page
 _NOWHERE = ((0.0, 0.0),) * 4
 Weights = Mapping[str, float]  # by name of the feature, see `features_of`
@@ -101,13 +104,30 @@ def probability(features: Mapping[str, float], weights: Weights) -> float:
     return 1 / (1 + math.exp(-sum(weights[name] * value for name, value in features.items())))
 
 
-def warned(page: PageText, quality: float | None, lang: str | None = None) -> PageText:
-    """The page, with a warning if its quality is so low that the page counts as poorly read. `lang` is the job's."""
+def warned(page: PageText, quality: float | None, engine: str, lang: str | None = None) -> PageText:
+    """The page as an engine returned it, with a warning if its quality is so low that it counts as poorly read.
+
+    `lang` is the job's.
+    """
     if quality is None or quality >= POORLY_READ:
         return page
-    advice = "use another engine" if lang else "name the language with --lang, or use another engine"
-    message = f"probably only {quality:.0%} of the words were read correctly: {advice}"
+    message = f"probably only {quality:.0%} of the words were read correctly: {_advice(page, engine, lang)}"
     return replace(page, warnings=(*page.warnings, PageWarning(WarningCode.POORLY_READ, message)))
+
+
+def _advice(page: PageText, engine: str, lang: str | None) -> str:
+    """What may read a page better. A language that this engine does not know needs Tesseract and its data."""
+    sharper = "scan it sharper, with 300 dpi"
+    if lang:
+        return f"{sharper}, or serve another engine that reads {lang}"
+    signals = signals_of(page)
+    likely = "el" if signals and signals.greek >= _GREEK else language_in(signals)
+    setup = "" if engine == "tesseract" else "`make setup TESSERACT=1` and "
+    if likely:
+        return f"it seems to be in {likely}, which Tesseract reads: {setup}{data_advice([likely])}"
+    russian = f"{setup}apt install {package_of('rus')}"
+    others = f"if it is in a language that {engine} does not read, such as Russian, Tesseract with its data does"
+    return f"{others} ({russian}, then --lang ru); else {sharper}"
 
 
 def _log(doubt: float) -> float:

@@ -53,7 +53,9 @@ def may_be_cached(page: Mapping[str, Any]) -> bool:
 def measured(page: Mapping[str, Any]) -> Measured:
     """What is measured of a page that is stored."""
     seconds, confidence = (None, None) if page["cached"] else (page["seconds"], page["confidence"])
-    return Measured(seconds, confidence, page.get("quality"), bool(page.get("readings")))
+    readings = page.get("readings") or []
+    second = [{"engine": one["engine"], "model": one["model"]} for one in readings[1:] if not one["error"]]
+    return Measured(seconds, confidence, page.get("quality"), bool(readings), second[0] if second else None)
 
 
 def _reason(first: Mapping[str, Any]) -> str:

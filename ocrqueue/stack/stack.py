@@ -47,7 +47,7 @@ class Listener:
     """Where a process listens for browsers."""
 
     shown: str
-    prefix: str  # of its settings
+    prefix: str  # of its settings, after OCR_
     address: str
     port: int
 
@@ -176,10 +176,10 @@ def locked(data_dir: Path) -> Iterator[IO[str]]:
 def listeners(processes: list[Process]) -> Iterator[Listener]:
     """Those of the processes that people open in a browser."""
     names = {process.name for process in processes}
-    for process, shown, prefix, port in (("web", "web UI", "OCR_HTTP", 8000), ("flower", "Flower", "OCR_FLOWER", 5555)):
+    for process, shown, prefix, port in (("web", "web UI", "HTTP", 8000), ("flower", "Flower", "FLOWER", 5555)):
         if process in names:
-            address = given(f"{prefix}_ADDRESS") or "127.0.0.1"
-            yield Listener(shown, prefix, address, integer(f"{prefix}_PORT", port, 1, 65535))
+            address = given(f"OCR_{prefix}_ADDRESS") or "127.0.0.1"
+            yield Listener(shown, prefix, address, integer(f"OCR_{prefix}_PORT", port, 1, 65535))
 
 
 def check_free(processes: list[Process], data_dir: Path) -> None:
@@ -195,7 +195,7 @@ def announce(processes: list[Process], settings: Shared) -> None:
     print(f"runs     {', '.join(p.name for p in processes)}")
     print(f"logs     {settings.data_dir / 'logs'}")
     for one in listeners(processes):
-        print(f"{one.shown:8} http://127.0.0.1:{one.port}{', also the HTTP API' if one.prefix == 'OCR_HTTP' else ''}")
+        print(f"{one.shown:8} http://127.0.0.1:{one.port}{', also the HTTP API' if one.prefix == 'HTTP' else ''}")
     print("to stop  Ctrl-C", flush=True)
     if not settings.embedded:
         try:

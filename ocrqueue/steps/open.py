@@ -1,6 +1,7 @@
 """Opens a document: copies it into the spool, counts its pages, chooses the engine, puts the pages in the ledger."""
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from ocrqueue.documents import open_document
 from ocrqueue.errors import DocumentError
 from ocrqueue.fetching.sources import fetch_source
-from ocrqueue.ledger import ClaimedPage, Job, Ledger, Source, Step
+from ocrqueue.ledger import ClaimedPage, Job, Ledger, Measured, Source, Step
 from ocrqueue.ledger.records import job_note
 from ocrqueue.ledger.waiting import jobs_waiting
 from ocrqueue.ledger.workers import live
@@ -57,7 +58,9 @@ def open_job(
     }
     again = read_again_as(job.options, offer.engine, workers, reread)
     cached = _from_cache(replace(job, source=source), asked, offer.reads_as, again, spool, cache, limits)
-    read = {index: cached[number] for index, number in enumerate(asked, 1) if number in cached}
+    read = {index: cached[number].quality for index, number in enumerate(asked, 1) if number in cached}
+    if second := next((page.second for page in cached.values() if page.second), None):
+        record["second"] = json.dumps(second)
     lanes = wanted_lanes(max(1, children_of(offer.queue, workers)), jobs_waiting(ledger.redis, offer.queue))
     return ledger.open(job.id, token, len(asked), lanes, record, read)
 
@@ -76,18 +79,18 @@ def _count_pages(job: Job, spool: Spool, limits: Limits, allowed: Sequence[str])
 
 def _from_cache(
     job: Job, asked: Sequence[int], reads_as: str, again: str | None, spool: Spool, cache: PageCache, limits: Limits
-) -> dict[int, float | None]:
+) -> dict[int, Measured]:
     """Copy cached pages into the job's folder, for at most a third of the time to open a document.
 
-    Returns their qualities by page number. The other pages are looked up again when they are claimed; so are those that
-    another engine may read better.
+    Returns what is measured of them by page number. The other pages are looked up again when they are claimed; so are
+    those that another engine may read better.
     """
     key = None if job.options.fresh or job.cancelling else cache.key(job, reads_as, spool)
     if key is None:
         return {}
     pages = (ClaimedPage(n, 0) for n in asked)
     found = cache.supply(key, job, pages, spool, lambda: again, limits.open_seconds / 3)
-    return {number: page.quality for number, page in found.items() if not (again and page.may_be_read_better)}
+    return {number: page for number, page in found.items() if not (again and page.may_be_read_better)}
 
 
 def _verified(source: Source, path: Path) -> Source:

@@ -328,7 +328,7 @@ class _Reader:
             cached=False,
             quality=reading.quality,
         )
-        text = warned(reading.text, reading.quality, job.options.lang)
+        text = warned(reading.text, reading.quality, loaded.engine.name, job.options.lang)
         result = page_result(page.number, replace(text, blocks=None), facts)  # blocks of an engine follow the text
         is_new = True
         if job.first:

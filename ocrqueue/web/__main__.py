@@ -30,7 +30,7 @@ def check(settings: WebSettings) -> None:
 
 def listen(settings: WebSettings) -> socket.socket:
     """A socket that is bound. Raises SettingsError if the address or port cannot be used."""
-    return bound("the HTTP API", "OCR_HTTP", settings.address, settings.port)
+    return bound("the HTTP API", "HTTP", settings.address, settings.port)
 
 
 def main() -> None:

@@ -128,6 +128,16 @@ def test_what_an_older_worker_does_is_counted_afterwards(ledger: Ledger, redis: 
     assert redis.zrange(names.WAITING, 0, -1) == [JOB]
 
 
+def test_failed_pages_from_before_an_upgrade_are_counted(ledger: Ledger, redis: "redis_py.Redis") -> None:
+    opened(ledger, 1)
+    ledger.finish(turn(ledger, "t"), {1: PageError("corrupt_file", "it is torn")})
+    assert (figures.read(redis).failed, figures.read(redis).dead) == (1, 0)
+    redis.hdel(names.COUNTS, "whole", "failed")  # which an older version does not write
+    assert not figures.are_whole(redis)
+    ledger.recount()
+    assert (figures.are_whole(redis), figures.read(redis).failed) == (True, 1)
+
+
 def test_jobs_from_before_an_upgrade_are_counted_but_not_their_pages(ledger: Ledger, redis: "redis_py.Redis") -> None:
     opened(ledger, 2)
     read(ledger, None, None)

@@ -110,8 +110,10 @@ def test_a_poor_first_reading_in_the_cache_is_not_made_again(client: Client, rea
     client.submit(document, engine="rapidocr", structure=structure).result(timeout=60)
     for new in (2, 0):  # pages that are read
         before = reads.stat().st_size
-        pages = client.submit(document, structure=structure).result(timeout=60)["pages"]
+        job = client.submit(document, structure=structure)
+        pages = job.result(timeout=60)["pages"]
         assert reads.stat().st_size - before == new
+        assert (job.status().engine, job.status().second_engine) == ("rapidocr", "tesseract")  # also from the cache
         assert [(page["text"], page["engine"]) for page in pages] == [
             ("second page 1", "tesseract"), ("page 2", "rapidocr"),
         ]  # fmt: skip
@@ -152,3 +154,4 @@ def test_a_second_engine_that_comes_too_late_reads_nothing_and_the_job_ends() ->
         result = job.result(timeout=60)
         assert (result["state"], len(result["pages"])) == ("done", 6)
         assert [page["readings"] for page in result["pages"]] == [[]] * 6
+        assert job.status().second_engine is None

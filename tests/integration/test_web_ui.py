@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
@@ -13,6 +14,7 @@ import lxml.etree
 import lxml.html
 import pypdfium2
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, Page, Route, expect
 
 from ocrqueue.formats import FORMATS
@@ -146,7 +148,36 @@ def test_failed_pages_are_shown_and_read_again(web: Web, page: Page) -> None:
     page.locator("#cells .f").click()
     expect(page.locator("#viewer .notice")).to_contain_text("engine_error")
     page.locator("[data-do=retry]").click()
-    expect(page.locator("#job-facts")).to_contain_text("attempt 2", timeout=60_000)
+    expect(page.locator("#job-facts")).to_contain_text("round 2", timeout=60_000)
+    expect(page.locator("[data-do=retry]")).to_be_visible(timeout=60_000)
+
+
+def test_a_page_whose_fault_is_its_own_is_counted_and_no_retry_is_offered(web: Web, page: Page) -> None:
+    job = submit(web.stack, (PROJECT / "tests" / "data" / "bad" / "dct_truncated_in.pdf").read_bytes(), name="torn.pdf")
+    page.goto(f"{web.url}/jobs/{job}")
+    expect(page.locator("#viewer .notice")).to_have_text("corrupt_file The file, or this page of it, is damaged.")
+    expect(page.locator("[data-do=drop]")).to_be_visible()
+    expect(page.locator("[data-do=retry]")).to_have_count(0)
+    page.goto(web.url)
+    expect(page.locator(".figure", has_text="Failed pages").locator("dd")).to_have_text(re.compile(r"^[1-9]\d*$"))
+
+
+def test_a_page_that_was_read_as_gibberish_is_amber_and_says_what_would_read_it(web: Web, page: Page) -> None:
+    picture = Image.new("L", (900, 300), 255)
+    line = "\N{CYRILLIC CAPITAL LETTER VE}\N{CYRILLIC SMALL LETTER ES}\N{CYRILLIC SMALL LETTER IE} " * 8
+    ImageDraw.Draw(picture).multiline_text((40, 40), f"{line}\n{line}", 0, ImageFont.load_default(28), spacing=24)
+    content = BytesIO()
+    picture.save(content, "png")
+    job = submit(web.stack, content.getvalue(), name="gibberish.png")
+    for place in (f"/jobs/{job}", "/?name=gibberish.png"):
+        page.goto(web.url + place)
+        expect(page.locator(".state")).to_have_class("state done poor")
+        expect(page.locator("svg.bar .poor")).to_have_attribute("width", "100.0")
+        expect(page.locator("svg.bar .ok")).to_have_attribute("width", "0.0")
+    page.goto(f"{web.url}/jobs/{job}")
+    expect(page.locator("#viewer .notice")).to_contain_text("tesseract-ocr-rus")
+    expect(page.locator("#job-facts")).to_contain_text("rapidocr (pp-ocrv6-small)")
+    expect(page.locator("#viewer .about")).to_contain_text("rapidocr (pp-ocrv6-small)")
 
 
 @pytest.mark.thorough
@@ -191,16 +222,18 @@ def test_errors_of_a_job_are_shown_in_german(web: Web, browser: Browser) -> None
     with opened(browser, locale="de-DE") as (_, page, _complaints):
         page.goto(f"{web.url}/jobs/{job}")
         notice = page.locator("#job-facts .notice")
-        expect(notice).to_have_text("unsupported_format Diese Art von Datei wird nicht gelesen.")
+        expect(notice).to_have_text(re.compile("^unsupported_format Diese Art von Datei wird nicht gelesen"))
         expect(notice).to_have_attribute("title", re.compile("."))  # the message of the API, which says more
         page.goto(f"{web.url}/?name=kaputt.bin")
-        expect(page.locator(".why.bad")).to_have_text("Diese Art von Datei wird nicht gelesen.")
+        expect(page.locator(".why.bad")).to_contain_text("Diese Art von Datei wird nicht gelesen")
 
 
 def test_a_job_whose_document_cannot_be_opened_says_why(web: Web, page: Page) -> None:
     job = submit(web.stack, b"no document", name="broken.bin")
     page.goto(f"{web.url}/jobs/{job}")
-    expect(page.locator("#job-facts .notice")).to_contain_text("unsupported_format")
+    expect(page.locator("#job-facts .notice")).to_contain_text("unsupported_format Files of this kind are not read.")
+    expect(page.locator("[data-do=drop]")).to_be_visible()
+    expect(page.locator("[data-do=retry]")).to_have_count(0)
     expect(page.locator("#search")).to_be_hidden()
 
 

@@ -49,6 +49,8 @@ class Counts:
         open_pages: Counter[tuple[str, str]] = Counter()
         for name, job in plain.jobs.items():
             open_pages["rapidocr" if job.pages else figures.UNKNOWN, options[name].priority] += job.backlog
+        pages = [page for job in plain.jobs.values() if not job.structuring for page in job.pages]
+        assert found.failed == sum(page.state == "failed" for page in pages)
         assert {labels: n for labels, n in found.pages_open.items() if n} == +open_pages
         assert found.pages == self.ended
         assert sum(h.buckets[2.5] for h in found.seconds.values()) == self.read

@@ -29,7 +29,7 @@ def main() -> None:
     """Replace this process by Flower. The password is an environment variable, so that no process list shows it."""
     check()
     try:  # Flower itself ends with a traceback
-        bound("Flower", "OCR_FLOWER", config.OCR_FLOWER_ADDRESS, config.OCR_FLOWER_PORT).close()
+        bound("Flower", "FLOWER", config.OCR_FLOWER_ADDRESS, config.OCR_FLOWER_PORT).close()
     except SettingsError as e:
         refuse_to_start(e)
     if config.OCR_FLOWER_PASSWORD:

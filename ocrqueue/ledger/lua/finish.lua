@@ -1,6 +1,7 @@
 -- Counts the pages of a live claim as read or failed. Pages without a result are open again.
 -- arg: token, JSON object of results: page -> ["failed", code, message], or ["ok", seconds of the engine (-1: the page
--- is from the cache), confidence (-1: not known), quality in percent (-1: not known)]; then for how many milliseconds
+-- is from the cache), confidence (-1: not known), quality in percent (-1: not known), field `second` of the job, if
+-- another engine has read the page, too]; then for how many milliseconds
 -- the claim kept its worker child busy; then for pages that another engine shall read, which have "again" instead of
 -- "ok", the JSON object of `records.Other`.
 local results = cjson.decode(arg(2)) -- first, because a script that fails later does not undo its writes
@@ -39,6 +40,7 @@ for _, n in ipairs(numbers) do
     redis.call('HDEL', pages, n)
     add('ok', 1)
     measure(result[2], result[3])
+    if result[5] then set('second', result[5]) end
     grade(n, result[4] >= 0 and result[4] or nil)
     page_finished(n, 'ok')
   else

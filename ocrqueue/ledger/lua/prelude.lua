@@ -24,6 +24,7 @@
 --   again       number of pages that were poorly read and wait until no other page is left; then the worst of them are
 --               read by another engine, as many as `share` of `other` allows
 --   other       JSON object: see `records.Other`
+--   second      JSON object: engine and model of the other engine that has read pages again; missing until then
 --   first       JSON object, while that engine reads: queue, engine, model, revision and reads_as of the first one
 --   until       until when it may begin to read a page
 --   structures  id of the job whose pages this record finds the structure of: it is a structuring, not a job of its
@@ -141,6 +142,9 @@ local function count(before, less, after, more)
   if more ~= 0 then redis.call('HINCRBY', counts, after, more) end
 end
 
+-- notes that ocr:counts has the failed pages of all jobs, which that of an older version has not
+local function set_whole() redis.call('HSET', counts, 'whole', 1) end
+
 -- the state, engine, priority and numbers (open, ok, failed, cancelled) in the field `counted`; empty if it is missing
 local function parse_counted(text)
   local state, engine, priority, rest = (text or ''):match('^(%S+) (%S+) (%S+) (.*)$')
@@ -149,6 +153,7 @@ local function parse_counted(text)
   return {
     jobs = state and 'jobs ' .. state, known = state and 1 or 0, pages = state and 'open ' .. engine .. ' ' .. priority,
     open = numbers[1] or 0, ok = numbers[2] or 0, failed = numbers[3] or 0, cancelled = numbers[4] or 0,
+    failed_now = not (state or ''):find('^structur') and numbers[3] or 0, -- the pages of a structuring are no others
   }
 end
 
@@ -159,8 +164,10 @@ local function account(before, state, engine, priority, open, ok, failed, cancel
   local text = string.format('%s %s %d %d %d %d %d', state, engine, priority, open, ok, failed, cancelled)
   if text == before then return end
   local old, new = parse_counted(before), parse_counted(text)
+  if not before and redis.call('EXISTS', counts) == 0 then set_whole() end
   count(old.jobs, old.known, new.jobs, 1)
   count(old.pages, old.open, new.pages, open)
+  count('failed', old.failed_now, 'failed', new.failed_now)
   for _, ended in ipairs({'ok', 'failed', 'cancelled'}) do
     local more = new[ended] - old[ended]
     if more > 0 and (before or not has_ended()) then
@@ -180,6 +187,7 @@ local function forget()
   local old = parse_counted(get('counted'))
   count(old.jobs, old.known, nil, 0)
   count(old.pages, old.open, nil, 0)
+  count('failed', old.failed_now, nil, 0)
   redis.call('ZREM', waiting, id)
 end
 
@@ -304,9 +312,6 @@ local function answer_again(token, step)
   send_again(tonumber(slot))
   return true
 end
-
--- faults of the document itself: a retry cannot fix them, so such pages are not listed in ocr:dead
-local OF_THE_DOCUMENT = {corrupt_file = true, too_large = true, language_missing = true}
 
 -- at most `most` bytes of a text in UTF-8; no character is cut in two, because clients could not decode it
 local function cut(text, most)
@@ -455,7 +460,8 @@ local function fail_page(n, lost, code, message)
   redis.call('HSET', pages, n, 'f' .. lost .. ' ' .. code .. ' ' .. cut(message, 300))
   add('failed', 1)
   page_finished(n, 'failed', code, cut(message, 300))
-  if not OF_THE_DOCUMENT[code] and not get('structures') then redis.call('ZADD', dead, stamp(now), member(n)) end
+  -- a retry cannot fix a fault of the document itself
+  if not FINAL_CODES[code] and not get('structures') then redis.call('ZADD', dead, stamp(now), member(n)) end
 end
 
 local function reopen_page(n, lost, alone)

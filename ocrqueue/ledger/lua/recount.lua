@@ -5,10 +5,12 @@ for _, other in ipairs(redis.call('ZRANGE', all_jobs, 0, -1)) do
   if found.jobs then
     sums[found.jobs] = (sums[found.jobs] or 0) + 1
     sums[found.pages] = (sums[found.pages] or 0) + found.open
+    sums.failed = (sums.failed or 0) + found.failed_now
     open[other] = found.open > 0
   end
 end
 redis.call('DEL', counts)
+set_whole()
 for field, sum in pairs(sums) do
   if sum > 0 then redis.call('HSET', counts, field, sum) end
 end

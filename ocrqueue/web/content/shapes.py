@@ -56,6 +56,10 @@ class JobObject(BaseModel):
     read_again_by: str | None = Field(
         default=None, description="the other engine that reads poorly read pages now; null: none does"
     )
+    second_engine: str | None = Field(
+        default=None, description="the other engine that has read pages again; null: none has"
+    )
+    second_model: str | None = Field(default=None, description="its model")
     links: Links
     page_states: dict[PageState, str] | None = Field(
         default=None,
@@ -139,7 +143,8 @@ class StatsObject(BaseModel):
     jobs: dict[JobState, int] = Field(description="jobs that are kept, by state")
     pages_open: list[OpenPages]
     oldest_open_page_seconds: float = Field(description="0 if no page is open")
-    dead_pages: int = Field(description="failed pages that a retry may read")
+    failed_pages: int = Field(description="failed pages of all jobs")
+    dead_pages: int = Field(description="those that a retry may read, and documents")
     pages_per_minute: list[int] = Field(description="of the last hour, oldest first; the last minute is not over")
     page_seconds: dict[str, float] = Field(description="seconds for a page in the last hour, by engine")
     seconds_left: float | None = Field(description="until all open pages are read; null if that is not known")

@@ -43,6 +43,7 @@ def stats(service: ServiceOf, _key: Reader) -> dict[str, Any]:
             if pages
         ],
         "oldest_open_page_seconds": found.oldest,
+        "failed_pages": found.failed,
         "dead_pages": found.dead,
         "pages_per_minute": per_minute,
         "page_seconds": speed,

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
 from ocrqueue.client import Job, JobStatus
+from ocrqueue.errors import FINAL_CODES
 from ocrqueue.ledger import PageRecord
 from ocrqueue.pages import POORLY_READ
-from ocrqueue.states import FormatName, PageState
+from ocrqueue.states import FormatName, JobState, PageState
 from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader
 from ocrqueue.web.content.paragraphs import paragraphs
@@ -92,10 +93,22 @@ def _head(status: JobStatus, strip: Strip) -> dict[str, Any]:
     return {
         "job": status,
         "strip": strip,
+        "retry": _retry(status, strip),
         "poorly_read": POORLY_READ,
         "fairly_read": FAIRLY_READ,
         "formats": tuple(FormatName),
     }
+
+
+def _retry(status: JobStatus, strip: Strip) -> str | None:
+    """The name of the text on the button that reads a job again; None where that would fail in the same way."""
+    if not status.has_ended or status.state == JobState.DONE:
+        return None
+    if status.failed:
+        return "retry" if strip.may_be_retried else "retry_cancelled" if status.cancelled else None
+    if status.state == JobState.CANCELLED:
+        return "retry_cancelled"
+    return "retry_document" if status.code not in FINAL_CODES else None
 
 
 def _shown(job: Job, states: Sequence[PageRecord], number: int | None) -> Shown:

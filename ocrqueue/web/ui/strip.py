@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ocrqueue.errors import FINAL_CODES
 from ocrqueue.ledger import PageRecord
 from ocrqueue.page_set import PageSet
 from ocrqueue.pages import POORLY_READ
@@ -30,6 +31,7 @@ class Strip:
     letters: str  # the state of each page, in the order of their numbers
     failed: Sequence[int]  # the numbers of the first failed pages
     poor: Sequence[int]  # the numbers of the first pages that were poorly read
+    may_be_retried: bool  # whether a failed page may be read if it is tried again
     first: int | None  # the number of the first page that was read, else of the first; None: there are no pages yet
     seen: str  # the id of the last event that tells about these pages: a browser follows the job from here on
 
@@ -46,6 +48,7 @@ class Strip:
             letters="".join(map(_letter, pages)),
             failed=[page.number for page in pages if page.state == PageState.FAILED][:_NAMED],
             poor=[page.number for page in pages if _is_poor(page)][:_NAMED],
+            may_be_retried=any(page.state == PageState.FAILED and page.code not in FINAL_CODES for page in pages),
             first=next(read, pages[0].number if pages else None),
             seen=text if len(text := str(seen)) <= _LONGEST else "",
         )

@@ -27,9 +27,11 @@ def texts(language: str) -> Mapping[str, str]:
 
 @cache
 def error_texts(language: str) -> Mapping[str, str]:
-    """What error codes mean, in a language other than that of the API's messages; a code may be missing."""
-    path = FOLDER / "errors" / f"{language}.json"
-    table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """What error codes mean to people who use the web UI, whose messages are about the command line and the API.
+
+    A code may be missing.
+    """
+    table: dict[str, str] = json.loads((FOLDER / "errors" / f"{language}.json").read_text(encoding="utf-8"))
     return table
 
 

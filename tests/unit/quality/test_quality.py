@@ -144,10 +144,28 @@ def test_more_doubt_never_raises_the_quality() -> None:
 def test_a_poorly_read_page_has_a_warning_besides_its_others() -> None:
     known = PageText([], warnings=(PageWarning("cut_off", "the end is missing"),))
 
-    found = warned(known, 0.44)
+    found = warned(known, 0.44, "rapidocr")
 
     assert [warning.code for warning in found.warnings] == ["cut_off", "poorly_read"]
     assert "44%" in found.warnings[1].message
-    assert "name the language" in found.warnings[1].message
-    assert "name the language" not in warned(known, 0.44, "ru").warnings[1].message
-    assert warned(known, POORLY_READ) is warned(known, None) is known
+    assert warned(known, POORLY_READ, "rapidocr") is warned(known, None, "rapidocr") is known
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "lang", "parts"),
+    [
+        (
+            ENGLISH,
+            "rapidocr",
+            None,
+            ["Russian", "make setup TESSERACT=1", "tesseract-ocr-rus", "--lang", "300 dpi"],
+        ),
+        (ENGLISH, "tesseract", None, ["that tesseract does not read", "tesseract-ocr-rus"]),
+        ("Η ποιότητα της σελίδας", "rapidocr", None, ["in el,", "tesseract-ocr-ell"]),
+        (ENGLISH, "rapidocr", "sv", ["300 dpi", "another engine that reads sv"]),
+    ],
+)
+def test_the_advice_names_what_may_read_a_page_better(text: str, engine: str, lang: str, parts: list[str]) -> None:
+    (warning,) = warned(page(text), 0.44, engine, lang).warnings
+    assert [part for part in parts if part not in warning.message] == []
+    assert ("make setup" in warning.message) == (engine == "rapidocr" and lang is None)

@@ -27,7 +27,7 @@ def test_a_browser_goes_on_after_the_pages_that_have_finished():
 
 
 def test_without_pages_there_is_nothing():
-    assert Strip.of([], 1) == Strip("", "", [], [], None, "1;;")
+    assert Strip.of([], 1) == Strip("", "", [], [], False, None, "1;;")
 
 
 def test_a_job_that_is_read_in_odd_order_is_followed_from_the_start():

@@ -52,10 +52,17 @@ def test_every_name_that_is_used_is_in_the_tables():
     assert ((used - BEGINNINGS.keys()) | FAMILIES) - texts("en").keys() == set()
 
 
-@pytest.mark.parametrize("language", LANGUAGES[1:])
-def test_every_error_of_a_document_or_page_is_known_in_other_languages(language):
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_error_of_a_document_or_page_has_words_of_the_ui(language):
     assert CODES - error_texts(language).keys() == {"invalid_options"}  # the message says which option
     assert error_texts(language).keys() <= CODES | STATUS.keys()
+    assert error_texts(language).keys() == error_texts(LANGUAGES[0]).keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_error_names_an_option_of_the_command_line(language):
+    everything = {**error_texts(language), **{k: v for k, v in texts(language).items() if k.startswith("warning_")}}
+    assert [name for name, text in everything.items() if "--" in text or "submit.py" in text] == []
 
 
 def test_no_text_is_left_over():
