@@ -54,9 +54,8 @@ def follow_jobs(
     except JobTimeout:
         shown.close()
         for job in (job for job in jobs if job not in codes):
-            codes[job] = report(
-                JobTimeout(f"the timeout expired; job {job} continues, see `submit.py wait {job}`"), jobs[job]
-            )
+            error = JobTimeout(f"the timeout expired; job {job} continues, see `submit.py wait {job}`")
+            codes[job] = report(error, jobs[job])
     except OcrError as e:
         shown.close()
         if denied and e.code == "key_rights":

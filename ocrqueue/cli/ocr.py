@@ -16,6 +16,8 @@ from ocrqueue.cli.report import (
     DONE,
     FAILED,
     QUEUE,
+    READ,
+    Outcome,
     code_of_error,
     code_of_state,
     complain,
@@ -24,10 +26,10 @@ from ocrqueue.cli.report import (
     report_pages,
     report_warnings,
     say,
+    summary,
     worst,
 )
 from ocrqueue.cli.sources import Entry, expand
-from ocrqueue.cli.summary import READ, Outcome, summary
 from ocrqueue.client import AnyClient, JobHandle, JobStatus, default_client
 from ocrqueue.client.follow import Statuses
 from ocrqueue.client.submission import Parameters, parse

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -18,13 +19,16 @@ DONE, USAGE, PARTIAL, FAILED, TIMED_OUT, QUEUE, INTERRUPTED = 0, 2, 3, 4, 5, 6, 
 CLOSED = 141  # of a program that SIGPIPE ended, in a shell
 _WORST_FIRST = (QUEUE, FAILED, PARTIAL, TIMED_OUT, DONE)
 _BY_STATE = {JobState.PARTIAL: PARTIAL, JobState.FAILED: FAILED, JobState.CANCELLED: FAILED}
+READ = "read"
+_DOCUMENTS_SHOWN = 5  # documents of a kind that a summary names
 _PAGES_SHOWN = 20  # failed pages, and warnings, of a job that get a line each
 
 
 def program() -> str:
     """The name of this program, as the user calls it."""
     called = Path(sys.argv[0])
-    return COMMAND if called.stem == COMMAND or called.name == "__main__.py" else SCRIPT
+    is_installed = called.stem == COMMAND or called.parts[-2:] == ("ocrqueue", "__main__.py")
+    return COMMAND if is_installed else SCRIPT
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -103,3 +107,26 @@ def progress_of(status: JobStatus) -> str:
     if status.waiting_for:
         parts.append(status.waiting_for)
     return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one document."""
+
+    name: str
+    kind: str  # READ, or what else is said of it, such as "failed"
+    is_poor: bool = False  # pages of it were poorly read
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """The last line after many documents, such as "40 read, 2 of them poorly: a.pdf, b.pdf; 1 failed: c.pdf"."""
+    kinds = dict.fromkeys([READ, *(outcome.kind for outcome in outcomes)])
+    named = {kind: [outcome.name for outcome in outcomes if outcome.kind == kind] for kind in kinds}
+    poor = [outcome.name for outcome in outcomes if outcome.is_poor]
+    read = f"{len(named.pop(READ))} {READ}" + (f", {len(poor)} of them poorly: {_some(poor)}" if poor else "")
+    return "; ".join([read, *(f"{len(names)} {kind}: {_some(names)}" for kind, names in named.items())])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _DOCUMENTS_SHOWN
+    return ", ".join(names[:_DOCUMENTS_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,1 +1,1 @@
-"""What a worker process needs from the operating system: memory, time limits, locks, libraries."""
+"""What a process needs from the operating system: memory, time limits, locks, libraries, ports."""

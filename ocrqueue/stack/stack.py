@@ -20,7 +20,7 @@ from typing import IO, NoReturn
 
 from ocrqueue.errors import OcrError, StorageError
 from ocrqueue.ledger.connection import connect, reaching
-from ocrqueue.ports import bound
+from ocrqueue.process.ports import bound
 from ocrqueue.settings import SettingsError, Shared, given, integer, shared, shutdown_seconds
 from ocrqueue.stack.embedded import EmbeddedError, check_unused, private_folder, remove_socket_folder
 from ocrqueue.storage.spool import Spool

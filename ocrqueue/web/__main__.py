@@ -6,7 +6,7 @@ from types import FrameType
 import uvicorn
 
 from ocrqueue.errors import OcrError
-from ocrqueue.ports import bound
+from ocrqueue.process.ports import bound
 from ocrqueue.settings import SettingsError, refuse_to_start
 from ocrqueue.web.app import create_app
 from ocrqueue.web.intake import connections

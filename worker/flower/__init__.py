@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ocrqueue.ports import bound
+from ocrqueue.process.ports import bound
 from ocrqueue.settings import SettingsError, check_address, is_loopback, refuse_to_start
 
 try:

@@ -2,7 +2,18 @@
 
 import pytest
 
-from ocrqueue.cli.report import code_of_error, code_of_state, complain, progress_of, report, report_pages, worst
+from ocrqueue.cli.report import (
+    READ,
+    Outcome,
+    code_of_error,
+    code_of_state,
+    complain,
+    progress_of,
+    report,
+    report_pages,
+    summary,
+    worst,
+)
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import (
     DocumentError,
@@ -114,3 +125,14 @@ def test_messages_name_the_program_as_it_was_called(
 def test_progress_names_what_a_job_waits_for() -> None:
     line = progress_of(status(pages=8, ok=2, failed=1, waiting_for="no worker reads pages.rapidocr"))
     assert line == "running, 3 of 8 pages, 1 failed, no worker reads pages.rapidocr"
+
+
+def test_what_was_not_read_well_is_named() -> None:
+    outcomes = [Outcome(f"{n}.pdf", READ) for n in range(38)]
+    outcomes += [Outcome("a.pdf", READ, is_poor=True), Outcome("b.pdf", READ, is_poor=True), Outcome("c.pdf", "failed")]
+    assert summary(outcomes) == "40 read, 2 of them poorly: a.pdf, b.pdf; 1 failed: c.pdf"
+
+
+def test_few_of_many_are_named() -> None:
+    line = summary([Outcome(f"{n}.pdf", "failed") for n in range(7)])
+    assert line == "0 read; 7 failed: 0.pdf, 1.pdf, 2.pdf, 3.pdf, 4.pdf and 2 more"
