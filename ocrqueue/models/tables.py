@@ -71,7 +71,7 @@ def pruned_line(model: Pruned, dry_run: bool = False) -> str:
 
 def named(model: LocalModel | Pruned) -> str:
     """The name of a model and the first 12 characters of its revision."""
-    return f"{plain(model.name)}@{model.revision[:12]}"
+    return f"{plain(model.name)}@{plain(model.revision[:12])}"
 
 
 def plain(text: str) -> str:
@@ -90,6 +90,6 @@ def size(count: int | None) -> str:
 
 
 def _row(model: LocalModel) -> tuple[str, ...]:
-    revision = model.revision[:12] if model.kind == Kind.CACHE else "-"
+    revision = plain(model.revision[:12]) if model.kind == Kind.CACHE else "-"
     used = f"{datetime.fromtimestamp(model.last_used).astimezone():%Y-%m-%d %H:%M}" if model.last_used else "never"
     return plain(model.name), model.kind, revision, size(model.size), str(model.files), used, model.status

@@ -19,6 +19,7 @@ from ocrqueue.engines.mlx.recipes import DEFAULT, Recipe
 from ocrqueue.engines.mlx.settings import MlxSettings
 from ocrqueue.engines.mlx.weights import weight_bytes
 from ocrqueue.errors import ModelUnavailable
+from ocrqueue.models.files.atomic import is_size
 from ocrqueue.process.machine import usable_memory
 
 # Bytes; a guess from one report, not measured: a user's peak of 9.2 GB with dots.mocr in BF16, whose weights have
@@ -131,4 +132,5 @@ def _page_bytes(config: dict[str, Any], recipe: Recipe) -> int:
         per_token = 2 * int(text["num_hidden_layers"]) * int(text.get("num_key_value_heads") or heads) * width * _BYTES
     except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError):
         per_token = 0
+    per_token = per_token if is_size(per_token) else 0
     return per_token * (recipe.max_tokens + pixels // _PER_IMAGE_TOKEN) + _PER_PIXEL * pixels

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ocrqueue.models.files.atomic import is_size
 from ocrqueue.models.files.checks import safetensors_problem
 
 _INDEX = "model.safetensors.index.json"
@@ -42,7 +43,7 @@ def embedding_rows(folder: Path) -> int | None:
 
 
 def _is_shape(shape: object) -> bool:
-    return isinstance(shape, list) and bool(shape) and isinstance(shape[0], int)
+    return isinstance(shape, list) and bool(shape) and is_size(shape[0])
 
 
 def _loaded(folder: Path) -> list[Path]:

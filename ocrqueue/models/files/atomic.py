@@ -42,6 +42,16 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file; None if the file is missing, unreadable or no JSON object."""
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def is_time(value: object) -> bool:
+    """Whether a value of a JSON file can be a time in seconds since 1970, before the year 9999."""
+    return type(value) in (int, float) and 0 <= value < 253_370_764_800  # type: ignore[operator]
+
+
+def is_size(value: object) -> bool:
+    """Whether a value of a JSON file can be a number of bytes."""
+    return type(value) is int and 0 <= value < 1 << 63

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ocrqueue.models.files.atomic import read_json
+from ocrqueue.models.files.atomic import is_size, read_json
 from ocrqueue.models.files.catalogue import WEIGHTS, Found, Kind
 from ocrqueue.models.files.contents import HUB_FOLDER, FileState, ModelFile
 
@@ -82,12 +82,20 @@ def safetensors_problem(path: str, size: int) -> str | None:
         raw = file.read(length)
     try:
         tensors = {k: v for k, v in json.loads(raw).items() if k != "__metadata__"}
-        end = 8 + length + max((int(about["data_offsets"][1]) for about in tensors.values()), default=0)
+        end = 8 + length + max((_end(about["data_offsets"]) for about in tensors.values()), default=0)
     except (ValueError, RecursionError, AttributeError, KeyError, TypeError, IndexError):
         return "its safetensors header is damaged"
     if size < end:
         return f"it is cut off: it has {size:,} of {end:,} bytes"
     return f"it is {size - end:,} bytes too long" if size > end else None
+
+
+def _end(offsets: Any) -> int:
+    """Where the data of a tensor ends, from the beginning of all data. Raises ValueError, TypeError."""
+    begin, end = offsets
+    if not (is_size(begin) and is_size(end) and begin <= end):
+        raise ValueError
+    return int(end)
 
 
 def _read_object(path: str) -> dict[str, Any] | None:
@@ -132,7 +140,7 @@ def _against_listing(found: Found, files: Sequence[ModelFile], pulled: bool) -> 
         if file is None:
             if pulled:
                 yield f"{name}: it is missing"
-        elif file.state == FileState.OK and file.size != about.get("size", file.size):
+        elif file.state == FileState.OK and is_size(about.get("size")) and file.size != about["size"]:
             yield f"{name}: it has {file.size:,} bytes, but {about['size']:,} on the hub"
 
 

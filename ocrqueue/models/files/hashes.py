@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ocrqueue.models.files.atomic import read_json, write_json
+from ocrqueue.models.files.atomic import is_time, read_json, write_json
 from ocrqueue.models.files.catalogue import Found, Kind
 from ocrqueue.models.files.checks import listing
 from ocrqueue.models.files.contents import HUB_FOLDER, FileState, ModelFile
@@ -42,7 +42,12 @@ class Hashes:
     def __init__(self, paths: DirectoryPaths, now: float) -> None:
         self._paths = paths
         self._now = now
-        self._known: dict[str, list[Any]] = (read_json(paths.hashes) or {}).get("files", {})
+        stored = (read_json(paths.hashes) or {}).get("files")
+        self._known: dict[str, list[Any]] = {
+            path: result
+            for path, result in (stored.items() if isinstance(stored, dict) else ())
+            if isinstance(result, list) and len(result) == 5 and is_time(result[4])
+        }
         self._changed = False
         self._results: dict[str, bool | None] = {}  # by path, in this run; None: not known
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ocrqueue.models.files.atomic import read_json, write_json
+from ocrqueue.models.files.atomic import is_time, read_json, write_json
 from ocrqueue.models.files.paths import DirectoryPaths
 
 
@@ -28,9 +28,9 @@ class Stamp:
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Stamp":
-        """Read a stamp from a JSON object. Values that are not numbers become None."""
+        """Read a stamp from a JSON object. Values that are not times become None."""
         known = {k: record.get(k) for k in ("pulled", "used", "restored")}
-        return cls(**{k: float(v) for k, v in known.items() if isinstance(v, int | float)})
+        return cls(**{k: float(v) for k, v in known.items() if v is not None and is_time(v)})
 
 
 def read_stamp(paths: DirectoryPaths, key: str) -> Stamp:

@@ -1,11 +1,14 @@
 """The journal of a pruned model: the steps that move it to the trash, and its progress."""
 
 import itertools
+import os
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from ocrqueue.models.files.atomic import is_size, is_time
 
 _counter = itertools.count()
 
@@ -40,7 +43,7 @@ class Step:
     @classmethod
     def parse(cls, record: dict[str, str]) -> "Step":
         """Read a step from a JSON object. Raises KeyError, TypeError or ValueError if it is not one."""
-        return cls(Action(record["action"]), record["source"], record["target"])
+        return cls(Action(record["action"]), os.fspath(record["source"]), os.fspath(record["target"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ class Entry:
         """Read an entry from a JSON object. Raises KeyError, TypeError or ValueError if it is not one."""
         steps: dict[str, Any] = {part: tuple(map(Step.parse, record[part])) for part in ("before", "after")}
         known = {k: record[k] for k in ("name", "revision", "key", "when", "status", "reason", "size", "stamp")}
+        texts = ("name", "revision", "key", "status", "reason")
+        if not (is_time(known["when"]) and is_size(known["size"]) and isinstance(known["stamp"], dict)):
+            raise ValueError("its time, size or stamp is none")
+        if not all(isinstance(known[name], str) for name in texts):
+            raise TypeError("a text is none")
         return cls(id=id, state=EntryState(record["state"]), **known, gate=Step.parse(record["gate"]), **steps)
 
     def to_json(self) -> dict[str, Any]:

@@ -44,3 +44,10 @@ def test_the_embedding_has_a_row_for_each_token(tmp_path):
     folder = tiny.copy_to(tmp_path)
     tokens = json.loads((folder / "config.json").read_text())
     assert embedding_rows(folder) == (tokens.get("text_config") or tokens)["vocab_size"]
+
+
+def test_numbers_of_a_config_that_are_none_are_not_counted() -> None:
+    layers = {"num_attention_heads": 2, "hidden_size": 64}
+    for number in (float("inf"), float("nan"), -3, 10**400, "x", None):
+        found = _page_bytes({**layers, "num_hidden_layers": number}, Recipe("x", longest=100))
+        assert found == _page_bytes({}, Recipe("x", longest=100))

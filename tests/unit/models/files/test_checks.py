@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ocrqueue.models.pruning.audit import Status
+from ocrqueue.models.tables import audit_table
 from tests.support.models import DAY, LONG_AGO, NOW, RECENT, A, Directory, age, files, one, safetensors
 
 
@@ -35,6 +36,61 @@ WHOLE = safetensors(b"." * 1000)
 def test_a_damaged_safetensors_file(directory: Directory, weights: bytes, problem: str) -> None:
     directory.folder("model", {"config.json": b"{}", "model.safetensors": weights}, used=RECENT)
     assert broken(directory) == problem
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [
+        "[0, 1e999]",
+        "[0, Infinity]",
+        "[0, NaN]",
+        "[0, -5]",
+        "[9, 8]",
+        "[0, true]",
+        "[0, 8.0]",
+        '"12"',
+        "[0, 9" + "0" * 40 + "]",
+    ],
+)
+def test_numbers_that_are_no_offsets_damage_a_safetensors_file_and_no_other_model(
+    directory: Directory, offsets: str
+) -> None:
+    header = f'{{"w": {{"data_offsets": {offsets}}}}}'.encode()
+    weights = len(header).to_bytes(8, "little") + header + b"." * 8
+    directory.folder("bad", {"config.json": b"{}", "model.safetensors": weights}, used=RECENT)
+    directory.folder("good", used=RECENT)
+    models = directory.store().list_local()
+    assert {m.name: m.problems for m in models}["good"] == ()
+    assert {m.name: m.problems for m in models}["bad"] == ("model.safetensors: its safetensors header is damaged",)
+
+
+def test_files_of_the_directory_that_hold_nonsense_end_no_audit(directory: Directory) -> None:
+    """Numbers that are none, JSON that is nested too deeply: in stamp, list of hashes, hub's list, journal of the trash."""
+    snapshot = directory.cached("org/one", content=files("one"), pulled=RECENT)
+    directory.folder("two", used=RECENT)
+    store = directory.store()
+    trees = snapshot.parents[1] / "trees"
+    trees.mkdir()
+    entry = directory.paths.trash / "20200101T000000-0000-00000000"
+    entry.mkdir(parents=True)
+    journal = {"name": "x", "revision": "y", "key": "z", "when": 1e300, "status": "s", "reason": "r", "size": "1", "stamp": {},
+               "state": "trashed", "before": [], "after": [], "gate": {"action": "move", "source": "a", "target": "b"}}  # fmt: skip
+    listed = {"format_version": 1, "files": {name: {"size": "many"} for name in files("one")}}
+    nonsense = {
+        directory.paths.stamp_file("two@folder"): {"used": 1e300, "pulled": True, "restored": -1},
+        directory.paths.hashes: {"files": {"two/model.safetensors": [1, 2, 3, True, "now"], "x": 5}},
+        trees / f"{A}.json": listed,
+        entry / "entry.json": journal,
+    }
+    for path, value in nonsense.items():
+        for content in (json.dumps(value), "[" * 100_000, '{"files": ' * 100_000, '{"files": [1], "used": 1e999}'):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+            assert {model.name for model in store.list_local()} == {"org/one", "two"}
+            lines = "\n".join(audit_table(store.audit()))
+            assert "org/one" in lines
+            store.prune(dry_run=True)
+            store.trashed()
 
 
 def test_a_shard_of_the_index_is_missing(directory: Directory) -> None:
