@@ -65,7 +65,7 @@ def test_numbers_that_are_no_offsets_damage_a_safetensors_file_and_no_other_mode
 
 
 def test_files_of_the_directory_that_hold_nonsense_end_no_audit(directory: Directory) -> None:
-    """Numbers that are none, JSON that is nested too deeply: in stamp, list of hashes, hub's list, journal of the trash."""
+    """Numbers that are none, JSON nested too deeply: in the stamp, the hashes, the hub's list, a journal of the trash."""
     snapshot = directory.cached("org/one", content=files("one"), pulled=RECENT)
     directory.folder("two", used=RECENT)
     store = directory.store()
@@ -73,8 +73,10 @@ def test_files_of_the_directory_that_hold_nonsense_end_no_audit(directory: Direc
     trees.mkdir()
     entry = directory.paths.trash / "20200101T000000-0000-00000000"
     entry.mkdir(parents=True)
-    journal = {"name": "x", "revision": "y", "key": "z", "when": 1e300, "status": "s", "reason": "r", "size": "1", "stamp": {},
-               "state": "trashed", "before": [], "after": [], "gate": {"action": "move", "source": "a", "target": "b"}}  # fmt: skip
+    texts = dict.fromkeys(("name", "revision", "key", "status", "reason"), "x")
+    gate = {"action": "move", "source": "a", "target": "b"}
+    steps = {"state": "trashed", "before": [], "after": [], "gate": gate}
+    journal = {**texts, **steps, "when": 1e300, "size": "1", "stamp": {}}
     listed = {"format_version": 1, "files": {name: {"size": "many"} for name in files("one")}}
     nonsense = {
         directory.paths.stamp_file("two@folder"): {"used": 1e300, "pulled": True, "restored": -1},
