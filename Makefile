@@ -3,8 +3,7 @@
 
 FILE ?=
 BIN := .venv/bin
-# Whole files at a time, as many as tests/conftest.py says. Those of tests/unit come last: they are short, so that no process
-# waits long for another one at the end.
+# Whole files at a time, as many as tests/conftest.py says and in its order.
 TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # Else every process that a test or `make up` starts compiles this project's modules anew.
 unexport PYTHONDONTWRITEBYTECODE
