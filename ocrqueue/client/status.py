@@ -7,6 +7,7 @@ from typing import Any
 from ocrqueue import names
 from ocrqueue.errors import unserved
 from ocrqueue.ledger import Job
+from ocrqueue.ledger.encoding import shown_name
 from ocrqueue.ledger.workers import Worker, serving, why_paused
 from ocrqueue.options import missing_pages
 from ocrqueue.states import JobState
@@ -115,7 +116,7 @@ def noted_status(job: str, note: Mapping[str, Any]) -> JobStatus:
     """The status of a job of which only its job.json is known; see `ocrqueue.ledger.records.job_note`."""
     return JobStatus(
         id=job,
-        name=note["source"]["name"],
+        name=shown_name(note["source"]["name"]),
         state=JobState.QUEUED,
         round=1,
         pages=None,

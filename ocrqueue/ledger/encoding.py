@@ -1,10 +1,13 @@
 """How values are written for the ledger's scripts."""
 
 import json
+import re
 
 from ocrqueue.errors import PageError
 from ocrqueue.ledger.figures import Measured
 from ocrqueue.ledger.qualities import percent
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def encoded(result: Measured | PageError | None, again: bool) -> list[object]:
@@ -23,3 +26,12 @@ def clean(text: str) -> str:
     Python decodes bytes of a file name that are not UTF-8 to surrogates, which neither of them does.
     """
     return text.encode("utf-8", "replace").decode()
+
+
+def shown_name(text: str) -> str:
+    """The name of a document, from wherever it comes, as it is stored and shown: one line of text.
+
+    Control characters are removed (escape sequences of terminals begin with one), and so are line breaks and changes of
+    direction, which make "fdp.exe" look like "exe.pdf". What cannot be encoded becomes a question mark.
+    """
+    return clean(_CONTROL.sub("", text)).strip() or "document"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ocrqueue import names
-from ocrqueue.ledger.encoding import clean
+from ocrqueue.ledger.encoding import clean, shown_name
 from ocrqueue.options import Options, select_pages
 from ocrqueue.states import JobState, MessageKind, PageState
 
@@ -33,11 +33,14 @@ class Message:
 class Source:
     """The document of a job: a file in the spool, or a path or URL that a worker copies into the spool first."""
 
-    name: str  # the document's name as it was submitted
+    name: str  # the document's name as it was submitted, see `shown_name`
     file: str | None = None  # "source-<sha256>" in the job's folder; None: not copied into the spool yet
     sha256: str | None = None  # of the bytes, in hexadecimal
     bytes: int | None = None  # length
     spec: Mapping[str, str] | None = None  # {"path": ...} or {"url": ...}: where the document comes from
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shown_name(self.name))
 
     def to_json(self) -> dict[str, Any]:
         """The fields that are set, ready for JSON."""

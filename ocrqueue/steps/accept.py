@@ -2,9 +2,8 @@
 
 import re
 
-from ocrqueue import names
-from ocrqueue.errors import InvalidOptions, QueueFull
-from ocrqueue.ledger import NOBODY, Ledger, Source, Submitter, Webhook
+from ocrqueue.errors import InvalidOptions, OcrError
+from ocrqueue.ledger import NOBODY, Creation, Ledger, Source, Submitter, Webhook
 from ocrqueue.options import Options
 from ocrqueue.webhooks.parameters import parse_webhook
 
@@ -16,9 +15,10 @@ def accept(job: str, source: object, options: object, webhook: object, ledger: L
     """
     what = parse_source(source), Options.parse(options if options is not None else {})
     submitter = Submitter(webhook=parse_plain_webhook(webhook)) if webhook is not None else NOBODY
-    if ledger.backlog() >= max_queued_pages and not ledger.redis.exists(names.job_key(job)):
-        raise QueueFull(f"{max_queued_pages:,} pages are waiting, the limit; send it again later")
-    return bool(ledger.create(job, *what, submitter=submitter).reply["created"])
+    (found,) = ledger.create_all([Creation(job, *what, submitter=submitter, open_pages=max_queued_pages)])
+    if isinstance(found, OcrError):
+        raise found
+    return bool(found.reply["created"])
 
 
 def parse_source(source: object) -> Source:

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4, uuid5
 from ocrqueue import languages
 from ocrqueue.errors import InvalidOptions
 from ocrqueue.ledger import NOBODY, Source, Submitter
+from ocrqueue.ledger.encoding import shown_name
 from ocrqueue.options import Options
 from ocrqueue.storage.spool import Spool
 from ocrqueue.webhooks.parameters import WebhookParameters, parse_webhook
@@ -161,10 +162,10 @@ def opened(source: AnySource, name: str | None, seekable: bool) -> Iterator[Uplo
         if isinstance(source, str) and is_url(source):
             source = UrlSource(source)
         if isinstance(source, UrlSource):
-            yield Upload(_plain(name or url_name(source.url)), url=source.url)
+            yield Upload(shown_name(name or url_name(source.url)), url=source.url)
             return
         if isinstance(source, Received):
-            yield Upload(_plain(name or source.name), received=source)
+            yield Upload(shown_name(name or source.name), received=source)
             return
         if isinstance(source, bytes | bytearray | memoryview):
             stream: BinaryIO = io.BytesIO(source)
@@ -176,7 +177,7 @@ def opened(source: AnySource, name: str | None, seekable: bool) -> Iterator[Uplo
             stream, found = _binary(source), _stream_name(source)
             if seekable and not stream.seekable():
                 stream = stack.enter_context(copied(stream))
-        yield Upload(_plain(name or found), stream)
+        yield Upload(shown_name(name or found), stream)
 
 
 def parse(parameters: Parameters) -> Options:
@@ -247,8 +248,3 @@ def copied(stream: BinaryIO) -> BinaryIO:
 def _stream_name(stream: object) -> str:
     name = getattr(stream, "name", None)
     return Path(name).name if isinstance(name, str) and not name.startswith("<") else "document"
-
-
-def _plain(name: str) -> str:
-    """A name that can be encoded as UTF-8; bytes of a file name that are not text become question marks."""
-    return name.encode("utf-8", "replace").decode()

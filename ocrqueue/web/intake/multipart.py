@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from ocrqueue.ledger.encoding import shown_name
 from ocrqueue.web.problems import ApiError
 
 MAX_FILES = 100  # in one request
@@ -101,7 +102,7 @@ class FormParser:
             raise ApiError("invalid_request", f"there is a file in the field {self._field[:80]!r}: send it as {fields}")
         if len(self.files) >= MAX_FILES:
             raise ApiError("too_large", f"the form has more than {MAX_FILES} files: send several requests")
-        self._part = Part(last_part(name) or "document")
+        self._part = Part(shown_name(last_part(name)))
         self.files.append(self._part)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -126,8 +127,8 @@ class FormParser:
 
 
 def last_part(path: str) -> str:
-    """The name of a file without folders, of this system or of Windows, and without control characters."""
-    return "".join(c for c in path.replace("\\", "/").rpartition("/")[2] if c.isprintable()).strip()
+    """The name of a file without folders, of this system or of Windows; "" if the path names none."""
+    return path.replace("\\", "/").rpartition("/")[2].strip()
 
 
 def _text(value: bytes | bytearray) -> str:

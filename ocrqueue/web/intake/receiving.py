@@ -18,6 +18,7 @@ from fastapi import Request
 
 from ocrqueue.client.submission import Received
 from ocrqueue.errors import InvalidOptions
+from ocrqueue.ledger.encoding import shown_name
 from ocrqueue.storage.uploads import Upload, Uploads
 from ocrqueue.web.intake import json_text
 from ocrqueue.web.intake.json_body import MOST, JsonBody
@@ -91,7 +92,7 @@ class Receiver:
         Raises ApiError, also for a declared media type that no document has, and StorageError.
         """
         check_media_type(request.headers.get("Content-Type", ""))
-        part, uploads = Part(document_name(request) or "document"), dict[Part, Upload]()
+        part, uploads = Part(shown_name(document_name(request) or "")), dict[Part, Upload]()
         try:
             async with self._places.place(_caller(request)) as place:
                 async for piece in self._pieces(request, place, self.max_bytes):
