@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Iterator
 
@@ -10,14 +11,15 @@ from ocrqueue.engines.mlx import recipes
 from ocrqueue.errors import CODES, DOCUMENT_CODES, PAGE_CODES, SHARED_CODES
 from ocrqueue.formats import FORMATS
 from ocrqueue.states import JobState
+from ocrqueue.steps.end import summarise
 from tests.support.documentation import pages, table_rows
 from tests.support.harness import PROJECT
+from tests.unit.client.test_status import job
 
 DOCS = PROJECT / "docs"
 SETTING = re.compile(r"OCR_[A-Z_]+|REDIS_URL")
 # Variables by which the parent of a worker passes values to its children.
 INTERNAL = {"OCR_WORKER_ID", "OCR_WORKER_NAME", "OCR_SERVED"}
-BEGINNINGS = {"OCR_HTTP", "OCR_FLOWER"}  # of the names of several settings
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
@@ -41,7 +43,7 @@ def documented() -> dict[str, str]:
 def test_every_setting_is_documented() -> None:
     settings = {text for tree in code() for text in strings(tree) if SETTING.fullmatch(text)}
     assert len(settings) > 40
-    assert documented().keys() == settings - INTERNAL - BEGINNINGS
+    assert documented().keys() == settings - INTERNAL
 
 
 def test_the_defaults_are_those_of_the_code() -> None:
@@ -139,3 +141,14 @@ def test_the_changelog_of_a_version_is_short() -> None:
     """A reader wants to know what changes for them, not what was done."""
     sections = re.split(r"^## ", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
     assert {section.split("\n")[0]: len(section.split()) for section in sections if len(section.split()) > 1500} == {}
+
+
+def test_the_summary_of_a_job_has_the_fields_that_the_code_gives_it() -> None:
+    (example,) = re.findall(r'(\{"job": [^`]*?"counts": [^`]*?\})\n', (DOCS / "sending-jobs.md").read_text())
+    summary = summarise(job("done", pages=4, ok=4), None)  # type: ignore[arg-type] -- only for errors
+    assert json.loads(example).keys() == summary.keys()
+
+
+def test_a_receiver_of_webhooks_is_told_the_time_that_it_has() -> None:
+    text = (DOCS / "webhooks.md").read_text()
+    assert re.findall(r"within (\d+) seconds \(`OCR_WEBHOOK_SECONDS`\)", text) == [documented()["OCR_WEBHOOK_SECONDS"]]
