@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ocrqueue.layout.capitals import with_capitals
 from ocrqueue.layout.joined import separated
 from ocrqueue.layout.markdown import markdown
 from ocrqueue.layout.paragraphs import paragraphs_of, row_text
@@ -32,7 +33,7 @@ def arrange(page: PageText, image: "Image | None" = None) -> PageText:
     if not page.lines or any(given is not None for given in (page.text, page.markdown, page.blocks)):
         return page
     frame = frame_of(page.lines)
-    pieces = separated([piece_of(line, frame) for line in page.lines], frame)
+    pieces = with_capitals(separated([piece_of(line, frame) for line in page.lines], frame), frame)
     blocks = blocks_of(pieces, Splitter(frame, image))
     paragraphs = paragraphs_of(blocks)
     return replace(

@@ -26,9 +26,13 @@ _TEXT_WIDTH = 8.0  # sizes: width of a line of running text, at least
 _IN_LONG_LINES = 0.6  # share of the characters of running text that are in such lines, at least
 _MANY = 8  # lines of running text: so many are hardly cells of a table
 _FILLED = 0.6  # share of the lines of a paragraph that end at its right edge, at least
+_GOING_ON = 0.7  # share of the lines of prose after the first that begin with a small letter, at least
 _ALIGNED = 0.3  # share of a side's lines: if so many are level with a line of the other side, they make rows
 _ALIGNED_TEXT = 0.6  # the same beside running text, which has lines at almost any height
 _LEVEL = 0.2  # sizes: lines whose middles are at most so far apart are level
+_SHIFTED = 0.4  # sizes: lines of one row may be so far apart in height, if all rows are printed so
+_ALL_SHIFTED = 0.9  # share of a side's lines that are so, at least
+_FAR = 1e9  # pixels: beyond any page
 _INSETS = 0.15  # share of the lines of both sides: with more insets, the strip is not a gutter
 _SAMPLE = 40  # characters of a line that are examined
 _COLONS = (":", "：")  # end a label, such as "Name:"; few lines of running text end with one
@@ -145,8 +149,9 @@ def _sides(pieces: Sequence[Piece], cores: Sequence[Edges], gutter: Edges, size:
 
 
 def _core(piece: Piece) -> Edges:
-    """Left and right edges of a piece, shortened at both ends."""
-    shrink = min(_SHRINK * piece.size, piece.width / 2)
+    """Left and right edges of a piece, shortened at both ends. A letter alone may be a cell below "Size"."""
+    text = piece.line.text
+    shrink = min(_SHRINK * piece.size, piece.width / (4 if len(text) == 1 and text.isalpha() else 2))
     return piece.left + shrink, piece.right - shrink
 
 
@@ -276,9 +281,10 @@ def are_columns(left: Sequence[Piece], right: Sequence[Piece], insets: Sequence[
     if shared <= min(left[0].size, right[0].size):
         return False
     running = [side for side in (left, right) if _is_running_text(side)]
-    if len(running) > 1 and all(len(side) >= _MANY or _is_filled(side) for side in running):
+    if len(running) > 1 and all(len(side) >= _MANY or _is_filled(side) or _is_prose(side) for side in running):
         return True
-    limit = _ALIGNED_TEXT if any(len(side) >= _MANY for side in running) else _ALIGNED
+    has_text = any(len(side) >= _MANY and (_is_filled(side) or _is_prose(side)) for side in running)
+    limit = _ALIGNED_TEXT if has_text else _ALIGNED
     return _aligned(left, right) < limit and _aligned(right, left) < limit
 
 
@@ -286,6 +292,12 @@ def _is_filled(side: Sequence[Piece]) -> bool:
     """Whether most lines end at the right edge, as in a paragraph; the lines of table cells do not."""
     edge = max(piece.right for piece in side)
     return sum(edge - piece.right < piece.size for piece in side) >= _FILLED * len(side)
+
+
+def _is_prose(side: Sequence[Piece]) -> bool:
+    """Whether sentences go on from line to line: cells of a table begin with a capital letter or a number."""
+    following = side[1:]
+    return sum(piece.line.text[:1].islower() for piece in following) >= _GOING_ON * len(following)
 
 
 def _is_running_text(side: Sequence[Piece]) -> bool:
@@ -305,14 +317,20 @@ def _letters(text: str) -> int:
 
 
 def _aligned(side: Sequence[Piece], other: Sequence[Piece]) -> float:
-    """The share of a side's pieces that are level with a piece of the other side."""
-    middles = [-math.inf, *(piece.middle for piece in other), math.inf]
-    found = 0
+    """The share of a side's pieces that are level with a piece of the other side.
+
+    All may be a little higher or lower than those, as in a table whose columns are printed so.
+    """
+    middles = [-_FAR, *(piece.middle for piece in other), _FAR]
+    away: list[float] = []  # from the nearest piece of the other side, in sizes
     for piece in side:
         at = bisect(middles, piece.middle)
-        limit = _LEVEL * piece.size
-        found += piece.middle - middles[at - 1] <= limit or middles[at] - piece.middle <= limit
-    return found / len(side)
+        above, below = middles[at - 1] - piece.middle, middles[at] - piece.middle
+        away.append((below if below < -above else above) / piece.size)
+    near = [one for one in away if abs(one) <= _SHIFTED]
+    if len(near) >= _ALL_SHIFTED * len(side) and max(near) - min(near) <= 2 * _LEVEL:
+        return len(near) / len(side)
+    return sum(abs(one) <= _LEVEL for one in away) / len(side)
 
 
 def _middle(piece: Piece) -> float:

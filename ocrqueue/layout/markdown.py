@@ -6,8 +6,8 @@ Characters of the page that have a meaning in Markdown are escaped.
 import re
 from collections.abc import Sequence
 
-from ocrqueue.bullets import TICKS
 from ocrqueue.hyphens import Words, join_lines
+from ocrqueue.layout.bullets import TICKS
 from ocrqueue.layout.paragraphs import Kind, Paragraph, row_text
 from ocrqueue.layout.tables import Table
 

@@ -7,7 +7,7 @@ from enum import Enum
 from itertools import groupby, pairwise
 from statistics import median
 
-from ocrqueue.bullets import BULLETS, TICKS
+from ocrqueue.layout.bullets import BULLETS, TICKS
 from ocrqueue.layout.pieces import Piece, is_note
 from ocrqueue.layout.reading_order import Block
 from ocrqueue.layout.rows import Row

@@ -10,10 +10,12 @@ from ocrqueue.pages import Line, is_right_to_left
 
 _FAR = 1e6  # pixels: larger coordinates are errors of an engine, and are cut to this
 _MAX_SKEW = math.radians(15)  # a line that leans more was turned on purpose, and does not count for the page
+_LEANS = math.tan(_MAX_SKEW + math.radians(5))
 _LONG = 5  # times its height: the quad of a line so long shows its direction reliably
 _VERTICAL = 1.5  # times its width: a line so high is written downwards
 _TURNED = 2  # times its size: a line that reaches so far up and down was turned
 _NOTE = 8  # characters of a note in the margin, at least
+_NOWHERE: Quad = ((0.0, 0.0),) * 4
 # Ranges of Unicode code points: Kana, Han, Hangul, Han again.
 _EAST_ASIAN = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
@@ -83,9 +85,25 @@ def is_note(piece: Piece) -> bool:
 
     A short one at a right angle belongs to what stands beside it, such as the name of a column or of a form.
     """
+    if leans(piece.line.box):
+        return True
     if piece.bottom - piece.top <= _TURNED * piece.size:
         return False  # as nearly every line
     return len(piece.line.text) >= _NOTE or piece.width > _TURNED * piece.size
+
+
+def leans(box: Quad) -> bool:
+    """Whether a line runs neither along the page image nor at a right angle to it, by more than pages are skewed."""
+    if len(box) != 4:
+        return False
+    across, down = abs(box[1][0] - box[0][0]), abs(box[1][1] - box[0][1])
+    return across > _LEANS * down and down > _LEANS * across
+
+
+def is_upside_down(piece: Piece) -> bool:
+    """Whether a line runs from right to left on the page image because it was turned by half a turn."""
+    (ax, ay), (bx, by), _, _ = piece.line.box if len(piece.line.box) == 4 else _NOWHERE
+    return bx - ax < -abs(by - ay)
 
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:

@@ -1,11 +1,13 @@
 """Reading order: a page as blocks of rows. A block is read completely before the next."""
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import median, median_low
 
 from ocrqueue.layout.columns import part
-from ocrqueue.layout.pieces import Piece, is_note
+from ocrqueue.layout.pieces import Piece, is_note, is_upside_down, piece_of
 from ocrqueue.layout.rows import Row, rows_of
 from ocrqueue.layout.splitter import Splitter
 
@@ -19,12 +21,30 @@ _FURNITURE_LENGTH = 120  # characters of a running head or foot at most
 
 
 def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
-    """The blocks of a page in reading order. Notes that were turned come last, in the order in which they are given."""
+    """The blocks of a page in reading order.
+
+    What is printed upside down comes after the rest, and is read as it is with the page turned. Notes that were turned
+    come last, in the order in which they are given.
+    """
     notes = [piece for piece in pieces if is_note(piece)]
     if notes:
         pieces = [piece for piece in pieces if not is_note(piece)]
-    blocks = _level_blocks(pieces, splitter) if pieces else []
+    blocks: list[Block] = []
+    for group, own in _by_direction(pieces, splitter):
+        blocks += _level_blocks(group, own)
     return [*blocks, [[piece] for piece in notes]] if notes else blocks
+
+
+def _by_direction(pieces: Sequence[Piece], splitter: Splitter) -> Iterator[tuple[Sequence[Piece], Splitter]]:
+    """The lines that run like the page, and those that are upside down, in coordinates of the page turned round."""
+    if not any(map(is_upside_down, pieces)):  # as on nearly every page
+        if pieces:
+            yield pieces, splitter
+        return
+    if upright := [piece for piece in pieces if not is_upside_down(piece)]:
+        yield upright, splitter
+    turned = replace(splitter.frame, angle=splitter.frame.angle + math.pi)
+    yield [piece_of(piece.line, turned) for piece in pieces if is_upside_down(piece)], Splitter(turned)
 
 
 def _level_blocks(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:

@@ -23,7 +23,7 @@ class Splitter:
     """Splits lines of one page, and remembers the gaps of each line."""
 
     def __init__(self, frame: Frame, image: "Image | None" = None) -> None:
-        self._frame = frame
+        self.frame = frame  # of the page
         self._image = image
         self._seen: dict[int, tuple[Line, list[Gap]]] = {}  # by `id(line)`; keeping the line keeps its id unique
 
@@ -33,7 +33,7 @@ class Splitter:
         The gap has to be wider than other gaps between words. If the engine gave no words, gaps are white columns of
         the page image.
         """
-        if self._frame.vertical:
+        if self.frame.vertical:
             return None
         if id(piece.line) not in self._seen:
             self._seen[id(piece.line)] = piece.line, self._wide_gaps(piece)
@@ -41,14 +41,14 @@ class Splitter:
         reach = _REACH * piece.size
         begin, end = left - reach, right + reach
         near = [gap for gap in gaps if begin <= gap.middle <= end]
-        return divided(piece, max(near, key=lambda gap: gap.width), self._frame) if near else None
+        return divided(piece, max(near, key=lambda gap: gap.width), self.frame) if near else None
 
     def _wide_gaps(self, piece: Piece) -> list[Gap]:
         """The gaps of a piece that are wide enough for a gap between columns, by its words or in the image."""
         line = piece.line
         if line.words or self._image is None or line.origin != Origin.OCR:
-            return _gaps_of_words(line, self._frame, piece.size)
-        return _gaps_of_white(line, self._frame, piece.size, self._image)
+            return _gaps_of_words(line, self.frame, piece.size)
+        return _gaps_of_white(line, self.frame, piece.size, self._image)
 
 
 def _gaps_of_words(line: Line, frame: Frame, size: float) -> list[Gap]:

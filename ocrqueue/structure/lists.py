@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from ocrqueue.blocks import BlockKind
-from ocrqueue.bullets import BULLETS, TICKS
 from ocrqueue.geometry import Rect, union
+from ocrqueue.layout.bullets import BULLETS, TICKS
 from ocrqueue.structure.parts import Part
 from ocrqueue.structure.texts import Text
 

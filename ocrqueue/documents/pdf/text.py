@@ -106,7 +106,7 @@ def _lines(stext: Any, displayed: Any) -> list[dict[str, Any]]:
     """
     lines = [line for block in stext.extractRAWDICT()["blocks"] for line in block.get("lines", ())]
     lines = [line for line in lines if any(span["chars"] for span in line["spans"])]
-    set_right(lines)
+    set_right(lines, stext)
     spans = [span for line in lines for span in line["spans"]]
     text = _give_texts(spans)
     has_new = put_symbols(spans, stext, displayed)

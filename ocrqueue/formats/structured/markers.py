@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ocrqueue.bullets import TICKS
+from ocrqueue.layout.bullets import TICKS
 
 _BULLET = re.compile(rf"(?![{TICKS}])[^\w\s]{{1,2}}")
 _NUMBER = re.compile(r"([(\[]?)(\d{1,9}|[A-Za-z]|[ivxlcdm]{2,8}|[IVXLCDM]{2,8})([.)\]:]{0,2})")

@@ -156,6 +156,12 @@ def test_the_lines_of_a_note_that_runs_downwards_keep_their_order():
     assert texts(arrange(PageText([*body, *note])).lines) == texts([*body, *note])
 
 
+def test_marks_that_lean_are_in_no_row_however_short():
+    marks = [replace(line("CO", 0, 0), box=((x, 400), (x + 20, 385), (x + 30, 400), (x + 10, 415))) for x in (200, 700)]
+    text = column("text", 100, 200, 12)
+    assert order(text + marks) == [*texts(text), "CO", "CO"]
+
+
 def test_a_short_word_that_stands_upright_stays_beside_its_line():
     label = at(line("Form", 0, 0), 80, 120, -90)
     title = line("1040", 110, 90, size=30)
@@ -236,6 +242,51 @@ def test_lines_of_a_text_layer_are_read_the_same_way():
     page = arrange(PageText(layer[::-1]))
     assert page.lines == layer
     assert page.confidence is None
+
+
+def test_short_columns_of_sentences_are_read_one_after_the_other():
+    left = [
+        "The harbour office collected the yearly",
+        "fees and the rent of the sheds, then it",
+        "wrote to all owners of boats that",
+    ]
+    right = [
+        "repaired the lamp on the old mole before",
+        "the winter storms. The diver found",
+        "loose stones below the quay. They were",
+    ]
+    page = [line(text, x, 200 + i * PITCH) for x, texts in ((100, left), (700, right)) for i, text in enumerate(texts)]
+    assert order(page) == left + right
+
+
+def test_rows_whose_cells_are_not_quite_level_are_read_row_by_row():
+    codes = [line(f"E{i}07.0{i}", 100, 200 + i * PITCH - 5 * (i % 3 > 0)) for i in range(9)]
+    faults = [line(f"Door sensor {i}: no signal from it", 300, 200 + i * PITCH) for i in range(9)]
+    assert order(codes + faults) == [x.text for pair in zip(codes, faults, strict=True) for x in pair]
+
+
+def test_single_letters_are_in_the_column_of_their_heading():
+    labels = [line(f"Some advice about parcels {i}", 100, 190 + i * 37) for i in range(6)]
+    sizes = [line(text, 600, 200 + i * 50) for i, text in enumerate(["Class", "XS", "S", "M", "XL"])]
+    lengths = [line(text, 750, 200 + i * 50) for i, text in enumerate(["Longest", "35 cm", "45 cm", "60 cm", "99 cm"])]
+    assert order(labels + sizes + lengths)[6:] == [x.text for pair in zip(sizes, lengths, strict=True) for x in pair]
+
+
+def test_an_address_beside_labels_and_values_makes_no_column_of_what_is_below_it():
+    page = [line(f"Address of the buyer, line {i}", 100, 200 + i * 37) for i in range(9)]
+    for i in range(8):
+        page += [line(f"Label {i}", 600, 205 + i * PITCH), line(f"value {i}", 800, 205 + i * PITCH)]
+    rows = [[f"Some goods that are sold {i}", str(i), f"{i},20"] for i in range(4)]
+    for i, row in enumerate(rows):
+        page += [line(text, x, 573 + i * PITCH) for text, x in zip(row, (100, 600, 800), strict=True)]
+    assert order(page)[-12:] == [text for row in rows for text in row]
+
+
+def test_what_is_printed_upside_down_is_read_from_its_first_line():
+    answers = column("answers", -500, -900, 5, width=300)
+    assert order(column("upright", 100, 200, 8) + turned(answers, 180)) == texts(
+        column("upright", 100, 200, 8) + answers
+    )
 
 
 def test_a_page_with_text_markdown_or_blocks_is_not_changed():

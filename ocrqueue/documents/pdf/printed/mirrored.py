@@ -1,29 +1,42 @@
 """The directions of lines that are seen in a mirror, as on sheets whose print is pressed onto something."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-_CLEAR = 0.1  # of the size of type: a character's middle is so far from its baseline, at least
+from ocrqueue.documents.pdf.mupdf import mupdf
+from ocrqueue.documents.pdf.painting import place_of
+
+_RIGHTWARDS = (1.0, 0.0)
 
 
-def set_right(lines: Sequence[dict[str, Any]]) -> None:
+def set_right(lines: Sequence[dict[str, Any]], stext: Any) -> None:
     """Turn the directions of mirrored lines round, so that their upper side is above. `lines` are of `rawdict`.
 
-    MuPDF tells where the next character stands, which is at the left of the one before, as in a line upside down. But
-    the letters stand above their baseline.
+    MuPDF tells where the next character stands: at the left of the one before, as in a line upside down, if left and
+    right are exchanged. PyMuPDF takes each such line for a mirrored one. The corners of the letters tell.
     """
+    first = next(_first_chars(stext), None)
+    if first is None or not (_is_mirrored(first) or any(line["dir"] != _RIGHTWARDS for line in lines)):
+        return  # as on nearly every page: pages are mirrored as a whole
+    begins = {place_of((c.origin.x, c.origin.y)) for c in _first_chars(stext) if _is_mirrored(c)}
     for line in lines:
-        if not line["wmode"] and _is_mirrored(line):
+        if not line["wmode"] and place_of(line["spans"][0]["chars"][0]["origin"]) in begins:
             cos, sin = line["dir"]
             line["dir"] = (-cos, -sin)
 
 
-def _is_mirrored(line: dict[str, Any]) -> bool:
-    """Whether the letters of a line are on the side of the baseline where they are not if the line was turned."""
-    span = line["spans"][0]
-    char = span["chars"][0]
-    cos, sin = line["dir"]
-    (x, y), (left, top, right, bottom), size = char["origin"], char["bbox"], span["size"]
-    above = ((left + right) / 2 - x) * sin - ((top + bottom) / 2 - y) * cos
-    usual = (span["ascender"] + span["descender"]) / 2
-    return bool(above * usual < 0 and min(abs(above), abs(usual) * size) > _CLEAR * size)
+def _first_chars(stext: Any) -> Iterator[Any]:
+    """The first character of each line, as MuPDF's `fz_stext_char`."""
+    for block in stext.this:
+        if block.m_internal.type == mupdf.FZ_STEXT_BLOCK_TEXT:
+            for line in block:
+                if line.m_internal.first_char:
+                    yield line.m_internal.first_char
+
+
+def _is_mirrored(char: Any) -> bool:
+    """Whether the corners of a character run counterclockwise."""
+    quad = char.quad
+    across = quad.ur.x - quad.ul.x, quad.ur.y - quad.ul.y
+    down = quad.ll.x - quad.ul.x, quad.ll.y - quad.ul.y
+    return bool(across[0] * down[1] - across[1] * down[0] < 0)
