@@ -7,6 +7,7 @@ from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from statistics import fmean
 
 from ocrqueue.geometry import Rect, union
@@ -15,6 +16,8 @@ from ocrqueue.structure.texts import Piece, Text
 
 # "Size" is the size of type of a line.
 _ONE_PHRASE = 0.6  # sizes: white between two words of one phrase, less than that
+_GAP = 1.0  # sizes: white in all rows that parts two columns
+_ROWS_BESIDE = 2  # lines with words on each side of such a gap, at least
 _NEARER = 0.8  # times the distance to another row: a row so near continues the cells of the row above it
 _NEXT_LINE = 2.0  # sizes: the next line of a cell is so near, at most
 _REACHES = 0.25  # share of a word's width on the other side of a grid line from which on it is in both columns
@@ -36,7 +39,7 @@ def grid_slots(region: Region, texts: Sequence[Text]) -> list[Slot]:
     if not texts or not (region.rows or region.columns):
         return []
     left, top, right, bottom = union([region.box, *(text.box for text in texts)])
-    columns = [left, *(x for x in region.columns if left < x < right), right]
+    columns = [left, *_with_gaps([x for x in region.columns if left < x < right], texts), right]
     rows = _rows(texts, [y for y in region.rows if top < y < bottom], columns[1:-1])
     heights = [top, *((above[-1].box[3] + below[0].box[1]) / 2 for above, below in pairwise(rows)), bottom]
     words = [_words(row, columns[1:-1]) for row in rows]
@@ -59,6 +62,32 @@ def grid_slots(region: Region, texts: Sequence[Text]) -> list[Slot]:
             box = columns[first], heights[i], columns[last + 1], heights[i + down]
             slots.append(Slot(i, first, down, last - first + 1, box, is_header))
     return slots
+
+
+def _with_gaps(lines: Sequence[float], texts: Sequence[Text]) -> list[float]:
+    """The lines between columns, and those that the models miss: where all rows leave a gap, and words on both sides.
+
+    A gap that is wider than the white between two words parts two columns.
+    """
+    words = sorted((word for text in texts if not text.is_even for word in text.words), key=lambda word: word.box[0])
+    size = max((text.size for text in texts), default=0.0)
+    found, right = list(lines), -inf
+    for word in words:
+        if word.box[0] - right >= _GAP * size and right > -inf and not any(right < x < word.box[0] for x in lines):
+            gap = (right + word.box[0]) / 2
+            low, high = (
+                max([x for x in lines if x < gap], default=-inf),
+                min([x for x in lines if x > gap], default=inf),
+            )
+            sides = [(low, gap), (gap, high)]
+            if all(sum(_has_word(text, *side) for text in texts) >= _ROWS_BESIDE for side in sides):
+                found.append(gap)
+        right = max(right, word.box[2])
+    return sorted(found)
+
+
+def _has_word(text: Text, left: float, right: float) -> bool:
+    return any(left < _middle(word) < right for word in text.words)
 
 
 def _rows(texts: Sequence[Text], lines: Sequence[float], columns: Sequence[float]) -> list[list[Text]]:

@@ -6,12 +6,18 @@ from itertools import pairwise
 from ocrqueue.blocks import BlockKind
 from ocrqueue.geometry import union
 from ocrqueue.structure.parts import Part
+from ocrqueue.structure.texts import Text, rows_of
 from ocrqueue.structure.words import ends_sentence, is_caption, is_long, note_mark
 
 _DIVISIBLE = frozenset({BlockKind.PARAGRAPH, BlockKind.FORMULA, BlockKind.PAGE_HEADER, BlockKind.PAGE_FOOTER})
 _CAPTION_LENGTH = 300  # characters of a caption, at most
 _CAPTION_GAP = 3.0  # sizes of type: white between a caption and its table or picture, at most
 _SHORT = 10.0  # sizes of type: lines of running text are longer
+_WITH_CELLS = 0.3  # share of the rows of a paragraph that have lines side by side, from which on all are rows of cells
+_GOING_ON = 0.2  # share of the rows that go on from the one before, above which they are running text
+_NARROW = 14.0  # sizes of type: lines of running text are longer also in narrow columns
+_FULL = 0.8  # share of the width of a paragraph: lines of running text reach so far
+_HYPHENS = frozenset("-\u2010\u00ad⸗")
 _APART = 2.0  # sizes of type: columns begin and end at least so far apart
 
 
@@ -27,6 +33,34 @@ def settled(parts: Sequence[Part]) -> list[Part]:
         if part.kind is BlockKind.FOOTNOTE and (match := note_mark(_text(part))):
             part.marker = match[0].strip()
     return whole
+
+
+def lines_apart(texts: Sequence[Text]) -> list[str]:
+    """The lines of a paragraph that stay lines, as those of an address or a receipt; [] where they are running text.
+
+    They have something beside them, or each begins anew and few fill the width. What stands side by side is one line.
+    """
+    rows = rows_of(texts)
+    if len(rows) < 2 or not (_are_of_cells(rows) or _begin_anew(rows)):
+        return []
+    return ["  ".join(text.text for text in row) for row in rows]
+
+
+def _are_of_cells(rows: Sequence[Sequence[Text]]) -> bool:
+    """Whether many rows consist of lines side by side, as the names and amounts of a receipt do."""
+    return sum(len(row) > 1 for row in rows) >= _WITH_CELLS * len(rows)
+
+
+def _begin_anew(rows: Sequence[Sequence[Text]]) -> bool:
+    """Whether hardly a row goes on where the one before it ends, and all are short, or few fill the width."""
+    small = sum(row[0].text[:1].islower() or row[-1].text[-1:] in _HYPHENS for row in rows)
+    if small > _GOING_ON * len(rows):
+        return False
+    left, right = min(row[0].box[0] for row in rows), max(row[-1].box[2] for row in rows)
+    if all(row[-1].box[2] - row[0].box[0] < _NARROW * row[0].size for row in rows):
+        return True
+    full = sum(row[-1].box[2] - left >= _FULL * (right - left) for row in rows[:-1])
+    return 2 * full < len(rows) - 1
 
 
 def _text(part: Part) -> str:

@@ -15,7 +15,8 @@ from ocrqueue.pages import PageText
 from ocrqueue.process.memory import trim
 from ocrqueue.states import Origin
 from ocrqueue.storage.results import PageFacts
-from ocrqueue.structure.guesses import settled
+from ocrqueue.structure.dividing import divided
+from ocrqueue.structure.guesses import lines_apart, settled
 from ocrqueue.structure.ink import without_paper
 from ocrqueue.structure.lists import bullets_among, is_item, list_items, set_depths
 from ocrqueue.structure.models import Slot, has_models, mirrored_table, regions_of, shapes_on, tables_of
@@ -89,7 +90,7 @@ def _parts_on(page: PageText, sheet: Sheet) -> tuple[_Painted, list[Part]]:
         regions = [region.mirrored(sheet.width) for region in regions]
         painted = replace(painted, tables=[mirrored_table(table, sheet.width) for table in painted.tables])
     bullets = bullets_among(painted.shapes)
-    known = with_pairs(settled(parts_of(texts, regions)), lambda text: is_item(text, bullets))
+    known = with_pairs(divided(settled(parts_of(texts, regions)), painted.shapes), lambda text: is_item(text, bullets))
     parts = [item for part in known for item in list_items(part, bullets)]
     ordered = in_order(parts)
     set_depths(ordered)
@@ -119,7 +120,8 @@ def _block(part: Part, painted: _Painted, sheet: Sheet, words: Words) -> Block:
     kind = BlockKind.PARAGRAPH if part.kind is BlockKind.TABLE and not cells else part.kind
     known = [text.is_bold for text in part.texts if text.is_bold is not None]
     lines = [text.text for text in part.texts]
-    text = "\n".join(lines) if kind is BlockKind.PICTURE else join_lines(lines, words)
+    apart = lines if kind is BlockKind.PICTURE else lines_apart(part.texts) if kind is BlockKind.PARAGRAPH else []
+    text = "\n".join(apart) if apart else join_lines(lines, words)
     if part.marker and text.startswith(part.marker):
         text = text[len(part.marker) :].lstrip()
     return Block(

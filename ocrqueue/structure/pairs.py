@@ -7,7 +7,7 @@ from ocrqueue.blocks import BlockKind
 from ocrqueue.geometry import union
 from ocrqueue.structure.models import PAIRS, Region
 from ocrqueue.structure.parts import Part
-from ocrqueue.structure.texts import Text
+from ocrqueue.structure.texts import Text, rows_of
 
 _LEAST = 3  # rows of two cells
 _MARKER = 4  # characters: a column of texts so short has the markers of list items, such as "(iv)"
@@ -55,7 +55,7 @@ def _touch(part: Part, other: Part) -> bool:
 
 def _table(texts: Sequence[Text]) -> Part | None:
     """The table that lines make; None if they do not stand in two columns."""
-    rows = _rows(texts)
+    rows = rows_of(texts)
     full = [row for row in rows if len(row) > 1]
     if len(full) < _LEAST or 2 * len(full) < len(rows) or any(len(row) > 2 for row in rows):
         return None
@@ -75,14 +75,3 @@ def _table(texts: Sequence[Text]) -> Part | None:
     box = union(text.box for text in texts)
     region = Region(PAIRS, box, tuple(text.box for text in texts), heights, ((end + between) / 2,))
     return Part(BlockKind.TABLE, sorted(texts, key=lambda text: text.index), box, region)
-
-
-def _rows(texts: Sequence[Text]) -> list[list[Text]]:
-    """The lines side by side, from top to bottom, each row from left to right."""
-    rows: list[list[Text]] = []
-    for text in sorted(texts, key=lambda text: text.middle):
-        if rows and text.box[1] < rows[-1][0].middle:
-            rows[-1].append(text)
-        else:
-            rows.append([text])
-    return [sorted(row, key=lambda text: text.box[0]) for row in rows]

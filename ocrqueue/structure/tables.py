@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ocrqueue.geometry import Rect, area, bounds, intersection
 from ocrqueue.structure.grids import grid_slots
 from ocrqueue.structure.models import Region, Slot
-from ocrqueue.structure.texts import Piece, Text
+from ocrqueue.structure.texts import Piece, Text, rows_of
 
 _RULED = 0.5  # share of the lines between rows that are ruled in a ruled table
 _WIDE = 0.4  # share of the width of a table that a rule has at least
@@ -19,24 +19,26 @@ class Filled:
     """A cell with the words that are in it."""
 
     slot: Slot
-    words: list[tuple[Text, Piece]] = field(default_factory=list)
+    words: list[tuple[int, Piece]] = field(default_factory=list)  # with the number of the row of lines they stand in
 
     @property
     def text(self) -> str:
-        """Its lines separated by newlines, from top to bottom."""
+        """Its lines separated by newlines, from top to bottom. What stands side by side is one line."""
         lines: dict[int, list[str]] = {}
-        for text, word in self.words:
-            lines.setdefault(text.index, []).append(word.text)
+        for row, word in self.words:
+            lines.setdefault(row, []).append(word.text)
         return "\n".join(" ".join(words) for words in lines.values())
 
 
 def filled(slots: Sequence[Slot], texts: Sequence[Text]) -> list[Filled]:
     """The cells with their words, by row and column. A word outside of all cells is in the nearest."""
     cells = [Filled(slot) for slot in sorted(slots, key=lambda slot: (slot.row, slot.column))]
-    for text in sorted(texts, key=lambda text: (text.middle, text.box[0])):
-        for word in text.words:
-            cell = min(cells, key=lambda cell: _distance(cell.slot.box, (word.box[0] + word.box[2]) / 2, text.middle))
-            cell.words.append((text, word))
+    for number, row in enumerate(rows_of(texts)):
+        for text in row:
+            for word in text.words:
+                x = (word.box[0] + word.box[2]) / 2
+                cell = min(cells, key=lambda cell: _distance(cell.slot.box, x, text.middle))
+                cell.words.append((number, word))
     return cells
 
 

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,6 +51,17 @@ def texts_of(lines: Sequence[Line], sheet: Sheet) -> list[Text]:
     lacks_words = any(not line.words for line in lines)
     words = _Pieces(_words(sheet) if sheet.is_source and lacks_words else ())
     return [_text(i, line, sheet, printed, words) for i, line in enumerate(lines) if line.text.strip()]
+
+
+def rows_of(texts: Iterable[Text]) -> list[list[Text]]:
+    """The lines side by side, from top to bottom, each row from left to right."""
+    rows: list[list[Text]] = []
+    for text in sorted(texts, key=lambda text: text.middle):
+        if rows and text.box[1] < rows[-1][0].middle:
+            rows[-1].append(text)
+        else:
+            rows.append([text])
+    return [sorted(row, key=lambda text: text.box[0]) for row in rows]
 
 
 class _Pieces:

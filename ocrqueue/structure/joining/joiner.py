@@ -124,7 +124,7 @@ def _goes_on(before: Block, is_full: bool, block: Block) -> bool:
 
     It does if that ends within a sentence, and this begins with a small letter, or that ends with a full line.
     """
-    if len(before.text) < _SHORTEST or not block.text or ends_sentence(before.text):
+    if len(before.text) < _SHORTEST or not block.text or "\n" in before.text or ends_sentence(before.text):
         return False
     if before.size and block.size and not 1 / _SAME_SIZE <= before.size / block.size <= _SAME_SIZE:
         return False
