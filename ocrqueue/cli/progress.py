@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ocrqueue.cli.report import progress_of, say
-from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.client.follow import Statuses
 from ocrqueue.client.status import JobStatus
+from ocrqueue.ledger.encoding import shown_line
 from ocrqueue.states import JobState
 
 EVERY = 3.0  # seconds between two lines about a job in the same state
@@ -65,7 +65,7 @@ class Bar:
         waiting = next((s.waiting_for for s in statuses.values() if s.waiting_for), None)
         still = sum(not s.has_ended for s in statuses.values())
         count = f"{still} of {len(statuses)} jobs open" if len(statuses) > 1 else ""
-        self._bar.set_postfix_str(for_terminal(waiting or count), refresh=True)
+        self._bar.set_postfix_str(shown_line(waiting or count), refresh=True)
 
     def clear(self) -> None:
         """Remove the bar until the next update."""

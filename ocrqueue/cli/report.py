@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from ocrqueue.cli.terminal import for_terminal
 from ocrqueue.client.status import JobStatus
 from ocrqueue.errors import InvalidOptions, JobTimeout, OcrError, OcrFailed, QueueUnavailable, StorageError
 from ocrqueue.ledger import PageRecord
+from ocrqueue.ledger.encoding import shown_line
 from ocrqueue.settings import SettingsError
 from ocrqueue.states import JobState
 from ocrqueue.storage.results import PageNote
@@ -55,7 +55,7 @@ def say(line: str, stream: TextIO | None = None) -> None:
     """Print one line to a stream, by default stderr, without control characters, which a name or a message may have."""
     stream = stream or sys.stderr
     line = " ".join(line.splitlines()).replace(f"`{SCRIPT} ", f"`{program()} ")
-    print(for_terminal(line), file=stream, flush=True)
+    print(shown_line(line), file=stream, flush=True)
 
 
 def complain(message: str, *subjects: str | None) -> None:

@@ -29,9 +29,14 @@ def clean(text: str) -> str:
 
 
 def shown_name(text: str) -> str:
-    """The name of a document, from wherever it comes, as it is stored and shown: one line of text.
+    """The name of a document, from wherever it comes, as it is stored and shown: one line of text."""
+    return shown_line(text).strip() or "document"
+
+
+def shown_line(text: str) -> str:
+    """A text of unknown origin as one line that is safe to show.
 
     Control characters are removed (escape sequences of terminals begin with one), and so are line breaks and changes of
     direction, which make "fdp.exe" look like "exe.pdf". What cannot be encoded becomes a question mark.
     """
-    return clean(_CONTROL.sub("", text)).strip() or "document"
+    return clean(_CONTROL.sub("", text))
