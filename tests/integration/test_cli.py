@@ -115,6 +115,9 @@ def test_a_terminal_gets_only_formats_for_reading(
     assert "page 1" in markdown
     assert json.loads(Path("scan.json").read_text())["state"] == "done"
     assert main(["ocr", "scan.pdf", "-f", "pdf", "-o", "-"]) == 2
+    capsys.readouterr()
+    assert main(["result", client.ledger.jobs()[0], "-f", "pdf"]) == 2
+    assert "-o" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["jobs", "--help"])
