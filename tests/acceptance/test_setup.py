@@ -121,3 +121,12 @@ def test_a_wrong_switch_is_refused(project: Path) -> None:
     )
     assert done.returncode == 1
     assert "S3=yes is not allowed: use 0 (without it) or 1 (with it)" in done.stderr
+
+
+def test_help_names_the_switches_and_ci_asks_for_every_part() -> None:
+    said = subprocess.run(["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    ci = (PROJECT / ".ci" / "run").read_text()
+    for switch in ("MLX", "TESSERACT", "S3"):
+        assert f"{switch}=1" in said
+        assert f"export {switch}=1" in ci
+    assert "PYTHON=" in said
