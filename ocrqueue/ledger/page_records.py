@@ -26,9 +26,10 @@ def every(redis: Redis, job: Job) -> Iterator[PageRecord]:
 
 def one(redis: Redis, job: Job, number: int) -> PageRecord | None:
     """The record of one page; None if it was not asked for, or the document is not opened yet."""
-    if number not in job.numbers:
+    numbers = job.numbers
+    if number not in numbers:
         return None
-    index = job.numbers.index(number)
+    index = numbers.index(number)
     with redis.pipeline() as pipe:
         pipe.hmget(names.job_key(job.id), "cursor", "top")
         asked = [str(index), field_of(index)]

@@ -231,10 +231,11 @@ def read_header(stream: TextIO) -> dict[str, Any]:
     return _parse(first[:-2] + "}")
 
 
-def read_pages(stream: TextIO, containing: str = "") -> Iterator[dict[str, Any]]:
+def read_pages(stream: TextIO, containing: str = "", in_any_case: bool = False) -> Iterator[dict[str, Any]]:
     """The pages of a result, one after another. The stream is at its beginning. Raises DamagedFile.
 
-    Pages whose JSON does not contain the text `containing` are left out, and not parsed.
+    Pages whose JSON does not contain the text `containing` are left out, and not parsed. With `in_any_case` the text is
+    what `str.casefold` returns.
     """
     read_header(stream)
     if stream.readline() != '"pages": [\n':
@@ -242,7 +243,7 @@ def read_pages(stream: TextIO, containing: str = "") -> Iterator[dict[str, Any]]
     for line in stream:
         if line == "]}\n":
             return
-        if containing in line:
+        if containing in (line.casefold() if in_any_case else line):
             yield _parse(line.rstrip("\n").removesuffix(","))
     raise _damaged()  # the last line is missing
 

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ocrqueue.web.app import OTHERS, OWN
 from ocrqueue.web.keys import Right
 from ocrqueue.web.settings import PREFIX
 from tests.support.harness import Stack, running
 from tests.support.numbered import document
-from tests.support.web import Web, new_key, start_web
+from tests.support.web import Web, endpoints, new_key, start_web
 
 JOB = f"{PREFIX}/jobs/{{job}}"
 AZURE = "/documentintelligence/documentModels/{model}"
@@ -101,13 +100,6 @@ def owner(stack: Stack) -> str:
 @pytest.fixture(scope="module")
 def web(stack: Stack, owner: str) -> Web:
     return start_web(stack)
-
-
-def endpoints() -> list[str]:
-    """Method and path of every endpoint of the application."""
-    own = [(PREFIX + route.path, route) for router in OWN for route in router.routes]
-    others = [(route.path, route) for router in OTHERS for route in router.routes]
-    return [f"{method} {path}" for path, route in own + others for method in route.methods]
 
 
 def test_the_table_has_every_endpoint() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from ocrqueue.web.app import OTHERS, OWN
 from ocrqueue.web.keys import Key, Keys, Right
+from ocrqueue.web.settings import PREFIX
 from tests.support.harness import Stack, eventually, free_port
 
 API = "/api/v1"
@@ -49,13 +51,15 @@ class Web:
         self.stack.kill(self.name, number)
 
 
-def start_web(stack: Stack, name: str = "web", port: int | None = None, **env: str) -> Web:
+def start_web(
+    stack: Stack, name: str = "web", port: int | None = None, program: str = "ocrqueue.web", **env: str
+) -> Web:
     """Start the API on a port of loopback, by default any free one; returns once it answers.
 
-    Several may run beside one stack.
+    Several may run beside one stack. `program` is the module that is run.
     """
     port = port or free_port()
-    process = stack.spawn(name, [sys.executable, "-m", "ocrqueue.web"], OCR_HTTP_PORT=str(port), **env)
+    process = stack.spawn(name, [sys.executable, "-m", program], OCR_HTTP_PORT=str(port), **env)
     web = Web(stack, name, port)
 
     def answers() -> bool:
@@ -67,6 +71,13 @@ def start_web(stack: Stack, name: str = "web", port: int | None = None, **env: s
 
     eventually(answers, 60)
     return web
+
+
+def endpoints() -> list[str]:
+    """Method and path of every endpoint of the application."""
+    own = [(PREFIX + route.path, route) for router in OWN for route in router.routes]  # type: ignore[attr-defined]
+    others = [(route.path, route) for router in OTHERS for route in router.routes]  # type: ignore[attr-defined]
+    return [f"{method} {path}" for path, route in own + others for method in route.methods]  # type: ignore[attr-defined]
 
 
 def new_key(stack: Stack, name: str, *rights: Right, keys: Path | None = None, **limits: int) -> str:

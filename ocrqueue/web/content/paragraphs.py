@@ -1,5 +1,6 @@
 """The paragraphs of a stored page with the lines that they consist of, for APIs that want boxes of paragraphs."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ def paragraphs(page: Mapping[str, Any]) -> Iterator[tuple[str, Lines]]:
 
     A line belongs to the paragraph in whose text it is found next; a line that is not found belongs to none.
     """
-    left = list(page["lines"])
+    left = deque(page["lines"])
     for paragraph in page["text"].split("\n\n"):
         text = paragraph.strip("\n")
         if not text.strip():
@@ -27,7 +28,7 @@ def paragraphs(page: Mapping[str, Any]) -> Iterator[tuple[str, Lines]]:
             place = text.find(line, position)
             if place < 0:
                 break
-            found.append(left.pop(0))
+            found.append(left.popleft())
             position = place + len(line)
         yield text, found
 

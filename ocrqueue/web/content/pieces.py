@@ -7,15 +7,16 @@ it: the C code that parses and writes JSON lets no other thread run meanwhile.
 import json
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
+T = TypeVar("T")
 MAKERS = 4  # threads of a process that make large answers, or search: others are left for short requests
 _JSON = "application/json"
 _ENOUGH = 1 << 16  # bytes that are sent at a time
@@ -25,39 +26,46 @@ _IN_MEMORY = 1 << 20  # characters of a `Later` that are not on the disk
 _LARGE = 2000  # lines of a page whose JSON is not written at once
 
 
+async def slices(
+    makers: anyio.CapacityLimiter, items: Iterator[T], weigh: Callable[[T], int] = lambda _: 0
+) -> AsyncGenerator[list[T], None]:
+    """The items, which are made in threads of `makers`, as many at a time as are made in 50 ms or weigh enough."""
+    has_ended = False
+    while not has_ended:
+        found, has_ended = await run_sync(_slice, items, weigh, limiter=makers)
+        yield found
+
+
+def _slice(items: Iterator[T], weigh: Callable[[T], int]) -> tuple[list[T], bool]:
+    """The next items, and whether they are the last ones."""
+    found: list[T] = []
+    weight, end = 0, time.monotonic() + _SECONDS
+    for item in items:
+        found.append(item)
+        weight += weigh(item)
+        if weight >= _ENOUGH or time.monotonic() > end:
+            return found, False
+    return found, True
+
+
 async def streamed(makers: anyio.CapacityLimiter, parts: Iterator[str]) -> Response:
     """The answer with these parts of a JSON text, which are made in threads of `makers`; a part may be empty.
 
     Raises what making the first 64 KiB raises. After that, an error ends the connection.
     """
+    pieces = slices(makers, (part.encode("utf-8", "replace") for part in parts), len)
     first: list[bytes] = []
-    is_whole = False
-    while not is_whole and sum(map(len, first)) < _ENOUGH:
-        piece, is_whole = await run_sync(_piece, parts, limiter=makers)
-        first.append(piece)
-    if is_whole:
-        return Response(b"".join(first), media_type=_JSON)
-
-    async def rest() -> AsyncIterator[bytes]:
-        yield b"".join(first)
-        has_ended = False
-        while not has_ended:
-            piece, has_ended = await run_sync(_piece, parts, limiter=makers)
-            if piece:
-                yield piece
-
-    return StreamingResponse(rest(), media_type=_JSON)
+    async for piece in pieces:
+        first += piece
+        if sum(map(len, first)) >= _ENOUGH:
+            return StreamingResponse(_sent(first, pieces), media_type=_JSON)
+    return Response(b"".join(first), media_type=_JSON)
 
 
-def _piece(parts: Iterator[str]) -> tuple[bytes, bool]:
-    """The next parts, until they are enough or have taken long, and whether they were the last ones."""
-    found, size, end = [], 0, time.monotonic() + _SECONDS
-    for part in parts:
-        found.append(part.encode("utf-8", "replace"))
-        size += len(found[-1])
-        if size >= _ENOUGH or time.monotonic() > end:
-            return b"".join(found), False
-    return b"".join(found), True
+async def _sent(first: list[bytes], rest: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+    yield b"".join(first)
+    async for piece in rest:
+        yield b"".join(piece)
 
 
 def dumped(value: object) -> str:

@@ -124,7 +124,7 @@ class Receiver:
         try:
             async with self._places.place(_caller(request)) as place:
                 async for piece in self._pieces(request, place, int(self.max_bytes * _BASE64) + MOST):
-                    part.waiting += parser.feed(piece)
+                    part.waiting += await run_sync(parser.feed, piece, limiter=self._writers)
                     if parser.has_document:
                         await self._store(part, uploads)
                         if uploads[part].bytes + len(part.waiting) > self.max_bytes:
