@@ -50,6 +50,7 @@ def web() -> Iterator[Web]:
         yield start_web(stack)
 
 
+@pytest.mark.thorough
 @schema.parametrize()
 @settings(
     max_examples=15, derandomize=True, deadline=None, database=None, phases=[Phase.explicit, Phase.generate],
