@@ -7,6 +7,7 @@ from ocrqueue.errors import PageError
 from ocrqueue.ledger.figures import Measured
 from ocrqueue.ledger.qualities import percent
 
+_LONGEST = 255  # characters of a name, as in most file systems
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -29,8 +30,12 @@ def clean(text: str) -> str:
 
 
 def shown_name(text: str) -> str:
-    """The name of a document, from wherever it comes, as it is stored and shown: one line of text."""
-    return shown_line(text).strip() or "document"
+    """The name of a document, from wherever it comes, as it is stored and shown: one line of at most 255 characters.
+
+    The end of a longer name is kept, too, for its extension.
+    """
+    name = shown_line(text).strip() or "document"
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 21]}…{name[-20:]}"
 
 
 def shown_line(text: str) -> str:

@@ -18,6 +18,7 @@ from ocrqueue.names import VERSION
 from tests.support import numbered
 from tests.support.faults import supervised
 from tests.support.harness import Stack, eventually, running
+from tests.support.messages import ENVELOPE, push
 
 # A program of another project. It sends with kombu and fetches the result with redis.
 # Arguments: URL of the broker, socket of Redis, job id, path of the document.
@@ -45,22 +46,6 @@ known = {name.partition(".")[0] for name in sys.modules}
 assert not known & {"ocrqueue", "tasks", "tests", "worker_config", "celery"}
 """
 
-# The message that a program in any language sends with `LPUSH documents <message>`.
-# `body` is the JSON [[], arguments, {}] in base64.
-ENVELOPE = """
-{
-  "body": "<base64>",
-  "content-type": "application/json",
-  "content-encoding": "utf-8",
-  "headers": {"task": "ocr.document", "id": "<job>"},
-  "properties": {
-    "body_encoding": "base64",
-    "delivery_tag": "<job>",
-    "delivery_info": {"exchange": "", "routing_key": "documents"}
-  }
-}
-"""
-
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
@@ -76,26 +61,6 @@ def stack() -> Iterator[Stack]:
 def inbox(stack: Stack) -> Path:
     """A folder that the workers may read."""
     return stack.folder / "inbox"
-
-
-def push(
-    stack: Stack,
-    body: object,
-    task: str = "ocr.document",
-    job: str | None = None,
-    queue: str = "documents",
-    **changes: Any,
-) -> str:
-    """Send a message like a program that knows only Redis and JSON. Returns the job's id."""
-    job = job or str(uuid4())
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    envelope = json.loads(ENVELOPE)
-    envelope["body"] = base64.b64encode(raw).decode()
-    envelope["headers"] = {"task": task, "id": job}
-    envelope["properties"]["delivery_tag"] = str(uuid4())
-    envelope["properties"]["delivery_info"]["routing_key"] = queue
-    stack.redis.lpush(queue, json.dumps(envelope | changes))
-    return job
 
 
 def answer(stack: Stack, job: str) -> dict[str, Any]:

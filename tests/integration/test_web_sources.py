@@ -142,6 +142,7 @@ def test_a_url_that_is_allowed_is_taken_by_every_route_that_takes_urls(http: htt
     assert {f"POST {posts[call.path]}" for call in receiver.calls} == TAKES_URLS
 
 
+@pytest.mark.thorough
 def test_no_route_reads_a_file_or_a_server_that_is_not_allowed(
     web: Web, http: httpx2.Client, receiver: Receiver, sources: list[str]
 ) -> None:

@@ -17,6 +17,7 @@ from ocrqueue.steps.accept import parse_source
         ("exe\u202efdp.pdf", "exefdp.pdf"),
         ("\udce9t\u00e9.pdf", "?t\u00e9.pdf"),
         ("\x07 ", "document"),
+        ("x" * 2_000_000 + ".pdf", "x" * 234 + "…" + "x" * 16 + ".pdf"),
         ("スキャン\u30001 \U0001f468\u200d\U0001f469.pdf", "スキャン\u30001 \U0001f468\u200d\U0001f469.pdf"),
     ],
 )
