@@ -16,6 +16,7 @@ from ocrqueue import names
 from ocrqueue.ledger.workers import live
 from tests.support import numbered
 from tests.support.faults import Supervised, eventually, send_all, supervised
+from tests.support.thorough import thorough_but
 
 PASSWORD = "s3cret"
 
@@ -58,10 +59,13 @@ def test_a_redis_that_does_not_answer_for_a_while(stack: Supervised) -> None:
 
 @pytest.mark.parametrize(
     ("option", "client", "worker"),
-    [
-        ("maxmemory", "memory limit", "Redis has reached its memory limit"),
-        ("min-replicas-to-write", "fewer replicas", "Redis has too few replicas"),
-    ],
+    thorough_but(
+        1,
+        [
+            ("maxmemory", "memory limit", "Redis has reached its memory limit"),
+            ("min-replicas-to-write", "fewer replicas", "Redis has too few replicas"),
+        ],
+    ),
 )
 def test_a_redis_that_refuses_writes_for_a_while(stack: Supervised, option: str, client: str, worker: str) -> None:
     path = numbered.write(stack.folder / "a.tif", 1)

@@ -289,6 +289,7 @@ def test_int8_reads_as_f32_does_and_a_poor_page_is_read_in_f32() -> None:
         engine.free_resources()
 
 
+@pytest.mark.thorough
 def test_very_long_pages_are_read_whole(loaded: RapidOcr) -> None:
     receipt = [f"Article {number} costs {number}.50" for number in range(100, 140)]
     page = drawn(*receipt, size=(500, 4060), font=32)
