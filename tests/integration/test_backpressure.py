@@ -71,7 +71,7 @@ def test_submissions_over_the_limit_of_queued_pages_are_refused(stack: Stack) ->
     )
     sent = plain()  # it has no priority, so it is received first
     stack.start_documents(children=1, OCR_ALLOWED_SOURCES=str(stack.folder))
-    with pytest.raises(OcrFailed, match="queue_full: 20 pages are waiting, the limit; send it again later"):
+    with pytest.raises(OcrFailed, match="queue_full: 20 pages are waiting and 20 are allowed"):
         sent.get(timeout=30)
     assert len(client.ledger.jobs()) == 2
     assert {job.wait(timeout=30).state for job in jobs} == {"done"}
