@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 import worker_config as config
 from ocrqueue import names
-from ocrqueue.errors import InvalidOptions, OcrError, QueueFull
+from ocrqueue.errors import DocumentError, InvalidOptions, OcrError, QueueFull
 from ocrqueue.ledger import NewerRecord, Source
 from ocrqueue.options import Options
 from ocrqueue.steps.accept import accept
@@ -134,8 +134,9 @@ def _accept(task: CheckedTask, job: str, args: tuple[Any, ...], given: dict[str,
             wrong_names = f"{[*args, *given]!r}"[:200]
             raise InvalidOptions(f"arguments that are not source, options, webhook and version: {wrong_names}")
         source, options, webhook = (given.get(name) for name in ("source", "options", "webhook"))
-        is_new = accept(job, source, options, webhook, ledger(), config.SHARED.max_queued_pages)
-    except InvalidOptions as e:
+        limit = config.SHARED.max_queued_pages
+        is_new = accept(job, source, options, webhook, ledger(), limit, config.WEBHOOKS.check)
+    except DocumentError as e:
         wrong = e
     except (OcrError, RedisError):
         raise

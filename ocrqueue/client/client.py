@@ -27,10 +27,12 @@ from ocrqueue.client.submission.group import Group
 from ocrqueue.client.submission.many import AT_ONCE, Document, Submissions
 from ocrqueue.engines.best import announced, best_engine, for_poor_pages, missing
 from ocrqueue.errors import OcrError, QueueFull, UnknownJob
+from ocrqueue.fetching.sources import check_announced as check_source
 from ocrqueue.ledger import figures, queue_full, workers
 from ocrqueue.ledger.deliveries import MAX_PENDING
 from ocrqueue.options import Options
 from ocrqueue.storage.spool import JOB
+from ocrqueue.webhooks.settings import check_announced as check_webhook
 
 _MEMORY_SECONDS = 0.5  # for which Redis's memory is not read again: to read it costs as much as the check of the pages
 MEMORY_SHARE = 0.8  # share of Redis's memory limit above which submissions are refused
@@ -120,7 +122,14 @@ class Client(Queue):
 
     def _check(self, order: Order) -> None:
         self.check_language(order.options)
-        self.check_room(order.submitter.webhook is not None)
+        webhook = order.submitter.webhook
+        self.check_room(webhook is not None)
+        if webhook or order.url is not None:
+            live = workers.live(self.redis)
+            if webhook:
+                check_webhook(webhook, live)
+            if order.url is not None:
+                check_source(order.url, live)
 
     def _why_full(self, with_webhook: bool) -> str | None:
         """Why the queue takes no submission, and what to do; None if it has room."""

@@ -26,6 +26,10 @@ class Url:
     path: str  # begins with "/"; not decoded
     query: str  # without "?"; may be empty
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.target}"
+
     @property
     def target(self) -> str:
         """Path and query, for the request line."""

@@ -3,25 +3,26 @@
 import contextlib
 import http.client
 import os
-import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import unquote, urljoin
 
+from ocrqueue import names
 from ocrqueue.errors import DocumentError, StorageError
 from ocrqueue.fetching.addresses import Url, parse_url, resolve
 from ocrqueue.fetching.connection import connected
+from ocrqueue.ledger.encoding import shown_name
+from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.limits import Limits
 
 _CHUNK = 256 * 1024
 _SHARE = 0.75  # of the time to open a document is for fetching it
 _MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,19 @@ class Allowed:
         return cls(tuple(folders), tuple(urls))
 
 
+def check_announced(url: str, live: Iterable[Worker]) -> None:
+    """Raise DocumentError, `source_not_allowed`, for a URL that no live worker may fetch; see `parse_url` for others.
+
+    Does nothing as long as none opens documents, or one does not say what it may fetch.
+    """
+    wanted, openers = parse_url(url), serving(live, names.DOCUMENTS_QUEUE)
+    if openers and not any(
+        worker.sources is None or any(entry.covers(wanted) for entry in Allowed.parse(worker.sources).urls)
+        for worker in openers
+    ):
+        raise _not_allowed(_shown_url(wanted))
+
+
 def fetch_source(spec: Mapping[str, object], target: BinaryIO, allowed: Sequence[str], limits: Limits) -> str:
     """Copy the document of `{"path": ...}` or `{"url": ...}` into `target`. Returns the document's name.
 
@@ -67,12 +81,17 @@ def fetch_source(spec: Mapping[str, object], target: BinaryIO, allowed: Sequence
 
 
 def _shown(name: str, otherwise: str) -> str:
-    return _CONTROLS.sub("", name)[:255] or otherwise
+    return shown_name(name[:255] or otherwise)
 
 
 def _not_allowed(what: str) -> DocumentError:
     hint = "ask the operator to add it to OCR_ALLOWED_SOURCES"
     return DocumentError(f"this worker may not read {what[:300]!r}: {hint}", "source_not_allowed")
+
+
+def _shown_url(url: Url) -> str:
+    """The URL without its query, which may have a secret."""
+    return str(replace(url, query=""))
 
 
 def _unreachable(what: str, why: object) -> DocumentError:
@@ -148,7 +167,7 @@ def _download(url: Url, target: BinaryIO, allowed: Sequence[Url], limits: Limits
     deadline = time.monotonic() + limits.open_seconds * _SHARE
     for _ in range(_MAX_REDIRECTS + 1):
         if not any(entry.covers(url) for entry in allowed):
-            raise _not_allowed(f"{url.scheme}://{url.host}:{url.port}{url.path}")
+            raise _not_allowed(_shown_url(url))
         onward = _request(url, target, limits, deadline)
         if onward is None:
             return

@@ -33,6 +33,8 @@ class Worker:
     structure: str | None = None  # value of `Structure`; None: it reads no pages, or its version finds no structure
     paused: Mapping[str, str] = field(default_factory=dict)  # by queue of pages: why it takes none for a minute
     memory: tuple[int, ...] = ()  # resident memory of each child, bytes; older versions announce none
+    sources: tuple[str, ...] | None = None  # beginnings of URLs from which it fetches documents; None: not known
+    webhooks: Mapping[str, Any] | None = None  # what it calls, see `WebhookSettings.announced`; None: not known
 
 
 def announce(redis: Redis, worker: Worker, seconds: float) -> None:
@@ -84,6 +86,8 @@ def _worker(worker: str, record: Mapping[str, Any]) -> Worker:
     known = {f.name for f in fields(Worker)} & record.keys()
     values = {name: record[name] for name in known}
     values |= {name: tuple(record.get(name, ())) for name in ("queues", "memory")}
+    if values.get("sources") is not None:
+        values["sources"] = tuple(values["sources"])
     return Worker(id=worker, **values)
 
 

@@ -1,6 +1,7 @@
 """Accepts a plain message: checks it and creates its job."""
 
 import re
+from collections.abc import Callable
 
 from ocrqueue.errors import InvalidOptions, OcrError
 from ocrqueue.ledger import NOBODY, Creation, Ledger, Source, Submitter, Webhook
@@ -8,13 +9,19 @@ from ocrqueue.options import Options
 from ocrqueue.webhooks.parameters import parse_webhook
 
 
-def accept(job: str, source: object, options: object, webhook: object, ledger: Ledger, max_queued_pages: int) -> bool:
+def accept(
+    job: str, source: object, options: object, webhook: object, ledger: Ledger, max_queued_pages: int,
+    check: Callable[[Webhook], None] = lambda _: None,
+) -> bool:  # fmt: skip
     """Create the job of a plain message. Returns whether the job is new.
 
-    Raises InvalidOptions if the message is malformed, and QueueFull if the job is new and the queue is full.
+    `check` raises DocumentError for a webhook that is never called. Raises InvalidOptions if the message is malformed,
+    and QueueFull if the job is new and the queue is full.
     """
     what = parse_source(source), Options.parse(options if options is not None else {})
     submitter = Submitter(webhook=parse_plain_webhook(webhook)) if webhook is not None else NOBODY
+    if submitter.webhook:
+        check(submitter.webhook)
     (found,) = ledger.create_all([Creation(job, *what, submitter=submitter, open_pages=max_queued_pages)])
     if isinstance(found, OcrError):
         raise found

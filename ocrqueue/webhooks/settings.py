@@ -1,10 +1,14 @@
 """The settings of webhooks, read from the environment. The workers and the HTTP API read them."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from ocrqueue import names
 from ocrqueue.errors import DocumentError, InvalidOptions
 from ocrqueue.fetching.addresses import Address, Url, is_public, parse_url, resolve
 from ocrqueue.ledger import Webhook
+from ocrqueue.ledger.workers import Worker, serving
 from ocrqueue.settings import SettingsError, env, integer, read, words
 from ocrqueue.webhooks.signing import keys_of
 
@@ -51,6 +55,31 @@ class WebhookSettings:
         self.urls.check(parse_url(webhook.url))
         if not (webhook.secret or self.secret):
             raise InvalidOptions("the webhook needs a secret: give one, or ask the operator to set OCR_WEBHOOK_SECRET")
+
+    def announced(self) -> dict[str, Any]:
+        """What a worker announces of them, for `check_announced`. It does not have the secret."""
+        public = [_PUBLIC] if self.urls.public else [_NONE]
+        return {"urls": [*public, *map(str, self.urls.prefixes)], "secret": self.secret is not None}
+
+
+def check_announced(webhook: Webhook, live: Iterable[Worker]) -> None:
+    """Raise DocumentError for a webhook that no live worker would call, as `WebhookSettings.check`.
+
+    Does nothing as long as none calls webhooks, or one does not say which.
+    """
+    refusals = [_refusal(webhook, worker.webhooks) for worker in serving(live, names.MAINTENANCE_QUEUE)]
+    if refusals and None not in refusals:
+        raise next(error for error in refusals if error)
+
+
+def _refusal(webhook: Webhook, announced: Mapping[str, Any] | None) -> DocumentError | None:
+    if announced is not None:
+        try:
+            secret = "announced" if announced["secret"] else None
+            WebhookSettings(_urls(tuple(announced["urls"])), secret, 0).check(webhook)
+        except DocumentError as e:
+            return e
+    return None
 
 
 def webhook_settings() -> WebhookSettings:

@@ -11,19 +11,22 @@ import httpx2
 import pytest
 
 from ocrqueue.client import JobStatus
+from ocrqueue.errors import DocumentError, InvalidOptions
 from tests.support import numbered
 from tests.support.harness import Stack, eventually, running
 from tests.support.uploads import JOBS, Footprint, answered, connected, upload_head
 from tests.support.web import Web, new_key, start_web
 
 MB = 1 << 20
+ALLOWED = "http://127.0.0.1:1/"  # where nothing listens
+SECRET = "whsec_" + "A" * 32
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with running() as stack:
         stack.client().spool.prepare()
-        stack.start_documents(children=1)
+        stack.start_documents(children=1, OCR_ALLOWED_SOURCES=ALLOWED)
         stack.start_worker()
         yield stack
 
@@ -85,11 +88,40 @@ def test_a_body_of_any_type_becomes_a_job(stack: Stack, http: httpx2.Client) -> 
 
 
 def test_a_url_becomes_a_job_that_a_worker_downloads(stack: Stack, http: httpx2.Client) -> None:
-    answer = http.post(JOBS, json={"url": "http://127.0.0.1:1/a%20b.pdf", "formats": ["pdf"], "fresh": True})
-    assert answer.status_code in (200, 202)  # 200: a worker has refused it already
+    answer = http.post(JOBS, json={"url": f"{ALLOWED}a%20b.pdf", "formats": ["pdf"], "fresh": True})
+    assert answer.status_code in (200, 202)  # 200: a worker has tried already
     assert answer.json()["name"] == "a b.pdf"
     status = ended(stack, answer)
-    assert (status.state, status.code) == ("failed", "source_not_allowed")
+    assert (status.state, status.code) == ("failed", "source_unreachable")
+
+
+def test_a_url_that_no_worker_may_read_is_refused_at_once_in_every_api(stack: Stack, http: httpx2.Client) -> None:
+    before = stack.client().ledger.jobs()
+    url = "http://127.0.0.1:2/a.pdf"
+    docling = {"sources": [{"kind": "http", "url": url}]}
+    for path, body in {
+        JOBS: {"url": url},
+        "/v1/ocr": {"document": {"document_url": url}},
+        "/documentintelligence/documentModels/prebuilt-read:analyze": {"urlSource": url},
+        "/v1/convert/source": docling,
+        "/v1/convert/source/async": docling,
+    }.items():
+        answer = http.post(path, json=body)
+        assert answer.status_code == 422, answer.text
+        assert "source_not_allowed" in answer.text
+        assert "OCR_ALLOWED_SOURCES" in answer.text
+    with pytest.raises(DocumentError, match="OCR_ALLOWED_SOURCES") as raised:
+        stack.client().submit(url)
+    assert raised.value.code == "source_not_allowed"
+    assert stack.client().ledger.jobs() == before
+
+
+def test_a_webhook_that_no_worker_can_sign_is_refused_at_once(stack: Stack) -> None:
+    """The clients over Redis do not have the settings of the workers, which announce them."""
+    with pytest.raises(InvalidOptions, match="the webhook needs a secret"):
+        stack.client().submit(numbered.document(1), webhook="https://example.org/hook")
+    with pytest.raises(DocumentError, match="may not be called"):
+        stack.client().submit(numbered.document(1), webhook={"url": "http://10.0.0.7/", "secret": SECRET})
 
 
 def test_several_files_become_several_jobs_or_problems(stack: Stack, http: httpx2.Client) -> None:

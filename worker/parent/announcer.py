@@ -51,6 +51,8 @@ class Announcer:
             paused={config.QUEUES[n]: str(why[n]) for n in unable},
             structure=(Structure.MODELS if has_models() else Structure.RULES) if self._engines else None,
             memory=tuple(warden.memory(self._consumer.pool)),
+            sources=tuple(entry for entry in config.OCR_ALLOWED_SOURCES if not entry.startswith("/")),
+            webhooks=config.WEBHOOKS.announced(),
         )
         announce(redis, row, SECONDS)
         for pid in warden.children(self._consumer.pool):

@@ -89,6 +89,7 @@ class Order:
     key: str | None = None  # as in `Parameters`
     password: bytes | None = field(default=None, repr=False)
     submitter: Submitter = NOBODY
+    url: str | None = None  # from which a worker downloads the document; None: it is in the spool
 
     @classmethod
     def parse(cls, parameters: Parameters) -> "Order":

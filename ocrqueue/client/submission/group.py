@@ -47,7 +47,7 @@ class Group:
     """Documents that are submitted to a queue together. An error of one is none of the others."""
 
     def __init__(self, queue: Queue, check: Callable[[Order], None]) -> None:
-        """`check` raises what speaks against a submission; it is not called again for the same language and engine."""
+        """`check` raises what speaks against a submission; it is not called again for the same demand."""
         self._queue = queue
         self._ledger, self._spool = queue.ledger, queue.spool
         self._check = check
@@ -97,9 +97,9 @@ class Group:
             if order.key is not None and self._is_known(one.job, upload, order):
                 self._restore(one.job, upload, order)
                 return
-            demand = order.options.lang, order.options.engine, order.submitter.webhook is not None
+            demand = order.options.lang, order.options.engine, order.submitter.webhook, upload.url
             if demand not in self._checked:
-                self._check(order)
+                self._check(replace(order, url=upload.url))
                 self._checked.add(demand)
             try:
                 one.source = self._store(one.job, upload, order)
