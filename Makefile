@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # mkdocs.yml makes every warning an error, such as a broken link or anchor.
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-.PHONY: help setup tools demo demo-mlx up test test-all test-random check check-ruff check-mypy check-docs docs bench lock clean
+.PHONY: help setup tools test-tools demo demo-mlx up test test-all test-random check check-ruff check-mypy check-docs docs bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
@@ -22,7 +22,7 @@ help:
 	@echo "make check             what CI runs: ruff, mypy, the documentation, all tests"
 	@echo "make docs              builds the documentation in build/site and fails on a broken link"
 	@echo "make bench             lists the measurements in bench/"
-	@echo "make setup             installs what demo and up need; make tools adds what the tests need"
+	@echo "make setup             installs what demo and up need; make tools adds what checks and docs need"
 	@echo "make lock [UPGRADE=1]  writes the exact versions of packages to requirements*.lock, UPGRADE=1 newer ones"
 	@echo "make clean             removes .venv and everything that was built"
 	@echo
@@ -41,6 +41,10 @@ setup:
 tools:
 	@TOOLS=1 $(SETUP)
 
+# The tests need the tools and MLX.
+test-tools:
+	@TOOLS=1 TESTS=1 $(SETUP)
+
 demo: setup
 	@$(BIN)/python -m scripts.demo $(if $(FILE),"$(FILE)")
 
@@ -51,19 +55,19 @@ demo-mlx: setup
 up: setup
 	@exec $(BIN)/python -m ocrqueue.stack
 
-test: tools
+test: test-tools
 	$(TESTS) -m "not thorough"
 
-test-all: tools
+test-all: test-tools
 	$(TESTS)
 
 # Without SEED a new one is drawn; Hypothesis prints the example that failed.
-test-random: tools
+test-random: test-tools
 	@seed=$(if $(SEED),$(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')); \
 	echo "seed $$seed: repeat with make test-random SEED=$$seed"; \
 	$(TESTS) -m hypothesis --hypothesis-profile=random --hypothesis-seed=$$seed
 
-check: tools
+check: test-tools
 	@$(MAKE) --no-print-directory -j check-ruff check-mypy check-docs
 	$(TESTS)
 

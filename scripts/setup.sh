@@ -3,7 +3,7 @@
 #
 #   PYTHON=python3.12   the interpreter to use (default: the first on PATH that is new enough)
 #   TOOLS=1             add the tools of tests, checks and documentation (requirements-dev.lock); once there, they stay
-#   MLX=1               install MLX, MLX=0 do not; by default on Apple silicon, and with the tools, since tests need it
+#   MLX=1               install MLX, MLX=0 do not; by default on Apple silicon, and with TESTS=1
 #   TESSERACT=1         install Tesseract; TESSERACT=0 leaves it out again
 #   S3=1                install what a spool in object storage needs; S3=0 as above
 #
@@ -60,7 +60,11 @@ install_project() {
     chmod +x .venv/bin/ocr-queue
 }
 
-apple_silicon() { [ "$(uname -s) $(uname -m)" = "Darwin arm64" ]; }
+# MLX is of use on Apple silicon, and to the tests of its engine. Where it is, it stays.
+mlx_by_default() {
+    if [ "$(uname -s) $(uname -m)" = "Darwin arm64" ] || [ -n "${TESTS:-}" ] ||
+        ls -d .venv/lib/python*/site-packages/mlx* >/dev/null 2>&1; then echo 1; else echo 0; fi
+}
 
 has_mlx_wheel() {
     log=.venv/mlx.log
@@ -148,7 +152,7 @@ MLX=${MLX:-$(said mlx)}
 TESSERACT=${TESSERACT:-$(said tesseract)}
 S3=${S3:-$(said s3)}
 tools=$(choice TOOLS "$TOOLS" 0)
-mlx=$(choice MLX "$MLX" "$(if apple_silicon; then echo 1; else echo "$tools"; fi)")
+mlx=$(choice MLX "$MLX" "$(mlx_by_default)")
 tesseract=$(choice TESSERACT "$TESSERACT" 0)
 s3=$(choice S3 "$S3" 0)
 

