@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,14 +130,19 @@ def last_line(path: Path) -> str:
 class Reporter:
     """Turns the log of supervisord into the few messages that matter to a user."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, starting: Iterable[str] = ()) -> None:
+        """`starting`: the processes of which a message says when all of them have started."""
         self.data_dir = data_dir
+        self.starting = set(starting)
         self.deaths: Counter[str] = Counter()  # {process: times it ended since it last stayed up}
 
     def report(self, line: str) -> str | None:
         """The message for a line of supervisord's log; None if the line does not matter."""
         if up := re.search(r"success: (\S+) entered RUNNING", line):
             self.deaths[up[1]] = 0
+            if self.starting:
+                self.starting.discard(up[1])
+                return None if self.starting else "all processes have started"
         elif ended := re.search(r"exited: (\S+) \(([^;)]*)", line):
             return self._ended(ended[1], ended[2])
         elif failed := re.search(r"spawnerr: (.*)", line):
@@ -226,7 +231,7 @@ def run(processes: list[Process], settings: Shared) -> int:
         )
         _on_stop(supervisord.terminate)
         try:
-            reporter = Reporter(data_dir)
+            reporter = Reporter(data_dir, (process.name for process in processes))
             for line in supervisord.stdout or ():
                 if message := reporter.report(line):
                     print(message, file=sys.stderr, flush=True)

@@ -127,6 +127,12 @@ def test_other_events_are_reported(tmp_path, line, said):
     assert said in (Reporter(tmp_path).report(line) or "")
 
 
+def test_it_is_said_once_that_all_processes_have_started(tmp_path):
+    reporter = Reporter(tmp_path, ("redis", "web"))
+    lines = [f"INFO success: {name} entered RUNNING state" for name in ("web", "web", "redis", "web")]
+    assert [reporter.report(line) for line in lines] == [None, None, "all processes have started", None]
+
+
 @pytest.mark.parametrize("line", ["INFO spawned: 'worker' with pid 1", "CRIT Supervisor is running as root.", ""])
 def test_other_lines_are_not_reported(tmp_path, line):
     assert Reporter(tmp_path).report(line) is None
