@@ -96,7 +96,7 @@ def _reap(pid: int) -> None:
                 orphan.kill()
 
 
-def _table(rows: list[tuple[str, Times]], whole: float) -> Iterator[str]:
+def table(rows: list[tuple[str, Times]], whole: float) -> Iterator[str]:
     """The lines of the tables: by kind, then the files that cost most."""
     kinds: dict[str, Times] = {kind: Times() for kind in KINDS}
     files: dict[str, Times] = defaultdict(Times)
@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["--plugin"]:
         return int(pytest.main(arguments[1:], plugins=[Plugin()]))
     rows, whole = _measured(arguments)
-    print("\n".join(_table(rows, whole)))
+    print("\n".join(table(rows, whole)))
     return 0
 
 

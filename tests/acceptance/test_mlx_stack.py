@@ -32,6 +32,7 @@ def read(stack: Stack, image: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.thorough
 def test_reading_works_after_unloading_and_after_losing_the_child(mlx: Stack, tmp_path: Path) -> None:
     image, wanted = tmp_path / "page.png", "\n".join(LINES)
     tiny.render(*LINES).save(image)

@@ -82,6 +82,7 @@ def reads(stack: Stack) -> bytes:
         return file.read()
 
 
+@pytest.mark.thorough
 def test_a_page_that_kills_its_child_fails_alone(stack: Stack) -> None:
     job = stack.client().submit(pdf({40}, numbered.KILL_CHILD))
     status = job.wait(timeout=120)

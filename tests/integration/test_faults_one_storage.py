@@ -40,6 +40,7 @@ def test_a_worker_that_loses_the_spool_leaves_its_pages_to_others(stack: Stack) 
     assert len(stack.client().redis.keys(f"{names.PREFIX}unable:*:slow")) == 1
 
 
+@pytest.mark.thorough
 def test_documents_are_opened_and_assembled_by_the_worker_that_has_the_spool(stack: Stack) -> None:
     spool = stack.folder / "data" / "spool"
     spool.mkdir(parents=True, mode=0o700)
