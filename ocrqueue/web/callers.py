@@ -35,7 +35,7 @@ def caller(request: Request, service: ServiceOf) -> Key:
         raise ApiError(
             "key_missing", f"{what}: send one as `Authorization: Bearer KEY`; `submit.py keys new` makes one"
         )
-    request.state.key = key.name  # for the places of uploads
+    request.state.key = key.name  # for the places of uploads, and for people
     if key.requests is not None:
         _count(service, key.name, key.requests)
     return key

@@ -46,6 +46,21 @@ def test_a_wrong_key_is_refused_with_a_page(web, key):
         assert "Set-Cookie" not in answer.headers
 
 
+def test_a_page_says_whose_key_is_logged_in_and_leads_nowhere_before(web, key):
+    with web.client() as browser:
+        outside = browser.get("/login").text
+        assert "<nav" not in outside
+        assert "/logout" not in outside
+        log_in(browser, key)
+        for path, status in {"/": 200, "/models": 403, "/jobs/unknown": 404}.items():
+            inside = browser.get(path)
+            assert inside.status_code == status
+            assert 'title="Logged in with the API key people">people</span>' in inside.text
+            assert inside.text.count("<nav") == inside.text.count("/logout") == 1
+        browser.post("/logout")
+        assert browser.get("/login").text == outside
+
+
 @pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\nb"])
 def test_the_log_in_leads_to_no_other_site(web, key, to):
     with web.client() as browser:

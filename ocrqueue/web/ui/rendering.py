@@ -56,7 +56,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     def text(name: str, **parts: object) -> str:
         return table[name].format(**parts)
 
-    session = request.cookies.get(COOKIE)
+    session, known = request.cookies.get(COOKIE), hasattr(request.state, "key")
+    keys_required = request.app.state.service.keys.are_required
     content = (
         _environment(language)
         .get_template(template)
@@ -73,6 +74,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
             path=request.url.path.removeprefix(root),
             here=_here(request),
             change_token=change_token(session) if session else "",
+            who=request.state.key if known else "",
+            is_inside=known or not keys_required,
             **values,
         )
     )
