@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NoReturn, Protocol, cast
 from ocrqueue.errors import StorageError
 from ocrqueue.process.disk import TEMPORARY, scratch
 
+PIECE = 1 << 18  # bytes of an object that are sent at a time
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 CHECK = ".check"  # name of the object that `check` writes: always the same, so that no more than one is ever left
 
@@ -37,6 +38,21 @@ class Usage:
     name: str
     bytes: int  # of all files below the folder
     changed: float  # last write or touch, in seconds since 1970
+
+
+class Content(Protocol):
+    """An object that is open, to be sent whole or in part. To be closed."""
+
+    size: int  # bytes
+    version: str  # letters and digits; others if the content is another
+
+    def part(self, first: int, length: int) -> Iterator[bytes]:
+        """So many bytes from `first` on, in short pieces. Raises StorageError."""
+        ...
+
+    def close(self) -> None:
+        """Free what is open."""
+        ...
 
 
 class Storage(Protocol):
@@ -75,6 +91,10 @@ class Storage(Protocol):
 
     def reading(self, path: str) -> BinaryIO:
         """Open an object for reading. Raises FileNotFoundError."""
+        ...
+
+    def content(self, path: str) -> Content:
+        """Open an object for sending it. Object storage sends what is asked for only. Raises FileNotFoundError."""
         ...
 
     def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
@@ -116,6 +136,26 @@ class Storage(Protocol):
     def sweep(self, before: float) -> int:
         """Remove what killed processes left before this time, in seconds since 1970. Returns how many files."""
         ...
+
+
+class FileContent:
+    """A `Content` that is a file which can seek."""
+
+    def __init__(self, file: BinaryIO, size: int, version: str) -> None:
+        self.size = size
+        self.version = version
+        self._file = file
+
+    def part(self, first: int, length: int) -> Iterator[bytes]:
+        """So many bytes from `first` on, in short pieces."""
+        self._file.seek(first)
+        while length and (piece := self._file.read(min(PIECE, length))):
+            length -= len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def is_full(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from ocrqueue.errors import StorageError
 from ocrqueue.process.disk import remove_left, sync_folder
-from ocrqueue.storage.base import CHECK, Draft, Usage, drafted, fail, missing, one_by_one
+from ocrqueue.storage.base import CHECK, Content, Draft, FileContent, Usage, drafted, fail, missing, one_by_one
 
 _MOST = 100  # open files that wait for the end of a block `LocalStorage.together`
 
@@ -167,6 +167,12 @@ class LocalStorage:
             raise missing(path) from None
         except OSError as error:
             fail(path, error)
+
+    def content(self, path: str) -> Content:
+        """Open a file for sending it. Raises FileNotFoundError."""
+        file = self.reading(path)
+        about = os.fstat(file.fileno())
+        return FileContent(file, about.st_size, f"{about.st_mtime_ns:x}")
 
     def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
         """`reading` for each path."""

@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ocrqueue.errors import StorageError
-from ocrqueue.storage.base import CHECK, Draft, Usage, drafted, fail, missing, one_by_one, private_copy
+from ocrqueue.storage.base import (
+    CHECK,
+    Content,
+    Draft,
+    FileContent,
+    Usage,
+    drafted,
+    fail,
+    missing,
+    one_by_one,
+    private_copy,
+)
 
 
 class ObjectStorage:
@@ -65,6 +76,11 @@ class ObjectStorage:
         """Open an object for reading. Raises FileNotFoundError."""
         with self._errors(path) as (fs, root):
             return cast("BinaryIO", fs.open(f"{root}/{path}", "rb"))
+
+    def content(self, path: str) -> Content:
+        """Open an object for sending it; fsspec's clients ask for the parts that are read. Raises FileNotFoundError."""
+        file = self.reading(path)
+        return FileContent(file, file.seek(0, os.SEEK_END), "0")
 
     def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
         """`reading` for each path."""

@@ -5,6 +5,7 @@ role of the machine. Each method sends one request, unless it says otherwise; a 
 """
 
 import os
+import re
 import tempfile
 import time
 from collections import defaultdict, deque
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 
 from ocrqueue.errors import DocumentError, StorageAway, StorageError
 from ocrqueue.process.watchdog import patience
-from ocrqueue.storage.base import CHECK, Draft, Usage, fail, missing, private_copy, unnamed
+from ocrqueue.storage.base import CHECK, PIECE, Content, Draft, Usage, fail, missing, private_copy, unnamed
 from ocrqueue.storage.retry import while_away
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 20, 2  # a server that never answers i
 _AWAY_SECONDS = 5.0  # for which a storage that did not answer is not asked again by those who do not wait for it
 _CHUNK = 1 << 20  # bytes; a smaller object is sent from memory
 LARGEST = 5 * 2**30  # bytes of an object that is written in one request, a limit of S3
+_PART = 32 << 20  # bytes that are asked for at a time of an object that is sent
 _BULK = 1000  # objects that one request removes
 _AT_ONCE = 8  # objects that `ahead` fetches at the same time; botocore keeps ten connections
 
@@ -76,6 +78,13 @@ class S3Storage:
     def reading(self, path: str) -> BinaryIO:
         """A copy of an object in a file without a name. Raises FileNotFoundError."""
         return self._patiently(lambda: self._read(path))
+
+    def content(self, path: str) -> Content:
+        """What the storage says of an object; its parts are asked for when they are sent. Raises FileNotFoundError."""
+        about = self._do(path, lambda s3: s3.head_object(Bucket=self._bucket, Key=self._root + path))
+        return _S3Content(
+            lambda **part: self._patiently(lambda: self._read(path, **part)), about["ContentLength"], about["ETag"]
+        )
 
     def ahead(self, paths: Iterable[str]) -> Iterator[Callable[[], BinaryIO]]:
         """`reading` for each path; the next objects are fetched in threads meanwhile."""
@@ -150,11 +159,11 @@ class S3Storage:
         """Does nothing: an object is written in one request."""
         return 0
 
-    def _read(self, path: str) -> BinaryIO:
-        """`reading`, tried once."""
+    def _read(self, path: str, **part: str) -> BinaryIO:
+        """`reading`, tried once; `part` says to S3 which part of the object is wanted."""
         file = cast("BinaryIO", tempfile.SpooledTemporaryFile(8 * _CHUNK))  # noqa: SIM115 -- the caller closes it
         try:
-            self._try(path, partial(self._get, path, file))
+            self._try(path, partial(self._get, path, file, **part))
         except BaseException:
             file.close()
             raise
@@ -185,11 +194,11 @@ class S3Storage:
 
         self._do(path, put)
 
-    def _get(self, path: str, target: BinaryIO, s3: Any) -> None:
-        """Copy an object to a file, from the file's start."""
+    def _get(self, path: str, target: BinaryIO, s3: Any, **part: str) -> None:
+        """Copy an object, or a part of it, to a file, from the file's start."""
         target.seek(0)
         target.truncate()
-        body = s3.get_object(Bucket=self._bucket, Key=self._root + path)["Body"]
+        body = s3.get_object(Bucket=self._bucket, Key=self._root + path, **part)["Body"]
         with body:
             while chunk := body.read(_CHUNK):
                 target.write(chunk)
@@ -277,6 +286,28 @@ class S3Storage:
         raise StorageError(
             f"the spool {self.url} refuses {path}: {said} ({code}); look at OCR_SPOOL_URL and its credentials"
         ) from error
+
+
+class _S3Content:
+    """A `Content` of which each part is a request, and of a large part each 32 MiB."""
+
+    def __init__(self, read: Callable[..., BinaryIO], size: int, tag: str) -> None:
+        self.size = size
+        self.version = re.sub(r"[^0-9A-Za-z-]", "", tag)
+        self._read = read
+        self._tag = tag
+
+    def part(self, first: int, length: int) -> Iterator[bytes]:
+        """So many bytes from `first` on, in short pieces. Raises StorageError, also if the object is another now."""
+        end = first + length
+        for start in range(first, end, _PART):
+            asked = f"bytes={start}-{min(end, start + _PART) - 1}"
+            with self._read(Range=asked, IfMatch=self._tag) as file:
+                while piece := file.read(PIECE):
+                    yield piece
+
+    def close(self) -> None:
+        """Does nothing: no connection is held between two parts."""
 
 
 def _changed(about: dict[str, Any]) -> float:

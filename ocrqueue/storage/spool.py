@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from uuid import UUID
 
 from ocrqueue.errors import DamagedFile, DocumentError, InvalidOptions, StorageError, UnknownJob
-from ocrqueue.storage.base import Storage
+from ocrqueue.storage.base import Content, Storage
 from ocrqueue.storage.local import LocalStorage
 from ocrqueue.storage.location import open_storage
 from ocrqueue.storage.objects import ObjectStorage
@@ -217,6 +217,10 @@ class Spool:
     def open_read_bytes(self, job: str, name: str) -> BinaryIO:
         """Read bytes. Raises FileNotFoundError."""
         return self._storage.reading(_path(job, name))
+
+    def content(self, job: str, name: str) -> Content:
+        """A file of a job, for sending it whole or in part. Raises FileNotFoundError."""
+        return self._storage.content(_path(job, name))
 
     def exists(self, job: str, name: str) -> bool:
         """Whether the job has a file of this name."""

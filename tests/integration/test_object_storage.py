@@ -4,11 +4,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from celery import Celery
 
 from ocrqueue import names
+from ocrqueue.errors import StorageError
 from ocrqueue.ledger import Ledger
 from ocrqueue.steps.housekeeping import remove_unknown_folders
 from ocrqueue.storage.spool import END, Spool
@@ -80,6 +82,24 @@ def test_the_result_is_fetched_once_for_each_format(stack: S3Stack) -> None:
     stack.proxy.taken()
     job.result("hocr")
     assert [method for method, what, *_ in stack.proxy.taken() if "/result-" in what] == ["GET"]
+
+
+def test_what_is_sent_of_a_file_is_asked_for_and_nothing_else(stack: S3Stack) -> None:
+    spool, job = stack.client().spool, str(uuid4())
+    with spool.open_write_bytes(job, "result-1.json") as file:
+        file.write(bytes(range(256)) * 10_000)
+    stack.proxy.taken()
+    content = spool.content(job, "result-1.json")
+    assert content.size == 2_560_000
+    assert b"".join(content.part(1_000_000, 300_000)) == (bytes(range(256)) * 10_000)[1_000_000:1_300_000]
+    assert [(method, down) for method, _, _, down in stack.proxy.taken()] == [("HEAD", 0), ("GET", 300_000)]
+    with spool.open_write_bytes(job, "result-1.json") as file:
+        file.write(b"other")
+    with pytest.raises(StorageError):
+        list(content.part(0, 5))
+    assert spool.content(job, "result-1.json").version != content.version
+    with pytest.raises(FileNotFoundError):
+        spool.content(job, "result-2.json")
 
 
 @pytest.mark.thorough

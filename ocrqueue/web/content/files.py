@@ -1,21 +1,19 @@
 """Answers with a file of the spool: all of it or a part, and nothing if the client has it (RFC 9110)."""
 
-import io
-import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
 from urllib.parse import quote
 
 from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from ocrqueue.storage.base import Content
 from ocrqueue.storage.spool import Spool
 from ocrqueue.web.problems import ApiError
 
-_CHUNK = 256 * 1024  # bytes that are read at a time
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # other headers are ignored
 NAME = 120  # characters of a file's name that a client is offered
 
@@ -33,45 +31,47 @@ class SpoolFile:
 
     async def answer(self, request: Request) -> Response:
         """The answer to a request for it. Raises FileNotFoundError, StorageError, ApiError."""
-        size, etag = await run_sync(self._describe)
+        content = await run_sync(self.spool.content, self.job, self.name)
+        try:
+            return self._answer(request, content)
+        except BaseException:
+            content.close()
+            raise
+
+    def _answer(self, request: Request, content: Content) -> Response:
+        etag = f'"{self.name}-{content.size:x}-{content.version}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
         if _is_known(request.headers.get("If-None-Match"), etag):
+            content.close()
             return Response(status_code=304, headers=headers)
         wanted = request.headers.get("Range")
         if wanted and request.headers.get("If-Range", etag) != etag:
             wanted = None
-        part = _part(wanted, size)
+        part = _part(wanted, content.size)
         headers |= {"Accept-Ranges": "bytes", "Content-Disposition": _disposition(self.download, self.inline)}
-        status, first, last = 200, 0, size - 1
+        status, first, last = 200, 0, content.size - 1
         if part is not None:
             status, first, last = 206, *part
-            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+            headers["Content-Range"] = f"bytes {first}-{last}/{content.size}"
         headers["Content-Length"] = str(last - first + 1)
-        return StreamingResponse(self._chunks(first, last - first + 1), status, headers, self.media_type)
+        return _Sent(content, first, last - first + 1, status, headers, self.media_type)
 
-    def _describe(self) -> tuple[int, str]:
-        """The size, and a tag that is another if the content is."""
-        with self._open() as file:
-            size = file.seek(0, os.SEEK_END)
-            try:
-                written = os.fstat(file.fileno()).st_mtime_ns
-            except (OSError, AttributeError, io.UnsupportedOperation):  # object storage
-                written = 0
-        return size, f'"{self.name}-{size:x}-{written:x}"'
 
-    async def _chunks(self, first: int, length: int) -> AsyncIterator[bytes]:
-        """So many bytes of the file from `first` on."""
-        file = await run_sync(self._open)
+class _Sent(StreamingResponse):
+    """The answer with a part of a content, which is closed at the end, also if nobody reads the answer."""
+
+    def __init__(
+        self, content: Content, first: int, length: int, status: int, headers: Mapping[str, str], media_type: str
+    ) -> None:
+        super().__init__(content.part(first, length), status, headers, media_type)  # is read in threads
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
         try:
-            await run_sync(file.seek, first)
-            while length and (chunk := await run_sync(file.read, min(_CHUNK, length))):
-                length -= len(chunk)
-                yield chunk
+            await super().__call__(scope, receive, send)
         finally:
-            file.close()
-
-    def _open(self) -> BinaryIO:
-        return self.spool.open_read_bytes(self.job, self.name)
+            self._content.close()
 
 
 def _is_known(header: str | None, etag: str) -> bool:
