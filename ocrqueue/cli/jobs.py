@@ -120,14 +120,15 @@ def _ended(job: JobHandle, name: str, found: JobStatus) -> int:
               help="text (default), markdown, html, json, jsonl, hocr, alto or pdf.")  # fmt: skip
 @click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 @click.option("--structure", is_flag=True, help="Find headings, lists, tables and so on first; markdown implies it.")
-def result(job: str, format_name: str, file: Path | None, structure: bool) -> int:
+@quiet
+def result(job: str, format_name: str, file: Path | None, structure: bool, is_quiet: bool) -> int:
     """Print the result of a job, or write it to a file."""
     handle = default_client().job(job)
     found = handle.status()
     if not found.has_ended:
         complain(f"job {found.id} is {progress_of(found)}; wait for it with `submit.py wait {found.id}`")
         return TIMED_OUT
-    told = now_and_then()
+    told = None if is_quiet else now_and_then()
     if file and str(file) != STDOUT:
         try:
             with whole_file(file, format_name) as stream:
