@@ -233,7 +233,7 @@ def leftovers(stack: Traced, inputs: Path) -> list[str]:
             continue
         for child in psutil.Process(stack.processes[name].pid).children(recursive=True):
             with suppress(psutil.Error):
-                if "celery" not in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                if "tasks.app" not in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
                     found.append(f"process left below {name}: {child.cmdline()}")
     return found
 

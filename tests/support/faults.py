@@ -92,13 +92,10 @@ class Supervised(Stack):
         return []
 
     def close(self) -> None:
-        """End all processes, suspended ones too."""
+        """Stop supervising, and kill all processes."""
         self._watching.clear()
         if self._watcher:
             self._watcher.join()
-        for process in self.processes.values():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGCONT)
         super().close()
         for relay in self._relays:
             relay.close()

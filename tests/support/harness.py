@@ -145,10 +145,6 @@ class Stack:
         """The output of a process."""
         return self.log(name).read_text(errors="replace")
 
-    def is_server(self, name: str) -> bool:
-        """Whether a process is a server that others need until they have ended."""
-        return name == "redis"
-
     # -- use ----------------------------------------------------------------------------------------------------
     def client(self, **changes: object) -> Client:
         """A client of this stack."""
@@ -173,18 +169,11 @@ class Stack:
         )
 
     def close(self) -> None:
-        """End all processes, workers first. One that does not end is killed with its children."""
-        last_first = sorted(self.processes.items(), key=lambda item: self.is_server(item[0]))
-        for name, process in last_first:
-            if not self.is_server(name):
-                process.terminate()
-        for name, process in last_first:
-            if self.is_server(name):
-                process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
+        """Kill all processes with their children. A test that wants one to end by itself uses `kill` with a signal."""
+        for process in self.processes.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+        for process in self.processes.values():
             process.wait()
         self.processes.clear()
 

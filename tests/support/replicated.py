@@ -46,10 +46,6 @@ class Replicated(Supervised):
         """The Unix socket of a server."""
         return self.socket if server == "redis" else self.folder / "s.sock"
 
-    def is_server(self, name: str) -> bool:
-        """The two servers, and sentinels."""
-        return name in self.ports or name.startswith("sentinel")
-
     def start_redis(self) -> None:
         """Start both servers, and wait until the second one has everything that the first one has."""
         for name in self.servers:
