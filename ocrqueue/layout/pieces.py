@@ -15,7 +15,6 @@ _LONG = 5  # times its height: the quad of a line so long shows its direction re
 _VERTICAL = 1.5  # times its width: a line so high is written downwards
 _TURNED = 2  # times its size: a line that reaches so far up and down was turned
 _NOTE = 8  # characters of a note in the margin, at least
-_NOWHERE: Quad = ((0.0, 0.0),) * 4
 # Ranges of Unicode code points: Kana, Han, Hangul, Han again.
 _EAST_ASIAN = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
 
@@ -100,10 +99,9 @@ def leans(box: Quad) -> bool:
     return across > _LEANS * down and down > _LEANS * across
 
 
-def is_upside_down(piece: Piece) -> bool:
+def is_upside_down(box: Quad) -> bool:
     """Whether a line runs from right to left on the page image because it was turned by half a turn."""
-    (ax, ay), (bx, by), _, _ = piece.line.box if len(piece.line.box) == 4 else _NOWHERE
-    return bx - ax < -abs(by - ay)
+    return len(box) == 4 and box[1][0] - box[0][0] < -abs(box[1][1] - box[0][1])
 
 
 def placed_bounds(box: Iterable[Point], frame: Frame) -> Rect:

@@ -37,14 +37,14 @@ def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
 
 def _by_direction(pieces: Sequence[Piece], splitter: Splitter) -> Iterator[tuple[Sequence[Piece], Splitter]]:
     """The lines that run like the page, and those that are upside down, in coordinates of the page turned round."""
-    if not any(map(is_upside_down, pieces)):  # as on nearly every page
+    if not any(is_upside_down(piece.line.box) for piece in pieces):  # as on nearly every page
         if pieces:
             yield pieces, splitter
         return
-    if upright := [piece for piece in pieces if not is_upside_down(piece)]:
+    if upright := [piece for piece in pieces if not is_upside_down(piece.line.box)]:
         yield upright, splitter
     turned = replace(splitter.frame, angle=splitter.frame.angle + math.pi)
-    yield [piece_of(piece.line, turned) for piece in pieces if is_upside_down(piece)], Splitter(turned)
+    yield [piece_of(piece.line, turned) for piece in pieces if is_upside_down(piece.line.box)], Splitter(turned)
 
 
 def _level_blocks(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:

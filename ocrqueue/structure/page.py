@@ -21,11 +21,14 @@ from ocrqueue.structure.ink import without_paper
 from ocrqueue.structure.lists import bullets_among, is_item, list_items, set_depths
 from ocrqueue.structure.models import Slot, has_models, mirrored_table, regions_of, shapes_on, tables_of
 from ocrqueue.structure.order import in_order
-from ocrqueue.structure.pairs import with_pairs
 from ocrqueue.structure.parts import Part, parts_of
 from ocrqueue.structure.sheet import Sheet, sheet_of
 from ocrqueue.structure.tables import filled, overlap, slots_of
-from ocrqueue.structure.texts import texts_of
+from ocrqueue.structure.texts import Text, texts_of
+from ocrqueue.structure.unseen.code import code_text, with_code
+from ocrqueue.structure.unseen.line_numbers import line_numbers, numbers_part, without_items
+from ocrqueue.structure.unseen.pairs import with_pairs
+from ocrqueue.structure.unseen.turned import turned_parts
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -89,10 +92,16 @@ def _parts_on(page: PageText, sheet: Sheet) -> tuple[_Painted, list[Part]]:
     if sheet.mirrors_source:
         regions = [region.mirrored(sheet.width) for region in regions]
         painted = replace(painted, tables=[mirrored_table(table, sheet.width) for table in painted.tables])
+    turned, numbers = turned_parts(texts, page.lines), line_numbers(texts)
+    apart = {text.index for text in numbers} | {text.index for part in turned for text in part.texts}
+    texts = [text for text in texts if text.index not in apart]
     bullets = bullets_among(painted.shapes)
-    known = with_pairs(divided(settled(parts_of(texts, regions)), painted.shapes), lambda text: is_item(text, bullets))
+    found = divided(settled(with_code(parts_of(texts, regions))), painted.shapes)
+    if numbers:
+        found = without_items(found, lambda text: is_item(text, bullets))
+    known = with_pairs(found, lambda text: is_item(text, bullets))
     parts = [item for part in known for item in list_items(part, bullets)]
-    ordered = in_order(parts)
+    ordered = in_order(parts) + turned + ([numbers_part(numbers)] if numbers else [])
     set_depths(ordered)
     return painted, ordered
 
@@ -119,9 +128,7 @@ def _block(part: Part, painted: _Painted, sheet: Sheet, words: Words) -> Block:
     cells = _cells(part, painted, sheet) if part.kind is BlockKind.TABLE else ()
     kind = BlockKind.PARAGRAPH if part.kind is BlockKind.TABLE and not cells else part.kind
     known = [text.is_bold for text in part.texts if text.is_bold is not None]
-    lines = [text.text for text in part.texts]
-    apart = lines if kind is BlockKind.PICTURE else lines_apart(part.texts) if kind is BlockKind.PARAGRAPH else []
-    text = "\n".join(apart) if apart else join_lines(lines, words)
+    text = _joined(kind, part.texts, words)
     if part.marker and text.startswith(part.marker):
         text = text[len(part.marker) :].lstrip()
     return Block(
@@ -135,6 +142,15 @@ def _block(part: Part, painted: _Painted, sheet: Sheet, words: Words) -> Block:
         size=part.size or None,
         is_bold=sum(known) * 2 > len(known) if known else None,
     )
+
+
+def _joined(kind: BlockKind, texts: Sequence[Text], words: Words) -> str:
+    """The text of a block: the lines of a paragraph are one, unless they stand alone."""
+    if kind is BlockKind.CODE:
+        return code_text(texts)
+    lines = [text.text for text in texts]
+    apart = lines if kind is BlockKind.PICTURE else lines_apart(texts) if kind is BlockKind.PARAGRAPH else []
+    return "\n".join(apart) if apart else join_lines(lines, words)
 
 
 def _cells(part: Part, painted: _Painted, sheet: Sheet) -> tuple[Cell, ...]:

@@ -14,6 +14,8 @@ from ocrqueue.structure.sheet import Sheet
 _BOLD = 16  # flag of a span of PyMuPDF
 _BOLD_NAME = re.compile("bold|black|heavy|demi", re.IGNORECASE)  # in names of fonts without that flag
 _SHORT = 3  # characters of a word all of which may be named otherwise, such as "μm"
+_MONO = 8  # flag of a span of PyMuPDF
+_MONO_NAME = re.compile(r"mono(?!type)|courier|consolas|menlo|typewriter|cmtt", re.IGNORECASE)
 _READ_SIZE = 0.78  # type size of a line that was read, as a share of the height of its box, which has room around it
 
 
@@ -25,6 +27,7 @@ class Piece:
     box: Rect
     size: float = 0.0  # type size in points; 0: not known
     is_bold: bool = False
+    is_mono: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Text:
     size: float  # type size in points
     is_bold: bool | None  # None: not known
     is_even: bool  # whether the places of the words were made in proportion
+    is_mono: bool = False  # whether it is printed in a monospaced font
 
     @property
     def middle(self) -> float:
@@ -87,7 +91,7 @@ def _spans(sheet: Sheet) -> list[Piece]:
     blocks = sheet.page.get_text("dict", flags=0)["blocks"]
     spans = [span for block in blocks for line in block.get("lines", ()) for span in line["spans"]]
     return [
-        Piece(s["text"], sheet.seen(tuple(s["bbox"])), float(s["size"]), _is_bold(s))
+        Piece(s["text"], sheet.seen(tuple(s["bbox"])), float(s["size"]), _is_bold(s), _is_mono(s))
         for s in spans
         if s["text"].strip()
     ]
@@ -95,6 +99,10 @@ def _spans(sheet: Sheet) -> list[Piece]:
 
 def _is_bold(span: dict[str, Any]) -> bool:
     return bool(span["flags"] & _BOLD or _BOLD_NAME.search(span["font"]))
+
+
+def _is_mono(span: dict[str, Any]) -> bool:
+    return bool(span["flags"] & _MONO or _MONO_NAME.search(span["font"]))
 
 
 def _words(sheet: Sheet) -> list[Piece]:
@@ -116,7 +124,10 @@ def _text(index: int, line: Line, sheet: Sheet, printed: _Pieces, words: _Pieces
         return Text(index, line.text, box, own, _READ_SIZE * (box[3] - box[1]), None, is_even)
     total = sum(len(span.text) for span in spans)
     size = max(spans, key=lambda span: (len(span.text), span.size)).size
-    return Text(index, line.text, box, own, size, 2 * sum(len(s.text) for s in spans if s.is_bold) > total, is_even)
+    is_bold, is_mono = (
+        2 * sum(len(span.text) for span in spans if getattr(span, name)) > total for name in ("is_bold", "is_mono")
+    )
+    return Text(index, line.text, box, own, size, is_bold, is_even, is_mono)
 
 
 def _in_text_order(found: Sequence[Piece], text: str) -> tuple[Piece, ...]:

@@ -15,6 +15,7 @@ _PAGE_NUMBER = re.compile(
     r"(?i)\W*(?:(?:page|pag\.?|pagina|página|seite|s\.|p\.?|pg\.?|folio|f\.|n[°o.]|blatt|sida)\s*)?"
     r"(\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|sur|di|av)\s*\d{1,4})?\W*"
 )  # fmt: skip
+_NUMBERS = re.compile(r"\d{1,4}(?:\s+\d{1,4}){4,}")
 _NOTE_LENGTH, _NOTE_WORDS = 25, 5  # characters and words of a note that looks like a running foot, at least
 _NOTE_MARK = re.compile(
     r"(?:\(?(\d{1,3})[.)\]]?\s*(?=[^\W\d]|[\"'“„«(])|([*†‡§¶]{1,3}|\(?[¹²³⁴⁵⁶⁷⁸⁹⁰]{1,3}[)⁾]?)\s*(?=\w)|\[?([a-z])[)\]]\s*(?=\w))"
@@ -65,6 +66,11 @@ def is_caption(text: str) -> bool:
 def is_page_number(text: str) -> bool:
     """Whether a text is nothing but the number of a page."""
     return _PAGE_NUMBER.fullmatch(text.strip()) is not None
+
+
+def are_line_numbers(text: str) -> bool:
+    """Whether a text is nothing but several numbers, as those of the lines of a page are."""
+    return _NUMBERS.fullmatch(text) is not None
 
 
 def note_mark(text: str) -> re.Match[str] | None:

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from ocrqueue.blocks import BlockKind
 from ocrqueue.structure.joining.survey import RUNNING, Strip, Survey
 from ocrqueue.structure.words import (
+    are_line_numbers,
     ends_sentence,
     is_caption,
     is_long,
@@ -112,7 +113,7 @@ class _Alone:
 
     def kind(self, strip: Strip) -> BlockKind:
         """The kind of one of the blocks."""
-        if is_page_number(strip.text) or is_of_the_copy(strip.text):
+        if is_page_number(strip.text) or is_of_the_copy(strip.text) or are_line_numbers(strip.text):
             return self._running
         if self._body.is_larger(strip, _LARGER_HEAD if self._body.is_read else _LARGER):
             return BlockKind.HEADING

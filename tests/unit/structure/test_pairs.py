@@ -7,10 +7,10 @@ import pytest
 from ocrqueue.blocks import BlockKind
 from ocrqueue.geometry import union
 from ocrqueue.structure.grids import grid_slots
-from ocrqueue.structure.pairs import with_pairs
 from ocrqueue.structure.parts import Part
 from ocrqueue.structure.tables import filled
 from ocrqueue.structure.texts import Piece, Text
+from ocrqueue.structure.unseen.pairs import with_pairs
 
 DATES = [("5 April", "Plant swap"), ("9 May", "No water"), ("21 June", "Open day")]
 
