@@ -38,7 +38,8 @@ def main() -> None:
     try:
         settings = web_settings()
         check(settings)
-        app = create_app(settings)
+        most = connections.allowed()
+        app = create_app(settings, most_connections=most)
         listening = listen(settings)
     except OcrError as e:
         refuse_to_start(e)
@@ -51,7 +52,7 @@ def main() -> None:
         root_path=settings.root_path,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         http=connections.Connection,
-        limit_concurrency=connections.allowed(),
+        limit_concurrency=most,
         backlog=_BACKLOG,
         ws="none",
     )

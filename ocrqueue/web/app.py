@@ -15,7 +15,8 @@ from ocrqueue.storage.uploads import Uploads
 from ocrqueue.web import problems
 from ocrqueue.web.compat import azure, docling, mistral, open_webui
 from ocrqueue.web.content import openapi
-from ocrqueue.web.intake.middleware import EarlyAnswer, Guard, Head, Private
+from ocrqueue.web.intake import connections
+from ocrqueue.web.intake.middleware import EarlyAnswer, Guard, Head, Private, Share
 from ocrqueue.web.intake.receiving import Receiver
 from ocrqueue.web.keys import Keys
 from ocrqueue.web.monitoring.readiness import Readiness
@@ -68,8 +69,13 @@ OTHERS: tuple[APIRouter, ...] = (
 )
 
 
-def create_app(settings: WebSettings | None = None, client: Client | None = None) -> FastAPI:
-    """The application. Without arguments it reads its settings from the environment."""
+def create_app(
+    settings: WebSettings | None = None, client: Client | None = None, most_connections: int = connections.MOST
+) -> FastAPI:
+    """The application. Without arguments it reads its settings from the environment.
+
+    There may be `most_connections` at a time, of which one caller gets half.
+    """
     settings = settings or web_settings()
     client = client or Client()
     service = Service(settings, client, Keys(settings.keys), Watch(client), _receiver(client, settings))
@@ -84,6 +90,7 @@ def create_app(settings: WebSettings | None = None, client: Client | None = None
     app.state.service = service
     app.add_middleware(Head)
     app.add_middleware(Guard, service=service)
+    app.add_middleware(Share, most=max(1, most_connections // 2))
     app.add_middleware(EarlyAnswer)  # around the guard
     app.add_middleware(Private)
     app.state.readiness = Readiness(client, service.keys)

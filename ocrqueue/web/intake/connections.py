@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 15.0  # from the beginning of a connection, or the end of its last answer, to the next request's headers
 TAKING_SECONDS = 60.0  # in which a client takes some of an answer that is ready
-_MOST = 5_000  # connections
+MOST = 5_000  # connections
 _FILES = 65_536  # open files that are enough
 
 
@@ -29,7 +29,7 @@ def allowed() -> int:
         with suppress(OSError, ValueError):  # macOS may allow less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST if soft == resource.RLIM_INFINITY else min(_MOST, soft // 2)
+    return MOST if soft == resource.RLIM_INFINITY else min(MOST, soft // 2)
 
 
 class Connection(H11Protocol):

@@ -1,12 +1,17 @@
-"""What happens to every request around its endpoint: guarding a service without keys, caches, HEAD, early answers."""
+"""What happens to every request around its endpoint: the guard of a service without keys, shares, HEAD and so on."""
+
+from collections import Counter
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocrqueue.hosts import foreign_name, is_of_other_page
-from ocrqueue.web.problems import ApiError, problem
+from ocrqueue.web.callers import given_key
+from ocrqueue.web.problems import RETRY_SECONDS, ApiError, problem
 from ocrqueue.web.service import Service
+from ocrqueue.web.sessions import COOKIE
 
 _DRAIN_SECONDS = 5.0
 _UNCACHED = "private, no-store"  # the Cache-Control of answers that state none
@@ -42,6 +47,38 @@ class Guard:
         if is_of_other_page(method, headers):
             return "requests of other web pages are not allowed without API keys: make a key with `submit.py keys new`"
         return None
+
+
+class Share:
+    """Keeps one caller from holding the connections of all with requests that wait, such as streams of events.
+
+    A caller is an API key as it is sent, right or wrong, or else a session or an address.
+    """
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        """`most` requests of a caller may be under way."""
+        self._app = app
+        self._most = most
+        self._under_way: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        caller = given_key(request) or request.cookies.get(COOKIE) or (request.client.host if request.client else "")
+        if self._under_way[caller] >= self._most:
+            why = f"{self._most:,} requests of this caller are under way, which is its share: wait until one has ended"
+            await problem(ApiError("rate_limited", why, {"Retry-After": str(RETRY_SECONDS)}))(scope, receive, send)
+            return
+        self._under_way[caller] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way[caller] -= 1
+            if not self._under_way[caller]:
+                del self._under_way[caller]
 
 
 class Private:

@@ -1,13 +1,17 @@
 """The guard of a service without keys: programs of this machine pass, web pages of other origins do not."""
 
+import asyncio
 from pathlib import Path
 
+import anyio
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from ocrqueue.client import Client
 from ocrqueue.settings import Shared
 from ocrqueue.web.app import create_app
+from ocrqueue.web.intake.middleware import Share
 from ocrqueue.web.keys import Key, Keys, Right
 from ocrqueue.web.settings import web_settings
 
@@ -33,6 +37,44 @@ def test_a_service_whose_keys_cannot_be_read_is_not_ready(client: TestClient, tm
     (tmp_path / "keys.json").write_text("{")
     answer = client.get("/readyz", headers={"Host": HERE})
     assert (answer.status_code, answer.json()["missing"][0]) == (503, "the file of API keys cannot be read")
+
+
+def test_one_caller_cannot_hold_the_connections_of_all() -> None:
+    """Of the five requests of each caller three are answered with 429 while two wait."""
+    statuses: list[tuple[str, int]] = []
+
+    async def main() -> None:
+        end = asyncio.Event()
+
+        async def waits(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await end.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        share = Share(waits, most=2)
+
+        async def ask(name: str, headers: list[tuple[bytes, bytes]]) -> None:
+            async def send(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    statuses.append((name, message["status"]))
+
+            await share({"type": "http", "headers": headers, "client": (name, 1)}, anyio.sleep_forever, send)
+
+        callers = {
+            "address": [],
+            "key": [(b"x-api-key", b"a")],
+            "other": [(b"authorization", b"Bearer b")],
+            "session": [(b"cookie", b"ocr_session=c")],
+        }
+        asked = [asyncio.create_task(ask(name, headers)) for name, headers in callers.items() for _ in range(5)]
+        await asyncio.sleep(0)
+        end.set()
+        await asyncio.gather(*asked)
+        await ask("address", [])
+
+    asyncio.run(main())
+    for name in ("address", "key", "other", "session"):
+        assert statuses.count((name, 429)) == 3
+        assert statuses.count((name, 200)) == 2 + (name == "address"), "one that has ended gives its place back"
 
 
 @pytest.mark.parametrize(
