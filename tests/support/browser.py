@@ -1,4 +1,4 @@
-"""A real Chromium for tests of the web UI: the machine's own, or else one that Playwright has downloaded."""
+"""A real Chromium for tests of the web UI: the machine's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ expect.set_options(timeout=TIMEOUT)
 def chromium() -> Iterator[Browser]:
     """A running browser. Raises AssertionError if none is installed."""
     program = needs.chromium()
-    assert program, "install Chromium (Debian: apt install chromium)"
+    assert program, "install Chromium (Debian: apt install chromium), or put its folder on PATH"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         try:

@@ -27,14 +27,8 @@ _SERVERS = ("redis-server", "valkey-server", "redis-check-rdb", "valkey-check-rd
 
 
 def chromium() -> str | None:
-    """Path of the browser on PATH; else of the one that Playwright has downloaded. None if there is neither."""
-    if found := next(filter(None, map(shutil.which, _BROWSERS)), None):
-        return found
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-    return own if Path(own).exists() else None
+    """Path of the browser on PATH; None if there is none."""
+    return next(filter(None, map(shutil.which, _BROWSERS)), None)
 
 
 def tls_server() -> str | None:
