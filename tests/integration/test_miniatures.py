@@ -228,6 +228,7 @@ def test_the_decoder_of_nemotron_parse_begins_with_the_prompt(tmp_path: Path, mo
     engine.free_resources()
 
 
+@pytest.mark.thorough
 def test_got_is_refused_unless_it_is_trusted(tmp_path: Path) -> None:
     name = "GOT-OCR2_0-8bit"
     build(FAMILIES[name], tmp_path / name)

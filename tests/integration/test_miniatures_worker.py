@@ -42,6 +42,7 @@ def page() -> Image.Image:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(900)  # seconds, on a busy machine
 def test_every_model_reads_a_page_and_gives_its_memory_back(stack: Stack) -> None:
     engines = {"mlx-vlm": USUAL, **{engine_name(name): name for name in FAMILIES}}
@@ -61,6 +62,7 @@ def test_every_model_reads_a_page_and_gives_its_memory_back(stack: Stack) -> Non
     assert all(int(active) < 4096 and cache == "0" for active, cache in notes)
 
 
+@pytest.mark.thorough
 def test_the_model_directory_lists_the_models_as_complete(stack: Stack) -> None:
     listed = stack.submit("models", "list").stdout
     assert [name for name in FAMILIES if name not in listed] == []

@@ -75,6 +75,7 @@ def test_the_engine_reads_the_same_as_mlx_vlm(engine: MlxVlm) -> None:
         assert read(engine, page) == [stock.text]
 
 
+@pytest.mark.thorough
 def test_a_batch_generates_the_same_tokens_as_single_pages(engine: MlxVlm) -> None:
     assert engine._loaded is not None
     pages = [reader(engine).show(p)[0] for p in [*tiny.pages(tiny.texts(22)), tiny.black()]]
@@ -187,6 +188,7 @@ def test_a_freed_engine_raises_and_can_be_loaded_again() -> None:
             engine.read([], Options())
 
 
+@pytest.mark.thorough
 def test_a_prompt_with_the_token_of_the_image_is_refused_when_the_model_is_loaded() -> None:
     with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_PROMPT="Read <|image_pad|> well."):
         engine = MlxVlm()
@@ -196,6 +198,7 @@ def test_a_prompt_with_the_token_of_the_image_is_refused_when_the_model_is_loade
     assert "leave it out" in raised.value.message
 
 
+@pytest.mark.thorough
 def test_memory_limits_are_passed_to_mlx() -> None:
     with patch.dict(os.environ, OCR_MODEL=str(tiny.FOLDER), OCR_MLX_CACHE_MB="0"):
         settings = mlx_settings()

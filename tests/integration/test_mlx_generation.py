@@ -24,6 +24,7 @@ from ocrqueue.errors import ModelUnavailable, PageError
 from ocrqueue.options import Options
 from ocrqueue.pages import Line, PageText
 from tests.support import tiny
+from tests.support.thorough import thorough_but
 
 pytestmark = [
     pytest.mark.needs("mlx"),
@@ -89,6 +90,7 @@ def test_another_seed_gives_other_tokens(loaded: LoadedModel, pages: list[Image.
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.thorough
 def test_top_k_1_is_the_likeliest_token(loaded: LoadedModel, pages: list[Image.Image]) -> None:
     greedy = generate_one(loaded, pages[0], SHORT).tokens
     assert generate_one(loaded, pages[0], SHORT, Sampling(2.0, top_k=1)).tokens == greedy
@@ -141,6 +143,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_added_tokens_that_the_detokenizer_of_mlx_vlm_cannot_decode_cost_nothing(odd: Path) -> None:
     from mlx_vlm import generate, load
 
@@ -223,7 +226,7 @@ def test_the_first_reading_is_kept_if_turning_does_not_help(engine: MlxVlm, monk
     assert found.lines[0].box[0] == (0, 0)
 
 
-@pytest.mark.parametrize("tries", [1, 2, 3])
+@pytest.mark.parametrize("tries", thorough_but(1, [2, 1, 3]))
 def test_a_cancelled_job_stops_every_try(loaded: LoadedModel, tries: int) -> None:
     asked = 0
 
@@ -237,7 +240,7 @@ def test_a_cancelled_job_stops_every_try(loaded: LoadedModel, tries: int) -> Non
     assert asked == 160 * tries - 79, "it was not stopped at once"
 
 
-@pytest.mark.parametrize("tries", [1, 2, 3])
+@pytest.mark.parametrize("tries", thorough_but(1, [2, 1, 3]))
 def test_the_time_limit_covers_all_tries(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
     ticks = iter(range(10_000))
     monkeypatch.setattr("ocrqueue.engines.mlx.answer.time", SimpleNamespace(monotonic=lambda: next(ticks)))
@@ -261,6 +264,7 @@ def test_the_error_of_a_type_s_own_processor_is_shown(tmp_path: Path) -> None:
         loaded_from(folder)
 
 
+@pytest.mark.thorough
 def test_other_errors_are_shown_as_they_are(tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     path = folder / "config.json"

@@ -49,6 +49,7 @@ def run(program: str, folder: Path, **env: str) -> dict[str, dict[str, int]]:
     return report
 
 
+@pytest.mark.thorough
 def test_all_memory_of_a_large_model_is_freed(tmp_path: Path) -> None:
     folder = tiny.large_model(tmp_path, 128)
     assert sum(f.stat().st_size for f in folder.iterdir()) > 125 * MEGABYTE
@@ -115,6 +116,7 @@ report["calls"] = calls
     assert not list(tmp_path.rglob("ran"))
 
 
+@pytest.mark.thorough
 def test_code_that_the_configuration_names_does_not_run(tmp_path: Path) -> None:
     folder = tiny.copy_to(tmp_path)
     config = json.loads((folder / "config.json").read_text())
@@ -157,6 +159,7 @@ report["left"] = memory_now()["active"] or 0
     assert report["left"] < 4096
 
 
+@pytest.mark.thorough
 def test_a_child_multiplies_with_the_optimised_blas_of_the_system(tmp_path: Path) -> None:
     report = run(
         """

@@ -16,6 +16,7 @@ from ocrqueue.errors import ModelUnavailable
 from ocrqueue.options import Options
 from ocrqueue.pages import PageText
 from tests.support import tiny
+from tests.support.thorough import thorough_but
 
 pytestmark = [
     pytest.mark.needs("mlx"),
@@ -58,7 +59,9 @@ def test_python_files_of_a_folder_do_not_run(tmp_path: Path, monkeypatch: pytest
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("changes", [{"model_file": "evil.py"}, {"model_type": "GOT"}, {"model_type": "inkling"}])
+@pytest.mark.parametrize(
+    "changes", thorough_but(1, [{"model_type": "GOT"}, {"model_file": "evil.py"}, {"model_type": "inkling"}])
+)
 def test_models_whose_code_would_run_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]
 ) -> None:
@@ -78,6 +81,7 @@ def test_every_type_for_which_mlx_vlm_forces_trust_is_refused() -> None:
     assert {kind for kind in forced - _ONLY_IF_ASKED if not recipe_for(kind, "").runs_code} == set()
 
 
+@pytest.mark.thorough
 def test_a_type_that_mlx_vlm_does_not_know_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tiny.copy_to(tmp_path)
     config = json.loads((folder / "config.json").read_text())

@@ -194,6 +194,7 @@ def of_many_scripts(lines: Sequence[str] = MIXED) -> Image.Image:
         return page.get_pixmap(dpi=200).pil_image()
 
 
+@pytest.mark.thorough
 def test_lines_of_many_scripts_are_read_as_by_the_whole_network() -> None:
     """Most columns are scored for common characters alone: that must change no text. Both in OpenVINO's precision."""
     image = of_many_scripts()
@@ -258,6 +259,7 @@ class Counted:
         self._network.release()
 
 
+@pytest.mark.thorough
 def test_int8_reads_as_f32_does_and_a_poor_page_is_read_in_f32() -> None:
     quick, exact = RapidOcr("int8"), RapidOcr("f32")
     for engine in (quick, exact):

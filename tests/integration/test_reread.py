@@ -121,6 +121,7 @@ def test_a_poor_first_reading_in_the_cache_is_not_made_again(client: Client, rea
         assert all((page["blocks"] is not None) == structure for page in pages)
 
 
+@pytest.mark.thorough
 def test_blocks_are_those_of_the_reading_that_is_kept(client: Client) -> None:
     result = client.submit(numbered.document(6, salt=3), structure=True).result(timeout=120)
     assert (result["state"], result["poorly_read"]) == ("done", 3)

@@ -55,12 +55,14 @@ def test_a_page_is_read_in_the_language_of_its_job(loaded: Tesseract) -> None:
     assert read(loaded, image_of(RU)).plain == RU  # the job names no language: its script is found
 
 
+@pytest.mark.thorough
 def test_a_page_of_a_job_that_names_no_language_is_read_in_its_script(loaded: Tesseract) -> None:
     found = read(loaded, image_of(*[RU] * 6))
     assert found.plain.count(RU) >= 5
     assert read(loaded, image_of(*[EN] * 6)).plain.count(EN) == 6
 
 
+@pytest.mark.thorough
 def test_a_page_in_two_scripts_is_read_in_the_one_that_latin_data_does_not_read(loaded: Tesseract) -> None:
     # Too few letters, or too many Latin ones, for the data that tells scripts apart.
     assert read(loaded, image_of(EN, RU)).plain == f"{EN}\n{RU}"
