@@ -105,8 +105,9 @@ def _with_blocks(job: Job, page: StoredPage, document: Document | None, why: str
             # without blocks, nothing can be seen on the page; its text may have no lines
             return replace(page.text, blocks=found or blocks_by_rules(page.text, page.facts.dpi))
         except (Exception, SystemExit) as e:
-            log.warning("job=%s page=%d: no structure was found", job.id, page.number, exc_info=True)
             why = _reason(e)
+            unforeseen = not isinstance(e, OcrError)
+            log.warning("job=%s page=%d: no structure was found: %s", job.id, page.number, why, exc_info=unforeseen)
     return by_rules(page.text, page.facts.dpi, why)
 
 

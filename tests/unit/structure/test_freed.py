@@ -1,8 +1,11 @@
 """What the layout models saw of a page can be freed."""
 
+import pytest
+
 from ocrqueue.documents.pdf.mupdf import pymupdf
+from ocrqueue.errors import PageFailure
 from ocrqueue.structure.fonts import fonts_of
-from ocrqueue.structure.models import _model, regions_of
+from ocrqueue.structure.models import MOST, _model, regions_of
 from tests.unit.structure.pages import PROSE, Sketch
 
 
@@ -20,6 +23,17 @@ def test_the_models_keep_no_fonts(tmp_path):
         assert regions_of(page)
         assert fonts[0].refs == before
         del text
+
+
+def test_a_page_with_more_text_than_the_models_take_is_refused_before_they_compare_it(tmp_path):
+    with pymupdf.open() as pdf:
+        page, across = pdf.new_page(), 40
+        for n in range(MOST + across):
+            page.insert_text((20 + 14 * (n % across), 20 + 20 * (n // across)), "ab", fontsize=4)
+        with pytest.raises(
+            PageFailure, match=f"the page has 1,[0-9]+ pieces of text, and the layout models take {MOST:,}"
+        ):
+            regions_of(page)
 
 
 def test_the_models_keep_nothing_of_the_image(tmp_path):

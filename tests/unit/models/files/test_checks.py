@@ -65,7 +65,7 @@ def test_numbers_that_are_no_offsets_damage_a_safetensors_file_and_no_other_mode
 
 
 def test_files_of_the_directory_that_hold_nonsense_end_no_audit(directory: Directory) -> None:
-    """Numbers that are none, JSON nested too deeply: in the stamp, the hashes, the hub's list, a journal of the trash."""
+    """Numbers that are none, JSON nested too deeply: in stamp, hashes, the hub's list, a journal of the trash."""
     snapshot = directory.cached("org/one", content=files("one"), pulled=RECENT)
     directory.folder("two", used=RECENT)
     store = directory.store()
