@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # mkdocs.yml makes every warning an error, such as a broken link or anchor.
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-.PHONY: help setup tools test-tools demo demo-mlx up test test-all test-random check check-ruff check-mypy check-docs docs bench lock clean
+.PHONY: help setup tools test-tools demo demo-mlx up test test-all test-random test-pythons check check-ruff check-mypy check-docs docs bench lock clean
 
 help:
 	@echo "make demo [FILE=...]   reads a sample (or FILE) with a whole stack, then stops it"
@@ -19,6 +19,7 @@ help:
 	@echo "make test              runs the tests that are not marked thorough, in some minutes"
 	@echo "make test-all          runs all tests"
 	@echo "make test-random       runs the property tests with new random examples [SEED=...]"
+	@echo "make test-pythons      runs the unit tests on each other Python of this machine, 3.11 to 3.14"
 	@echo "make check             what CI runs: ruff, mypy, the documentation, all tests"
 	@echo "make docs              builds the documentation in build/site and fails on a broken link"
 	@echo "make bench             lists the measurements in bench/"
@@ -66,6 +67,9 @@ test-random: test-tools
 	@seed=$(if $(SEED),$(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')); \
 	echo "seed $$seed: repeat with make test-random SEED=$$seed"; \
 	$(TESTS) -m hypothesis --hypothesis-profile=random --hypothesis-seed=$$seed
+
+test-pythons: tools
+	@$(BIN)/python -m scripts.test_pythons
 
 check: test-tools
 	@$(MAKE) --no-print-directory -j check-ruff check-mypy check-docs

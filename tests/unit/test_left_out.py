@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,6 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[2:]]))
 
 
 def run_bare(folder: Path, *files: str, ci: str = "") -> "subprocess.CompletedProcess[str]":
-    (folder / "mlx").write_text("0\n")
     command = [sys.executable, "-c", BARE, str(folder), *files]
     return subprocess.run(command, cwd=ROOT, env={"CI": ci, "HOME": str(folder)}, capture_output=True, text=True)
 
@@ -57,31 +55,10 @@ def test_ci_has_all_parts_and_installs_every_package(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setenv("OCR_TESSDATA_DIR", str(tmp_path))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    for name in ("tesseract", "s3"):
+    for name in ("mlx", "tesseract", "s3"):
         (tmp_path / name).write_text("1\n")
     advice = [said for look in needs.NEEDS.values() if (said := look())]
     packages = {name for said in advice for name in said.partition("apt install ")[2].split()}
     assert {"chromium", "openssl", "tesseract-ocr-heb"} < packages
     words = (ROOT / ".ci" / "run").read_text().split()
     assert packages | {"TESSERACT=1", "MLX=1", "S3=1"} <= set(words)
-
-
-@pytest.mark.parametrize(
-    ("switch", "requirement", "says"),
-    [
-        ("0", "mlx>=0.30 ; python_version >= '3'", "make setup MLX=1"),
-        ("1", "mlx>=0.30 ; python_version >= '3'", None),  # missing by mistake
-        ("1", "mlx>=0.30 ; sys_platform == 'plan9'", "no wheels"),
-    ],
-)
-def test_mlx_is_left_out_on_purpose_or_without_wheels(
-    switch: str, requirement: str, says: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "mlx").write_text(f"{switch}\n")
-    (tmp_path / "requirements").write_text(f"# MLX\n{requirement}\n")
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    monkeypatch.setattr(needs, "MLX", tmp_path / "requirements")
-    assert find_spec("mlx") is None or needs.NEEDS["mlx"]() is None
-    monkeypatch.setattr(needs, "find_spec", lambda _: None)
-    found = needs.NEEDS["mlx"]()
-    assert found is None if says is None else says in str(found)
