@@ -38,6 +38,15 @@ def test_systemd_would_find_a_mistake(tmp_path: Path) -> None:
     assert "ocr-queue" in verify(tmp_path, ("Restart=always", "Restart=sometimes")).stderr
 
 
+@pytest.mark.needs("systemd")
+@pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").glob("*.service")), ids=lambda unit: unit.name)
+def test_systemd_counts_the_units_as_well_protected(unit: Path) -> None:
+    """The scale goes from 0, no exposure, to 10."""
+    command = ["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", str(unit)]  # 20: 2.0
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_units_and_containers_are_restarted() -> None:
     for unit in (DEPLOY / "systemd").glob("*.service"):
         assert "\nRestart=always\n" in unit.read_text()

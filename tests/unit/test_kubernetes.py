@@ -79,6 +79,25 @@ def test_labels_and_services_lead_to_the_pods() -> None:
         assert port["targetPort"] in {p["name"] for p in container(name)["ports"]}
 
 
+def test_only_the_api_is_open_to_all_and_a_drain_takes_one_pod_at_a_time() -> None:
+    policies = {d["metadata"]["name"]: d["spec"] for _, d in MANIFESTS if d["kind"] == "NetworkPolicy"}
+    every = {"app.kubernetes.io/name": "ocr-queue"}
+    assert policies.keys() == {"ocr-queue", "ocr-redis", "ocr-web"}
+    assert policies["ocr-queue"] == {"podSelector": {"matchLabels": every}, "policyTypes": ["Ingress"]}  # nobody
+    for name in ("redis", "web"):
+        policy = policies[f"ocr-{name}"]
+        assert policy["podSelector"] == {"matchLabels": every | {"app.kubernetes.io/component": name}}
+        (rule,) = policy["ingress"]
+        assert {p["port"] for p in rule["ports"]} == {p["name"] for p in container(name)["ports"]}
+        assert rule.get("from") == ([{"podSelector": {"matchLabels": every}}] if name == "redis" else None)
+    budgets = {d["metadata"]["name"]: d["spec"] for _, d in MANIFESTS if d["kind"] == "PodDisruptionBudget"}
+    several = {f"ocr-{name}" for name, d in WORKLOADS.items() if d["spec"].get("replicas", 1) > 1}
+    assert budgets.keys() == several
+    for name, budget in budgets.items():
+        labels = every | {"app.kubernetes.io/component": name.removeprefix("ocr-")}
+        assert budget == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+
+
 @pytest.mark.parametrize("name", WORKLOADS)
 def test_pods_have_no_more_rights_than_they_need(name: str) -> None:
     assert pod(name)["automountServiceAccountToken"] is False

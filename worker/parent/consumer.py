@@ -33,7 +33,7 @@ def drop(why: str) -> None:
 watch_broker(drop)
 
 
-class Turns(round_robin_cycle):  # type: ignore[misc]
+class Turns(round_robin_cycle):
     """The order in which a worker asks its queues: each in turn, but maintenance never takes the last child.
 
     A nightly clean-up or a webhook's receiver may be slow, and somebody waits for a document.
