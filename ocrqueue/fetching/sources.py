@@ -59,7 +59,7 @@ def check_announced(url: str, live: Iterable[Worker]) -> None:
         worker.sources is None or any(entry.covers(wanted) for entry in Allowed.parse(worker.sources).urls)
         for worker in openers
     ):
-        raise _not_allowed(_shown_url(wanted))
+        raise _not_allowed(_shown_url(wanted), "no worker may")
 
 
 def fetch_source(spec: Mapping[str, object], target: BinaryIO, allowed: Sequence[str], limits: Limits) -> str:
@@ -84,9 +84,9 @@ def _shown(name: str, otherwise: str) -> str:
     return shown_name(name[:255] or otherwise)
 
 
-def _not_allowed(what: str) -> DocumentError:
+def _not_allowed(what: str, who: str = "this worker may not") -> DocumentError:
     hint = "ask the operator to add it to OCR_ALLOWED_SOURCES"
-    return DocumentError(f"this worker may not read {what[:300]!r}: {hint}", "source_not_allowed")
+    return DocumentError(f"{who} read {what[:300]!r}: {hint}", "source_not_allowed")
 
 
 def _shown_url(url: Url) -> str:
