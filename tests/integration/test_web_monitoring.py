@@ -211,5 +211,5 @@ def test_metrics_cost_the_same_for_many_jobs(redis, ledger: Ledger) -> None:  # 
     for i in range(500):
         ledger.create(f"job{i}", SOURCE, Options(priority=("low", "normal", "high")[i % 3]))
     assert commands() == few
-    assert redis.hlen(names.COUNTS) == 4
+    assert redis.hlen(names.COUNTS) == 5, "jobs, pages of three priorities, and that it is whole"
     assert figures.read(redis).jobs["queued"] == 501
