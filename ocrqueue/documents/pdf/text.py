@@ -109,10 +109,11 @@ def _lines(stext: Any, displayed: Any) -> list[dict[str, Any]]:
     set_right(lines, stext)
     spans = [span for line in lines for span in line["spans"]]
     text = _give_texts(spans)
-    has_new = put_symbols(spans, stext, displayed)
-    has_new |= _UNMAPPED.search(text) is not None and put_leaders(lines, displayed)
-    has_new |= put_raised(lines)
+    if put_symbols(spans, stext, displayed):
+        text = _give_texts(spans)
+    has_new = put_raised(lines)
     has_new |= _SOFT_HYPHEN in text and _put_hyphens(lines)
+    has_new |= _UNMAPPED.search(text) is not None and put_leaders(lines, displayed)
     if has_new:
         text = _give_texts(spans)
     if not text.isascii():  # as in the scripts that are written downwards

@@ -16,10 +16,12 @@ def joined_downwards(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     `lines` are those of PyMuPDF's `rawdict`. Those of one character follow each other in the order of reading. Unless
     the font itself is for writing downwards, most of the page has to be printed so.
     """
+    short = [line for line in lines if line["wmode"] or len(line["spans"][0]["chars"]) == len(line["spans"]) == 1]
+    if len(short) < _FEW:  # as on nearly every page
+        return list(lines)
     single = [_is_single(line) for line in lines]
-    count = sum(single)
     is_sure = any(line["wmode"] for line in lines)
-    if not is_sure and (count < _FEW or 2 * count <= sum(len(span["chars"]) for ln in lines for span in ln["spans"])):
+    if not is_sure and 2 * sum(single) <= sum(len(span["chars"]) for line in lines for span in line["spans"]):
         return list(lines)
     found: list[dict[str, Any]] = []
     for line, is_part in zip(lines, single, strict=True):

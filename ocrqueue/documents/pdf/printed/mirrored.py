@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ocrqueue.documents.pdf.boxes import LEVEL
 from ocrqueue.documents.pdf.mupdf import mupdf
 from ocrqueue.documents.pdf.painting import place_of
 
@@ -15,14 +16,22 @@ def set_right(lines: Sequence[dict[str, Any]], stext: Any) -> None:
     MuPDF tells where the next character stands: at the left of the one before, as in a line upside down, if left and
     right are exchanged. PyMuPDF takes each such line for a mirrored one. The corners of the letters tell.
     """
-    first = next(_first_chars(stext), None)
-    if first is None or not (_is_mirrored(first) or any(line["dir"] != _RIGHTWARDS for line in lines)):
-        return  # as on nearly every page: pages are mirrored as a whole
+    if not _run_otherwise(lines):
+        is_low = bool(lines) and lines[0]["bbox"][1] > lines[-1]["bbox"][1]  # above and below may be exchanged
+        first = next(_first_chars(stext), None) if is_low else None
+        if first is None or not _is_mirrored(first):
+            return  # as on nearly every page: pages are mirrored as a whole
     begins = {place_of((c.origin.x, c.origin.y)) for c in _first_chars(stext) if _is_mirrored(c)}
     for line in lines:
         if not line["wmode"] and place_of(line["spans"][0]["chars"][0]["origin"]) in begins:
             cos, sin = line["dir"]
             line["dir"] = (-cos, -sin)
+
+
+def _run_otherwise(lines: Sequence[dict[str, Any]]) -> bool:
+    """Whether a line runs to the left, or most run up or down."""
+    turned = [line["dir"] for line in lines if line["dir"] != _RIGHTWARDS]
+    return bool(turned) and (2 * len(turned) > len(lines) or any(cos < -LEVEL for cos, _ in turned))
 
 
 def _first_chars(stext: Any) -> Iterator[Any]:

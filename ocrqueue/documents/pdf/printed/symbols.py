@@ -95,7 +95,9 @@ def put_symbols(spans: Iterable[dict[str, Any]], stext: Any, displayed: Any) -> 
             code = _code(char["c"])
             if code is None or char["c"].isspace() or (char["c"] in known and not char["c"].isascii()):
                 continue
-            if table is _ZAPF and code < _PRIVATE:
+            if table is _ZAPF and code < min(_ZAPF):
+                code = _BY_NUMBER.get(code, code)
+            elif table is _ZAPF and code < _PRIVATE:
                 glyphs = glyphs or _Glyphs(stext, displayed)
                 code = glyphs.code(code, span["font"], char["origin"])
             char["c"] = table.get(code % _PRIVATE, _UNKNOWN)
