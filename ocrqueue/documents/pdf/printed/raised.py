@@ -14,6 +14,7 @@ _SHIFT = (0.1, 0.8)  # the baseline is so much higher or lower, at least and at 
 _APART = 0.5  # white between such figures and what they belong to, at most
 _RAISED = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+_NOTES = str.maketrans("abcdefghijklmnoprstuvwxyz", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")  # a letter alone, behind a digit
 _BETWEEN = frozenset(" ,;.*†‡")  # may stand between such figures, and stay as they are
 
 
@@ -48,14 +49,23 @@ def _put(line: dict[str, Any], largest: float) -> bool:
         shift = (x * sin - y * cos - level) / size
         if span["size"] >= _SMALLER * size or not _SHIFT[0] <= abs(shift) <= _SHIFT[1]:
             continue
-        table, text = _RAISED if shift > 0 else _LOWERED, span["text"]
-        if not any(map(str.isdigit, text)) or not all(ord(c) in table or c in _BETWEEN for c in text):
+        table = _table(span["text"].strip(), before, is_raised=shift > 0)
+        if table is None:
             continue
         if before is None or _gap(before["bbox"], first["bbox"]) <= _APART * size:
             for char in span["chars"]:
                 char["c"] = char["c"].translate(table)
             has_any = True
     return has_any
+
+
+def _table(text: str, before: dict[str, Any] | None, *, is_raised: bool) -> dict[int, int] | None:
+    """What a text becomes that is raised or lowered, after this character; None if it stays as it is."""
+    table = _RAISED if is_raised else _LOWERED
+    if any(map(str.isdigit, text)) and all(ord(c) in table or c in _BETWEEN for c in text):
+        return table
+    is_note = is_raised and len(text) == 1 and ord(text) in _NOTES and before is not None and before["c"].isdigit()
+    return _NOTES if is_note else None
 
 
 def _gap(one: Sequence[float], other: Sequence[float]) -> float:
