@@ -7,7 +7,7 @@ drop the message and connect again, several times a second.
 
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from queue import Empty
 from typing import Any
 
@@ -34,22 +34,13 @@ def watch_broker(drop: Callable[[str], None] = _drop) -> None:
 
 def _channel(kind: Any, drop: Callable[[str], None]) -> Any:
     """A kind of channel whose servers take writes, which notes no message in Redis, lives and always closes."""
-    from kombu.transport.virtual import QoS
-
-    class Counted(QoS):  # type: ignore[misc]
-        """The messages that a channel has delivered, but not acknowledged."""
-
-        def restore_unacked(self) -> list[Any]:
-            """Put them back. The reconciler sends those again that cannot be; kombu would write them to a file."""
-            super().restore_unacked()
-            return []
 
     class Channel(kind):  # type: ignore[misc]
         ack_emulation = False
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self.QoS = Counted
+            self.QoS = _counted()
 
         def _brpop_read(self, **options: Any) -> Any:
             return self._dropping(super()._brpop_read, **options)
@@ -72,22 +63,41 @@ def _channel(kind: Any, drop: Callable[[str], None]) -> Any:
             return {**params, "connection_class": to_primary(params["connection_class"])}
 
         def close(self) -> None:
-            """Close it with its connections to Redis.
-
-            Kombu writes to Redis first, and leaves the connections open if that is refused. A worker that connects
-            again and again would fill the server with them.
-            """
-            transport = self.connection
-            try:
-                super().close()
-            except RedisError as e:
-                log.debug("a channel could not be closed in order (%s); its connections are closed", e)
-            finally:
-                self._disconnect_pools()
-                self._close_clients()
-                self.closed = True
-                if self.connection is not None:
-                    transport.cycle.discard(self)
-                    transport.close_channel(self)
+            """Close it with its connections to Redis."""
+            _close(self, super().close)
 
     return Channel
+
+
+@cache
+def _counted() -> Any:
+    """A kind of memory for the messages that a channel has delivered, but not acknowledged."""
+    from kombu.transport.virtual import QoS
+
+    class Counted(QoS):  # type: ignore[misc]
+        def restore_unacked(self) -> list[Any]:
+            """Put them back. The reconciler sends those again that cannot be; kombu would write them to a file."""
+            super().restore_unacked()
+            return []
+
+    return Counted
+
+
+def _close(channel: Any, in_order: Callable[[], None]) -> None:
+    """Close a channel with its connections to Redis.
+
+    Kombu writes to Redis first, and leaves the connections open if that is refused. A worker that connects again and
+    again would fill the server with them.
+    """
+    transport = channel.connection
+    try:
+        in_order()
+    except RedisError as e:
+        log.debug("a channel could not be closed in order (%s); its connections are closed", e)
+    finally:
+        channel._disconnect_pools()
+        channel._close_clients()
+        channel.closed = True
+        if channel.connection is not None:
+            transport.cycle.discard(channel)
+            transport.close_channel(channel)
