@@ -22,6 +22,7 @@ import worker_config as config
 from ocrqueue import documents, names
 from ocrqueue.errors import ModelUnavailable
 from ocrqueue.process.memory import give_back, memory_now, settle
+from ocrqueue.structure import free_models
 from worker import context
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def after_task(task: Any, args: Any) -> None:
     global _tasks
     _tasks += 1
     if config.OCR_RELEASE == "task":
-        context.engines().free()
+        _free_models()
     if getattr(task, "name", "") == names.PAGE:
         _tidy()
         used = " ".join(f"{name}={count}" for name, count in memory_now().items())
@@ -95,7 +96,13 @@ def after_task(task: Any, args: Any) -> None:
 def end() -> None:
     """The child ends: free its models."""
     before_task()
+    _free_models()
+
+
+def _free_models() -> None:
+    """Free the models of the engines, and those that find the structure of pages."""
     context.engines().free()
+    free_models()
 
 
 def _tidy() -> None:
@@ -152,7 +159,7 @@ def _free() -> None:
     global _unload_asked, _freed
     signal.setitimer(signal.ITIMER_REAL, 0)
     try:
-        context.engines().free()
+        _free_models()
         give_back()
     except Exception:
         log.exception("a model could not be freed")

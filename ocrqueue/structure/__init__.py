@@ -3,7 +3,7 @@
 Importing this package loads nothing heavy. The models are loaded with the first page.
 """
 
-from ocrqueue.structure.models import has_models
+from ocrqueue.structure.models import free_models, has_models
 from ocrqueue.structure.page import find_blocks
 
-__all__ = ["find_blocks", "has_models"]
+__all__ = ["find_blocks", "free_models", "has_models"]

@@ -6,8 +6,9 @@ They classify the lines of text of a page, by the text, the drawings and the ima
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, wraps
 from importlib.util import find_spec
+from inspect import unwrap
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,13 +111,23 @@ def _model() -> Any:
     finally:
         sessions.ort = runtime
     pymupdf._get_layout = model.predict
-    features.extract_rf_features = _bounded(freeing_fonts(features.extract_rf_features))
+    features.extract_rf_features = _bounded(freeing_fonts(unwrap(features.extract_rf_features)))
     return model
+
+
+def free_models() -> None:
+    """Let go of the models, which take 60 MB and more; the next page loads them again. For an idle process."""
+    if _model.cache_info().currsize:
+        from ocrqueue.documents.pdf.mupdf import pymupdf
+
+        pymupdf._get_layout = None
+        _model.cache_clear()
 
 
 def _bounded(measure: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     """The models' first step that compares lines with one another, which refuses pages with more lines than `MOST`."""
 
+    @wraps(measure)
     def measure_few(data: Any, text_page: Any) -> None:
         if len(data["bboxes"]) > MOST:
             raise PageFailure(

@@ -1,11 +1,14 @@
 """What the layout models saw of a page can be freed."""
 
+import gc
+import weakref
+
 import pytest
 
 from ocrqueue.documents.pdf.mupdf import pymupdf
 from ocrqueue.errors import PageFailure
 from ocrqueue.structure.fonts import fonts_of
-from ocrqueue.structure.models import MOST, _model, regions_of
+from ocrqueue.structure.models import MOST, _model, free_models, regions_of
 from tests.unit.structure.pages import PROSE, Sketch
 
 
@@ -43,3 +46,15 @@ def test_the_models_keep_nothing_of_the_image(tmp_path):
         assert regions_of(pdf[0])
     held = [value for value in vars(_model()._model.feature_extractor).values() if hasattr(value, "nbytes")]
     assert not held
+
+
+def test_the_models_are_freed_and_loaded_again(tmp_path):
+    sketch = Sketch()
+    sketch.paragraph()
+    with pymupdf.open(sketch.save(tmp_path / "page.pdf")) as pdf:
+        before = regions_of(pdf[0])
+        model = weakref.ref(_model())
+        free_models()
+        gc.collect()
+        assert model() is None
+        assert regions_of(pdf[0]) == before
