@@ -105,7 +105,8 @@ def test_the_better_reading_is_used_as_long_as_a_second_engine_would_read_alike(
 ) -> None:
     local.cache.keep(KEY, 1, {**page(text="first"), "quality": quality})
     if was_again:
-        local.cache.keep(KEY, 1, {**page(text="second"), "quality": 0.9, "readings": [{}, {}]}, was_again)
+        readings = [{"engine": engine, "model": "m", "error": None} for engine in ("first", "second")]
+        local.cache.keep(KEY, 1, {**page(text="second"), "quality": 0.9, "readings": readings}, was_again)
     supplied = local.cache.supply(KEY, Job.parse(ID, RECORD), [ClaimedPage(1, 0)], local.spool, lambda: now)
     assert local.spool.read_page(ID, 1)["text"] == text
     assert supplied[1].may_be_read_better == may_be_read_better

@@ -166,6 +166,7 @@ def test_damaged_data_is_reported_and_other_languages_are_read(tmp_path: Path) -
     engine.free_resources()
 
 
+@pytest.mark.thorough
 def test_damaged_data_of_another_script_is_left_out_and_named_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,6 +187,7 @@ def test_damaged_data_of_another_script_is_left_out_and_named_once(
     engine.free_resources()
 
 
+@pytest.mark.thorough
 def test_a_page_in_a_script_whose_data_is_damaged_is_read_without_it(tmp_path: Path) -> None:
     folder = tesseract_settings().folder
     for name in ("eng", "osd"):
@@ -219,6 +221,7 @@ def test_each_set_of_languages_is_loaded_once_and_only_some_stay(
     assert list(loaded._readers) == ["eng", "eng+rus"]
 
 
+@pytest.mark.thorough
 def test_memory_stays_flat(loaded: Tesseract) -> None:
     page = image_of(EN, RU, dpi=150)
     for _ in range(3):

@@ -53,6 +53,7 @@ def test_a_language_without_data_is_refused_when_it_is_submitted(stack: Stack, t
     assert stack.client().jobs() == [job for job in stack.client().jobs() if job.state == "done"]
 
 
+@pytest.mark.thorough
 def test_jobs_end_although_the_data_of_the_default_language_is_damaged(tmp_path: Path) -> None:
     installed = tesseract_settings().folder
     (tmp_path / "rus.traineddata").symlink_to(installed / "rus.traineddata")
