@@ -14,7 +14,7 @@ from ocrqueue.errors import DamagedFile, PageError
 from ocrqueue.pages import POORLY_READ, Line, PageText, PageWarning
 from ocrqueue.states import Origin, PageState
 from ocrqueue.storage.blocks import block_json, block_of
-from ocrqueue.storage.values import clean_text, quad_of, rounded, rounded_corners
+from ocrqueue.storage.values import clean_text, parsed, quad_of, rounded, rounded_corners
 
 SCHEMA = "ocr-queue/1"
 NO_MEMORY: dict[str, int | None] = {"rss": None, "active": None, "cache": None, "peak": None}
@@ -330,7 +330,7 @@ def _origin(lines: list[Line]) -> str:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = parsed(text)
     except ValueError:
         raise _damaged() from None
     if not isinstance(value, dict):

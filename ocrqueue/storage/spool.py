@@ -32,6 +32,7 @@ from ocrqueue.storage.location import open_storage
 from ocrqueue.storage.objects import ObjectStorage
 from ocrqueue.storage.results import is_read_page
 from ocrqueue.storage.s3 import S3Storage
+from ocrqueue.storage.values import parsed
 
 if TYPE_CHECKING:
     from ocrqueue.storage.source_copies import SourceCopies  # not on Windows, where a client may run
@@ -328,7 +329,7 @@ def _json_of(reading: Callable[[], BinaryIO], path: str) -> dict[str, Any]:
     with reading() as file:
         content = file.read()
     try:
-        value = json.loads(content)
+        value = parsed(content.decode())
     except ValueError as error:
         raise DamagedFile(f"spool: {path}: damaged JSON: retry the job") from error
     if not isinstance(value, dict):

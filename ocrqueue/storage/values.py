@@ -1,12 +1,17 @@
 """Texts and numbers as results hold them: valid in JSON, XML and HTML."""
 
+import json
 import math
 import re
 from collections.abc import Iterable
+from json import decoder
+from typing import Any
 
 from ocrqueue.geometry import Point, Quad
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LONG = 1 << 18  # characters of JSON, which take some milliseconds
+_decoder: Any = decoder  # with two functions that type checkers do not know
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
@@ -47,3 +52,22 @@ def quad_of(box: Iterable[Iterable[float]]) -> Quad:
     corners: list[Point] = [(x, y) for x, y in box]
     a, b, c, d = corners if len(corners) == 4 else [(0.0, 0.0)] * 4
     return a, b, c, d
+
+
+def parsed(text: str) -> Any:
+    """What `json.loads` returns for the JSON of a page. Raises ValueError.
+
+    A long one is parsed line by line, because the C code that parses JSON lets no other thread run meanwhile: a page of
+    ten thousand lines would hold a process, with all its requests or leases, for a tenth of a second.
+    """
+    if len(text) < _LONG or not text.startswith("{"):
+        return json.loads(text)
+    scan = _decoder.JSONDecoder().scan_once
+
+    def value(text: str, at: int) -> Any:
+        return _decoder.JSONArray((text, at + 1), scan) if text[at : at + 1] == "[" else scan(text, at)
+
+    found, end = _decoder.JSONObject((text, 1), True, value, None, None)
+    if text[end:].strip():
+        raise ValueError("there is more after the end")
+    return found

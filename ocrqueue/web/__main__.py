@@ -1,5 +1,6 @@
 """`python -m ocrqueue.web`: serves the HTTP API, on loopback by default. On any other address it requires API keys."""
 
+import gc
 import socket
 from types import FrameType
 
@@ -57,6 +58,7 @@ def main() -> None:
         ws="none",
     )
     sparse_log.install()
+    gc.freeze()  # what is loaded stays: a search for garbage in it would hold all requests for 70 ms, again and again
     _Server(config, app.state.service.watch).run(sockets=[listening])
 
 

@@ -148,8 +148,11 @@ class Places:
 
 def _is_part(text: str, begin: int, end: int) -> bool:
     """Whether a letter or digit of ASCII at an end of this place goes on beyond it."""
-    ends = (text[max(0, begin - 1) : begin + 1], text[end - 1 : end + 1])
-    return any(len(pair) == 2 and pair.isascii() and pair.isalnum() for pair in ends)
+    return _goes_on(text[max(0, begin - 1) : begin + 1]) or _goes_on(text[end - 1 : end + 1])
+
+
+def _goes_on(pair: str) -> bool:
+    return len(pair) == 2 and pair.isascii() and pair.isalnum()
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:

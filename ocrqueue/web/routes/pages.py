@@ -13,6 +13,7 @@ from ocrqueue.storage.page_images import WIDTHS
 from ocrqueue.web.access import seen_job
 from ocrqueue.web.callers import Reader
 from ocrqueue.web.content.files import SpoolFile, download_name
+from ocrqueue.web.content.pieces import parts_of, streamed
 from ocrqueue.web.content.shapes import PageList, page_state_json
 from ocrqueue.web.problems import ApiError, answers
 from ocrqueue.web.results import made, not_ready
@@ -52,7 +53,8 @@ def pages(
 async def page(job: str, number: Number, service: ServiceOf, key: Reader) -> Response:
     """A page that has finished, also before the job ends. A page that failed has an `error`."""
     handle, _ = await run_sync(seen_job, service, key, job)
-    return JSONResponse(await run_sync(finished_page, handle, number))
+    found = await run_sync(finished_page, handle, number)
+    return await streamed(service.makers, parts_of(found, len(found["lines"])))
 
 
 @router.get(

@@ -7,9 +7,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ocrqueue.errors import PageError, StorageError
 from ocrqueue.pages import Line, PageText, PageWarning, Word
+from ocrqueue.storage import values
 from ocrqueue.storage.results import (
     Page,
     PageFacts,
@@ -235,3 +238,14 @@ def test_warnings_are_found_in_a_result() -> None:
     result = written([tricky, cut, old])
     assert read_warnings(io.StringIO(result)) == [{"page": 2, "code": "cut_off", "message": "toolong"}]
     assert is_read_page(old, 3), "a page that a worker of an older version has stored"
+
+
+@given(st.dictionaries(st.text(), st.recursive(st.none() | st.floats(allow_nan=False) | st.text(), st.lists)))
+def test_the_json_of_a_long_page_is_parsed_in_steps_to_the_same(value: dict[str, Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "_LONG", 0)
+        for indent in (None, 1):
+            assert values.parsed(json.dumps(value, indent=indent) + "\n") == value
+        for wrong in ("{", '{"a": [', '{"a": }', "{} {}", '{"a": [1, ]}', '{"a": 1 "b"}'):
+            with pytest.raises(ValueError, match=r"char|more after"):
+                values.parsed(wrong)
