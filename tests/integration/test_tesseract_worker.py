@@ -47,7 +47,7 @@ def test_the_engine_is_listed_with_its_languages(stack: Stack) -> None:
 
 
 def test_a_language_without_data_is_refused_when_it_is_submitted(stack: Stack, tmp_path: Path) -> None:
-    done = stack.submit("ocr", str(scan_of(tmp_path / "scan.png", RU)), "--lang", "yi+tlh")
+    done = stack.submit("ocr", str(scan_of(tmp_path / "scan.png", RU)), "--lang", "en+tlh")
     assert done.returncode == 4
     assert "language_missing: no served engine reads tlh" in done.stderr
     assert stack.client().jobs() == [job for job in stack.client().jobs() if job.state == "done"]
