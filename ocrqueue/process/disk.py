@@ -11,7 +11,9 @@ from pathlib import Path
 
 TEMPORARY = ".tmp-"  # beginning of the name of a file that is being written
 _LEFT = (TEMPORARY, ".check-")  # of files that only a killed process leaves; older versions left the second kind
-_SCRATCH = "ocr-queue-"  # of folders in TMPDIR
+_SCRATCH = (
+    "ocr-scratch-"  # of folders in TMPDIR, and of nothing else: the folder of the embedded Redis has another name
+)
 
 
 def sync_folder(folder: Path | str) -> None:
