@@ -124,6 +124,7 @@ def test_every_page_is_there_in_german(web: Web, job: str, browser: Browser) -> 
             expect(page.locator("main")).to_contain_text(says)
 
 
+@pytest.mark.thorough
 def test_the_keyboard_reaches_everything(web: Web, job: str, browser: Browser) -> None:
     with opened(browser, locale="en-GB") as (_, page, _complaints):
         page.goto(web.url)
@@ -148,6 +149,7 @@ def test_two_windows_show_the_same_job_while_it_is_read(web: Web, browser: Brows
             expect(page.locator("#job-head .state")).to_have_class("state done", timeout=60_000)
 
 
+@pytest.mark.thorough
 def test_models_are_listed_and_freed(web: Web, job: str, browser: Browser) -> None:
     data = web.stack.folder / "data"
     directory = Directory(data / "models")
