@@ -6,8 +6,9 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import median, median_low
 
+from ocrqueue.geometry import bounds
 from ocrqueue.layout.columns import part
-from ocrqueue.layout.pieces import Piece, is_note, is_upside_down, piece_of
+from ocrqueue.layout.pieces import Frame, Piece, is_note, is_upside_down, piece_of
 from ocrqueue.layout.rows import Row, rows_of
 from ocrqueue.layout.splitter import Splitter
 
@@ -36,7 +37,13 @@ def blocks_of(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:
 
 
 def _by_direction(pieces: Sequence[Piece], splitter: Splitter) -> Iterator[tuple[Sequence[Piece], Splitter]]:
-    """The lines that run like the page, and those that are upside down, in coordinates of the page turned round."""
+    """The lines that run like the page, and those that are upside down, in coordinates of the page turned round.
+
+    On a page that is written downwards, level lines above all others come first, and those below them last.
+    """
+    if splitter.frame.vertical:
+        yield from _around_columns(pieces, splitter)
+        return
     if not any(is_upside_down(piece.line.box) for piece in pieces):  # as on nearly every page
         if pieces:
             yield pieces, splitter
@@ -45,6 +52,21 @@ def _by_direction(pieces: Sequence[Piece], splitter: Splitter) -> Iterator[tuple
         yield upright, splitter
     turned = replace(splitter.frame, angle=splitter.frame.angle + math.pi)
     yield [piece_of(piece.line, turned) for piece in pieces if is_upside_down(piece.line.box)], Splitter(turned)
+
+
+def _around_columns(pieces: Sequence[Piece], splitter: Splitter) -> Iterator[tuple[Sequence[Piece], Splitter]]:
+    """The level lines above columns that are written downwards, such as a title; the columns; and what is below."""
+    boxes = [bounds(piece.line.box) for piece in pieces]
+    columns = [box for box in boxes if box[2] - box[0] <= box[3] - box[1]]
+    top, bottom = min((box[1] for box in columns), default=0.0), max((box[3] for box in columns), default=0.0)
+    above = [piece for piece, box in zip(pieces, boxes, strict=True) if columns and box[3] <= top]
+    below = [piece for piece, box in zip(pieces, boxes, strict=True) if columns and box[1] >= bottom]
+    ends = {id(piece) for piece in (*above, *below)}
+    rest = [piece for piece in pieces if id(piece) not in ends]
+    level = Splitter(Frame())
+    for group, own in ((above, level), (rest, splitter), (below, level)):
+        if group:
+            yield [piece_of(piece.line, own.frame) for piece in group], own
 
 
 def _level_blocks(pieces: Sequence[Piece], splitter: Splitter) -> list[Block]:

@@ -205,6 +205,12 @@ def test_columns_written_downwards_are_read_from_right_to_left():
     assert order(downwards) == texts(downwards)
 
 
+def test_a_title_above_columns_written_downwards_is_read_first():
+    columns = [Line("日本語の文章です", box(400 - 40 * i, 200, 420 - 40 * i, 380)) for i in range(3)]
+    title, foot = line("図書室だより", 250, 100), line("町内会", 300, 420)
+    assert order([title, *columns, foot]) == ["図書室だより", *texts(columns), "町内会"]
+
+
 def test_latin_text_in_tall_boxes_is_not_written_downwards():
     tall = [Line(f"row {n}", box(100 + 200 * n, 100, 130 + 200 * n, 300)) for n in range(4)]
     assert order(tall) == texts(tall)
