@@ -46,8 +46,8 @@ async def _watched() -> dict[str, float]:
     return found
 
 
-def _create_app(*given: Any) -> FastAPI:
-    app = _original(*given)
+def _create_app(*given: Any, **named: Any) -> FastAPI:
+    app = _original(*given, **named)
     before = app.router.lifespan_context
 
     @asynccontextmanager
