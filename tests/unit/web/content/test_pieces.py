@@ -1,6 +1,7 @@
 """Large answers: their parts are put together as JSON, and an early error is raised before anything is sent."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import anyio
@@ -35,6 +36,27 @@ def test_an_error_that_comes_early_is_raised_before_anything_is_sent() -> None:
 
     with pytest.raises(ApiError, match="nothing there"):
         anyio.run(sent, failing())
+
+
+def test_long_answers_take_turns_in_few_threads() -> None:
+    """Forty of them would take all threads from other requests, and the first the few threads from the others."""
+    order: list[str] = []
+
+    def parts(name: str) -> Iterator[str]:
+        for _ in range(3):
+            order.append(name)
+            time.sleep(0.06)  # longer than one turn
+            yield ""
+
+    async def both() -> None:
+        makers = anyio.CapacityLimiter(1)
+        async with anyio.create_task_group() as group:
+            for name in "ab":
+                group.start_soon(streamed, makers, parts(name))
+
+    anyio.run(both)
+    assert "".join(sorted(order[:2])) == "ab"
+    assert order == order[:2] * 3
 
 
 def test_texts_lists_and_objects_come_in_parts() -> None:
