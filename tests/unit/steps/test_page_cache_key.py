@@ -101,6 +101,8 @@ DECIDE_NOTHING = {
     "ocrqueue",
     "ocrqueue.engines",
     "ocrqueue.engines.holder",
+    "ocrqueue.engines.tesseract",
+    "ocrqueue.engines.tesseract.data",  # the advice of a warning
     "ocrqueue.errors",
     "ocrqueue.ledger",
     "ocrqueue.ledger.workers",
