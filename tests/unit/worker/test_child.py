@@ -48,9 +48,10 @@ def ignored() -> None:
 def test_an_error_fits_into_one_write(task: Any, kind: type[Exception], says: str) -> None:
     assert child.TRACEBACK < ONE_WRITE / 2
     result = build_tracer(task.name, task, app=app, eager=True)("id", (), {}, {}).retval
-    sent = ForkingPickler.dumps((2, ("id", os.getpid(), (False, (1, result, 1.0)), 3)))
+    # A copy: Python 3.13 reports a view that dies in a cycle with its buffer, such as in a traceback's frame.
+    sent = bytes(ForkingPickler.dumps((2, ("id", os.getpid(), (False, (1, result, 1.0)), 3))))
     assert len(sent) < ONE_WRITE
-    got = ForkingPickler.loads(bytes(sent))[1][2][1][1]
+    got = ForkingPickler.loads(sent)[1][2][1][1]
     assert isinstance(got.exception, kind)
     assert says in str(got.exception)
     assert says in got.traceback
