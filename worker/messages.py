@@ -42,6 +42,10 @@ def strategy(task: Task, app: Any, consumer: Any, **kwargs: Any) -> Callable[...
     return handle_message
 
 
+# Headers that Celery takes for texts. Another value for `shadow` would keep the place of a child for ever.
+_TEXTS = ("shadow", "root_id", "parent_id", "group", "origin", "lang", "argsrepr", "kwargsrepr")
+
+
 def _malformed(message: Any) -> str | None:
     """Why a message is not of Celery's protocol 2 in JSON; None if it is."""
     try:
@@ -52,6 +56,9 @@ def _malformed(message: Any) -> str | None:
         case [list(), dict(), dict() | None]:
             if not isinstance(message.headers.get("id"), str):
                 return "its header `id` is no text"
+            texts = (name for name in _TEXTS if not isinstance(message.headers.get(name), str | None))
+            if name := next(texts, None):
+                return f"its header `{name}` is no text"
             wrong = (name for name in ("eta", "expires") if not _is_time(message.headers.get(name)))
             return next((f"its header `{name}` is no time in ISO 8601" for name in wrong), None)
     return "its body is not [[arguments], {named arguments}, {}]"

@@ -295,6 +295,8 @@ BAD: list[tuple[str, str, Callable[[Stack], object]]] = [
      lambda s: push(s, [[], {}, {}], "ocr.page", queue="pages.numbered", properties=TAG | {"body_encoding": "x"})),
     ("documents", "ocr.trim': AttributeError: 'str' object has no attribute 'get'",
      lambda s: push(s, [[], {}, {}], "ocr.trim", queue="maintenance", properties=TAG | {"delivery_info": "x"})),
+    *[("documents", "header `shadow` is no text",  # each kept the place of a child
+       lambda s: push(s, [[], {}, {}], headers={"task": "ocr.trim", "id": "x", "shadow": {"a": 1}}))] * 3,
     # refused before kombu makes a message
     ("worker", "JSONDecodeError", lambda s: s.redis.lpush("pages.numbered", "hello")),
     ("documents", "list indices", lambda s: s.redis.lpush("documents", "[]")),
