@@ -47,7 +47,7 @@ def test_what_is_missing_is_left_out_and_named(tmp_path: Path) -> None:
 def test_in_ci_they_fail(tmp_path: Path) -> None:
     done = run_bare(tmp_path, "tests/unit/test_deploy.py", ci="true")
     assert done.returncode == 1
-    assert "5 passed, 2 errors" in done.stdout
+    assert re.search(r"^5 passed, \d+ errors ", done.stdout, re.MULTILINE)
     assert "no systemd-analyze: apt install systemd (in CI no test is left out)" in done.stdout
 
 
