@@ -141,7 +141,6 @@ broker_connection_retry_on_startup = True  # a worker may start before Redis doe
 broker_connection_max_retries = None  # and waits for Redis as long as it is away
 broker_channel_error_retry = True  # also while Redis is at its memory limit and refuses writes
 broker_transport_options = {
-    "queue_order_strategy": "worker.parent.consumer:Turns",
     "socket_timeout": 15,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,

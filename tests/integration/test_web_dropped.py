@@ -1,6 +1,6 @@
 """Jobs that are dropped while they are read are answered with 404, whatever the moment. No worker runs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,20 +50,16 @@ def test_a_job_that_is_dropped_while_it_is_read_is_unknown(
 ) -> None:
     """It is dropped just before the first of its files is opened."""
     assert http.get(path.format(job=job.id)).status_code == 200
-    opened = Spool.open_read_bytes
-    read = Spool.read_page
 
-    def dropping(spool: Spool, *args: object) -> object:
-        monkeypatch.undo()
-        job.drop()
-        return opened(spool, *args)  # type: ignore[arg-type]
+    def dropping(opens: Callable[..., object]) -> Callable[..., object]:
+        def drop_first(*args: object) -> object:
+            monkeypatch.undo()
+            job.drop()
+            return opens(*args)
 
-    def dropping_page(spool: Spool, *args: object) -> object:
-        monkeypatch.undo()
-        job.drop()
-        return read(spool, *args)  # type: ignore[arg-type]
+        return drop_first
 
-    monkeypatch.setattr(Spool, "open_read_bytes", dropping)
-    monkeypatch.setattr(Spool, "read_page", dropping_page)
+    for opens in (Spool.open_read_bytes, Spool.content, Spool.read_page):
+        monkeypatch.setattr(Spool, opens.__name__, dropping(opens))
     answer = http.get(path.format(job=job.id))
     assert answer.status_code == 404, answer.text

@@ -9,11 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from celery.exceptions import NotRegistered
-from celery.worker import consumer, state
-from kombu.utils.scheduling import round_robin_cycle
+from celery.worker import consumer
 from redis.exceptions import DataError, RedisError
 
-from ocrqueue import names
 from ocrqueue.ledger import figures
 from ocrqueue.ledger.broker import watch_broker
 from worker import context
@@ -33,33 +31,11 @@ def drop(why: str) -> None:
 watch_broker(drop)
 
 
-class Turns(round_robin_cycle):
-    """The order in which a worker asks its queues: each in turn, but maintenance never takes the last child.
-
-    A nightly clean-up or a webhook's receiver may be slow, and somebody waits for a document.
-    """
-
-    pool: Any = None  # Celery's, of this process
-
-    def consume(self, n: int) -> list[str]:
-        """The queues to ask for the next message, the first one first."""
-        queues: list[str] = super().consume(n)
-        others = [queue for queue in queues if queue != names.MAINTENANCE_QUEUE]
-        return others if others and self._is_enough() else queues
-
-    def _is_enough(self) -> bool:
-        """Whether one more message of maintenance would leave no child."""
-        queues = [(request.delivery_info or {}).get("routing_key") for request in state.reserved_requests]
-        children = int(self.pool.num_processes) if self.pool else 1
-        return queues.count(names.MAINTENANCE_QUEUE) >= max(1, children - 1)
-
-
 class Consumer(consumer.Consumer):
     """Celery's consumer, which ends the worker for some messages, and writes some twenty lines for others."""
 
     def create_task_handler(self, *args: Any, **options: Any) -> Any:
         """Returns the function that is called with each message."""
-        Turns.pool = self.pool
         handle = super().create_task_handler(*args, **options)
 
         def handle_message(message: Any) -> None:
