@@ -100,6 +100,7 @@ def test_what_is_sent_of_a_file_is_asked_for_and_nothing_else(stack: S3Stack) ->
     assert spool.content(job, "result-1.json").version != content.version
     with pytest.raises(FileNotFoundError):
         spool.content(job, "result-2.json")
+    spool.drop(job)  # no record names it
 
 
 @pytest.mark.thorough
