@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from celery import Celery
@@ -85,22 +84,23 @@ def test_the_result_is_fetched_once_for_each_format(stack: S3Stack) -> None:
 
 
 def test_what_is_sent_of_a_file_is_asked_for_and_nothing_else(stack: S3Stack) -> None:
-    spool, job = stack.client().spool, str(uuid4())
-    with spool.open_write_bytes(job, "result-1.json") as file:
+    client = stack.client()
+    spool, job = client.spool, client.submit(numbered.document(1, salt=78), engine="quick").id
+    eventually(lambda: spool.exists(job, END))
+    with spool.open_write_bytes(job, "result-8.json") as file:
         file.write(bytes(range(256)) * 10_000)
     stack.proxy.taken()
-    content = spool.content(job, "result-1.json")
+    content = spool.content(job, "result-8.json")
     assert content.size == 2_560_000
     assert b"".join(content.part(1_000_000, 300_000)) == (bytes(range(256)) * 10_000)[1_000_000:1_300_000]
     assert [(method, down) for method, _, _, down in stack.proxy.taken()] == [("HEAD", 0), ("GET", 300_000)]
-    with spool.open_write_bytes(job, "result-1.json") as file:
+    with spool.open_write_bytes(job, "result-8.json") as file:
         file.write(b"other")
     with pytest.raises(StorageError):
         list(content.part(0, 5))
-    assert spool.content(job, "result-1.json").version != content.version
+    assert spool.content(job, "result-8.json").version != content.version
     with pytest.raises(FileNotFoundError):
-        spool.content(job, "result-2.json")
-    spool.drop(job)  # no record names it
+        spool.content(job, "result-9.json")
 
 
 @pytest.mark.thorough
