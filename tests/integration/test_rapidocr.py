@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from ocrqueue.documents import PageImage, open_document
 from ocrqueue.documents.pdf.mupdf import pymupdf
@@ -299,3 +299,14 @@ def test_very_long_pages_are_read_whole(loaded: RapidOcr) -> None:
     banner = [" ".join(f"Station {number}" for number in range(start, start + 15)) for start in (100, 200)]
     words = read(loaded, drawn(*banner, size=(6000, 240), font=32)).plain.split()
     assert sorted(words) == sorted(word for line in banner for word in line.split())
+
+
+def test_print_below_a_stamp_is_read_and_the_stamp_too(loaded: RapidOcr) -> None:
+    lines = ("The bees of the garden have survived", "the winter. Two new hives are bought")
+    page = drawn(*lines, size=(700, 260), font=32)
+    stamp = Image.new("RGBA", (420, 90))
+    ImageDraw.Draw(stamp).rectangle((2, 2, 416, 86), outline=(200, 20, 40, 230), width=6)
+    ImageDraw.Draw(stamp).text((30, 14), "RECEIVED 118", fill=(200, 20, 40, 230), font=ImageFont.load_default(50))
+    turned = stamp.rotate(12, Image.Resampling.BICUBIC, expand=True)
+    page.paste(turned, (140, 60), turned)
+    assert {line.text for line in read(loaded, page).lines} >= {*lines, "RECEIVED 118"}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ocrqueue.engines.rapidocr.boxes import BoxFinder
 from ocrqueue.engines.rapidocr.edges import exact_edges
+from ocrqueue.engines.rapidocr.inks import crossing_inks
 from ocrqueue.engines.rapidocr.marks import marks_on
 from ocrqueue.engines.rapidocr.networks import Backend, Network, OnnxRuntime, detector
 from ocrqueue.engines.rapidocr.recogniser import Recogniser, Split, exact, load
@@ -92,7 +93,20 @@ class PageReader:
         return self._recogniser.precision
 
     def page(self, pixels: Pixels) -> PageText:
-        """Read a page. Its lines are sorted in rows from the top."""
+        """Read a page. Its lines are sorted in rows from the top.
+
+        Where a coloured stamp crosses black print, each is read without the other, if that gives more text.
+        """
+        whole = self._page(pixels)
+        if (inks := crossing_inks(pixels)) is None:
+            return whole
+        black, coloured = map(self._page, inks)
+        known = {line.text for line in black.lines}
+        lines = [*black.lines, *(line for line in coloured.lines if line.text not in known)]
+        return replace(black, lines=lines) if _weight(lines) > _weight(whole.lines) else whole
+
+    def _page(self, pixels: Pixels) -> PageText:
+        """Read a page as it is."""
         try:
             boxes = self.find(pixels)
         finally:
@@ -251,6 +265,11 @@ def _aspect(quad: QuadArray) -> float:
     """The width of a quad divided by its height."""
     width, height = size_of(quad)
     return width / height
+
+
+def _weight(lines: Iterable[Line]) -> float:
+    """How much text lines have: their characters, each weighted by the confidence."""
+    return sum(len(line.text) * (line.confidence or 0.0) for line in lines)
 
 
 def _missing(boxes: list[Box], lines: list[Line]) -> float:
