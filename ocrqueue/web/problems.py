@@ -16,6 +16,8 @@ from ocrqueue.errors import OcrError, OcrFailed, StorageError, Unconfirmed, Unkn
 MEDIA_TYPE = "application/problem+json"
 _JOBS = ("job", "task", "file", "operation")  # names of the part of a path that is the id of a job
 _READING = (StorageError, OcrFailed, WrongState)  # what comes of a job that is dropped while it is read or changed
+# Names of HTTP statuses as in RFC 9110, which Python has from 3.13 on.
+_PHRASES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 RETRY_SECONDS = 5  # the Retry-After of an answer 503
 # The HTTP status of an error code; 500 for codes that are not listed.
 STATUS = {
@@ -81,12 +83,17 @@ def document(error: OcrError) -> dict[str, Any]:
     status = status_of(error)
     found = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _phrase(status),
         "status": status,
         "detail": error.message,
         "code": error.code,
     }
     return {**found, "job": error.job} if isinstance(error, Unconfirmed) else found
+
+
+def _phrase(status: int) -> str:
+    """The name of an HTTP status, the same with each Python."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 def problem(error: OcrError) -> JSONResponse:
@@ -97,7 +104,7 @@ def problem(error: OcrError) -> JSONResponse:
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The argument `responses` of an endpoint that answers with problem documents of these HTTP statuses."""
     schema = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": schema} for status in statuses}
+    return {status: {"description": _phrase(status), "content": schema} for status in statuses}
 
 
 def add_handlers(app: FastAPI, error_page: Callable[[Request, OcrError], Response]) -> None:
