@@ -1,6 +1,7 @@
 """Flower shows the state and pages of jobs. It listens on loopback only, and asks for its password if one is set."""
 
 import json
+import signal
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -46,8 +47,11 @@ def test_a_job_is_running_while_it_runs_and_shows_its_pages(stack: Stack, tmp_pa
     shown = eventually(lambda: page if "unsupported_format" in (page := get(f"{url}/task/{failed.id}")[1]) else None)
     assert escape(HOSTILE) in shown
     assert HOSTILE not in shown
+    documents = stack.processes["documents"]
+    documents.send_signal(signal.SIGSTOP)  # once it is opened, Celery's view keeps its progress before the cancelling
     cancelled = client.submit(numbered.document(30), engine="slow", name="unwanted.tif")
     cancelled.cancel()
+    documents.send_signal(signal.SIGCONT)
     assert cancelled.wait(timeout=60).state == "cancelled"
     eventually(lambda: "REVOKED" in get(f"{url}/task/{cancelled.id}")[1])
     workers = get(f"{url}/workers?json=1")[1]
