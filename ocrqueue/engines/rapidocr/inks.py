@@ -29,13 +29,12 @@ def crossing_inks(page: Pixels) -> tuple[Pixels, Pixels] | None:
 
     On pages with pictures, coloured areas, or coloured text that stands beside black text there is nothing to part.
     """
-    largest, colour = _channels(page[::_STEP, ::_STEP])
-    if not ((colour >= _COLOURED) & (largest >= _BRIGHT)).any():  # as on most pages
+    if not _inks(page[::_STEP, ::_STEP])[2].any():  # as on most pages
         return None
     scale = min(1.0, _SEEN / max(page.shape[:2]))
     small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else page
-    largest, colour = _channels(small)
-    ink = ((colour >= _COLOURED) & (largest >= _BRIGHT)).astype(np.uint8)
+    largest, _, coloured = _inks(small)
+    ink = coloured.astype(np.uint8)
     count = cv2.countNonZero(ink)
     if not count or count > _MOST * ink.size:
         return None
@@ -44,9 +43,8 @@ def crossing_inks(page: Pixels) -> tuple[Pixels, Pixels] | None:
     near = cv2.dilate(ink, np.ones((3, 3), np.uint8))
     if cv2.countNonZero(near & (largest <= _BLACK).astype(np.uint8)) < _CROSSING * ink.size:
         return None
-    largest, colour = _channels(page)
+    largest, colour, coloured = _inks(page)
     level = np.minimum(largest.astype(np.float32) * (255 / _PAPER), 255)
-    coloured = (colour >= _COLOURED) & (largest >= _BRIGHT)
     usual, dark = np.percentile(largest[coloured], (50, _DARK))
     level[coloured] = 255 if usual - dark < _LEAST else 255 * (largest[coloured] - dark) / (_OPEN * (usual - dark))
     return _grey(np.clip(level, 0, 255).astype(np.uint8)), _grey(255 - colour)
@@ -57,9 +55,9 @@ def _grey(channel: NDArray[Any] | cv2.typing.MatLike) -> Pixels:
     return cv2.merge((channel,) * 3).astype(np.uint8, copy=False)
 
 
-def _channels(page: NDArray[Any] | cv2.typing.MatLike) -> tuple[Pixels, Pixels]:
-    """The largest channel of each pixel, and by how much it exceeds the smallest."""
+def _inks(page: NDArray[Any] | cv2.typing.MatLike) -> tuple[Pixels, Pixels, NDArray[np.bool_]]:
+    """Of each pixel the largest channel, by how much it exceeds the smallest, and whether it is coloured ink."""
     blue, green, red = cv2.split(page)
-    largest = cv2.max(cv2.max(blue, green), red)
-    colour = cv2.subtract(largest, cv2.min(cv2.min(blue, green), red))
-    return largest.astype(np.uint8, copy=False), colour.astype(np.uint8, copy=False)
+    largest = cv2.max(cv2.max(blue, green), red).astype(np.uint8, copy=False)
+    colour = cv2.subtract(largest, cv2.min(cv2.min(blue, green), red)).astype(np.uint8, copy=False)
+    return largest, colour, (colour >= _COLOURED) & (largest >= _BRIGHT)
